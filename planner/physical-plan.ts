@@ -1,0 +1,237 @@
+import type { Expr } from '../sql/expression.js';
+import type { Type } from '../sql/types.js';
+import type { TimelineSpec } from './timeline-spec.js';
+
+/**
+ * The physical plan: versioned plain JSON, made once per query, read by both drivers and by every worker.
+ * It holds no rows but VALUES. Columns are named by plan-wide unique ids (`c12` in the kernel and in stage files).
+ */
+export interface PhysicalPlan {
+  readonly version: 1;
+  /** The query's columns, in order: fields of the last stage's root, which gives exactly these. */
+  readonly output: readonly Field[];
+  /** In dependency order; the last one's rows are the answer. */
+  readonly stages: readonly Stage[];
+  readonly snapshots: readonly PinnedSnapshot[];
+  readonly session: PlanSession;
+  /** SQLSTATE-free remarks for the user (NOTICE). */
+  readonly notices: readonly string[];
+}
+
+export interface PlanSession {
+  readonly timeZone: string;
+  /** Statement start, microseconds since 1970-01-01 UTC as text. */
+  readonly now: string;
+  /** Bytes of kernel memory per task. */
+  readonly memoryLimit: number;
+}
+
+export interface PinnedSnapshot {
+  readonly catalog: string;
+  readonly table: string;
+  /** 64-bit ids are text. */
+  readonly snapshot: string | null;
+}
+
+export interface Stage {
+  readonly id: number;
+  readonly kind: 'scan' | 'operator' | 'final';
+  readonly root: Operator;
+  /** Ids of stages whose files this one reads (exchange_read). */
+  readonly deps: readonly number[];
+  readonly tasks: readonly Task[];
+  /**
+   * How this stage's rows are cut into files: `partitions` files a task by hash of `by` (ids of output fields),
+   * read back by the task with the same `partition`; absent: one file a task.
+   */
+  readonly exchange?: { readonly by: readonly number[]; readonly partitions: number };
+  /** The rows of task n come before those of task n+1 and keep their order in the task (an ORDER BY result). */
+  readonly ordered: boolean;
+}
+
+export interface Task {
+  readonly id: number;
+  /** Splits for each scan operator of the stage's tree, by ScanOperator.scan. */
+  readonly splits: Readonly<Record<string, readonly Split[]>>;
+  /** Which partition of its inputs this task reads; absent: all files of the input stage. */
+  readonly partition?: number;
+}
+
+/** One unit of reading, made by a connector (`data` is its own JSON) when the plan is made. */
+export interface Split {
+  readonly connector: string;
+  readonly data: unknown;
+  readonly bytes: number;
+  readonly rows: number;
+}
+
+export interface Field {
+  readonly id: number;
+  readonly name: string;
+  readonly type: Type;
+}
+
+export type PlanExpr = Expr<ColumnRef>;
+
+export interface ColumnRef {
+  readonly kind: 'column';
+  readonly id: number;
+  readonly type: Type;
+}
+
+export type Operator =
+  | ScanOperator | ExchangeRead | ValuesOperator | FilterOperator | ProjectOperator | AggregateOperator
+  | JoinOperator | SortOperator | LimitOperator | DistinctOperator | UnionAllOperator | AssertOperator | TimelineOperator;
+
+export interface ScanOperator {
+  readonly kind: 'scan';
+  /** Key into Task.splits; unique in the plan. */
+  readonly scan: string;
+  /** Connector instance, i.e. the catalog's name in the configuration. */
+  readonly connector: string;
+  readonly schema: string;
+  readonly table: string;
+  /** The connector's pinned and pushed-down handle. */
+  readonly handle: unknown;
+  /** Fields of the output, each a table column of the same name. */
+  readonly fields: readonly Field[];
+  /** For EXPLAIN: what was pushed and how it was answered; files and bytes before and after each pruning step. */
+  readonly pushed: readonly PushedPredicate[];
+  readonly pruning: readonly PruningStep[];
+}
+
+export interface PushedPredicate {
+  readonly text: string;
+  readonly answer: 'exact' | 'inexact' | 'unsupported';
+}
+
+export interface PruningStep {
+  readonly step: string;
+  readonly before: number;
+  readonly after: number;
+  readonly bytesBefore?: number;
+  readonly bytesAfter?: number;
+}
+
+/** Rows of an earlier stage. */
+export interface ExchangeRead {
+  readonly kind: 'exchange_read';
+  readonly stage: number;
+  readonly fields: readonly Field[];
+}
+
+export interface ValuesOperator {
+  readonly kind: 'values';
+  readonly rows: readonly (readonly PlanExpr[])[];
+  readonly fields: readonly Field[];
+}
+
+export interface FilterOperator {
+  readonly kind: 'filter';
+  readonly input: Operator;
+  readonly predicate: PlanExpr;
+}
+
+export interface ProjectOperator {
+  readonly kind: 'project';
+  readonly input: Operator;
+  readonly items: readonly { readonly field: Field; readonly expr: PlanExpr }[];
+}
+
+/** `single` computes rows to results; `partial` gives states, which `final` (same calls, in the same order) combines. */
+export interface AggregateOperator {
+  readonly kind: 'aggregate';
+  readonly phase: 'single' | 'partial' | 'final';
+  readonly input: Operator;
+  /** Empty: one group, also over no rows. In `final` each expr is the column that `partial` gave. */
+  readonly keys: readonly { readonly field: Field; readonly expr: PlanExpr }[];
+  readonly aggregates: readonly PlanAggregate[];
+}
+
+export interface PlanAggregate {
+  readonly field: Field;
+  /** Signature, as in AggregateCall.fn. */
+  readonly fn: string;
+  readonly args: readonly PlanExpr[];
+  readonly distinct: boolean;
+  readonly orderBy: readonly SortKey[];
+  readonly filter: PlanExpr | undefined;
+  /** `partial` output, `final` input: columns that hold the state (kernel/aggregate-state decides how many and of which type). */
+  readonly state: readonly Field[];
+}
+
+export interface JoinOperator {
+  readonly kind: 'join';
+  readonly type: 'inner' | 'left' | 'right' | 'full' | 'cross';
+  readonly left: Operator;
+  readonly right: Operator;
+  readonly condition: PlanExpr | undefined;
+}
+
+export interface SortKey {
+  readonly expr: PlanExpr;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+export interface SortOperator {
+  readonly kind: 'sort';
+  readonly input: Operator;
+  readonly keys: readonly SortKey[];
+  /** Top-N: rows to keep after `offset`. */
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+export interface LimitOperator {
+  readonly kind: 'limit';
+  readonly input: Operator;
+  readonly limit?: number;
+  readonly offset?: number;
+}
+
+export interface DistinctOperator {
+  readonly kind: 'distinct';
+  readonly input: Operator;
+}
+
+/** Inputs have the same types; output field n takes field n of each input. */
+export interface UnionAllOperator {
+  readonly kind: 'union_all';
+  readonly inputs: readonly Operator[];
+  readonly fields: readonly Field[];
+}
+
+/** Passes its rows on; an error with this SQLSTATE and message if there is none (`missing => 'error'`). */
+export interface AssertOperator {
+  readonly kind: 'assert';
+  readonly input: Operator;
+  readonly sqlstate: string;
+  readonly message: string;
+}
+
+/** TIMELINE(): the time-state kernel over its input's rows. Sorts its input itself. */
+export interface TimelineOperator {
+  readonly kind: 'timeline';
+  readonly input: Operator;
+  /** One row, one timestamptz column: the data horizon (only when spec.until is the horizon). */
+  readonly horizon: Operator | undefined;
+  readonly spec: TimelineSpec;
+  /** Keys, [bucket_start, bucket_end], then started_at, ended_at, duration, seconds, is_open | evaluated_at; then signals. */
+  readonly fields: readonly Field[];
+}
+
+/** Output fields of an operator. */
+export function fieldsOf(op: Operator): readonly Field[] {
+  switch (op.kind) {
+    case 'scan': case 'exchange_read': case 'values': case 'union_all': case 'timeline': return op.fields;
+    case 'filter': case 'sort': case 'limit': case 'distinct': case 'assert': return fieldsOf(op.input);
+    case 'project': return op.items.map((item) => item.field);
+    case 'aggregate':
+      return [
+        ...op.keys.map((key) => key.field),
+        ...op.aggregates.flatMap((a) => (op.phase === 'partial' ? a.state : [a.field])),
+      ];
+    case 'join': return [...fieldsOf(op.left), ...fieldsOf(op.right)];
+  }
+}

@@ -1,0 +1,49 @@
+/** The configuration of one process, after files, environment and defaults. See config-file.ts for where it comes from. */
+export interface Config {
+  readonly listen: { readonly host: string; readonly pg: number; readonly http: number };
+  /** Absolute folder for state and caches. */
+  readonly home: string;
+  readonly catalogs: Readonly<Record<string, CatalogConfig>>;
+  readonly temporal: TemporalConfig;
+  readonly limits: LimitsConfig;
+}
+
+export type CatalogConfig = IcebergCatalogConfig;
+
+export interface IcebergCatalogConfig {
+  readonly type: 'iceberg';
+  /** Put before namespace names that two catalogs share. */
+  readonly prefix?: string;
+  readonly catalog:
+    | { readonly type: 'sql'; readonly uri: string; readonly warehouse?: string; readonly name?: string }
+    | { readonly type: 'filesystem'; readonly warehouse: string };
+  /** Old location prefix -> new one (`file:///…`, `s3://…`, or a path relative to the configuration file, made absolute when read). */
+  readonly locations: Readonly<Record<string, string>>;
+  readonly s3?: S3Config;
+}
+
+export interface S3Config {
+  readonly endpoint?: string;
+  readonly region: string;
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  readonly pathStyle: boolean;
+}
+
+export interface TemporalConfig {
+  /** off: queries run in-process. dev: start a development server. address: connect. */
+  readonly mode: 'off' | 'dev' | 'address';
+  readonly address?: string;
+  readonly namespace: string;
+  readonly taskQueue: string;
+}
+
+export interface LimitsConfig {
+  readonly maxConnections: number;
+  /** Bytes that one query may read; undefined: no limit. */
+  readonly maxBytes: number | undefined;
+  /** Kernel memory per task, bytes. */
+  readonly taskMemory: number;
+  /** Bound of the object-store disk cache, bytes. */
+  readonly cacheBytes: number;
+}
