@@ -1,0 +1,14 @@
+// Mocha's own `spec` output, plus the counts in a file for scripts/test.mjs.
+const { writeFileSync } = require('node:fs');
+const { reporters } = require('mocha');
+
+module.exports = class CountingReporter extends reporters.Spec {
+  constructor(runner, options) {
+    super(runner, options);
+    runner.once('end', () => {
+      const { passes, failures, pending } = this.stats;
+      const path = process.env.TIMELINE_TEST_COUNTS;
+      if (path) writeFileSync(path, JSON.stringify({ passes, failures, pending }));
+    });
+  }
+};

@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { TimelineError } from '../sql/errors.js';
+import type { CatalogConfig, Config, IcebergCatalogConfig, LimitsConfig, S3Config, TemporalConfig } from './config.js';
+import { isObject, Reader } from './config-reader.js';
+
+export interface ConfigSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Folder that relative paths in the environment and the default file are resolved against. */
+  readonly cwd: string;
+}
+
+/**
+ * Reads the configuration: `TIMELINE_CONFIG`, else `timeline.yaml` in `cwd` if there is one, else defaults; then
+ * `TIMELINE_…` variables on top. Throws F0000 naming the key (and the nearest known one for an unknown key).
+ */
+export function loadConfig({ env, cwd }: ConfigSources): Config {
+  const named = env['TIMELINE_CONFIG'];
+  const path = resolve(cwd, named ?? 'timeline.yaml');
+  const text = readConfigFile(path, named !== undefined);
+  const folder = text === undefined ? cwd : dirname(path);
+  return buildConfig(text === undefined ? {} : parseYaml(text, path), { env, cwd, folder });
+}
+
+/** Configuration from an already parsed document; `folder` is what its relative paths are relative to. */
+export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSources & { readonly folder: string }): Config {
+  const root = new Reader(document, '', ['listen', 'home', 'catalogs', 'temporal', 'auth', 'limits', 'event_types']);
+  for (const later of ['auth', 'event_types']) {
+    if (root.has(later)) throw configError(`${later}: not supported yet`, 'Remove it: the server listens on loopback only for now.');
+  }
+  const listen = root.section('listen', ['host', 'pg', 'http']);
+  const envPort = (name: string, fallback: number): number => (env[name] === undefined ? fallback : port(env[name], name));
+  const home = env['TIMELINE_HOME'] === undefined ? resolve(folder, root.string('home') ?? '.timeline') : resolve(cwd, env['TIMELINE_HOME']);
+  return {
+    listen: {
+      host: env['TIMELINE_LISTEN_HOST'] ?? listen.string('host') ?? '127.0.0.1',
+      pg: envPort('TIMELINE_PG_PORT', port(listen.value('pg') ?? 7432, 'listen.pg')),
+      http: envPort('TIMELINE_HTTP_PORT', port(listen.value('http') ?? 7480, 'listen.http')),
+    },
+    home,
+    catalogs: readCatalogs(root, folder),
+    temporal: readTemporal(root, env),
+    limits: readLimits(root, env),
+  };
+}
+
+function readConfigFile(path: string, required: boolean): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' && !required) return undefined;
+    throw configError(`cannot read the configuration file ${path}: ${code ?? String(error)}`);
+  }
+}
+
+function parseYaml(text: string, path: string): unknown {
+  const document = parseDocument(text);
+  const first = document.errors[0];
+  if (first !== undefined) throw configError(`${path}: ${first.message}`);
+  return document.toJS({ maxAliasCount: 100 }) ?? {};
+}
+
+function readCatalogs(root: Reader, folder: string): Readonly<Record<string, CatalogConfig>> {
+  const value = root.value('catalogs');
+  if (value === undefined || value === null) return {};
+  if (!isObject(value)) throw configError('catalogs: must be a mapping of names to catalogs');
+  const catalogs: Record<string, CatalogConfig> = {};
+  for (const [name, entry] of Object.entries(value)) {
+    if (!/^[a-z_][a-z0-9_]*$/.test(name)) throw configError(`catalogs.${name}: a name is lower-case letters, digits and _`);
+    catalogs[name] = readCatalog(entry, `catalogs.${name}`, folder);
+  }
+  return catalogs;
+}
+
+function readCatalog(value: unknown, path: string, folder: string): CatalogConfig {
+  const kind = isObject(value) ? value['type'] : undefined;
+  if (kind === 'victorialogs') throw configError(`${path}.type: victorialogs is not supported yet`);
+  if (kind !== 'iceberg') throw configError(`${path}.type: must be iceberg`);
+  const reader = new Reader(value, path, ['type', 'prefix', 'catalog', 'locations', 's3']);
+  const catalog = reader.section('catalog', ['type', 'uri', 'warehouse', 'name']);
+  const prefix = reader.string('prefix');
+  const s3 = readS3(reader);
+  return {
+    type: 'iceberg',
+    ...(prefix === undefined ? {} : { prefix }),
+    catalog: readIcebergCatalog(catalog, path, folder),
+    locations: readLocations(reader.value('locations'), path, folder),
+    ...(s3 === undefined ? {} : { s3 }),
+  };
+}
+
+function readIcebergCatalog(catalog: Reader, path: string, folder: string): IcebergCatalogConfig['catalog'] {
+  const warehouse = catalog.string('warehouse');
+  switch (catalog.string('type')) {
+    case 'sql': {
+      const name = catalog.string('name');
+      return {
+        type: 'sql',
+        uri: sqliteUri(catalog.required('uri'), folder, `${path}.catalog.uri`),
+        ...(warehouse === undefined ? {} : { warehouse: absoluteLocation(warehouse, folder) }),
+        ...(name === undefined ? {} : { name }),
+      };
+    }
+    case 'filesystem':
+      return { type: 'filesystem', warehouse: absoluteLocation(warehouse ?? catalog.required('warehouse'), folder) };
+    case 'rest':
+      throw configError(`${path}.catalog.type: rest is not supported yet`, 'Use sql or filesystem.');
+    default:
+      throw configError(`${path}.catalog.type: must be sql or filesystem`);
+  }
+}
+
+/** `sqlite:///relative`, `sqlite:////absolute` or a bare path, made an absolute path of a file. */
+function sqliteUri(uri: string, folder: string, path: string): string {
+  if (/^[a-z+]+:\/\//.test(uri) && !uri.startsWith('sqlite:///')) {
+    throw configError(`${path}: only sqlite:///path is supported yet, not ${uri.split('://')[0]}://`);
+  }
+  const file = uri.startsWith('sqlite:///') ? uri.slice('sqlite:///'.length) : uri;
+  return `sqlite:///${resolve(folder, file)}`;
+}
+
+function readLocations(value: unknown, path: string, folder: string): Readonly<Record<string, string>> {
+  if (value === undefined || value === null) return {};
+  if (!isObject(value)) throw configError(`${path}.locations: must be a mapping of old prefix to new`);
+  return Object.fromEntries(
+    Object.entries(value).map(([from, to]) => {
+      if (typeof to !== 'string') throw configError(`${path}.locations.${from}: must be text`);
+      return [from, absoluteLocation(to, folder)];
+    }),
+  );
+}
+
+function absoluteLocation(location: string, folder: string): string {
+  if (/^[a-z0-9]+:/i.test(location)) return location;
+  const slash = location.endsWith('/') ? '/' : '';
+  return `file://${resolve(folder, location)}${slash}`;
+}
+
+function readS3(reader: Reader): S3Config | undefined {
+  if (!reader.has('s3')) return undefined;
+  const s3 = reader.section('s3', ['endpoint', 'region', 'access_key_id', 'secret_access_key', 'path_style']);
+  const endpoint = s3.string('endpoint');
+  const accessKeyId = s3.string('access_key_id');
+  const secretAccessKey = s3.string('secret_access_key');
+  return {
+    ...(endpoint === undefined ? {} : { endpoint }),
+    region: s3.string('region') ?? 'us-east-1',
+    ...(accessKeyId === undefined ? {} : { accessKeyId }),
+    ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
+    pathStyle: s3.boolean('path_style') ?? endpoint !== undefined,
+  };
+}
+
+function readTemporal(root: Reader, env: ConfigSources['env']): TemporalConfig {
+  const value = env['TIMELINE_TEMPORAL'] ?? root.value('temporal');
+  const fromEnv = env['TEMPORAL_ADDRESS'];
+  const base = { namespace: env['TEMPORAL_NAMESPACE'] ?? 'default', taskQueue: env['TIMELINE_TEMPORAL_TASK_QUEUE'] ?? 'timeline' };
+  if (fromEnv !== undefined && fromEnv !== '' && value !== 'off' && value !== false) return { mode: 'address', address: fromEnv, ...base };
+  if (value === undefined || value === null || value === 'dev') return { mode: 'dev', ...base };
+  if (value === 'off' || value === false) return { mode: 'off', ...base };
+  const section = root.section('temporal', ['address', 'namespace', 'task_queue', 'tls']);
+  if (section.has('tls')) throw configError('temporal.tls: not supported yet');
+  const address = section.required('address');
+  const mode = address === 'dev' || address === 'off' ? address : 'address';
+  return {
+    mode,
+    ...(mode === 'address' ? { address } : {}),
+    namespace: env['TEMPORAL_NAMESPACE'] ?? section.string('namespace') ?? base.namespace,
+    taskQueue: env['TIMELINE_TEMPORAL_TASK_QUEUE'] ?? section.string('task_queue') ?? base.taskQueue,
+  };
+}
+
+function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
+  const limits = root.section('limits', ['max_connections', 'max_bytes', 'task_memory', 'cache_bytes']);
+  const count = (key: string, fallback: number): number =>
+    byteCount(env[`TIMELINE_LIMITS_${key.toUpperCase()}`] ?? limits.value(key) ?? fallback, `limits.${key}`);
+  const maxBytes = count('max_bytes', 0);
+  return {
+    maxConnections: count('max_connections', 100),
+    maxBytes: maxBytes === 0 ? undefined : maxBytes,
+    taskMemory: count('task_memory', 1 << 30),
+    cacheBytes: count('cache_bytes', 4 * 2 ** 30),
+  };
+}
+
+function port(value: unknown, name: string): number {
+  const number = typeof value === 'number' ? value : Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65535) throw configError(`${name}: must be a port from 0 to 65535, not ${String(value)}`);
+  return number;
+}
+
+/** `1073741824`, `512MB`, `4GiB` as bytes. */
+export function byteCount(value: unknown, name: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])i?b?|b)?\s*$/i.exec(String(value));
+  if (match === null) throw configError(`${name}: must be a number of bytes such as 512MB, not ${String(value)}`);
+  const exponent = match[2] === undefined ? 0 : ' kmgt'.indexOf(match[2].toLowerCase());
+  return Math.round(Number(match[1]) * 1024 ** exponent);
+}
+
+export function configError(message: string, hint?: string): TimelineError {
+  return new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message, ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,0 +1,258 @@
+import { TimelineError, unsupported } from '../sql/errors.js';
+import { byteCount } from './config-file.js';
+import { nearest } from './nearest.js';
+
+/** Name, default and check of a setting that this server acts on. `check` gives the value to keep, or throws 22023. */
+interface OwnSetting {
+  readonly name: string;
+  readonly initial: string;
+  readonly report: boolean;
+  readonly readOnly?: boolean;
+  check(value: string, name: string): string;
+}
+
+/** A row of the embedded Postgres's pg_settings: settings that are accepted and shown, but change nothing here. */
+export interface PostgresSetting {
+  readonly name: string;
+  readonly value: string;
+  readonly type: 'bool' | 'integer' | 'real' | 'enum' | 'string';
+  readonly values: readonly string[];
+  readonly context: string;
+}
+
+const any = (value: string): string => value;
+
+const OWN: readonly OwnSetting[] = [
+  { name: 'server_version', initial: '', report: true, readOnly: true, check: any },
+  { name: 'server_encoding', initial: 'UTF8', report: true, readOnly: true, check: any },
+  { name: 'client_encoding', initial: 'UTF8', report: true, check: utf8Only },
+  { name: 'application_name', initial: '', report: true, check: (value) => value.slice(0, 63) },
+  { name: 'default_transaction_read_only', initial: 'off', report: true, check: boolean },
+  { name: 'in_hot_standby', initial: 'off', report: true, readOnly: true, check: any },
+  { name: 'is_superuser', initial: 'off', report: true, readOnly: true, check: any },
+  { name: 'session_authorization', initial: '', report: true, readOnly: true, check: any },
+  { name: 'DateStyle', initial: 'ISO, MDY', report: true, check: isoDates },
+  { name: 'IntervalStyle', initial: 'postgres', report: true, check: oneOf('postgres') },
+  { name: 'TimeZone', initial: 'UTC', report: true, check: timeZone },
+  { name: 'integer_datetimes', initial: 'on', report: true, readOnly: true, check: any },
+  { name: 'standard_conforming_strings', initial: 'on', report: true, check: oneOf('on') },
+  { name: 'search_path', initial: '"$user", public', report: true, check: any },
+  { name: 'statement_timeout', initial: '0', report: false, check: milliseconds },
+  { name: 'timeline.driver', initial: 'auto', report: false, check: oneOf('auto', 'local', 'temporal') },
+  { name: 'timeline.use_index', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
+  { name: 'timeline.max_bytes', initial: '0', report: false, check: bytes },
+  { name: 'timeline.progress', initial: 'off', report: false, check: boolean },
+  { name: 'timeline.as_of', initial: '', report: false, check: any },
+];
+
+const OWN_BY_NAME = new Map(OWN.map((setting) => [setting.name.toLowerCase(), setting]));
+
+export interface SettingsOptions {
+  readonly serverVersion: string;
+  readonly user: string;
+  readonly postgres: ReadonlyMap<string, PostgresSetting>;
+  readonly onReport: (name: string, value: string) => void;
+}
+
+/** A session's settings (GUCs), with SET LOCAL and rollback. Names are case-insensitive. */
+export class Settings {
+  private values = new Map<string, string>();
+  private readonly initial = new Map<string, string>();
+  private beforeTransaction: Map<string, string> | undefined;
+  private local = new Set<string>();
+
+  constructor(private readonly options: SettingsOptions) {
+    for (const setting of OWN) this.initial.set(setting.name.toLowerCase(), setting.initial);
+    this.initial.set('server_version', options.serverVersion);
+    this.initial.set('session_authorization', options.user);
+  }
+
+  /** A start-up parameter: its value is also what RESET goes back to. */
+  setInitial(name: string, value: string): void {
+    const key = name.toLowerCase();
+    this.initial.set(key, this.checked(name, value));
+  }
+
+  /** Undefined: no such setting. */
+  get(name: string): string | undefined {
+    const key = name.toLowerCase();
+    return this.values.get(key) ?? this.initial.get(key) ?? this.options.postgres.get(key)?.value;
+  }
+
+  /** As `get`, for a setting of ours. */
+  own(name: string): string {
+    return this.get(name) ?? '';
+  }
+
+  /** SET name TO value; `local` ends with the transaction. Throws 42704 for an unknown name, 22023 for a bad value. */
+  set(name: string, value: string, local: boolean): void {
+    const key = name.toLowerCase();
+    const before = this.get(name);
+    const checked = this.checked(name, value);
+    if (local) this.local.add(key);
+    else this.local.delete(key);
+    this.values.set(key, checked);
+    this.report(key, before);
+  }
+
+  reset(name: string): void {
+    const key = name.toLowerCase();
+    if (this.get(name) === undefined) throw unknownSetting(name, this.names());
+    const before = this.get(name);
+    this.values.delete(key);
+    this.report(key, before);
+  }
+
+  resetAll(): void {
+    for (const key of [...this.values.keys()]) this.reset(key);
+  }
+
+  begin(): void {
+    this.beforeTransaction ??= new Map(this.values);
+  }
+
+  /** Ends the transaction: a rollback undoes its SETs, a commit only the local ones. */
+  end(committed: boolean): void {
+    const before = this.beforeTransaction;
+    this.beforeTransaction = undefined;
+    const undo = committed ? this.local : new Set(this.values.keys());
+    this.local = new Set();
+    if (before === undefined) return;
+    for (const key of new Set([...undo, ...(committed ? [] : before.keys())])) {
+      const now = this.get(key);
+      const old = before.get(key);
+      if (old === undefined) this.values.delete(key);
+      else this.values.set(key, old);
+      this.report(key, now);
+    }
+  }
+
+  /** For ParameterStatus at start-up. */
+  reported(): readonly (readonly [string, string])[] {
+    return OWN.filter((setting) => setting.report).map((setting) => [setting.name, this.own(setting.name)] as const);
+  }
+
+  /** Everything, for SHOW ALL. */
+  all(): readonly (readonly [name: string, value: string])[] {
+    return this.names().map((name) => [name, this.get(name) ?? ''] as const);
+  }
+
+  /** What was set in this session, for the embedded Postgres's current_setting(). */
+  changed(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.initial, ...this.values].filter(([key]) => OWN_BY_NAME.get(key)?.readOnly !== true));
+  }
+
+  private names(): string[] {
+    const names = new Set([...this.options.postgres.keys(), ...OWN.map((setting) => setting.name.toLowerCase()), ...this.values.keys()]);
+    return [...names].map((key) => OWN_BY_NAME.get(key)?.name ?? this.options.postgres.get(key)?.name ?? key).sort();
+  }
+
+  private checked(name: string, value: string): string {
+    const key = name.toLowerCase();
+    const own = OWN_BY_NAME.get(key);
+    if (own !== undefined) {
+      if (own.readOnly === true) throw invalid(`parameter "${own.name}" cannot be changed`, '55P02');
+      return own.check(value, own.name);
+    }
+    if (key.startsWith('timeline.')) throw unknownSetting(name, OWN.map((setting) => setting.name));
+    if (key.includes('.')) return value;
+    const known = this.options.postgres.get(key);
+    if (known === undefined) throw unknownSetting(name, this.names());
+    return checkPostgres(known, value);
+  }
+
+  private report(key: string, before: string | undefined): void {
+    const own = OWN_BY_NAME.get(key);
+    if (own?.report !== true) return;
+    const now = this.own(own.name);
+    if (now !== before) this.options.onReport(own.name, now);
+  }
+}
+
+function checkPostgres(setting: PostgresSetting, value: string): string {
+  if (setting.context === 'internal' || setting.context === 'postmaster') throw invalid(`parameter "${setting.name}" cannot be changed`, '55P02');
+  if (setting.type === 'bool') return boolean(value, setting.name);
+  if (setting.type === 'enum' && !setting.values.includes(value.toLowerCase())) {
+    throw invalid(`invalid value for parameter "${setting.name}": "${value}"`, '22023', `Available values: ${setting.values.join(', ')}.`);
+  }
+  return value;
+}
+
+function boolean(value: string, name: string): string {
+  const text = value.toLowerCase();
+  if (['on', 'true', 'yes', '1', 't', 'y'].includes(text)) return 'on';
+  if (['off', 'false', 'no', '0', 'f', 'n'].includes(text)) return 'off';
+  throw invalid(`parameter "${name}" requires a Boolean value`);
+}
+
+function oneOf(...values: readonly string[]) {
+  return (value: string, name: string): string => {
+    if (values.includes(value.toLowerCase())) return value.toLowerCase();
+    throw invalid(`invalid value for parameter "${name}": "${value}"`, '22023', `Available values: ${values.join(', ')}.`);
+  };
+}
+
+function utf8Only(value: string): string {
+  const name = value.replace(/['"\-_]/g, '').toUpperCase();
+  if (name === 'UTF8' || name === 'UNICODE' || name === '') return 'UTF8';
+  throw unsupported(`client_encoding ${value}`, { hint: 'Use UTF8.' });
+}
+
+function isoDates(value: string): string {
+  const parts = value.toUpperCase().split(',').map((part) => part.trim());
+  if (parts.includes('ISO') && parts.every((part) => ['ISO', 'MDY', 'YMD', 'DMY'].includes(part))) return 'ISO, MDY';
+  throw unsupported(`DateStyle ${value}`, { hint: 'Use ISO.' });
+}
+
+function timeZone(value: string): string {
+  const text = value.replace(/^'(.*)'$/, '$1');
+  if (/^(local|default)$/i.test(text)) return 'UTC';
+  try {
+    // Offsets such as +02 are accepted by Intl but mean the opposite sign in POSIX: names only.
+    if (!/^[A-Za-z]/.test(text)) throw new RangeError('not a name');
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return text;
+  } catch {
+    throw invalid(`invalid value for parameter "TimeZone": "${value}"`, '22023', 'Use a name of the IANA database, such as Europe/Paris.');
+  }
+}
+
+function milliseconds(value: string, name: string): string {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*$/.exec(value);
+  if (match === null) throw invalid(`invalid value for parameter "${name}": "${value}"`, '22023', 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".');
+  const unit = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? 'ms'] ?? 1;
+  const total = Math.round(Number(match[1]) * unit);
+  if (total > 2_147_483_647) throw invalid(`${value} is outside the valid range for parameter "${name}" (0 ms .. 2147483647 ms)`);
+  return String(total);
+}
+
+function bytes(value: string, name: string): string {
+  try {
+    return String(byteCount(value, name));
+  } catch {
+    throw invalid(`invalid value for parameter "${name}": "${value}"`, '22023', 'Use a number of bytes such as 500MB; 0 is no limit.');
+  }
+}
+
+function invalid(message: string, sqlstate = '22023', hint?: string): TimelineError {
+  return new TimelineError({ kind: 'semantic', sqlstate, message, ...(hint === undefined ? {} : { hint }) });
+}
+
+function unknownSetting(name: string, known: readonly string[]): TimelineError {
+  const near = nearest(name, known);
+  return new TimelineError({
+    kind: 'semantic',
+    sqlstate: '42704',
+    message: `unrecognized configuration parameter "${name}"`,
+    ...(near === undefined ? {} : { hint: `Perhaps you meant "${near}".` }),
+  });
+}
+
+/** statement_timeout is shown with its unit, as PostgreSQL does. */
+export function displayed(name: string, value: string): string {
+  if (name.toLowerCase() !== 'statement_timeout' || value === '0') return value;
+  const ms = Number(value);
+  const units: readonly (readonly [string, number])[] = [['d', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1000]];
+  const unit = units.find(([, size]) => ms % size === 0);
+  return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
+}

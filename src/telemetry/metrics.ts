@@ -1,0 +1,27 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What `/metrics` shows. One object a server, so that tests can run several in one process. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly connections = new Gauge({ name: 'timeline_connections', help: 'Open client connections', registers: [this.registry] });
+  readonly queries = new Counter({
+    name: 'timeline_queries_total',
+    help: 'Plans that ended, by driver and outcome',
+    labelNames: ['driver', 'outcome'] as const,
+    registers: [this.registry],
+  });
+  readonly seconds = new Histogram({
+    name: 'timeline_query_seconds',
+    help: 'Time from plan to last row',
+    labelNames: ['driver'] as const,
+    buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300],
+    registers: [this.registry],
+  });
+  readonly rows = new Counter({ name: 'timeline_result_rows_total', help: 'Rows of results', registers: [this.registry] });
+  readonly bytesRead = new Counter({ name: 'timeline_bytes_read_total', help: 'Bytes read from sources', registers: [this.registry] });
+  readonly temporalUp = new Gauge({ name: 'timeline_temporal_up', help: '1 when the durable engine takes plans', registers: [this.registry] });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+}
