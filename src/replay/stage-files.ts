@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import type { Dirent } from 'node:fs';
+import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { TimelineError } from '../../sql/errors.js';
+
+/** Where stage files live: what the stage store needs of a folder or a bucket. Keys use `/`. */
+export interface StageFiles {
+  /** Takes a finished local file; afterwards it may be gone from `localPath`. */
+  moveIn(localPath: string, key: string): Promise<void>;
+  /** Conditional create, all bytes or nothing; false: the key was there already. */
+  putIfAbsent(key: string, bytes: Uint8Array): Promise<boolean>;
+  /** Undefined: no such key. */
+  read(key: string): Promise<Uint8Array | undefined>;
+  /** Keys in a folder ('' for all), with their time of change in milliseconds where the storage tells it. */
+  list(folder: string): AsyncIterable<{ readonly key: string; readonly modified: number | undefined }>;
+  removeFolder(folder: string): Promise<void>;
+  /** A local path with the key's bytes. */
+  toLocalFile(key: string): Promise<string>;
+}
+
+/** Stage files in a local folder, which all workers of one machine share. */
+export function createFolderFiles(folder: string): StageFiles {
+  const pathOf = (key: string): string => join(folder, ...checkedParts(key));
+  const temporary = (): string => join(folder, `.tmp-${randomBytes(8).toString('hex')}`);
+
+  async function making<T>(path: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw diskError(error, folder);
+    }
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      return await work();
+    } catch (error) {
+      throw diskError(error, folder);
+    }
+  }
+
+  return {
+    async moveIn(localPath, key) {
+      const path = pathOf(key);
+      await making(path, async () => {
+        try {
+          await rename(localPath, path);
+        } catch (error) {
+          if (codeOf(error) !== 'EXDEV') throw error;
+          const copy = temporary();
+          await copyFile(localPath, copy);
+          await rename(copy, path);
+        }
+      });
+    },
+    async putIfAbsent(key, bytes) {
+      const path = pathOf(key);
+      const draft = temporary();
+      await making(draft, () => writeFile(draft, bytes));
+      try {
+        return await making(path, async () => {
+          try {
+            // A link appears with all its bytes or not at all, and fails where the name is taken.
+            await link(draft, path);
+            return true;
+          } catch (error) {
+            if (codeOf(error) === 'EEXIST') return false;
+            throw error;
+          }
+        });
+      } finally {
+        await unlink(draft);
+      }
+    },
+    async read(key) {
+      try {
+        return await readFile(pathOf(key));
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+        throw diskError(error, folder);
+      }
+    },
+    async *list(prefix) {
+      yield* walk(prefix === '' ? folder : pathOf(prefix), prefix);
+    },
+    async removeFolder(prefix) {
+      await rm(pathOf(prefix), { recursive: true, force: true, maxRetries: 3 });
+    },
+    async toLocalFile(key) {
+      return pathOf(key);
+    },
+  };
+}
+
+async function* walk(path: string, prefix: string): AsyncGenerator<{ key: string; modified: number }> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  for (const entry of entries) {
+    const key = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
+    const full = join(path, entry.name);
+    if (entry.isDirectory()) {
+      yield* walk(full, key);
+      continue;
+    }
+    try {
+      yield { key, modified: (await stat(full)).mtimeMs };
+    } catch (error) {
+      // Others remove files while we look.
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+function checkedParts(key: string): readonly string[] {
+  const parts = key.split('/');
+  if (parts.some((part) => !/^[\w.-]+$/.test(part) || /^\.+$/.test(part))) throw new RangeError(`not a stage file's name: ${JSON.stringify(key)}`);
+  return parts;
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** A full or read-only disk as an error for users; anything else as it is. */
+export function diskError(error: unknown, folder: string): unknown {
+  if (error instanceof TimelineError) return error;
+  const full = codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT' || (error instanceof Error && /No space left on device|disk quota exceeded/i.test(error.message));
+  if (!full) return error;
+  return new TimelineError({
+    kind: 'limit',
+    sqlstate: '53100',
+    message: `no space left on the disk of the home folder "${folder}"`,
+    hint: 'Free some space there, or set "home" (TIMELINE_HOME) to a folder on a larger disk.',
+    cause: error,
+  });
+}

@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto';
+import type { TaskOutput } from '../kernel/kernel.js';
+import { type ErrorDetails, internal } from '../../sql/errors.js';
+import type { PhysicalPlan } from '../../planner/physical-plan.js';
+import type { StageFiles } from './stage-files.js';
+
+/** What a task did: written once, by its first attempt to finish. The files it names are complete. */
+export interface Manifest {
+  readonly version: 1;
+  readonly attempt: number;
+  readonly rows: number;
+  readonly bytesRead: number;
+  /** Keys in the store. */
+  readonly files: readonly { readonly key: string; readonly partition: number | null; readonly rows: number; readonly bytes: number }[];
+  readonly notices: readonly string[];
+  /** When it was written, milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface CommitOptions {
+  readonly query: string;
+  readonly stage: number;
+  readonly task: number;
+  readonly attempt: number;
+  /** Local folder of output.files. */
+  readonly folder: string;
+  readonly output: TaskOutput;
+  readonly bytesRead: number;
+}
+
+/**
+ * Files and manifests of queries' stages:
+ * `{query}/{stage}/{task}/{attempt}-{nonce}[.pN].parquet` and `{query}/{stage}/{task}.manifest.json`.
+ */
+export interface StageStore {
+  /** For messages. */
+  readonly name: string;
+  manifest(query: string, stage: number, task: number): Promise<Manifest | undefined>;
+  /** Puts the files, then the manifest; gives the manifest that won, which may be another attempt's. */
+  commit(options: CommitOptions): Promise<Manifest>;
+  toLocalFile(key: string): Promise<string>;
+  /** Committed tasks of a query by stage, from one listing. */
+  committed(query: string): Promise<ReadonlyMap<number, readonly number[]>>;
+  writePlan(query: string, plan: Uint8Array): Promise<string>;
+  readPlan(planRef: string): Promise<PhysicalPlan>;
+  /** Leaves word for the query's tasks, wherever they run, that they should stop. */
+  requestCancel(query: string, reason: ErrorDetails): Promise<void>;
+  cancelRequest(query: string): Promise<ErrorDetails | undefined>;
+  remove(query: string): Promise<void>;
+  /** Removes queries whose newest file is older than `maxAge` milliseconds; gives how many. */
+  sweep(maxAge: number, now?: number): Promise<number>;
+}
+
+export function createStageStore(options: { readonly files: StageFiles; readonly name: string }): StageStore {
+  const { files, name } = options;
+  const manifestKey = (query: string, stage: number, task: number): string => `${query}/${stage}/${task}.manifest.json`;
+
+  async function readManifest(query: string, stage: number, task: number): Promise<Manifest | undefined> {
+    const key = manifestKey(query, stage, task);
+    const bytes = await files.read(key);
+    return bytes === undefined ? undefined : parseManifest(bytes, key, query);
+  }
+
+  async function manifestTime(key: string, query: string): Promise<number> {
+    const bytes = await files.read(key);
+    return bytes === undefined ? 0 : parseManifest(bytes, key, query).at;
+  }
+
+  return {
+    name,
+    manifest: readManifest,
+    async commit({ query, stage, task, attempt, folder, output, bytesRead }) {
+      const nonce = randomBytes(6).toString('hex');
+      const placed = await Promise.all(output.files.map(async (file, n) => {
+        const suffix = file.partition === undefined ? (output.files.length > 1 ? `.f${n}` : '') : `.p${file.partition}`;
+        const key = `${query}/${stage}/${task}/${attempt}-${nonce}${suffix}.parquet`;
+        await files.moveIn(`${folder}/${file.name}`, key);
+        return { key, partition: file.partition ?? null, rows: file.rows, bytes: file.bytes };
+      }));
+      const manifest: Manifest = { version: 1, attempt, rows: output.rows, bytesRead, files: placed, notices: output.notices, at: Date.now() };
+      if (await files.putIfAbsent(manifestKey(query, stage, task), encode(manifest))) return manifest;
+      const winner = await readManifest(query, stage, task);
+      if (winner === undefined) throw internal(`the manifest of task ${stage}/${task} of ${query} was removed while it was written`);
+      return winner;
+    },
+    toLocalFile: (key) => files.toLocalFile(key),
+    async committed(query) {
+      const found = new Map<number, number[]>();
+      for await (const { key } of files.list(query)) {
+        const match = /^[^/]+\/(\d+)\/(\d+)\.manifest\.json$/.exec(key);
+        if (match === null) continue;
+        const stage = Number(match[1]);
+        found.set(stage, [...(found.get(stage) ?? []), Number(match[2])]);
+      }
+      return found;
+    },
+    async writePlan(query, plan) {
+      const key = `${query}/plan.json`;
+      await files.putIfAbsent(key, plan);
+      return key;
+    },
+    async readPlan(planRef) {
+      const bytes = await files.read(planRef);
+      if (bytes === undefined) throw internal(`the plan ${planRef} is not in the stage store ${name}`);
+      return parsePlan(Buffer.from(bytes).toString('utf8'), planRef);
+    },
+    async requestCancel(query, reason) {
+      await files.putIfAbsent(`${query}/cancel.json`, encode(reason));
+    },
+    async cancelRequest(query) {
+      const bytes = await files.read(`${query}/cancel.json`);
+      return bytes === undefined ? undefined : parseReason(bytes);
+    },
+    remove: (query) => files.removeFolder(query),
+    async sweep(maxAge, now = Date.now()) {
+      const newest = new Map<string, number>();
+      for await (const { key, modified } of files.list('')) {
+        if (!key.includes('/')) continue;
+        const query = key.slice(0, key.indexOf('/'));
+        const time = modified ?? (key.endsWith('.manifest.json') ? await manifestTime(key, query) : 0);
+        newest.set(query, Math.max(newest.get(query) ?? 0, time));
+      }
+      const old = [...newest].filter(([, modified]) => now - modified > maxAge);
+      for (const [query] of old) await files.removeFolder(query);
+      return old.length;
+    },
+  };
+}
+
+/** Reads a plan's JSON: its version is checked, the rest is ours. */
+export function parsePlan(text: string, where: string): PhysicalPlan {
+  let plan: unknown;
+  try {
+    plan = JSON.parse(text);
+  } catch (error) {
+    throw internal(`the plan ${where} is not readable JSON`, error);
+  }
+  if (!isRecord(plan) || plan['version'] !== 1 || !Array.isArray(plan['stages'])) {
+    throw internal(`the plan ${where} has a version that this worker does not know`);
+  }
+  return plan as unknown as PhysicalPlan;
+}
+
+function encode(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}
+
+function parseManifest(bytes: Uint8Array, key: string, query: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch (error) {
+    throw internal(`the manifest ${key} is not readable JSON`, error);
+  }
+  if (!isRecord(value) || value['version'] !== 1 || !Array.isArray(value['files']) || !Array.isArray(value['notices']) || typeof value['at'] !== 'number') {
+    throw internal(`the manifest ${key} is malformed`);
+  }
+  for (const file of value['files'] as unknown[]) {
+    if (!isRecord(file) || typeof file['key'] !== 'string' || !file['key'].startsWith(`${query}/`)) throw internal(`the manifest ${key} is malformed`);
+  }
+  return value as unknown as Manifest;
+}
+
+function parseReason(bytes: Uint8Array): ErrorDetails {
+  const fallback: ErrorDetails = { kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to user request' };
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return isRecord(value) && typeof value['message'] === 'string' && typeof value['sqlstate'] === 'string' ? (value as unknown as ErrorDetails) : fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

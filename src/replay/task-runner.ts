@@ -1,0 +1,149 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Connector, Readable } from '../../connectors/connector.js';
+import type { Operator, PhysicalPlan, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
+import { internal, TimelineError } from '../../sql/errors.js';
+import type { Kernel } from '../kernel/kernel.js';
+import type { Budget } from './budget.js';
+import { codeOf, diskError } from './stage-files.js';
+import type { Manifest, StageStore } from './stage-store.js';
+
+/** What tasks need of the process that runs them. */
+export interface TaskContext {
+  readonly connectors: ReadonlyMap<string, Connector>;
+  readonly kernel: Kernel;
+  readonly store: StageStore;
+  /** Local folder for attempts' output; best on the stage store's own disk, where files are moved, not copied. */
+  readonly scratchFolder: string;
+  /** Further folders that the kernel may read: where catalogs' local files and caches lie. */
+  readonly readableFolders: readonly string[];
+}
+
+export interface RunTaskOptions extends TaskContext {
+  readonly query: string;
+  readonly plan: PhysicalPlan;
+  readonly stageId: number;
+  /** Position in Stage.tasks. */
+  readonly taskId: number;
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly budget: Budget;
+  readonly signal: AbortSignal;
+}
+
+/** Runs one task to its committed manifest. A task that has one already is not run again. Rejects with TimelineErrors. */
+export async function runTask(options: RunTaskOptions): Promise<Manifest> {
+  const { plan, query, stageId, taskId, store, signal } = options;
+  signal.throwIfAborted();
+  const before = await store.manifest(query, stageId, taskId);
+  if (before !== undefined) return before;
+  const stage = plan.stages.find((one) => one.id === stageId);
+  const task = stage?.tasks[taskId];
+  if (stage === undefined || task === undefined) throw internal(`the plan has no task ${stageId}/${taskId}`);
+  try {
+    return await runAttempt(options, stage, task);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw taskError(error, store.name);
+  }
+}
+
+async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Promise<Manifest> {
+  const { query, plan, store, kernel, scratchFolder, signal } = options;
+  await mkdir(scratchFolder, { recursive: true });
+  const folder = await mkdtemp(join(scratchFolder, 'task-'));
+  const meter = options.budget.meter();
+  const opened: Readable[] = [];
+  try {
+    const scans: Record<string, Readable> = {};
+    for (const scan of scansOf(stage.root)) {
+      const readable = await openScan(options, scan, task, meter);
+      opened.push(readable);
+      scans[scan.scan] = readable;
+    }
+    const { inputs, folders } = await gatherInputs(options, stage, task);
+    signal.throwIfAborted();
+    const output = await kernel.run({
+      root: stage.root,
+      session: plan.session,
+      scans,
+      inputs,
+      outputFolder: folder,
+      exchange: stage.exchange,
+      readableFolders: [...options.readableFolders, ...folders],
+    }, signal);
+    signal.throwIfAborted();
+    return await store.commit({
+      query, stage: stage.id, task: options.taskId, attempt: options.attempt, folder, output, bytesRead: meter.bytes,
+    });
+  } finally {
+    for (const readable of opened) if (readable.kind === 'sql') await readable.release();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function openScan(options: RunTaskOptions, scan: ScanOperator, task: Task, meter: ReturnType<Budget['meter']>): Promise<Readable> {
+  const connector = options.connectors.get(scan.connector);
+  if (connector === undefined) {
+    throw new TimelineError({
+      kind: 'connector', sqlstate: '08001', message: `catalog "${scan.connector}" is not configured in this process`,
+      hint: 'Give every worker the catalogs of the gateway\'s configuration.',
+    });
+  }
+  const columns = scan.fields.map((field) => ({ name: field.name, type: field.type, nullable: true, comment: undefined }));
+  const splits = (task.splits[scan.scan] ?? []).map((split) => split.data);
+  return connector.read(scan.handle, splits, { columns, meter, signal: options.signal });
+}
+
+/** Files of earlier stages by stage id, and the folders they lie in. A partitioned stage is read by partition where the task has one. */
+async function gatherInputs(options: RunTaskOptions, stage: Stage, task: Task): Promise<{ inputs: Record<string, string[]>; folders: string[] }> {
+  const { plan, store, query } = options;
+  const inputs: Record<string, string[]> = {};
+  const folders = new Set<string>();
+  for (const dep of stage.deps) {
+    const source = plan.stages.find((one) => one.id === dep);
+    if (source === undefined) throw internal(`stage ${stage.id} reads stage ${dep}, which the plan does not have`);
+    const partition = source.exchange === undefined ? undefined : task.partition;
+    const paths: string[] = [];
+    for (let n = 0; n < source.tasks.length; n += READS_AT_ONCE) {
+      const some = Array.from({ length: Math.min(READS_AT_ONCE, source.tasks.length - n) }, (_, i) => n + i);
+      const lists = await Promise.all(some.map(async (from) => {
+        const manifest = await store.manifest(query, dep, from);
+        if (manifest === undefined) throw internal(`the result of task ${dep}/${from} is gone from the stage store`);
+        const files = manifest.files.filter((file) => partition === undefined || file.partition === partition);
+        return Promise.all(files.map((file) => store.toLocalFile(file.key)));
+      }));
+      options.signal.throwIfAborted();
+      for (const path of lists.flat()) paths.push(path);
+    }
+    for (const path of paths) folders.add(path.slice(0, path.lastIndexOf('/')));
+    inputs[String(dep)] = paths;
+  }
+  return { inputs, folders: [...folders] };
+}
+
+const READS_AT_ONCE = 16;
+
+function scansOf(op: Operator): readonly ScanOperator[] {
+  switch (op.kind) {
+    case 'scan': return [op];
+    case 'exchange_read': case 'values': return [];
+    case 'filter': case 'project': case 'aggregate': case 'sort': case 'limit': case 'distinct': case 'assert': return scansOf(op.input);
+    case 'join': return [...scansOf(op.left), ...scansOf(op.right)];
+    case 'union_all': return op.inputs.flatMap(scansOf);
+    case 'timeline': return [...scansOf(op.input), ...(op.horizon === undefined ? [] : scansOf(op.horizon))];
+  }
+}
+
+const TRANSIENT: ReadonlySet<string> = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'EMFILE', 'ENFILE', 'EBUSY', 'EAGAIN']);
+
+function taskError(error: unknown, storeName: string): unknown {
+  const told = diskError(error, storeName);
+  if (told instanceof TimelineError) return told;
+  const code = codeOf(told);
+  const message = told instanceof Error ? told.message : String(told);
+  if (code !== undefined && TRANSIENT.has(code)) {
+    return new TimelineError({ kind: 'connector', sqlstate: '58030', message, retryable: true, cause: told });
+  }
+  return internal(message, told);
+}
