@@ -55,7 +55,9 @@ export function formatFloat8(value: number): string {
   if (Number.isInteger(value) && value > -1e15 && value < 1e15) return Object.is(value, -0) ? '-0' : String(value);
   if (!Number.isFinite(value)) return formatSpecial(value);
   // toExponential without an argument gives as many digits as are needed.
-  return layOut(value.toExponential(), 15);
+  let text = value.toExponential();
+  for (let digits = significant(text); digits < 17 && isHalfway(text, value, 52); digits += 1) text = value.toExponential(digits);
+  return layOut(text, 15);
 }
 
 /** As formatFloat8, for float4 (the value must already be one). */
@@ -64,10 +66,43 @@ export function formatFloat4(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
   const single = Math.fround(value);
   for (let digits = 0; digits < 8; digits += 1) {
-    const text = single.toExponential(digits);
-    if (Math.fround(Number(text)) === single) return layOut(text, 6);
+    const text = roundTieToEven(single, digits);
+    if (Math.fround(Number(text)) === single && !isHalfway(text, single, 23)) return layOut(text, 6);
   }
   return layOut(single.toExponential(8), 6);
+}
+
+/**
+ * Does the decimal lie exactly between two neighbouring floats? It would read back as the even one, but PostgreSQL doesn't count
+ * on that and writes another digit: 5.2275140362517024e+16 where JavaScript writes 52275140362517020.
+ */
+function isHalfway(exponential: string, value: number, mantissaBits: number): boolean {
+  const size = Math.abs(value);
+  // Smaller halves have too many digits, and larger ones too many factors of five.
+  if (size < 2 ** (mantissaBits + 1) || size > 1e40) return false;
+  const [mantissa = '', exponentText = '0'] = exponential.replace('-', '').split('e');
+  const digits = mantissa.replace('.', '');
+  const zeros = Number(exponentText) - digits.length + 1;
+  if (zeros < 0) return false;
+  const exact = BigInt(size);
+  const distance = BigInt(digits) * 10n ** BigInt(zeros) - exact;
+  const bits = exact.toString(2).length;
+  const gap = 2n ** BigInt(bits - 1 - mantissaBits);
+  const isPowerOfTwo = exact === 2n ** BigInt(bits - 1);
+  return distance > 0n ? distance * 2n === gap : distance < 0n && -distance * (isPowerOfTwo ? 4n : 2n) === gap;
+}
+
+/** toExponential, but an exact half goes to the even digit (18280.812 for 18280.8125), as in PostgreSQL. */
+function roundTieToEven(value: number, fractionDigits: number): string {
+  const rounded = value.toExponential(fractionDigits);
+  const [mantissa = '', exponent = '0'] = value.toExponential(60).split('e');
+  const kept = mantissa.length - 60 + fractionDigits - (fractionDigits === 0 ? 1 : 0);
+  const isTie = /^\.?50*$/.test(mantissa.slice(kept));
+  return isTie && /[02468]$/.test(mantissa.slice(0, kept)) ? `${mantissa.slice(0, kept)}e${exponent}` : rounded;
+}
+
+function significant(exponential: string): number {
+  return exponential.replace(/e.*$/, '').replace(/[-.]/g, '').length;
 }
 
 function formatSpecial(value: number): string {

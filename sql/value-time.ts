@@ -4,6 +4,13 @@ import { dateTimeOverflow, invalidDateTime } from './value-error.js';
 import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from './value.js';
 
 const MICROS_PER_DAY_NUMBER = 86_400_000_000;
+/**
+ * Julian day 0 and the last day of PostgreSQL's date type. Timestamps end in 294247, 30 years before PostgreSQL's, because
+ * microseconds since 1970 (not 2000) must fit into an int64 and its extremes stand for infinity.
+ */
+const FIRST_DAY = -2_440_588;
+const LAST_DAY = 2_145_042_905;
+const FIRST_TIMESTAMP = -2_440_588n * 86_400_000_000n;
 const DATE = /^([+-]?\d{4,7})-(\d{1,2})-(\d{1,2})/;
 const TIME = /^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?/;
 const ZONE = /^\s*(?:(z|utc|gmt)|([+-])(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))?)/i;
@@ -40,7 +47,7 @@ export function parseTimestamp(text: string): bigint {
   const infinite = infinity(text);
   if (infinite !== undefined) return infinite > 0 ? TIMESTAMP_INFINITY : TIMESTAMP_NEGATIVE_INFINITY;
   const { days, micros } = parseDateTime('timestamp', text);
-  return BigInt(days) * MICROS_PER_DAY + BigInt(micros);
+  return inRange(BigInt(days) * MICROS_PER_DAY + BigInt(micros), text);
 }
 
 export function formatTimestamp(micros: bigint): string {
@@ -55,9 +62,10 @@ export function parseTimestampTz(text: string, zone: string | undefined): bigint
   if (infinite !== undefined) return infinite > 0 ? TIMESTAMP_INFINITY : TIMESTAMP_NEGATIVE_INFINITY;
   const { days, micros, offset } = parseDateTime('timestamp with time zone', text);
   const local = BigInt(days) * MICROS_PER_DAY + BigInt(micros);
-  if (offset !== undefined) return local - BigInt(offset) * MICROS_PER_SECOND;
+  if (offset !== undefined) return inRange(local - BigInt(offset) * MICROS_PER_SECOND, text);
   if (zone === undefined) throw invalidDateTime('timestamp with time zone', text);
-  return local - BigInt(timeZone(zone).offsetAtLocal(days * 86_400 + Math.floor(micros / 1e6))) * MICROS_PER_SECOND;
+  const seconds = timeZone(zone).offsetAtLocal(days * 86_400 + Math.floor(micros / 1e6));
+  return inRange(local - BigInt(seconds) * MICROS_PER_SECOND, text);
 }
 
 export function formatTimestampTz(micros: bigint, zone: string): string {
@@ -142,6 +150,15 @@ export function formatInterval({ months, days, micros }: Interval): string {
   return parts.join(' ');
 }
 
+export function isTimestampInRange(micros: bigint): boolean {
+  return micros >= FIRST_TIMESTAMP && micros < TIMESTAMP_INFINITY;
+}
+
+function inRange(micros: bigint, text: string): bigint {
+  if (!isTimestampInRange(micros)) throw dateTimeOverflow(text);
+  return micros;
+}
+
 function infinity(text: string): number | undefined {
   const match = /^\s*([+-]?)infinity\s*$/i.exec(text);
   return match === null ? undefined : match[1] === '-' ? -Infinity : Infinity;
@@ -184,8 +201,9 @@ function parseDateTime(type: string, text: string): ParsedDateTime {
   const day = Number(date[3]);
   const year = era?.[1]?.toLowerCase() === 'bc' ? 1 - written : written;
   if (written <= 0 || year < -4713 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) throw dateTimeOverflow(text);
-  if (type !== 'date' && year > 294_276) throw dateTimeOverflow(text);
-  return { days: daysFromCivil(year, month, day), micros, offset };
+  const days = daysFromCivil(year, month, day);
+  if (days < FIRST_DAY || days > LAST_DAY) throw dateTimeOverflow(text);
+  return { days, micros, offset };
 }
 
 /** Of a TIME match; digits beyond microseconds are rounded, as in PostgreSQL. */
