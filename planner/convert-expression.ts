@@ -1,0 +1,54 @@
+import { internal, unsupported } from '../sql/errors.js';
+import type { Case } from '../sql/expression.js';
+import type { QueryExpr, QueryLeaf, SubLink } from '../sql/query.js';
+import { type Inner, isInner, isVolatile, mapChildren } from './expression.js';
+import type { ColumnRef, PlanExpr } from './physical-plan.js';
+import type { Scope } from './planning.js';
+
+/** A query's expression over the columns of a plan. 0A000, by name, for what is not planned yet. */
+export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: PlanExpr): PlanExpr {
+  if (isInner<QueryLeaf>(expr)) {
+    if (expr.kind === 'case' && expr.arg !== undefined) return searchedCase(expr, expr.arg, scope, caseArg);
+    return mapChildren<QueryLeaf, ColumnRef>(expr as Inner<QueryLeaf>, (child) => convertExpression(child, scope, caseArg));
+  }
+  switch (expr.kind) {
+    case 'constant': return expr;
+    case 'parameter': throw internal(`parameter $${expr.number} was not bound`);
+    case 'var':
+      if (expr.level > 0) throw unsupported('a subquery that refers to columns of the query around it (LATERAL or correlated)');
+      if (expr.column === 0) throw unsupported('a whole row as a value');
+      if (expr.column < 0) throw unsupported('a system column');
+      return scope.column(expr);
+    case 'aggregate':
+      if (expr.level > 0) throw unsupported('an aggregate of an outer query in a subquery');
+      if (scope.aggregate === undefined) throw unsupported(`the aggregate ${expr.fn} in this place`);
+      return scope.aggregate(expr);
+    case 'window': throw unsupported(`the window function ${expr.fn}`);
+    case 'sublink': throw unsupported(SUBLINKS[expr.link]);
+    case 'unknown_node': throw unsupported(expr.what);
+    case 'case_arg':
+      if (caseArg === undefined) throw internal('CASE argument outside of CASE');
+      return caseArg;
+  }
+}
+
+const SUBLINKS: Readonly<Record<SubLink['link'], string>> = {
+  exists: 'EXISTS (subquery)',
+  any: 'IN or ANY (subquery)',
+  all: 'ALL (subquery)',
+  scalar: 'a subquery as a value',
+  array: 'ARRAY (subquery)',
+  rowcompare: 'comparing a row with a subquery',
+};
+
+/** `CASE x WHEN 1 THEN …` as `CASE WHEN x = 1 THEN …`: plans have no CASE argument. */
+function searchedCase(expr: Case<QueryLeaf>, arg: QueryExpr, scope: Scope, outer: PlanExpr | undefined): PlanExpr {
+  if (isVolatile<QueryLeaf>(arg)) throw unsupported('CASE over a volatile expression');
+  const value = convertExpression(arg, scope, outer);
+  return {
+    kind: 'case',
+    whens: expr.whens.map((w) => ({ when: convertExpression(w.when, scope, value), result: convertExpression(w.result, scope, outer) })),
+    otherwise: convertExpression(expr.otherwise, scope, outer),
+    type: expr.type,
+  };
+}

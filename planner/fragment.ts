@@ -1,0 +1,248 @@
+import { internal } from '../sql/errors.js';
+import { stateFields } from '../sql/functions/aggregate-state.js';
+import { equiKeys } from './equi-keys.js';
+import { typeOf } from './expression.js';
+import { operatorsIn } from './logical-plan.js';
+import {
+  type AggregateOperator, type ColumnRef, type ExchangeRead, type Field, fieldsOf, type JoinOperator, type LimitOperator, type Operator, type PlanAggregate,
+  type SortOperator, type Split, type Stage, type Task, type TimelineOperator,
+} from './physical-plan.js';
+import type { TaskTargets } from './planning.js';
+
+export interface ScanSplits {
+  readonly splits: readonly Split[];
+}
+
+/** A tree that has not been cut yet, and how its rows are spread: over the splits of one scan, over partitions, or all in one task. */
+interface Fragment {
+  readonly root: Operator;
+  readonly spread:
+    | { readonly kind: 'single' }
+    | { readonly kind: 'splits'; readonly scan: string }
+    | { readonly kind: 'partitions'; readonly count: number };
+}
+
+interface CutRequest {
+  readonly splits: ReadonlyMap<string, ScanSplits>;
+  readonly targets: TaskTargets;
+}
+
+/**
+ * Cuts a plan into stages where rows must come together (exchanges). Whatever works row by row stays in the task that
+ * reads; aggregates, DISTINCT, LIMIT and top-N run there once in part and once more over the parts; TIMELINE and joins
+ * of two large inputs run in partitions by hash of their key. A plan that reads little is one stage of one task.
+ */
+export function cutStages(plan: Operator, request: CutRequest): readonly Stage[] {
+  const cutter = new Cutter(request);
+  return cutter.finish(cutter.place(plan));
+}
+
+class Cutter {
+  readonly #request: CutRequest;
+  readonly #stages: Stage[] = [];
+  readonly #small: boolean;
+  #nextId: number;
+
+  constructor(request: CutRequest) {
+    this.#request = request;
+    const bytes = [...request.splits.values()].flatMap(({ splits }) => splits).reduce((sum, split) => sum + split.bytes, 0);
+    this.#small = bytes < request.targets.smallBytes;
+    this.#nextId = 0;
+  }
+
+  finish(fragment: Fragment): readonly Stage[] {
+    this.#stage(fragment, 'final', undefined);
+    return this.#stages;
+  }
+
+  place(op: Operator): Fragment {
+    switch (op.kind) {
+      case 'scan': return this.#scan(op);
+      case 'exchange_read': throw internal('exchange before the plan is cut');
+      case 'values': return { root: op, spread: { kind: 'single' } };
+      case 'filter': case 'project': {
+        const input = this.place(op.input);
+        return { ...input, root: { ...op, input: input.root } };
+      }
+      case 'assert': return this.#over(this.#gathered(op.input), (input) => ({ ...op, input }));
+      case 'distinct': return this.#twice(op, op, (input) => ({ ...op, input }));
+      case 'limit': return this.#limit(op);
+      case 'sort': return this.#sort(op);
+      case 'aggregate': return this.#aggregate(op);
+      case 'join': return this.#join(op);
+      case 'union_all': {
+        const inputs = op.inputs.map((input) => this.#gathered(input).root);
+        return { root: { ...op, inputs }, spread: { kind: 'single' } };
+      }
+      case 'timeline': return this.#timeline(op);
+    }
+  }
+
+  #scan(op: Operator & { readonly kind: 'scan' }): Fragment {
+    const groups = this.#groups(op.scan).length;
+    return { root: op, spread: this.#small || groups <= 1 ? { kind: 'single' } : { kind: 'splits', scan: op.scan } };
+  }
+
+  /** A row-reducing operator that may be applied to parts and again to the parts' results. */
+  #twice(op: { readonly input: Operator }, local: Operator, global: (input: Operator) => Operator): Fragment {
+    const input = this.place(op.input);
+    if (input.spread.kind === 'single') return this.#over(input, global);
+    const part: Fragment = { ...input, root: { ...local, input: input.root } as Operator };
+    return this.#over(this.#cut(part), global);
+  }
+
+  #limit(op: LimitOperator): Fragment {
+    // each task needs to give the first limit + offset of its rows; without a limit all of them
+    const { offset, limit, ...rest } = op;
+    if (limit === undefined) return this.#over(this.#gathered(op.input), (input) => ({ ...op, input }));
+    return this.#twice(op, { ...rest, limit: limit + (offset ?? 0) }, (input) => ({ ...op, input }));
+  }
+
+  #sort(op: SortOperator): Fragment {
+    const { offset, limit, ...rest } = op;
+    if (limit === undefined) return this.#over(this.#gathered(op.input), (input) => ({ ...op, input }));
+    return this.#twice(op, { ...rest, limit: limit + (offset ?? 0) }, (input) => ({ ...op, input }));
+  }
+
+  #aggregate(op: AggregateOperator): Fragment {
+    const input = this.place(op.input);
+    if (input.spread.kind === 'single') return this.#over(input, (root) => ({ ...op, input: root }));
+    const split = this.#splitAggregates(op.aggregates);
+    if (split === undefined) return this.#over(this.#cut(input), (root) => ({ ...op, input: root }));
+    const partial: AggregateOperator = { ...op, phase: 'partial', input: input.root, aggregates: split };
+    const gathered = this.#cut({ ...input, root: partial });
+    return this.#over(gathered, (root) => ({
+      ...op,
+      phase: 'final',
+      input: root,
+      keys: op.keys.map(({ field }) => ({ field, expr: { kind: 'column', id: field.id, type: field.type } })),
+      aggregates: split,
+    }));
+  }
+
+  /** The calls with columns for their states; undefined if one of them cannot be split. */
+  #splitAggregates(aggregates: readonly PlanAggregate[]): readonly PlanAggregate[] | undefined {
+    const split: PlanAggregate[] = [];
+    for (const call of aggregates) {
+      if (call.distinct || call.orderBy.length > 0) return undefined;
+      const types = stateFields(call.fn, call.args.map((arg) => typeOf<ColumnRef>(arg)));
+      if (types === undefined) return undefined;
+      split.push({ ...call, state: types.map((type, n): Field => ({ id: this.#newId(), name: `${call.field.name}_${n + 1}`, type })) });
+    }
+    return split;
+  }
+
+  #join(op: JoinOperator): Fragment {
+    const left = this.place(op.left);
+    const right = this.place(op.right);
+    const joined = (l: Operator, r: Operator): Operator => ({ ...op, left: l, right: r });
+    if (left.spread.kind === 'single' && right.spread.kind === 'single') return { root: joined(left.root, right.root), spread: left.spread };
+    // the side in one task is read whole by every task of the other, where the other's rows decide what is in the result
+    const inner = op.type === 'inner' || op.type === 'cross';
+    if (right.spread.kind === 'single' && (inner || op.type === 'left')) return { ...left, root: joined(left.root, this.#broadcast(right)) };
+    if (left.spread.kind === 'single' && (inner || op.type === 'right')) return { ...right, root: joined(this.#broadcast(left), right.root) };
+    const keys = equiKeys(op);
+    if (keys === undefined) return { root: joined(this.#cut(left).root, this.#cut(right).root), spread: { kind: 'single' } };
+    const count = this.#request.targets.partitions;
+    const l = this.#exchange(left, { by: keys.left, partitions: count });
+    const r = this.#exchange(right, { by: keys.right, partitions: count });
+    return { root: joined(l, r), spread: { kind: 'partitions', count } };
+  }
+
+  /** Rows without stages or splits of their own need no stage to be read by many tasks. */
+  #broadcast(fragment: Fragment): Operator {
+    const alone = [...operatorsIn(fragment.root)].every((op) => op.kind !== 'scan' && op.kind !== 'exchange_read');
+    return alone ? fragment.root : this.#exchange(fragment, undefined);
+  }
+
+  #timeline(op: TimelineOperator): Fragment {
+    const input = this.place(op.input);
+    if (input.spread.kind === 'single') {
+      const horizon = op.horizon === undefined ? undefined : this.#gathered(op.horizon).root;
+      return { root: { ...op, input: input.root, horizon }, spread: input.spread };
+    }
+    const horizon = op.horizon === undefined ? undefined : this.#broadcast(this.#gathered(op.horizon));
+    if (op.spec.keys.length === 0) return { root: { ...op, input: this.#cut(input).root, horizon }, spread: { kind: 'single' } };
+    const count = this.#request.targets.partitions;
+    return { root: { ...op, input: this.#exchange(input, { by: op.spec.keys, partitions: count }), horizon }, spread: { kind: 'partitions', count } };
+  }
+
+  #over(fragment: Fragment, build: (input: Operator) => Operator): Fragment {
+    return { ...fragment, root: build(fragment.root) };
+  }
+
+  /** An operator's rows in one task. */
+  #gathered(op: Operator): Fragment {
+    const fragment = this.place(op);
+    return fragment.spread.kind === 'single' ? fragment : this.#cut(fragment);
+  }
+
+  #cut(fragment: Fragment): Fragment {
+    return { root: this.#exchange(fragment, undefined), spread: { kind: 'single' } };
+  }
+
+  #exchange(fragment: Fragment, exchange: Stage['exchange']): ExchangeRead {
+    const stage = this.#stage(fragment, undefined, exchange);
+    return { kind: 'exchange_read', stage: stage.id, fields: fieldsOf(fragment.root) };
+  }
+
+  #stage(fragment: Fragment, kind: 'final' | undefined, exchange: Stage['exchange']): Stage {
+    const { root, spread } = fragment;
+    const scans: string[] = [];
+    const deps: number[] = [];
+    for (const op of operatorsIn(root)) {
+      if (op.kind === 'scan') scans.push(op.scan);
+      if (op.kind === 'exchange_read' && !deps.includes(op.stage)) deps.push(op.stage);
+    }
+    const stage: Stage = {
+      id: this.#stages.length + 1,
+      kind: kind ?? (scans.length > 0 ? 'scan' : 'operator'),
+      root,
+      deps,
+      tasks: this.#tasks(spread, scans),
+      ...(exchange === undefined ? {} : { exchange }),
+      ordered: isOrdered(root),
+    };
+    this.#stages.push(stage);
+    return stage;
+  }
+
+  #tasks(spread: Fragment['spread'], scans: readonly string[]): readonly Task[] {
+    const whole = (scan: string): readonly Split[] => this.#request.splits.get(scan)?.splits ?? [];
+    switch (spread.kind) {
+      case 'single': return [{ id: 0, splits: Object.fromEntries(scans.map((scan) => [scan, whole(scan)])) }];
+      case 'splits': {
+        if (scans.length !== 1 || scans[0] !== spread.scan) throw internal(`stage over the splits of ${spread.scan} reads ${scans.join(', ')}`);
+        return this.#groups(spread.scan).map((group, id) => ({ id, splits: { [spread.scan]: group } }));
+      }
+      case 'partitions': {
+        if (scans.length > 0) throw internal('a scan in a partitioned stage');
+        return Array.from({ length: spread.count }, (_, id) => ({ id, splits: {}, partition: id }));
+      }
+    }
+  }
+
+  #groups(scan: string): readonly (readonly Split[])[] {
+    const splits = this.#request.splits.get(scan)?.splits ?? [];
+    const size = Math.max(1, this.#request.targets.splitsPerTask);
+    return Array.from({ length: Math.ceil(splits.length / size) }, (_, n) => splits.slice(n * size, (n + 1) * size));
+  }
+
+  #newId(): number {
+    if (this.#nextId === 0) this.#nextId = STATE_IDS;
+    this.#nextId += 1;
+    return this.#nextId;
+  }
+}
+
+/** Ids of state columns begin here, above all that conversion gives out. */
+const STATE_IDS = 1_000_000;
+
+/** Do the rows of this tree come in an order that the query asked for? */
+function isOrdered(op: Operator): boolean {
+  switch (op.kind) {
+    case 'sort': return true;
+    case 'filter': case 'project': case 'limit': case 'assert': return isOrdered(op.input);
+    default: return false;
+  }
+}

@@ -1,0 +1,63 @@
+import { TimelineError } from '../sql/errors.js';
+import type { Constant } from '../sql/expression.js';
+import type { Query } from '../sql/query.js';
+import type { Type } from '../sql/types.js';
+import { foldQuery } from './fold.js';
+import { planFrom } from './from-clause.js';
+import { planSelect } from './from-query.js';
+import { optimize } from './optimizer.js';
+import type { Field, PhysicalPlan, ScanOperator } from './physical-plan.js';
+import { planStages } from './physical-planner.js';
+import type { PlanContext, Planning } from './planning.js';
+import { PlanTables } from './tables.js';
+
+/**
+ * The physical plan of an analysed query. `parameters` are the values of $1, $2, … in text form.
+ * Throws 0A000, by name, for what cannot be planned yet, and what folding constants raised in PostgreSQL.
+ */
+export async function planQuery(request: { readonly query: Query; readonly parameters: readonly Constant[]; readonly context: PlanContext }): Promise<PhysicalPlan> {
+  const { context } = request;
+  context.signal.throwIfAborted();
+  const query = await foldQuery(request.query, request.parameters, context);
+  const tables = await PlanTables.pinned(query, context);
+  const planning = newPlanning(context, tables);
+  const logical = planning.query(query, []);
+  const optimized = optimize(logical, { planning });
+  return planStages(optimized, { context, tables, notices: planning.notices });
+}
+
+/** Bounds what one statement may unfold to (a CTE that is used twice by the next, which is used twice, …). */
+const MAX_FIELDS = 200_000;
+
+function newPlanning(context: PlanContext, tables: PlanTables): Planning {
+  let lastId = 0;
+  let lastScan = 0;
+  const planning: Planning = {
+    session: context.session,
+    notices: [],
+    newField: (name: string, type: Type): Field => {
+      lastId += 1;
+      if (lastId > MAX_FIELDS) throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'statement is too complex: its plan has too many columns' });
+      return { id: lastId, name, type };
+    },
+    table: (schema, table) => tables.get(schema, table),
+    scan: (schema, table): ScanOperator => {
+      const { connector, description, handle } = tables.get(schema, table);
+      lastScan += 1;
+      return {
+        kind: 'scan',
+        scan: `s${lastScan}`,
+        connector: connector.name,
+        schema: description.schema,
+        table: description.table,
+        handle,
+        fields: description.columns.map((column) => planning.newField(column.name, column.type)),
+        pushed: [],
+        pruning: [],
+      };
+    },
+    query: (query, ctes) => planSelect(query, ctes, planning),
+    from: (query, ctes) => planFrom(query, ctes, planning),
+  };
+  return planning;
+}

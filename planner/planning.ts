@@ -1,0 +1,72 @@
+import type { Connector, Handle, TableDescription } from '../connectors/connector.js';
+import type { TimelineError } from '../sql/errors.js';
+import type { Constant, Expr } from '../sql/expression.js';
+import type { AggregateCall, Cte, Query, Var } from '../sql/query.js';
+import type { Type } from '../sql/types.js';
+import type { Field, Operator, PlanExpr, PlanSession, ScanOperator } from './physical-plan.js';
+
+/** The part of a connector that planning needs. */
+export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'splits'>;
+
+export interface TaskTargets {
+  /** Splits that one scan task reads at most. */
+  readonly splitsPerTask: number;
+  /** Bytes of splits under which the whole plan is one task. */
+  readonly smallBytes: number;
+  /** Tasks of a stage that reads a hash exchange. */
+  readonly partitions: number;
+}
+
+/** What the engine lends the planner for one statement. */
+export interface PlanContext {
+  readonly session: PlanSession;
+  connectorOf(schema: string, table: string): { readonly connector: PlanningConnector; readonly description: TableDescription } | undefined;
+  /** Asked once per table and plan. */
+  pin(connector: PlanningConnector, table: { readonly schema: string; readonly table: string }): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
+  /** Evaluates expressions without columns in PostgreSQL, all at once; an error stands for the one expression that raised it. */
+  evaluate(exprs: readonly Expr<never>[]): Promise<readonly (Constant | TimelineError)[]>;
+  readonly taskTargets: TaskTargets;
+  readonly signal: AbortSignal;
+}
+
+/** A table of this plan: described and pinned before conversion begins. */
+export interface PlannedTable {
+  readonly connector: PlanningConnector;
+  readonly description: TableDescription;
+  readonly handle: Handle;
+  readonly snapshot: string | null;
+}
+
+/** WITH queries in sight: one frame per query level, the innermost first. */
+export type CteFrames = readonly { readonly ctes: readonly Cte[] }[];
+
+/** What a query's expressions may name, once its FROM is planned. */
+export interface Scope {
+  column(v: Var): PlanExpr;
+  /** Undefined where aggregates cannot stand. */
+  readonly aggregate?: (call: AggregateCall) => PlanExpr;
+}
+
+/**
+ * The state of converting one statement: the supply of column ids, its tables, its notices.
+ * Conversion itself is synchronous; all that needs waiting (pinning, folding) has happened before.
+ */
+export interface Planning {
+  readonly session: PlanSession;
+  readonly notices: string[];
+  newField(name: string, type: Type): Field;
+  /** A fresh scan of all columns of a table; 42P01 if no connector has it. */
+  scan(schema: string, table: string): ScanOperator;
+  table(schema: string, table: string): PlannedTable;
+  /** A whole query; the result's fields are the query's output columns, in order, with ids of their own. */
+  query(query: Query, ctes: CteFrames): Operator;
+  /** A query's FROM list and WHERE (no grouping, no targets), and the scope of its ranges. */
+  from(query: Query, ctes: CteFrames): { readonly input: Operator; readonly scope: Scope };
+}
+
+/** How planner/from-timeline.ts is called: `planTimeline(request)` gives the operator whose fields are the query's output columns. */
+export interface TimelineRequest {
+  readonly query: Query;
+  readonly planning: Planning;
+  readonly ctes: CteFrames;
+}

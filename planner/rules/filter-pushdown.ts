@@ -1,0 +1,108 @@
+import { columnIds, conjunction, conjuncts, isVolatile, substitute } from '../expression.js';
+import { mapInputs } from '../logical-plan.js';
+import { type ColumnRef, fieldsOf, type JoinOperator, type Operator, type PlanExpr } from '../physical-plan.js';
+
+/**
+ * Moves each conjunct as far down as it may go: through projections, sorts and DISTINCT, into both inputs of a UNION
+ * ALL, to the side of a join that keeps its rows, below an aggregate when it reads group keys only.
+ * TIMELINE lets predicates on its key columns through and nothing else: the events that a filter would drop
+ * are what later states come from.
+ */
+export function pushFilters(plan: Operator): Operator {
+  return push(plan, []);
+}
+
+function push(op: Operator, above: readonly PlanExpr[]): Operator {
+  switch (op.kind) {
+    case 'filter': {
+      const own = conjuncts<ColumnRef>(op.predicate);
+      if (own.some((part) => isVolatile<ColumnRef>(part))) return keep({ ...op, input: push(op.input, []) }, above);
+      return push(op.input, [...own, ...above]);
+    }
+    case 'project': {
+      const by = new Map(op.items.map((item) => [item.field.id, item.expr]));
+      const [down, stay] = split(above, (part) => [...columnIds(part)].every((id) => !isVolatile<ColumnRef>(by.get(id) ?? part)));
+      return keep({ ...op, input: push(op.input, down.map((part) => substitute(part, by))) }, stay);
+    }
+    case 'sort':
+      if (op.limit !== undefined || op.offset !== undefined) return keep(into(op), above);
+      return { ...op, input: push(op.input, above) };
+    case 'distinct': return { ...op, input: push(op.input, above) };
+    case 'union_all':
+      return {
+        ...op,
+        inputs: op.inputs.map((input) => {
+          const fields = fieldsOf(input);
+          const by = new Map(op.fields.map((field, n): [number, PlanExpr] => [field.id, { kind: 'column', id: fields[n]?.id ?? -1, type: field.type }]));
+          return push(input, above.map((part) => substitute(part, by)));
+        }),
+      };
+    case 'aggregate': {
+      const by = new Map(op.keys.map((key) => [key.field.id, key.expr]));
+      const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())));
+      return keep({ ...op, input: push(op.input, down.map((part) => substitute(part, by))) }, stay);
+    }
+    case 'timeline': {
+      const by = new Map<number, PlanExpr>();
+      const inputs = new Map(fieldsOf(op.input).map((field) => [field.id, field]));
+      op.spec.keys.forEach((id, n) => {
+        const output = op.fields[n];
+        const input = inputs.get(id);
+        if (output !== undefined && input !== undefined) by.set(output.id, { kind: 'column', id, type: input.type });
+      });
+      const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())));
+      const horizon = op.horizon === undefined ? undefined : push(op.horizon, []);
+      return keep({ ...op, input: push(op.input, down.map((part) => substitute(part, by))), horizon }, stay);
+    }
+    case 'join': return pushIntoJoin(op, above);
+    case 'limit': case 'assert': case 'scan': case 'exchange_read': case 'values': return keep(into(op), above);
+  }
+}
+
+function into(op: Operator): Operator {
+  return mapInputs(op, (input) => push(input, []));
+}
+
+function keep(op: Operator, parts: readonly PlanExpr[]): Operator {
+  const predicate = conjunction<ColumnRef>(parts);
+  return predicate === undefined ? op : { kind: 'filter', input: op, predicate };
+}
+
+function split(parts: readonly PlanExpr[], test: (part: PlanExpr) => boolean): readonly [readonly PlanExpr[], readonly PlanExpr[]] {
+  return [parts.filter(test), parts.filter((part) => !test(part))];
+}
+
+/** Reads some columns, all of them among these. (A predicate without columns says nothing about groups or keys.) */
+function readsOnly(part: PlanExpr, ids: ReadonlySet<number>): boolean {
+  const read = columnIds(part);
+  return read.size > 0 && [...read].every((id) => ids.has(id));
+}
+
+/**
+ * A WHERE conjunct may go to a side whose rows all appear in the result; an ON conjunct to a side whose rows do not
+ * have to. So for `a LEFT JOIN b`: WHERE goes to a, ON goes to b; for FULL neither goes anywhere.
+ */
+function pushIntoJoin(op: JoinOperator, above: readonly PlanExpr[]): Operator {
+  const left = new Set(fieldsOf(op.left).map((field) => field.id));
+  const right = new Set(fieldsOf(op.right).map((field) => field.id));
+  const toLeft: PlanExpr[] = [];
+  const toRight: PlanExpr[] = [];
+  const on: PlanExpr[] = [];
+  const stay: PlanExpr[] = [];
+  const inner = op.type === 'inner' || op.type === 'cross';
+  for (const part of conjuncts<ColumnRef>(op.condition)) {
+    if (isVolatile<ColumnRef>(part)) on.push(part);
+    else if ((inner || op.type === 'right') && readsOnly(part, left)) toLeft.push(part);
+    else if ((inner || op.type === 'left') && readsOnly(part, right)) toRight.push(part);
+    else on.push(part);
+  }
+  for (const part of above) {
+    if ((inner || op.type === 'left') && readsOnly(part, left)) toLeft.push(part);
+    else if ((inner || op.type === 'right') && readsOnly(part, right)) toRight.push(part);
+    else if (inner && columnIds(part).size > 0) on.push(part);
+    else stay.push(part);
+  }
+  const condition = conjunction<ColumnRef>(on);
+  const type = inner ? (condition === undefined ? 'cross' : 'inner') : op.type;
+  return keep({ ...op, type, left: push(op.left, toLeft), right: push(op.right, toRight), condition }, stay);
+}

@@ -1,0 +1,26 @@
+import { mapInputs } from '../logical-plan.js';
+import type { LimitOperator, Operator } from '../physical-plan.js';
+
+/** Moves LIMIT below projections, merges neighbouring ones, and bounds each input of a UNION ALL; never past a filter. */
+export function pushLimits(op: Operator): Operator {
+  if (op.kind !== 'limit') return mapInputs(op, pushLimits);
+  const { input } = op;
+  switch (input.kind) {
+    case 'project': return { ...input, input: pushLimits({ ...op, input: input.input }) };
+    case 'limit': return pushLimits(both(op, input));
+    case 'union_all': {
+      if (op.limit === undefined) return mapInputs(op, pushLimits);
+      const limit = op.limit + (op.offset ?? 0);
+      return { ...op, input: { ...input, inputs: input.inputs.map((each) => pushLimits({ kind: 'limit', input: each, limit })) } };
+    }
+    default: return mapInputs(op, pushLimits);
+  }
+}
+
+/** LIMIT over LIMIT: offsets add up; the inner one's limit is what is left of it after the outer offset. */
+function both(outer: LimitOperator, inner: LimitOperator): LimitOperator {
+  const offset = (outer.offset ?? 0) + (inner.offset ?? 0);
+  const left = inner.limit === undefined ? Number.POSITIVE_INFINITY : Math.max(0, inner.limit - (outer.offset ?? 0));
+  const limit = Math.min(outer.limit ?? Number.POSITIVE_INFINITY, left);
+  return { kind: 'limit', input: inner.input, ...(Number.isFinite(limit) ? { limit } : {}), ...(offset === 0 ? {} : { offset }) };
+}
