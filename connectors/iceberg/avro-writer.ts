@@ -3,7 +3,19 @@ import { deflateRawSync } from 'node:zlib';
 import { internal } from '../../sql/errors.js';
 
 /** The part of Avro that Iceberg's manifests need. Extra attributes (field-id, logicalType, …) go into the file's schema as they are. */
-export type AvroType = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string' | AvroOptional | AvroRecord | AvroArray | AvroAnnotated;
+export type AvroType =
+  | 'null'
+  | 'boolean'
+  | 'int'
+  | 'long'
+  | 'float'
+  | 'double'
+  | 'bytes'
+  | 'string'
+  | AvroOptional
+  | AvroRecord
+  | AvroArray
+  | AvroAnnotated;
 /** Always a union with null first: all that Iceberg uses. */
 export type AvroOptional = readonly ['null', AvroType];
 export interface AvroRecord {
@@ -34,15 +46,22 @@ export interface AvroStruct {
   readonly [field: string]: AvroValue;
 }
 
+/** A block of a container file as it lies there: still compressed. */
+export interface AvroBlock {
+  readonly records: number;
+  readonly packed: Uint8Array;
+}
+
 const SYNC_BYTES = 16;
 const MAGIC = Buffer.from([0x4f, 0x62, 0x6a, 0x01]);
 /** Records per block: blocks are what readers inflate at once. */
 const BLOCK_RECORDS = 4096;
 
-/** An Avro object container file, deflated. */
+/** An Avro object container file, deflated. `blocks` of another file with the same schema and codec are appended as they are. */
 export function writeAvroFile(options: {
   readonly schema: AvroRecord;
   readonly records: readonly AvroStruct[];
+  readonly blocks?: readonly AvroBlock[];
   readonly metadata: Readonly<Record<string, string>>;
 }): Uint8Array {
   const { schema, records, metadata } = options;
@@ -61,12 +80,16 @@ export function writeAvroFile(options: {
     const block = records.slice(from, from + BLOCK_RECORDS);
     const body = new ByteSink();
     for (const record of block) writeValue(body, schema, record, schema.name);
-    const packed = deflateRawSync(body.take());
-    head.long(block.length);
-    head.bytes(packed);
-    head.raw(sync);
+    writeBlock(head, { records: block.length, packed: deflateRawSync(body.take()) }, sync);
   }
+  for (const block of options.blocks ?? []) writeBlock(head, block, sync);
   return head.take();
+}
+
+function writeBlock(sink: ByteSink, block: AvroBlock, sync: Uint8Array): void {
+  sink.long(block.records);
+  sink.bytes(block.packed);
+  sink.raw(sync);
 }
 
 function writeValue(sink: ByteSink, type: AvroType, value: AvroValue | undefined, path: string): void {
@@ -81,24 +104,42 @@ function writeValue(sink: ByteSink, type: AvroType, value: AvroValue | undefined
     case 'null':
       return;
     case 'boolean':
-      if (typeof value === 'boolean') return sink.raw(Buffer.from([value ? 1 : 0]));
+      if (typeof value === 'boolean') {
+        sink.raw(Buffer.from([value ? 1 : 0]));
+        return;
+      }
       break;
     case 'int':
     case 'long':
-      if (typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))) return sink.long(value);
+      if (typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))) {
+        sink.long(value);
+        return;
+      }
       break;
     case 'float':
     case 'double':
-      if (typeof value === 'number') return sink.float(value, kind);
+      if (typeof value === 'number') {
+        sink.float(value, kind);
+        return;
+      }
       break;
     case 'bytes':
-      if (value instanceof Uint8Array) return sink.bytes(value);
+      if (value instanceof Uint8Array) {
+        sink.bytes(value);
+        return;
+      }
       break;
     case 'string':
-      if (typeof value === 'string') return sink.bytes(Buffer.from(value));
+      if (typeof value === 'string') {
+        sink.bytes(Buffer.from(value));
+        return;
+      }
       break;
     case 'array':
-      if (Array.isArray(value)) return writeArray(sink, type as AvroArray, value, path);
+      if (Array.isArray(value)) {
+        writeArray(sink, type as AvroArray, value, path);
+        return;
+      }
       break;
     case 'record':
       if (isStruct(value)) {

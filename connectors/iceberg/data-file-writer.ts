@@ -36,8 +36,8 @@ export async function writeDataFile(request: DataFileRequest): Promise<DataFile>
   await mkdir(dirname(file), { recursive: true });
   const columns = table.columns.map((column) => `CAST(${quoteName(column.name)} AS ${duckdbType(column)}) AS ${quoteName(column.name)}`);
   const copied = await connection.runAndReadAll(
-    `COPY (SELECT ${columns.join(', ')} FROM ${relation}${orderBy(table)}) TO ${quoteText(file)} `
-    + `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, RETURN_STATS, FIELD_IDS ${fieldIds(table.columns)})`,
+    `COPY (SELECT ${columns.join(', ')} FROM ${relation}${orderBy(table)}) TO ${quoteText(file)} ` +
+      `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, RETURN_STATS, FIELD_IDS ${fieldIds(table.columns)})`,
   );
   const row = copied.getRowObjectsJson()[0];
   if (!row) throw internal('COPY returned no statistics');
@@ -45,8 +45,12 @@ export async function writeDataFile(request: DataFileRequest): Promise<DataFile>
   checkPartition(table, partition, statistics);
   await syncFile(file);
   return {
-    path: `${storage.location}/${path}`, partition, records: Number(row.count), bytes: Number(row.file_size_bytes),
-    ...columnMetrics(table, statistics), splitOffsets: await rowGroupOffsets(connection, file),
+    path: `${storage.location}/${path}`,
+    partition,
+    records: Number(row.count),
+    bytes: Number(row.file_size_bytes),
+    ...columnMetrics(table, statistics),
+    splitOffsets: await rowGroupOffsets(connection, file),
   };
 }
 
@@ -117,7 +121,9 @@ function checkPartition(table: WriterTable, partition: readonly (number | null)[
     const expected = partition[at] ?? null;
     if (ends.some((day) => day !== expected) || (expected !== null && nulls > 0)) {
       throw new TimelineError({
-        kind: 'data', sqlstate: '23514', message: `rows for partition ${field.name}=${expected === null ? 'null' : dayText(expected)} lie outside of it`,
+        kind: 'data',
+        sqlstate: '23514',
+        message: `rows for partition ${field.name}=${expected === null ? 'null' : dayText(expected)} lie outside of it`,
         detail: `${column?.name} goes from ${stats?.get('min') ?? 'NULL'} to ${stats?.get('max') ?? 'NULL'}, with ${nulls} NULLs.`,
       });
     }
@@ -166,19 +172,32 @@ export function duckdbType({ type }: Pick<WriterColumn, 'type'>): string {
 
 function primitiveType(type: WriterPrimitive): string {
   switch (type) {
-    case 'boolean': return 'BOOLEAN';
-    case 'int': return 'INTEGER';
-    case 'long': return 'BIGINT';
-    case 'float': return 'FLOAT';
-    case 'double': return 'DOUBLE';
-    case 'date': return 'DATE';
-    case 'time': return 'TIME';
-    case 'timestamp': return 'TIMESTAMP';
-    case 'timestamptz': return 'TIMESTAMPTZ';
-    case 'string': return 'VARCHAR';
-    case 'uuid': return 'UUID';
-    case 'binary': return 'BLOB';
-    default: return type.toUpperCase();
+    case 'boolean':
+      return 'BOOLEAN';
+    case 'int':
+      return 'INTEGER';
+    case 'long':
+      return 'BIGINT';
+    case 'float':
+      return 'FLOAT';
+    case 'double':
+      return 'DOUBLE';
+    case 'date':
+      return 'DATE';
+    case 'time':
+      return 'TIME';
+    case 'timestamp':
+      return 'TIMESTAMP';
+    case 'timestamptz':
+      return 'TIMESTAMPTZ';
+    case 'string':
+      return 'VARCHAR';
+    case 'uuid':
+      return 'UUID';
+    case 'binary':
+      return 'BLOB';
+    default:
+      return type.toUpperCase();
   }
 }
 

@@ -1,5 +1,7 @@
+import { unsupported } from '../../sql/errors.js';
+import { splitAvroFile } from './avro-blocks.js';
+import type { AvroArray, AvroBlock, AvroField, AvroRecord, AvroStruct, AvroType } from './avro-writer.js';
 import { writeAvroFile } from './avro-writer.js';
-import type { AvroArray, AvroField, AvroRecord, AvroStruct, AvroType } from './avro-writer.js';
 import { icebergPartitionFields, icebergSchema } from './metadata-writer.js';
 import type { DataFile, WriterTable } from './writer-types.js';
 
@@ -33,57 +35,119 @@ const STATUS_ADDED = 1;
 const SPEC_ID = 0;
 
 /** A v2 manifest of added data files. Sequence numbers are left null: they are inherited from the manifest list, so a retried commit keeps it. */
-export function writeManifest(options: { readonly table: WriterTable; readonly snapshotId: bigint; readonly files: readonly DataFile[] }): Uint8Array {
+export function writeManifest(options: {
+  readonly table: WriterTable;
+  readonly snapshotId: bigint;
+  readonly files: readonly DataFile[];
+}): Uint8Array {
   const { table, snapshotId, files } = options;
   const sorted = table.sort.length > 0;
-  const records = files.map((file): AvroStruct => ({
-    status: STATUS_ADDED, snapshot_id: snapshotId, sequence_number: null, file_sequence_number: null,
-    data_file: dataFileRecord(table, file, sorted),
-  }));
+  const records = files.map(
+    (file): AvroStruct => ({
+      status: STATUS_ADDED,
+      snapshot_id: snapshotId,
+      sequence_number: null,
+      file_sequence_number: null,
+      data_file: dataFileRecord(table, file, sorted),
+    }),
+  );
   return writeAvroFile({
     schema: manifestEntrySchema(table),
     records,
     metadata: {
-      schema: JSON.stringify(icebergSchema(table.columns)), 'schema-id': '0',
-      'partition-spec': JSON.stringify(icebergPartitionFields(table.partition)), 'partition-spec-id': String(SPEC_ID),
-      'format-version': '2', content: 'data',
+      schema: JSON.stringify(icebergSchema(table.columns)),
+      'schema-id': '0',
+      'partition-spec': JSON.stringify(icebergPartitionFields(table.partition)),
+      'partition-spec-id': String(SPEC_ID),
+      'format-version': '2',
+      content: 'data',
     },
   });
 }
 
 /** The manifest list's line for a manifest of added files that was written to `path`. */
 export function describeManifest(options: {
-  readonly path: string; readonly bytes: number; readonly snapshotId: bigint; readonly sequenceNumber: bigint;
-  readonly table: WriterTable; readonly files: readonly DataFile[];
+  readonly path: string;
+  readonly bytes: number;
+  readonly snapshotId: bigint;
+  readonly sequenceNumber: bigint;
+  readonly table: WriterTable;
+  readonly files: readonly DataFile[];
 }): ManifestFile {
   const { path, bytes, snapshotId, sequenceNumber, table, files } = options;
   return {
-    path, bytes, specId: SPEC_ID, content: 0, sequenceNumber, minSequenceNumber: sequenceNumber, addedSnapshotId: snapshotId,
-    addedFiles: files.length, existingFiles: 0, deletedFiles: 0,
-    addedRows: files.reduce((sum, file) => sum + BigInt(file.records), 0n), existingRows: 0n, deletedRows: 0n,
+    path,
+    bytes,
+    specId: SPEC_ID,
+    content: 0,
+    sequenceNumber,
+    minSequenceNumber: sequenceNumber,
+    addedSnapshotId: snapshotId,
+    addedFiles: files.length,
+    existingFiles: 0,
+    deletedFiles: 0,
+    addedRows: files.reduce((sum, file) => sum + BigInt(file.records), 0n),
+    existingRows: 0n,
+    deletedRows: 0n,
     partitions: table.partition.map((_, at) => summary(files.map((file) => file.partition[at] ?? null))),
   };
 }
 
+/**
+ * The manifests of one snapshot: the added ones, then those of the list before it (`earlier`), whose records are taken over
+ * byte for byte. Throws 0A000 when that list was written with another schema, as other programs do.
+ */
 export function writeManifestList(options: {
-  readonly snapshotId: bigint; readonly parentSnapshotId: bigint | null; readonly sequenceNumber: bigint; readonly manifests: readonly ManifestFile[];
+  readonly snapshotId: bigint;
+  readonly parentSnapshotId: bigint | null;
+  readonly sequenceNumber: bigint;
+  readonly manifests: readonly ManifestFile[];
+  readonly earlier?: { readonly path: string; readonly content: Uint8Array };
 }): Uint8Array {
   const { snapshotId, parentSnapshotId, sequenceNumber, manifests } = options;
-  const records = manifests.map((m): AvroStruct => ({
-    manifest_path: m.path, manifest_length: m.bytes, partition_spec_id: m.specId, content: m.content,
-    sequence_number: m.sequenceNumber, min_sequence_number: m.minSequenceNumber, added_snapshot_id: m.addedSnapshotId,
-    added_files_count: m.addedFiles, existing_files_count: m.existingFiles, deleted_files_count: m.deletedFiles,
-    added_rows_count: m.addedRows, existing_rows_count: m.existingRows, deleted_rows_count: m.deletedRows,
-    partitions: m.partitions?.map((p) => ({ contains_null: p.containsNull, contains_nan: p.containsNan, lower_bound: p.lower, upper_bound: p.upper })) ?? null,
-  }));
+  const records = manifests.map(
+    (m): AvroStruct => ({
+      manifest_path: m.path,
+      manifest_length: m.bytes,
+      partition_spec_id: m.specId,
+      content: m.content,
+      sequence_number: m.sequenceNumber,
+      min_sequence_number: m.minSequenceNumber,
+      added_snapshot_id: m.addedSnapshotId,
+      added_files_count: m.addedFiles,
+      existing_files_count: m.existingFiles,
+      deleted_files_count: m.deletedFiles,
+      added_rows_count: m.addedRows,
+      existing_rows_count: m.existingRows,
+      deleted_rows_count: m.deletedRows,
+      partitions:
+        m.partitions?.map((p) => ({
+          contains_null: p.containsNull,
+          contains_nan: p.containsNan,
+          lower_bound: p.lower,
+          upper_bound: p.upper,
+        })) ?? null,
+    }),
+  );
   return writeAvroFile({
     schema: MANIFEST_LIST_SCHEMA,
     records,
+    blocks: options.earlier ? earlierBlocks(options.earlier) : [],
     metadata: {
-      'snapshot-id': String(snapshotId), 'parent-snapshot-id': parentSnapshotId === null ? 'null' : String(parentSnapshotId),
-      'sequence-number': String(sequenceNumber), 'format-version': '2',
+      'snapshot-id': String(snapshotId),
+      'parent-snapshot-id': parentSnapshotId === null ? 'null' : String(parentSnapshotId),
+      'sequence-number': String(sequenceNumber),
+      'format-version': '2',
     },
   });
+}
+
+function earlierBlocks({ path, content }: { readonly path: string; readonly content: Uint8Array }): readonly AvroBlock[] {
+  const { metadata, blocks } = splitAvroFile(content, path);
+  if (metadata.get('avro.schema') !== JSON.stringify(MANIFEST_LIST_SCHEMA) || metadata.get('avro.codec') !== 'deflate') {
+    throw unsupported('appending to an Iceberg table that another program wrote');
+  }
+  return blocks;
 }
 
 function summary(values: readonly (number | null)[]): PartitionSummary {
@@ -101,12 +165,22 @@ function dataFileRecord(table: WriterTable, file: DataFile, sorted: boolean): Av
   const entries = <T extends number | Uint8Array>(map: ReadonlyMap<number, T>) =>
     [...map].sort(([a], [b]) => a - b).map(([key, value]) => ({ key, value }));
   return {
-    content: 0, file_path: file.path, file_format: 'PARQUET',
+    content: 0,
+    file_path: file.path,
+    file_format: 'PARQUET',
     partition: Object.fromEntries(table.partition.map((field, at) => [field.name, file.partition[at] ?? null])),
-    record_count: file.records, file_size_in_bytes: file.bytes,
-    column_sizes: entries(file.columnSizes), value_counts: entries(file.valueCounts), null_value_counts: entries(file.nullCounts),
-    nan_value_counts: null, lower_bounds: entries(file.lowerBounds), upper_bounds: entries(file.upperBounds),
-    key_metadata: null, split_offsets: file.splitOffsets, equality_ids: null, sort_order_id: sorted ? 1 : 0,
+    record_count: file.records,
+    file_size_in_bytes: file.bytes,
+    column_sizes: entries(file.columnSizes),
+    value_counts: entries(file.valueCounts),
+    null_value_counts: entries(file.nullCounts),
+    nan_value_counts: null,
+    lower_bounds: entries(file.lowerBounds),
+    upper_bounds: entries(file.upperBounds),
+    key_metadata: null,
+    split_offsets: file.splitOffsets,
+    equality_ids: null,
+    sort_order_id: sorted ? 1 : 0,
   };
 }
 
@@ -121,45 +195,78 @@ function optional(name: string, id: number, type: AvroType): AvroField {
 /** Avro has maps of strings only: a map by field id is an array of pairs that says it is a map. */
 function idMap(keyId: number, valueId: number, value: AvroType): AvroArray {
   const name = `k${keyId}_v${valueId}`;
-  return { type: 'array', logicalType: 'map', items: { type: 'record', name, fields: [required('key', keyId, 'int'), required('value', valueId, value)] } };
+  return {
+    type: 'array',
+    logicalType: 'map',
+    items: { type: 'record', name, fields: [required('key', keyId, 'int'), required('value', valueId, value)] },
+  };
 }
 
 function manifestEntrySchema(table: WriterTable): AvroRecord {
   const partition = table.partition.map((field) => optional(field.name, field.fieldId, { type: 'int', logicalType: 'date' }));
   const dataFile: AvroRecord = {
-    type: 'record', name: 'r2',
+    type: 'record',
+    name: 'r2',
     fields: [
-      required('content', 134, 'int'), required('file_path', 100, 'string'), required('file_format', 101, 'string'),
+      required('content', 134, 'int'),
+      required('file_path', 100, 'string'),
+      required('file_format', 101, 'string'),
       required('partition', 102, { type: 'record', name: 'r102', fields: partition }),
-      required('record_count', 103, 'long'), required('file_size_in_bytes', 104, 'long'),
-      optional('column_sizes', 108, idMap(117, 118, 'long')), optional('value_counts', 109, idMap(119, 120, 'long')),
-      optional('null_value_counts', 110, idMap(121, 122, 'long')), optional('nan_value_counts', 137, idMap(138, 139, 'long')),
-      optional('lower_bounds', 125, idMap(126, 127, 'bytes')), optional('upper_bounds', 128, idMap(129, 130, 'bytes')),
-      optional('key_metadata', 131, 'bytes'), optional('split_offsets', 132, { type: 'array', items: 'long', 'element-id': 133 }),
-      optional('equality_ids', 135, { type: 'array', items: 'int', 'element-id': 136 }), optional('sort_order_id', 140, 'int'),
+      required('record_count', 103, 'long'),
+      required('file_size_in_bytes', 104, 'long'),
+      optional('column_sizes', 108, idMap(117, 118, 'long')),
+      optional('value_counts', 109, idMap(119, 120, 'long')),
+      optional('null_value_counts', 110, idMap(121, 122, 'long')),
+      optional('nan_value_counts', 137, idMap(138, 139, 'long')),
+      optional('lower_bounds', 125, idMap(126, 127, 'bytes')),
+      optional('upper_bounds', 128, idMap(129, 130, 'bytes')),
+      optional('key_metadata', 131, 'bytes'),
+      optional('split_offsets', 132, { type: 'array', items: 'long', 'element-id': 133 }),
+      optional('equality_ids', 135, { type: 'array', items: 'int', 'element-id': 136 }),
+      optional('sort_order_id', 140, 'int'),
     ],
   };
   return {
-    type: 'record', name: 'manifest_entry',
+    type: 'record',
+    name: 'manifest_entry',
     fields: [
-      required('status', 0, 'int'), optional('snapshot_id', 1, 'long'), optional('sequence_number', 3, 'long'),
-      optional('file_sequence_number', 4, 'long'), required('data_file', 2, dataFile),
+      required('status', 0, 'int'),
+      optional('snapshot_id', 1, 'long'),
+      optional('sequence_number', 3, 'long'),
+      optional('file_sequence_number', 4, 'long'),
+      required('data_file', 2, dataFile),
     ],
   };
 }
 
 const FIELD_SUMMARY: AvroRecord = {
-  type: 'record', name: 'r508',
-  fields: [required('contains_null', 509, 'boolean'), optional('contains_nan', 518, 'boolean'), optional('lower_bound', 510, 'bytes'), optional('upper_bound', 511, 'bytes')],
+  type: 'record',
+  name: 'r508',
+  fields: [
+    required('contains_null', 509, 'boolean'),
+    optional('contains_nan', 518, 'boolean'),
+    optional('lower_bound', 510, 'bytes'),
+    optional('upper_bound', 511, 'bytes'),
+  ],
 };
 
 const MANIFEST_LIST_SCHEMA: AvroRecord = {
-  type: 'record', name: 'manifest_file',
+  type: 'record',
+  name: 'manifest_file',
   fields: [
-    required('manifest_path', 500, 'string'), required('manifest_length', 501, 'long'), required('partition_spec_id', 502, 'int'),
-    required('content', 517, 'int'), required('sequence_number', 515, 'long'), required('min_sequence_number', 516, 'long'),
-    required('added_snapshot_id', 503, 'long'), required('added_files_count', 504, 'int'), required('existing_files_count', 505, 'int'),
-    required('deleted_files_count', 506, 'int'), required('added_rows_count', 512, 'long'), required('existing_rows_count', 513, 'long'),
-    required('deleted_rows_count', 514, 'long'), optional('partitions', 507, { type: 'array', items: FIELD_SUMMARY, 'element-id': 508 }),
+    required('manifest_path', 500, 'string'),
+    required('manifest_length', 501, 'long'),
+    required('partition_spec_id', 502, 'int'),
+    required('content', 517, 'int'),
+    required('sequence_number', 515, 'long'),
+    required('min_sequence_number', 516, 'long'),
+    required('added_snapshot_id', 503, 'long'),
+    required('added_files_count', 504, 'int'),
+    required('existing_files_count', 505, 'int'),
+    required('deleted_files_count', 506, 'int'),
+    required('added_rows_count', 512, 'long'),
+    required('existing_rows_count', 513, 'long'),
+    required('deleted_rows_count', 514, 'long'),
+    optional('partitions', 507, { type: 'array', items: FIELD_SUMMARY, 'element-id': 508 }),
   ],
 };

@@ -24,28 +24,55 @@ const FIRST_PARTITION_ID = 1000;
 
 /** Metadata of a table without snapshots (format version 2). */
 export function newTableMetadata(table: WriterTable, location: string, nowMs: number): JsonObject {
-  const ids = table.columns.flatMap((column) => (typeof column.type === 'string' ? [column.id] : [column.id, column.type.keyId, column.type.valueId]));
+  const ids = table.columns.flatMap((column) =>
+    typeof column.type === 'string' ? [column.id] : [column.id, column.type.keyId, column.type.valueId],
+  );
   const sorted = table.sort.length > 0;
   return {
-    'format-version': 2, 'table-uuid': randomUUID(), location, 'last-sequence-number': 0, 'last-updated-ms': nowMs,
-    'last-column-id': Math.max(...ids), 'current-schema-id': 0, schemas: [icebergSchema(table.columns)],
-    'default-spec-id': 0, 'partition-specs': [{ 'spec-id': 0, fields: icebergPartitionFields(table.partition) }],
+    'format-version': 2,
+    'table-uuid': randomUUID(),
+    location,
+    'last-sequence-number': 0,
+    'last-updated-ms': nowMs,
+    'last-column-id': Math.max(...ids),
+    'current-schema-id': 0,
+    schemas: [icebergSchema(table.columns)],
+    'default-spec-id': 0,
+    'partition-specs': [{ 'spec-id': 0, fields: icebergPartitionFields(table.partition) }],
     'last-partition-id': Math.max(FIRST_PARTITION_ID - 1, ...table.partition.map((field) => field.fieldId)),
     'default-sort-order-id': sorted ? 1 : 0,
     'sort-orders': [
       { 'order-id': 0, fields: [] },
-      ...(sorted ? [{ 'order-id': 1, fields: table.sort.map((id) => ({ transform: 'identity', 'source-id': id, direction: 'asc', 'null-order': 'nulls-first' })) }] : []),
+      ...(sorted
+        ? [
+            {
+              'order-id': 1,
+              fields: table.sort.map((id) => ({ transform: 'identity', 'source-id': id, direction: 'asc', 'null-order': 'nulls-first' })),
+            },
+          ]
+        : []),
     ],
-    properties: table.properties, 'current-snapshot-id': null, refs: {}, snapshots: [], 'snapshot-log': [], 'metadata-log': [],
-    statistics: [], 'partition-statistics': [],
+    properties: table.properties,
+    'current-snapshot-id': null,
+    refs: {},
+    snapshots: [],
+    'snapshot-log': [],
+    'metadata-log': [],
+    statistics: [],
+    'partition-statistics': [],
   };
 }
 
 export function icebergSchema(columns: readonly WriterColumn[]): JsonObject {
   return {
-    type: 'struct', 'schema-id': 0,
+    type: 'struct',
+    'schema-id': 0,
     fields: columns.map((column) => ({
-      id: column.id, name: column.name, required: false, type: icebergType(column.type), ...(column.doc === undefined ? {} : { doc: column.doc }),
+      id: column.id,
+      name: column.name,
+      required: false,
+      type: icebergType(column.type),
+      ...(column.doc === undefined ? {} : { doc: column.doc }),
     })),
   };
 }
@@ -67,15 +94,25 @@ export function withSnapshot(metadata: JsonObject, previous: string, snapshot: N
   // Readers take times that run backwards for damage.
   const now = Math.max(snapshot.timestampMs, numberOf(metadata, 'last-updated-ms'));
   const entry: JsonObject = {
-    'snapshot-id': id, ...(parent === null ? {} : { 'parent-snapshot-id': longMark(parent) }), 'sequence-number': Number(sequence),
-    'timestamp-ms': now, 'manifest-list': snapshot.manifestList, 'schema-id': numberOf(metadata, 'current-schema-id'),
+    'snapshot-id': id,
+    ...(parent === null ? {} : { 'parent-snapshot-id': longMark(parent) }),
+    'sequence-number': Number(sequence),
+    'timestamp-ms': now,
+    'manifest-list': snapshot.manifestList,
+    'schema-id': numberOf(metadata, 'current-schema-id'),
     summary: appendSummary(snapshotOf(metadata, parent)?.summary, snapshot),
   };
   return {
-    ...metadata, 'last-sequence-number': Number(sequence), 'last-updated-ms': now, 'current-snapshot-id': id,
+    ...metadata,
+    'last-sequence-number': Number(sequence),
+    'last-updated-ms': now,
+    'current-snapshot-id': id,
     snapshots: [...listOf(metadata, 'snapshots'), entry],
     'snapshot-log': [...listOf(metadata, 'snapshot-log'), { 'snapshot-id': id, 'timestamp-ms': now }],
-    'metadata-log': [...listOf(metadata, 'metadata-log'), { 'metadata-file': previous, 'timestamp-ms': numberOf(metadata, 'last-updated-ms') }],
+    'metadata-log': [
+      ...listOf(metadata, 'metadata-log'),
+      { 'metadata-file': previous, 'timestamp-ms': numberOf(metadata, 'last-updated-ms') },
+    ],
     refs: { ...objectOf(metadata.refs), main: { 'snapshot-id': id, type: 'branch' } },
   };
 }
@@ -84,11 +121,17 @@ function appendSummary(previous: JsonValue | undefined, snapshot: NewSnapshot): 
   const before = objectOf(previous);
   const total = (key: string, added: number): string => String(Number(before[key] ?? 0) + added);
   return {
-    operation: 'append', ...snapshot.summary,
-    'added-data-files': String(snapshot.addedFiles), 'added-records': String(snapshot.addedRecords), 'added-files-size': String(snapshot.addedBytes),
-    'total-data-files': total('total-data-files', snapshot.addedFiles), 'total-records': total('total-records', snapshot.addedRecords),
-    'total-files-size': total('total-files-size', snapshot.addedBytes), 'total-delete-files': total('total-delete-files', 0),
-    'total-position-deletes': total('total-position-deletes', 0), 'total-equality-deletes': total('total-equality-deletes', 0),
+    operation: 'append',
+    ...snapshot.summary,
+    'added-data-files': String(snapshot.addedFiles),
+    'added-records': String(snapshot.addedRecords),
+    'added-files-size': String(snapshot.addedBytes),
+    'total-data-files': total('total-data-files', snapshot.addedFiles),
+    'total-records': total('total-records', snapshot.addedRecords),
+    'total-files-size': total('total-files-size', snapshot.addedBytes),
+    'total-delete-files': total('total-delete-files', 0),
+    'total-position-deletes': total('total-position-deletes', 0),
+    'total-equality-deletes': total('total-equality-deletes', 0),
   };
 }
 
@@ -108,7 +151,11 @@ export function currentManifestList(metadata: JsonObject): string | undefined {
 }
 
 function snapshotOf(metadata: JsonObject, id: bigint | null): JsonObject | undefined {
-  return id === null ? undefined : listOf(metadata, 'snapshots').map(objectOf).find((snapshot) => longOf(snapshot['snapshot-id']) === id);
+  return id === null
+    ? undefined
+    : listOf(metadata, 'snapshots')
+        .map(objectOf)
+        .find((snapshot) => longOf(snapshot['snapshot-id']) === id);
 }
 
 /** Parses metadata; snapshot ids are 64-bit and would lose digits as JSON numbers, so they stay marked texts until printed again. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import sqlite from 'node-sqlite3-wasm';
 import type { Database } from 'node-sqlite3-wasm';
+import sqlite from 'node-sqlite3-wasm';
 import { TimelineError } from '../../sql/errors.js';
 
 /** A SQLite catalog in pyiceberg's schema. */
@@ -47,17 +47,19 @@ export async function registerTable(catalog: SqlCatalog, id: TableIdentifier, me
     // Catalogs made by older writers have no iceberg_type column.
     const typed = database.all('PRAGMA table_info(iceberg_tables)').some((column) => column.name === 'iceberg_type');
     const columns = ['catalog_name', 'table_namespace', 'table_name', 'metadata_location', ...(typed ? ['iceberg_type'] : [])];
-    database.run(
-      `INSERT INTO iceberg_tables (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
-      [...values, metadataLocation, ...(typed ? ['TABLE'] : [])],
-    );
+    database.run(`INSERT INTO iceberg_tables (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`, [
+      ...values,
+      metadataLocation,
+      ...(typed ? ['TABLE'] : []),
+    ]);
   });
 }
 
 /** Where the table's metadata is now. Throws 42P01 if there is no such table. */
 export async function metadataLocation(catalog: SqlCatalog, id: TableIdentifier): Promise<string> {
   const row = await transaction(catalog, (database) =>
-    database.get(`SELECT metadata_location FROM iceberg_tables WHERE ${WHERE}`, [catalog.name, id.namespace, id.table]));
+    database.get(`SELECT metadata_location FROM iceberg_tables WHERE ${WHERE}`, [catalog.name, id.namespace, id.table]),
+  );
   const location = row?.metadata_location;
   if (typeof location === 'string') return location;
   throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${id.namespace}.${id.table}" does not exist` });
@@ -112,12 +114,21 @@ function isBusy(error: unknown): boolean {
 
 function lockError(catalog: SqlCatalog, cause: unknown): TimelineError {
   return new TimelineError({
-    kind: 'connector', sqlstate: '55P03', message: `the SQLite catalog ${catalog.file} stayed locked for ${BUSY_MS / 1000} s`,
-    hint: `If no other process is using it, a killed one left its lock behind: remove the folder ${catalog.file}.lock.`, retryable: true, cause,
+    kind: 'connector',
+    sqlstate: '55P03',
+    message: `the SQLite catalog ${catalog.file} stayed locked for ${BUSY_MS / 1000} s`,
+    hint: `If no other process is using it, a killed one left its lock behind: remove the folder ${catalog.file}.lock.`,
+    retryable: true,
+    cause,
   });
 }
 
 function asCatalogError(catalog: SqlCatalog, error: unknown): TimelineError {
   if (error instanceof TimelineError) return error;
-  return new TimelineError({ kind: 'connector', sqlstate: '58030', message: `SQLite catalog ${catalog.file}: ${error instanceof Error ? error.message : String(error)}`, cause: error });
+  return new TimelineError({
+    kind: 'connector',
+    sqlstate: '58030',
+    message: `SQLite catalog ${catalog.file}: ${error instanceof Error ? error.message : String(error)}`,
+    cause: error,
+  });
 }

@@ -5,12 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import type { WriterStorage } from './data-file-writer.js';
 import { describeManifest, writeManifest, writeManifestList } from './manifest-writer.js';
-import {
-  currentManifestList, currentSnapshotId, icebergPartitionFields, icebergSchema, lastSequenceNumber, newTableMetadata, parseMetadata, printMetadata, withSnapshot,
-} from './metadata-writer.js';
 import type { JsonObject } from './metadata-writer.js';
-import { metadataLocation, registerTable, swapMetadata } from './sql-catalog-writer.js';
+import {
+  currentManifestList,
+  currentSnapshotId,
+  icebergPartitionFields,
+  icebergSchema,
+  lastSequenceNumber,
+  newTableMetadata,
+  parseMetadata,
+  printMetadata,
+  withSnapshot,
+} from './metadata-writer.js';
 import type { SqlCatalog, TableIdentifier } from './sql-catalog-writer.js';
+import { metadataLocation, registerTable, swapMetadata } from './sql-catalog-writer.js';
 import type { DataFile, WriterTable } from './writer-types.js';
 
 export interface TableTarget {
@@ -34,7 +42,9 @@ export async function createTable(target: TableTarget): Promise<void> {
  * is killed before leaves only files that nothing refers to. Two appenders both land; one that loses the race again
  * and again gets 40001.
  */
-export async function appendFiles(target: TableTarget & { readonly files: readonly DataFile[]; readonly summary?: Readonly<Record<string, string>> }): Promise<bigint> {
+export async function appendFiles(
+  target: TableTarget & { readonly files: readonly DataFile[]; readonly summary?: Readonly<Record<string, string>> },
+): Promise<bigint> {
   const { catalog, id, table, storage, files } = target;
   const snapshotId = newSnapshotId();
   const commitId = randomUUID();
@@ -46,18 +56,33 @@ export async function appendFiles(target: TableTarget & { readonly files: readon
     checkSameTable(metadata, table, id);
     const sequenceNumber = lastSequenceNumber(metadata) + 1n;
     const added = describeManifest({
-      path: `${storage.location}/${manifest.path}`, bytes: manifest.content.length, snapshotId, sequenceNumber, table, files,
+      path: `${storage.location}/${manifest.path}`,
+      bytes: manifest.content.length,
+      snapshotId,
+      sequenceNumber,
+      table,
+      files,
     });
-    const earlier = currentManifestList(metadata);
-    if (earlier !== undefined) throw unsupported('appending to an Iceberg table that already has a snapshot');
+    const before = currentManifestList(metadata);
+    const earlier = before === undefined ? undefined : { path: before, content: await readFile(localPath(storage, before)) };
     const list = `metadata/snap-${snapshotId}-${attempt}-${commitId}.avro`;
     await writeNew(
       join(storage.folder, list),
-      writeManifestList({ snapshotId, parentSnapshotId: currentSnapshotId(metadata), sequenceNumber, manifests: [added] }),
+      writeManifestList({
+        snapshotId,
+        parentSnapshotId: currentSnapshotId(metadata),
+        sequenceNumber,
+        manifests: [added],
+        ...(earlier ? { earlier } : {}),
+      }),
     );
     const next = withSnapshot(metadata, from, {
-      snapshotId, timestampMs: Date.now(), manifestList: `${storage.location}/${list}`, addedFiles: files.length,
-      addedRecords: files.reduce((sum, file) => sum + file.records, 0), addedBytes: files.reduce((sum, file) => sum + file.bytes, 0),
+      snapshotId,
+      timestampMs: Date.now(),
+      manifestList: `${storage.location}/${list}`,
+      addedFiles: files.length,
+      addedRecords: files.reduce((sum, file) => sum + file.records, 0),
+      addedBytes: files.reduce((sum, file) => sum + file.bytes, 0),
       summary: target.summary ?? {},
     });
     const to = await writeMetadata(target, versionOf(from) + 1, next);
@@ -65,8 +90,11 @@ export async function appendFiles(target: TableTarget & { readonly files: readon
     await sleep(Math.random() * 20 * 2 ** attempt);
   }
   throw new TimelineError({
-    kind: 'connector', sqlstate: '40001', message: `could not append to ${id.namespace}.${id.table}: other writers committed first ${COMMIT_ATTEMPTS} times`,
-    hint: 'Nothing was added; try again.', retryable: true,
+    kind: 'connector',
+    sqlstate: '40001',
+    message: `could not append to ${id.namespace}.${id.table}: other writers committed first ${COMMIT_ATTEMPTS} times`,
+    hint: 'Nothing was added; try again.',
+    retryable: true,
   });
 }
 
@@ -77,12 +105,25 @@ function newSnapshotId(): bigint {
 
 function checkSameTable(metadata: JsonObject, table: WriterTable, id: TableIdentifier): void {
   const name = `${id.namespace}.${id.table}`;
-  if (metadata['format-version'] !== 2) throw unsupported(`appending to Iceberg table ${name} of format version ${String(metadata['format-version'])}`);
+  if (metadata['format-version'] !== 2)
+    throw unsupported(`appending to Iceberg table ${name} of format version ${String(metadata['format-version'])}`);
   const schemas = metadata.schemas;
   const specs = metadata['partition-specs'];
-  const same = Array.isArray(schemas) && Array.isArray(specs) && metadata['current-schema-id'] === 0 && metadata['default-spec-id'] === 0
-    && equalJson(schemas.find((schema) => fieldOf(schema, 'schema-id') === 0), icebergSchema(table.columns), 'fields')
-    && equalJson(specs.find((spec) => fieldOf(spec, 'spec-id') === 0), { fields: icebergPartitionFields(table.partition) }, 'fields');
+  const same =
+    Array.isArray(schemas) &&
+    Array.isArray(specs) &&
+    metadata['current-schema-id'] === 0 &&
+    metadata['default-spec-id'] === 0 &&
+    equalJson(
+      schemas.find((schema) => fieldOf(schema, 'schema-id') === 0),
+      icebergSchema(table.columns),
+      'fields',
+    ) &&
+    equalJson(
+      specs.find((spec) => fieldOf(spec, 'spec-id') === 0),
+      { fields: icebergPartitionFields(table.partition) },
+      'fields',
+    );
   if (!same) throw unsupported(`appending to Iceberg table ${name} after its schema or partition spec changed`);
 }
 
@@ -95,8 +136,13 @@ function equalJson(a: unknown, b: unknown, key: string): boolean {
 }
 
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item) ?? '';
+  return (
+    JSON.stringify(value, (_, item: unknown) =>
+      typeof item === 'object' && item !== null && !Array.isArray(item)
+        ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : item,
+    ) ?? ''
+  );
 }
 
 /** Metadata files count up: 00003-<uuid>.metadata.json is followed by 00004-…; names of other writers count as 0. */

@@ -3,7 +3,18 @@
 /** A primitive by Iceberg's name, or a map of two primitives. */
 export type WriterType = WriterPrimitive | WriterMap;
 export type WriterPrimitive =
-  | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'date' | 'time' | 'timestamp' | 'timestamptz' | 'string' | 'uuid' | 'binary'
+  | 'boolean'
+  | 'int'
+  | 'long'
+  | 'float'
+  | 'double'
+  | 'date'
+  | 'time'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'string'
+  | 'uuid'
+  | 'binary'
   | `decimal(${number}, ${number})`;
 export interface WriterMap {
   readonly kind: 'map';

@@ -1,6 +1,6 @@
 import { Random } from './random.js';
-import { drawSession, sessionEvents } from './session-events.js';
-import type { SessionFacts } from './session-events.js';
+import type { SessionFacts } from './video-session.js';
+import { drawSession, sessionEvents } from './video-session.js';
 
 /** Columns of one day's events, not sorted; `session` counts the sessions of the whole lake, and indexes its facts by `sessions`. */
 export interface DayEvents {
@@ -80,19 +80,47 @@ class Columns {
     this.codes = Array.from({ length: 10 }, () => new Int32Array(capacity));
   }
 
-  push(session: number, event: { ts: number; type: number; cdn: number; bufferMs: number; bitrate: number; position: number; extra: number }, random: Random): void {
+  push(
+    session: number,
+    event: { ts: number; type: number; cdn: number; bufferMs: number; bitrate: number; position: number; extra: number },
+    random: Random,
+  ): void {
     if (this.count === this.capacity) this.grow();
     const at = this.count++;
     this.ts[at] = event.ts;
-    const values = [session, event.type, event.cdn, event.bufferMs, event.bitrate, event.position, event.extra, random.bits(), random.bits(), random.bits()];
+    const values = [
+      session,
+      event.type,
+      event.cdn,
+      event.bufferMs,
+      event.bitrate,
+      event.position,
+      event.extra,
+      random.bits(),
+      random.bits(),
+      random.bits(),
+    ];
     for (let i = 0; i < values.length; i++) (this.codes[i] as Int32Array)[at] = values[i] as number;
   }
 
   finish(day: number, sessions: DayEvents['sessions']): DayEvents {
-    const [session, type, cdn, bufferMs, bitrate, position, extra, a, b, c] = this.codes.map((column) => column.subarray(0, this.count)) as [
-      Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array,
-    ];
-    return { day, count: this.count, ts: this.ts.subarray(0, this.count), session, type, cdn, bufferMs, bitrate, position, extra, random: [a, b, c], sessions };
+    const [session, type, cdn, bufferMs, bitrate, position, extra, a, b, c] = this.codes.map((column) =>
+      column.subarray(0, this.count),
+    ) as [Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array];
+    return {
+      day,
+      count: this.count,
+      ts: this.ts.subarray(0, this.count),
+      session,
+      type,
+      cdn,
+      bufferMs,
+      bitrate,
+      position,
+      extra,
+      random: [a, b, c],
+      sessions,
+    };
   }
 
   private grow(): void {

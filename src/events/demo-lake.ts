@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { writeDataFile } from '../../connectors/iceberg/data-file-writer.js';
 import { createNamespace } from '../../connectors/iceberg/sql-catalog-writer.js';
-import { appendFiles, createTable } from '../../connectors/iceberg/table-writer.js';
 import type { TableTarget } from '../../connectors/iceberg/table-writer.js';
+import { appendFiles, createTable } from '../../connectors/iceberg/table-writer.js';
 import type { DataFile, WriterTable } from '../../connectors/iceberg/writer-types.js';
 import { internal } from '../../sql/errors.js';
 import { dayEvents } from './day-events.js';
@@ -72,9 +72,15 @@ export const DEMO_TABLE: WriterTable = {
   partition: [{ sourceId: 2, fieldId: 1000, name: 'ts_day', transform: 'day' }],
   sort: [2, 1],
   properties: {
-    'timeline.key': 'session_id', 'timeline.ts': 'ts', 'timeline.order_by': 'event_id', 'timeline.stream': 'session_id',
-    'timeline.event_id': 'event_id', 'timeline.event_type': 'event_type', 'timeline.time': 'ts',
-    'write.parquet.compression-codec': 'zstd', 'write.metadata.metrics.default': 'truncate(16)',
+    'timeline.key': 'session_id',
+    'timeline.ts': 'ts',
+    'timeline.order_by': 'event_id',
+    'timeline.stream': 'session_id',
+    'timeline.event_id': 'event_id',
+    'timeline.event_type': 'event_type',
+    'timeline.time': 'ts',
+    'write.parquet.compression-codec': 'zstd',
+    'write.metadata.metrics.default': 'truncate(16)',
   },
 };
 
@@ -100,7 +106,12 @@ export async function makeDemoLake(options: DemoLakeOptions): Promise<DemoLake> 
 }
 
 async function buildLake(options: {
-  readonly building: string; readonly folder: string; readonly version: number; readonly rowsWanted: number; readonly seed: number; readonly days: number;
+  readonly building: string;
+  readonly folder: string;
+  readonly version: number;
+  readonly rowsWanted: number;
+  readonly seed: number;
+  readonly days: number;
   readonly onProgress: DemoLakeOptions['onProgress'];
 }): Promise<LakeMark> {
   const { building, folder, version, rowsWanted, seed, days, onProgress } = options;
@@ -200,8 +211,11 @@ function isSame(mark: LakeMark, wanted: Pick<LakeMark, 'version' | 'rowsWanted' 
 
 function describeLake(folder: string, mark: LakeMark): DemoLake {
   return {
-    catalogUri: `sqlite:///${join(folder, 'catalog.db')}`, catalogName: CATALOG_NAME, warehouse: `file://${join(folder, 'warehouse')}`,
+    catalogUri: `sqlite:///${join(folder, 'catalog.db')}`,
+    catalogName: CATALOG_NAME,
+    warehouse: `file://${join(folder, 'warehouse')}`,
     locations: mark.madeAt === folder ? {} : { [`file://${mark.madeAt}`]: `file://${folder}` },
-    rows: mark.rows, sessions: mark.sessions,
+    rows: mark.rows,
+    sessions: mark.sessions,
   };
 }

@@ -1,5 +1,5 @@
-import { DuckDBDataChunk, DOUBLE, INTEGER, VARCHAR } from '@duckdb/node-api';
 import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api';
+import { DOUBLE, DuckDBDataChunk, INTEGER, VARCHAR } from '@duckdb/node-api';
 import type { DayEvents } from './day-events.js';
 import { APP_VERSIONS, CDNS, COUNTRIES, DEVICES, EVENT_TYPES, eventTypeCode, REASONS } from './vocabulary.js';
 
@@ -58,8 +58,14 @@ export async function loadDay(connection: DuckDBConnection, day: DayEvents): Pro
   await append(connection, 'demo_sessions', sessions.length, [VARCHAR, ...SESSION_COLUMNS.map(() => INTEGER)], (chunk, from, rows) => {
     const part = sessions.slice(from, from + rows);
     chunk.setColumns([
-      part.map((s) => s.id), part.map((s) => s.number), part.map(() => day.day), part.map((s) => s.user ?? null), part.map((s) => s.device),
-      part.map((s) => s.country ?? null), part.map((s) => s.app), part.map((s) => s.isp),
+      part.map((s) => s.id),
+      part.map((s) => s.number),
+      part.map(() => day.day),
+      part.map((s) => s.user ?? null),
+      part.map((s) => s.device),
+      part.map((s) => s.country ?? null),
+      part.map((s) => s.app),
+      part.map((s) => s.isp),
     ]);
   });
 }
@@ -70,7 +76,10 @@ interface NumberVector {
 }
 
 async function append(
-  connection: DuckDBConnection, table: string, count: number, types: readonly DuckDBType[],
+  connection: DuckDBConnection,
+  table: string,
+  count: number,
+  types: readonly DuckDBType[],
   fill: (chunk: DuckDBDataChunk, from: number, rows: number) => void,
 ): Promise<void> {
   const appender = await connection.createAppender(table);

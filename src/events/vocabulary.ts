@@ -1,5 +1,15 @@
 /** The words of the demo lake's events; a column of the generator holds indexes into these. */
-export const EVENT_TYPES = ['play', 'pause', 'seek', 'rebuffer', 'bitrate_change', 'heartbeat', 'end', 'ad_marker', 'x_vendor_probe'] as const;
+export const EVENT_TYPES = [
+  'play',
+  'pause',
+  'seek',
+  'rebuffer',
+  'bitrate_change',
+  'heartbeat',
+  'end',
+  'ad_marker',
+  'x_vendor_probe',
+] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 export const DEVICES = ['Android', 'iOS', 'Web', 'AndroidTV', 'tvOS', 'Roku'] as const;

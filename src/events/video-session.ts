@@ -1,6 +1,16 @@
 import type { Random } from './random.js';
 import {
-  AD_COUNT, APP_VERSIONS, BITRATES, CDN_REBUFFERS, CDN_WEIGHTS, COUNTRIES, DEVICE_WEIGHTS, eventTypeCode, ISP_COUNT, REASONS, TITLE_SECONDS,
+  AD_COUNT,
+  APP_VERSIONS,
+  BITRATES,
+  CDN_REBUFFERS,
+  CDN_WEIGHTS,
+  COUNTRIES,
+  DEVICE_WEIGHTS,
+  eventTypeCode,
+  ISP_COUNT,
+  REASONS,
+  TITLE_SECONDS,
 } from './vocabulary.js';
 
 /** What stays the same in a session; numbers are indexes into vocabulary.ts. */
@@ -76,7 +86,13 @@ export function* sessionEvents(random: Random, start: number): Generator<Session
   let bufferEnd = 0;
   let afterSeek = false;
   const event = (type: number, bufferMs = -1, extra = -1): SessionEvent => ({
-    ts, type, cdn, bufferMs, bitrate: BITRATES[rung] ?? 0, position: Math.min(position, TITLE_SECONDS - 1), extra,
+    ts,
+    type,
+    cdn,
+    bufferMs,
+    bitrate: BITRATES[rung] ?? 0,
+    position: Math.min(position, TITLE_SECONDS - 1),
+    extra,
   });
   const rebuffer = (median: number): SessionEvent => {
     const ms = Math.min(60_000, 80 + Math.floor(random.longTailed(median)));
