@@ -1,0 +1,51 @@
+import { Oid, type Type, type as typeOf } from '../types.js';
+
+/** numeric(38, 0): exact whole numbers in the kernel. */
+const WHOLE: Type = typeOf(Oid.numeric, (38 << 16) + 4);
+const BIGINT = typeOf(Oid.int8);
+
+/** Sum of numerics of any scale, in three limbs: whole part, two times 18 digits of fraction, then largest scale and flags. */
+export const NUMERIC_SUM_STATE: readonly Type[] = [WHOLE, WHOLE, WHOLE, typeOf(Oid.int4), typeOf(Oid.int4), BIGINT];
+
+/** Sum, whether an infinity was among the numbers, count. */
+const FLOAT_SUM_STATE: readonly Type[] = [typeOf(Oid.float8), typeOf(Oid.bool), BIGINT];
+
+/** numeric(p, s) of at most 38 digits adds up in one DECIMAL(38, s); any other numeric needs limbs. */
+function numericState(arg: Type | undefined): readonly Type[] {
+  if (arg === undefined || arg.oid !== Oid.numeric || arg.typmod < 4) return NUMERIC_SUM_STATE;
+  const precision = ((arg.typmod - 4) >> 16) & 0xffff;
+  const scale = (((arg.typmod - 4) & 0x7ff) ^ 1024) - 1024;
+  if (precision > 38 || scale < 0 || scale > 38) return NUMERIC_SUM_STATE;
+  return [typeOf(Oid.numeric, (38 << 16) + scale + 4), BIGINT];
+}
+
+/**
+ * Columns that hold the state of an aggregate between its partial and its final phase; undefined: the aggregate can't be
+ * split (its rows must meet in one task). `fn` as in AggregateCall.fn, `argTypes` the types of its actual arguments.
+ * DISTINCT and ORDER BY aggregates can't be split whatever `fn` is.
+ */
+export function stateFields(fn: string, argTypes: readonly Type[]): readonly Type[] | undefined {
+  const name = fn.slice(0, fn.indexOf('('));
+  const declared = fn.slice(fn.indexOf('(') + 1, -1);
+  const arg = argTypes[0];
+  switch (name) {
+    case 'count': return [BIGINT];
+    case 'bool_and': case 'bool_or': case 'every': return [typeOf(Oid.bool)];
+    case 'min': case 'max': return arg === undefined ? undefined : [arg];
+    case 'sum':
+      switch (declared) {
+        case 'int2': case 'int4': case 'int8': return [WHOLE];
+        case 'float8': return FLOAT_SUM_STATE;
+        case 'numeric': return numericState(arg);
+        default: return undefined;
+      }
+    case 'avg':
+      switch (declared) {
+        case 'int2': case 'int4': case 'int8': return [WHOLE, BIGINT];
+        case 'float4': case 'float8': return FLOAT_SUM_STATE;
+        case 'numeric': return numericState(arg);
+        default: return undefined;
+      }
+    default: return undefined;
+  }
+}

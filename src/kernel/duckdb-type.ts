@@ -1,0 +1,47 @@
+import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
+import { unsupported } from '../../sql/errors.js';
+
+/**
+ * DuckDB's type for each PostgreSQL type. A numeric with a modifier of at most 38 digits is DECIMAL(38, scale); any other
+ * numeric is VARCHAR in PostgreSQL's text form (its scale is part of the value). json and jsonb are VARCHAR of JSON text;
+ * jsonb is brought into PostgreSQL's normal form only where it is seen (results, casts to text).
+ */
+export function duckdbType(type: Type): string {
+  const element = ELEMENT_OF.get(type.oid);
+  if (element !== undefined) return `${duckdbType({ oid: element, typmod: type.typmod })}[]`;
+  switch (type.oid) {
+    case Oid.bool: return 'BOOLEAN';
+    case Oid.int2: return 'SMALLINT';
+    case Oid.int4: return 'INTEGER';
+    case Oid.int8: return 'BIGINT';
+    case Oid.oid: return 'UINTEGER';
+    case Oid.float4: return 'FLOAT';
+    case Oid.float8: return 'DOUBLE';
+    case Oid.numeric: {
+      const scale = decimalScale(type);
+      return scale === undefined ? 'VARCHAR' : `DECIMAL(38,${scale})`;
+    }
+    case Oid.text: case Oid.varchar: case Oid.bpchar: case Oid.name: case Oid.char: case Oid.json: case Oid.jsonb: case Oid.unknown:
+      return 'VARCHAR';
+    case Oid.bytea: return 'BLOB';
+    case Oid.date: return 'DATE';
+    case Oid.time: return 'TIME';
+    case Oid.timestamp: return 'TIMESTAMP';
+    case Oid.timestamptz: return 'TIMESTAMPTZ';
+    case Oid.interval: return 'INTERVAL';
+    case Oid.uuid: return 'UUID';
+    default: throw unsupported(`a column of type ${typeName(type)}`);
+  }
+}
+
+/** The fixed scale of a numeric that the kernel holds as DECIMAL(38, scale); undefined: held as text. */
+export function decimalScale(type: Type): number | undefined {
+  if (type.oid !== Oid.numeric || type.typmod < 4) return undefined;
+  const precision = ((type.typmod - 4) >> 16) & 0xffff;
+  const scale = (((type.typmod - 4) & 0x7ff) ^ 1024) - 1024;
+  return precision <= 38 && scale >= 0 && scale <= 38 ? scale : undefined;
+}
+
+export function isTextLike(oid: number): boolean {
+  return oid === Oid.text || oid === Oid.varchar || oid === Oid.bpchar || oid === Oid.name || oid === Oid.char || oid === Oid.unknown;
+}

@@ -1,0 +1,20 @@
+import type { ErrorDetails } from '../../sql/errors.js';
+import type { TaskOutput, TaskRequest } from './kernel.js';
+
+/** What a kernel thread is started with. */
+export interface KernelThreadOptions {
+  readonly threads: number;
+  /** Bytes: no task gets more. */
+  readonly memoryLimit: number;
+  readonly tempFolder: string;
+}
+
+export type KernelRequest =
+  | { readonly kind: 'run'; readonly id: number; readonly request: TaskRequest }
+  | { readonly kind: 'abort'; readonly id: number }
+  | { readonly kind: 'close' };
+
+export type KernelResponse =
+  | { readonly kind: 'done'; readonly id: number; readonly output: TaskOutput }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: ErrorDetails }
+  | { readonly kind: 'closed' };

@@ -1,0 +1,156 @@
+import { Worker } from 'node:worker_threads';
+import type { Readable } from '../../connectors/connector.js';
+import { TimelineError } from '../../sql/errors.js';
+import type { Kernel, TaskOutput, TaskRequest } from './kernel.js';
+import type { KernelRequest, KernelResponse, KernelThreadOptions } from './kernel-message.js';
+import { createResultReader } from './result-reader.js';
+
+export interface KernelOptions {
+  /** DuckDB threads of one task. */
+  readonly threads: number;
+  /** Bytes of memory of one task at most; a plan may ask for less. */
+  readonly memoryLimit: number;
+  /** Where sorts and joins spill; a folder of its own for each task is made in it and removed. */
+  readonly tempFolder: string;
+  /** Tasks at a time; more wait. Default 2. */
+  readonly workers?: number;
+}
+
+interface Job {
+  readonly id: number;
+  readonly request: TaskRequest;
+  readonly signal: AbortSignal;
+  readonly resolve: (output: TaskOutput) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** The job that the thread is at, though its caller may have gone (abort). */
+  job: Job | undefined;
+}
+
+const DEFAULT_WORKERS = 2;
+
+/** Tasks run in worker threads, so that neither JavaScript of the kernel nor a crash of it stops the caller's loop. */
+export function createKernel(options: KernelOptions): Kernel {
+  return new KernelPool(options);
+}
+
+class KernelPool implements Kernel {
+  readonly #options: KernelThreadOptions;
+  readonly #size: number;
+  readonly #threads = new Set<Thread>();
+  readonly #queue: Job[] = [];
+  readonly #reader = createResultReader();
+  #ids = 0;
+  #closed = false;
+
+  constructor(options: KernelOptions) {
+    this.#options = { threads: options.threads, memoryLimit: options.memoryLimit, tempFolder: options.tempFolder };
+    this.#size = options.workers ?? DEFAULT_WORKERS;
+  }
+
+  run(request: TaskRequest, signal: AbortSignal): Promise<TaskOutput> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      if (this.#closed) return reject(closedError());
+      const job: Job = { id: this.#ids++, request: transferable(request), signal, resolve, reject };
+      signal.addEventListener('abort', () => this.#abort(job), { once: true });
+      this.#queue.push(job);
+      this.#dispatch();
+    });
+  }
+
+  read: Kernel['read'] = (files, fields, signal) => this.#reader.read(files, fields, signal);
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const job of this.#queue.splice(0)) job.reject(closedError());
+    await Promise.all([...this.#threads].map((thread) => this.#closeThread(thread)));
+    this.#reader.close();
+  }
+
+  /** The caller hears of it now; the thread stops within milliseconds and then takes its next job. */
+  #abort(job: Job): void {
+    job.reject(job.signal.reason);
+    const waiting = this.#queue.indexOf(job);
+    if (waiting >= 0) this.#queue.splice(waiting, 1);
+    for (const thread of this.#threads) {
+      if (thread.job === job) send(thread, { kind: 'abort', id: job.id });
+    }
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const thread = [...this.#threads].find((candidate) => candidate.job === undefined)
+        ?? (this.#threads.size < this.#size ? this.#start() : undefined);
+      if (thread === undefined) return;
+      const job = this.#queue.shift() as Job;
+      thread.job = job;
+      thread.worker.ref();
+      send(thread, { kind: 'run', id: job.id, request: job.request });
+    }
+  }
+
+  #start(): Thread {
+    const worker = new Worker(new URL('./kernel-worker.js', import.meta.url), { workerData: this.#options });
+    const thread: Thread = { worker, job: undefined };
+    this.#threads.add(thread);
+    worker.on('message', (response: KernelResponse) => this.#receive(thread, response));
+    worker.on('error', (error) => this.#lost(thread, error));
+    worker.on('exit', () => this.#lost(thread, undefined));
+    return thread;
+  }
+
+  #receive(thread: Thread, response: KernelResponse): void {
+    const job = thread.job;
+    if (response.kind === 'closed' || job === undefined || response.id !== job.id) return;
+    thread.job = undefined;
+    thread.worker.unref();
+    if (response.kind === 'done') job.resolve(response.output);
+    else job.reject(job.signal.aborted ? job.signal.reason : TimelineError.fromJSON(response.error));
+    this.#dispatch();
+  }
+
+  /** A thread that died takes its job with it; the next job gets a new thread. */
+  #lost(thread: Thread, cause: unknown): void {
+    if (!this.#threads.delete(thread)) return;
+    thread.job?.reject(new TimelineError({
+      kind: 'internal', sqlstate: '57P02', message: `a kernel thread ended in the middle of a task${cause instanceof Error ? `: ${cause.message}` : ''}`, retryable: true, cause,
+    }));
+    if (!this.#closed) this.#dispatch();
+  }
+
+  #closeThread(thread: Thread): Promise<void> {
+    return new Promise((resolve) => {
+      thread.worker.once('exit', () => resolve());
+      if (thread.job !== undefined) {
+        thread.job.reject(closedError());
+        send(thread, { kind: 'abort', id: thread.job.id });
+      }
+      this.#threads.delete(thread);
+      thread.worker.ref();
+      send(thread, { kind: 'close' });
+    });
+  }
+}
+
+function send(thread: Thread, message: KernelRequest): void {
+  thread.worker.postMessage(message);
+}
+
+function closedError(): TimelineError {
+  return new TimelineError({ kind: 'cancelled', sqlstate: '57P01', message: 'the kernel is closed' });
+}
+
+/** A Readable's release function stays with its owner; threads take plain data. */
+function transferable(request: TaskRequest): TaskRequest {
+  const scans = Object.entries(request.scans).map(([scan, readable]): [string, Readable] => [
+    scan, readable.kind === 'sql' ? ({ kind: 'sql', relation: readable.relation } as Readable) : { kind: 'rows', rows: readable.rows },
+  ]);
+  return {
+    root: request.root, session: request.session, scans: Object.fromEntries(scans), inputs: request.inputs,
+    outputFolder: request.outputFolder, exchange: request.exchange, readableFolders: request.readableFolders,
+  };
+}

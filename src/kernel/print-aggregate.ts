@@ -1,0 +1,210 @@
+import type { PlanAggregate, SortKey } from '../../planner/physical-plan.js';
+import { unsupported } from '../../sql/errors.js';
+import { stateFields } from '../../sql/functions/aggregate-state.js';
+import { Oid, type Type } from '../../sql/types.js';
+import { decimalScale } from './duckdb-type.js';
+import { quote } from './literal.js';
+import { needsKey, orderKey, printExpression, printAs, typeOf } from './print-expression.js';
+
+/**
+ * One aggregate in three steps, each DuckDB SQL: `partial` aggregates over rows, `merge` aggregates over columns that hold
+ * partial's results, `finish` the scalar expression over either's results that gives PostgreSQL's answer.
+ */
+interface Recipe {
+  readonly partial: readonly string[];
+  readonly merge: (states: readonly string[]) => readonly string[];
+  readonly finish: (states: readonly string[]) => string;
+}
+
+/** SQL for the whole aggregate over rows, of the type of `aggregate.field`. */
+export function printSingle(aggregate: PlanAggregate): string {
+  const made = recipe(aggregate);
+  return made.finish(made.partial);
+}
+
+/** SQL of each state column over rows. */
+export function printPartial(aggregate: PlanAggregate): readonly string[] {
+  const states = stateFields(aggregate.fn, aggregate.args.map(typeOf));
+  if (states === undefined || aggregate.distinct || aggregate.orderBy.length > 0) throw unsupported(`a partial phase of ${aggregate.fn}`);
+  return recipe(aggregate).partial;
+}
+
+/** SQL over the state columns of `aggregate.state`. */
+export function printFinal(aggregate: PlanAggregate): string {
+  const made = recipe(aggregate);
+  return made.finish(made.merge(aggregate.state.map((field) => `c${field.id}`)));
+}
+
+function recipe(aggregate: PlanAggregate): Recipe {
+  const open = aggregate.fn.indexOf('(');
+  const name = aggregate.fn.slice(0, open);
+  const declared = aggregate.fn.slice(open + 1, -1);
+  switch (name) {
+    case 'count': return count(aggregate, declared);
+    case 'bool_and': case 'every': return simple(aggregate, 'bool_and');
+    case 'bool_or': return simple(aggregate, 'bool_or');
+    case 'min': case 'max': return extreme(aggregate, name, declared);
+    case 'sum': return sum(aggregate, declared);
+    case 'avg': return average(aggregate, declared);
+    case 'string_agg': return stringAgg(aggregate, declared);
+    case 'array_agg': return arrayAgg(aggregate, declared);
+    default: throw unsupported(`aggregate ${aggregate.fn}`);
+  }
+}
+
+/** `fn([DISTINCT] arg) [FILTER …]`. */
+function call(aggregate: PlanAggregate, fn: string, arg: string, order = ''): string {
+  const filter = aggregate.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(aggregate.filter)})`;
+  return `${fn}(${aggregate.distinct ? 'DISTINCT ' : ''}${arg}${order})${filter}`;
+}
+
+function argument(aggregate: PlanAggregate): { readonly sql: string; readonly type: Type } {
+  const arg = aggregate.args[0];
+  // In the final phase the arguments are not columns of the input, and are not looked at.
+  if (arg === undefined) return { sql: 'NULL', type: aggregate.field.type };
+  return { sql: printExpression(arg), type: typeOf(arg) };
+}
+
+function single(partial: string, merge: (state: string) => string, finish: (state: string) => string = (state) => state): Recipe {
+  return { partial: [partial], merge: ([state]) => [merge(state as string)], finish: ([state]) => finish(state as string) };
+}
+
+function simple(aggregate: PlanAggregate, fn: string): Recipe {
+  return single(call(aggregate, fn, argument(aggregate).sql), (state) => `${fn}(${state})`);
+}
+
+function count(aggregate: PlanAggregate, declared: string): Recipe {
+  const { sql, type } = argument(aggregate);
+  const counted = declared === '' ? '*' : aggregate.distinct ? orderKey(sql, type) : sql;
+  return single(call(aggregate, 'count', counted), (state) => `CAST(coalesce(sum(${state}), 0) AS BIGINT)`);
+}
+
+const ORDERED: ReadonlySet<string> = new Set([
+  'int2', 'int4', 'int8', 'oid', 'float4', 'float8', 'numeric', 'text', 'bpchar', 'date', 'time', 'timestamp', 'timestamptz', 'interval', 'bytea', 'uuid',
+]);
+
+function extreme(aggregate: PlanAggregate, name: 'min' | 'max', declared: string): Recipe {
+  if (!ORDERED.has(declared)) throw unsupported(`aggregate ${aggregate.fn}`);
+  const { sql, type } = argument(aggregate);
+  if (!needsKey(type)) return single(call(aggregate, name, sql), (state) => `${name}(${state})`);
+  const by = (value: string): string => `arg_${name}(${value}, ${orderKey(value, type)})`;
+  const filter = aggregate.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(aggregate.filter)})`;
+  return single(`${by(sql)}${filter}`, by);
+}
+
+const HUGE = 'DECIMAL(38,0)';
+
+function sum(aggregate: PlanAggregate, declared: string): Recipe {
+  const { sql, type } = argument(aggregate);
+  switch (declared) {
+    case 'int2': case 'int4': case 'int8':
+      return single(
+        `CAST(${call(aggregate, 'sum', sql)} AS ${HUGE})`,
+        (state) => `sum(${state})`,
+        (state) => `CAST(${state} AS ${declared === 'int8' ? 'VARCHAR' : 'BIGINT'})`,
+      );
+    case 'float8': return floatSum(aggregate, sql, (total) => total);
+    case 'numeric': return numericSum(aggregate, sql, type, (total) => total);
+    default: throw unsupported(`aggregate ${aggregate.fn}`);
+  }
+}
+
+function average(aggregate: PlanAggregate, declared: string): Recipe {
+  const { sql, type } = argument(aggregate);
+  switch (declared) {
+    case 'int2': case 'int4': case 'int8':
+      return {
+        partial: [`CAST(${call(aggregate, 'sum', sql)} AS ${HUGE})`, call(aggregate, 'count', sql)],
+        merge: ([total, rows]) => [`sum(${total})`, `CAST(sum(${rows}) AS BIGINT)`],
+        finish: ([total, rows]) => divided(`CAST(${total} AS VARCHAR)`, rows as string),
+      };
+    case 'float4': case 'float8': return floatSum(aggregate, `CAST(${sql} AS DOUBLE)`, (total, rows) => `${total} / ${rows}`);
+    case 'numeric': return numericSum(aggregate, sql, type, divided);
+    default: throw unsupported(`aggregate ${aggregate.fn}`);
+  }
+}
+
+function divided(total: string, rows: string): string {
+  return `CASE WHEN ${rows} > 0 THEN tl_numeric_div(${total}, CAST(${rows} AS VARCHAR)) END`;
+}
+
+/** State: sum, whether an infinity was among the numbers, count. An infinite sum of finite numbers is 22003. */
+function floatSum(aggregate: PlanAggregate, sql: string, result: (total: string, rows: string) => string): Recipe {
+  return {
+    partial: [call(aggregate, 'sum', sql), call(aggregate, 'bool_or', `isinf(${sql})`), call(aggregate, 'count', sql)],
+    merge: ([total, infinite, rows]) => [`sum(${total})`, `bool_or(${infinite})`, `CAST(sum(${rows}) AS BIGINT)`],
+    finish: ([total, infinite, rows]) =>
+      `CASE WHEN ${rows} = 0 THEN NULL WHEN isinf(${total}) AND NOT ${infinite} THEN error('TL22003:value out of range: overflow') ` +
+      `ELSE ${result(total as string, rows as string)} END`,
+  };
+}
+
+/**
+ * Exact sums of numerics. Of one scale: a DECIMAL. Of any scale (text): limbs of 18 digits, so that DuckDB adds without
+ * losing a digit and without a call into JavaScript for each row; more than 38 digits before or 36 after the point is 0A000.
+ */
+function numericSum(aggregate: PlanAggregate, sql: string, type: Type, result: (total: string, rows: string) => string): Recipe {
+  const twoStates = aggregate.state.length > 0 ? aggregate.state.length === 2 : decimalScale(type) !== undefined;
+  if (twoStates) {
+    return {
+      partial: [call(aggregate, 'sum', sql), call(aggregate, 'count', sql)],
+      merge: ([total, rows]) => [`sum(${total})`, `CAST(sum(${rows}) AS BIGINT)`],
+      finish: ([total, rows]) => result(`CAST(${total} AS VARCHAR)`, rows as string),
+    };
+  }
+  if (aggregate.distinct) throw unsupported(`${aggregate.fn} with DISTINCT over numbers of varying scale`);
+  const finite = (value: string): string => `CASE WHEN ${sql} IN ('NaN', 'Infinity', '-Infinity') THEN NULL ELSE ${value} END`;
+  const whole = `split_part(${sql}, '.', 1)`;
+  const fraction = `split_part(${sql}, '.', 2)`;
+  const sign = `CASE WHEN starts_with(${sql}, '-') THEN -1 ELSE 1 END`;
+  const limb = (from: number): string => `CAST(substring(rpad(${fraction}, 36, '0'), ${from}, 18) AS BIGINT) * ${sign}`;
+  const tooLong = `error('TL0A000:a sum of numbers with more than 38 digits before or 36 after the point is not supported yet')`;
+  const checkedWhole = `CASE WHEN length(${whole}) > 39 OR length(${fraction}) > 36 THEN ${tooLong} ELSE CAST(${whole} AS ${HUGE}) END`;
+  return {
+    partial: [
+      `CAST(coalesce(${call(aggregate, 'sum', finite(checkedWhole))}, 0) AS ${HUGE})`,
+      `CAST(coalesce(${call(aggregate, 'sum', finite(limb(1)))}, 0) AS ${HUGE})`,
+      `CAST(coalesce(${call(aggregate, 'sum', finite(limb(19)))}, 0) AS ${HUGE})`,
+      `CAST(coalesce(${call(aggregate, 'max', finite(`length(${fraction})`))}, 0) AS INTEGER)`,
+      `CAST(coalesce(${call(aggregate, 'bit_or', `CASE ${sql} WHEN 'NaN' THEN 1 WHEN 'Infinity' THEN 2 WHEN '-Infinity' THEN 4 ELSE 0 END`)}, 0) AS INTEGER)`,
+      call(aggregate, 'count', sql),
+    ],
+    merge: ([w, h, l, scale, flags, rows]) => [
+      `sum(${w})`, `sum(${h})`, `sum(${l})`, `max(${scale})`, `bit_or(${flags})`, `CAST(sum(${rows}) AS BIGINT)`,
+    ],
+    finish: ([w, h, l, scale, flags, rows]) => {
+      const text = [w, h, l].map((limbSum) => `CAST(${limbSum} AS VARCHAR)`).join(', ');
+      return `CASE WHEN ${rows} > 0 THEN ${result(`tl_numeric_limbs(${text}, ${scale}, ${flags})`, rows as string)} END`;
+    },
+  };
+}
+
+function unsplit(sql: string): Recipe {
+  return { partial: [sql], merge: () => { throw unsupported('combining parts of an ordered aggregate'); }, finish: ([state]) => state as string };
+}
+
+/** ` ORDER BY …` inside an aggregate's parentheses. */
+function orderClause(keys: readonly SortKey[]): string {
+  if (keys.length === 0) return '';
+  return ` ORDER BY ${keys.map(printSortKey).join(', ')}`;
+}
+
+export function printSortKey(key: SortKey): string {
+  const sql = orderKey(printExpression(key.expr), typeOf(key.expr));
+  return `${sql} ${key.descending ? 'DESC' : 'ASC'} NULLS ${key.nullsFirst ? 'FIRST' : 'LAST'}`;
+}
+
+function stringAgg(aggregate: PlanAggregate, declared: string): Recipe {
+  const separator = aggregate.args[1];
+  if (declared !== 'text,text' || separator?.kind !== 'constant') throw unsupported(`aggregate ${aggregate.fn} with a separator that isn't constant`);
+  const arg = `${argument(aggregate).sql}, ${quote(separator.value ?? '')}`;
+  return unsplit(call(aggregate, 'string_agg', arg, orderClause(aggregate.orderBy)));
+}
+
+function arrayAgg(aggregate: PlanAggregate, declared: string): Recipe {
+  const first = aggregate.args[0];
+  if (declared !== 'anynonarray' || first === undefined) throw unsupported(`aggregate ${aggregate.fn}`);
+  if (aggregate.distinct && needsKey(typeOf(first))) throw unsupported(`array_agg with DISTINCT over this type`);
+  const element = typeOf(first).oid === Oid.numeric ? { oid: Oid.numeric, typmod: -1 } : typeOf(first);
+  return unsplit(call(aggregate, 'list', printAs(first, element), orderClause(aggregate.orderBy)));
+}

@@ -1,0 +1,266 @@
+import type { ColumnRef, PlanExpr } from '../../planner/physical-plan.js';
+import { TimelineError, internal, unsupported } from '../../sql/errors.js';
+import type { AnyAll, Call } from '../../sql/expression.js';
+import { ALLOW_LIST } from '../../sql/functions/allow-list.js';
+import { type PrintedArgument, fill } from '../../sql/functions/entry.js';
+import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
+import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
+import { decimalScale, duckdbType } from './duckdb-type.js';
+import { constantLiteral } from './literal.js';
+import { parseArrayText } from '../../sql/value-array.js';
+
+/** DuckDB SQL of a value; `scale` when it is a numeric held as DECIMAL(38, scale) (otherwise numerics are text). */
+interface Printed {
+  readonly sql: string;
+  readonly type: Type;
+  readonly scale: number | undefined;
+}
+
+/** Longer SQL than this comes from nesting that would take the engine down with it. */
+const MAX_SQL = 2_000_000;
+
+interface Scope {
+  /** SQL of the value that an enclosing simple CASE compares. */
+  readonly caseArg: Printed | undefined;
+}
+
+/** Prints an expression as DuckDB SQL of type duckdbType(typeOf(expr)). 0A000 for functions off the allow-list. */
+export function printExpression(expr: PlanExpr): string {
+  const printed = print(expr, { caseArg: undefined });
+  if (printed.sql.length > MAX_SQL) throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'expression is too complex' });
+  return settled(printed, typeOf(expr));
+}
+
+/** Prints an expression as SQL of the physical type of `target` (a numeric's modifier may differ from the expression's). */
+export function printAs(expr: PlanExpr, target: Type): string {
+  return settled(print(expr, { caseArg: undefined }), target);
+}
+
+/** A key whose equality and binary order are PostgreSQL's for the type: for GROUP BY, DISTINCT, ORDER BY, hashing. */
+export function orderKey(sql: string, type: Type): string {
+  switch (type.oid) {
+    case Oid.numeric: return decimalScale(type) === undefined ? `tl_numeric_key(${sql})` : sql;
+    case Oid.interval: return `tl_interval_key(${sql})`;
+    case Oid.bpchar: return `rtrim(${sql}, ' ')`;
+    case Oid.jsonb: return `tl_jsonb_key(${sql})`;
+    case Oid.json: throw unsupported('comparing values of type json');
+    default: return sql;
+  }
+}
+
+/** Does orderKey change the value, so that the value itself must be carried beside its key? */
+export function needsKey(type: Type): boolean {
+  return orderKey('x', type) !== 'x';
+}
+
+export function typeOf(expr: PlanExpr): Type {
+  switch (expr.kind) {
+    case 'column': case 'constant': case 'parameter': case 'call': case 'case': case 'coalesce': case 'minmax': case 'nullif':
+    case 'array': case 'subscript': case 'cast':
+      return expr.type;
+    case 'and': case 'or': case 'not': case 'is_null': case 'is_bool': case 'distinct': case 'any_all':
+      return { oid: Oid.bool, typmod: -1 };
+  }
+}
+
+function settled(printed: Printed, target: Type): string {
+  const scale = decimalScale(target);
+  if (scale === printed.scale) return printed.sql;
+  if (scale === undefined) return `CAST(${printed.sql} AS VARCHAR)`;
+  return `CAST(${printed.sql} AS DECIMAL(38,${scale}))`;
+}
+
+/** As the functions of the allow-list take it: numerics are text. */
+function asArgument(printed: Printed): string {
+  return printed.scale === undefined ? printed.sql : `CAST(${printed.sql} AS VARCHAR)`;
+}
+
+function plain(sql: string, type: Type): Printed {
+  return { sql, type, scale: undefined };
+}
+
+const BOOL: Type = { oid: Oid.bool, typmod: -1 };
+
+function print(expr: PlanExpr, scope: Scope): Printed {
+  // The plan's leaves don't name it, but a simple CASE's tests compare this one (sql/expression.ts, Case.arg).
+  if ((expr as { readonly kind: string }).kind === 'case_arg') {
+    if (scope.caseArg === undefined) throw internal('case_arg outside of a simple CASE');
+    return scope.caseArg;
+  }
+  switch (expr.kind) {
+    case 'column': return { sql: `c${expr.id}`, type: expr.type, scale: decimalScale(expr.type) };
+    case 'constant': return { sql: constantLiteral(expr.value, expr.type), type: expr.type, scale: decimalScale(expr.type) };
+    case 'parameter': throw internal(`parameter $${expr.number} is still in the plan`);
+    case 'and': case 'or':
+      return plain(`(${expr.args.map((arg) => print(arg, scope).sql).join(expr.kind === 'and' ? ' AND ' : ' OR ')})`, BOOL);
+    case 'not': return plain(`(NOT ${print(expr.arg, scope).sql})`, BOOL);
+    case 'is_null': return plain(`(${print(expr.arg, scope).sql} IS ${expr.negated ? 'NOT ' : ''}NULL)`, BOOL);
+    case 'is_bool': {
+      const arg = print(expr.arg, scope).sql;
+      if (expr.test === 'unknown') return plain(`(${arg} IS ${expr.negated ? 'NOT ' : ''}NULL)`, BOOL);
+      return plain(`(${arg} IS ${expr.negated ? '' : 'NOT '}DISTINCT FROM ${expr.test.toUpperCase()})`, BOOL);
+    }
+    case 'distinct': return printDistinct(expr.call, expr.negated, scope);
+    case 'call': return printCall(expr, scope);
+    case 'case': return printCase(expr, scope);
+    case 'coalesce': return common(expr.args, expr.type, scope, (args) => `coalesce(${args.join(', ')})`);
+    case 'minmax': return printMinMax(expr, scope);
+    case 'nullif': return printNullif(expr.call, expr.type, scope);
+    case 'any_all': return printAnyAll(expr, scope);
+    case 'array': {
+      const element = ELEMENT_OF.get(expr.type.oid);
+      if (element === undefined) throw unsupported(`an array of type ${typeName(expr.type)}`);
+      const items = expr.elements.map((item) => settled(print(item, scope), { oid: element, typmod: expr.type.typmod }));
+      return plain(`CAST([${items.join(', ')}] AS ${duckdbType(expr.type)})`, expr.type);
+    }
+    case 'subscript': {
+      const array = print(expr.arg, scope);
+      const index = print(expr.index, scope).sql;
+      // DuckDB counts negative subscripts from the end; PostgreSQL gives NULL.
+      return plain(`CASE WHEN ${index} >= 1 THEN list_extract(${array.sql}, ${index}) END`, expr.type);
+    }
+    case 'cast': return printCast(expr, scope);
+  }
+}
+
+/** Prints arguments that must agree in their physical type. */
+function common(args: readonly PlanExpr[], type: Type, scope: Scope, make: (args: readonly string[]) => string): Printed {
+  const sql = make(args.map((arg) => settled(print(arg, scope), type)));
+  return { sql, type, scale: decimalScale(type) };
+}
+
+function printCall(call: Call<ColumnRef>, scope: Scope): Printed {
+  const args = call.args.map((arg) => print(arg, scope));
+  return callWith(call, args, call.args);
+}
+
+function callWith(call: Call<ColumnRef>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed {
+  const native = decimalComparison(call, args, exprs);
+  if (native !== undefined) return native;
+  const sql = applyFunction(call.fn, args.map((arg, i) => ({ sql: asArgument(arg), constant: constantOf(exprs[i]) })));
+  if (call.type.oid !== Oid.numeric) return plain(sql, call.type);
+  const text = plain(sql, call.type);
+  const scale = decimalScale(call.type);
+  return scale === undefined ? text : { sql: settled(text, call.type), type: call.type, scale };
+}
+
+function constantOf(expr: PlanExpr | undefined): string | null | undefined {
+  return expr?.kind === 'constant' ? expr.value : undefined;
+}
+
+function applyFunction(fn: string, args: readonly PrintedArgument[]): string {
+  const entry = ALLOW_LIST.get(fn);
+  if (entry === undefined) throw unsupported(`function ${fn}`);
+  const template = typeof entry === 'string' ? entry : entry(args);
+  if (template === undefined) throw unsupported(`function ${fn} with these arguments`);
+  return fill(template, args.map((arg) => arg.sql));
+}
+
+const NUMERIC_COMPARISON: Readonly<Record<string, string>> = {
+  numeric_eq: '=', numeric_ne: '<>', numeric_lt: '<', numeric_le: '<=', numeric_gt: '>', numeric_ge: '>=',
+};
+
+/** Comparing a DECIMAL column with another of its scale, or with a constant that its scale can hold, needs no text. */
+function decimalComparison(call: Call<ColumnRef>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed | undefined {
+  const symbol = NUMERIC_COMPARISON[call.fn.slice(0, call.fn.indexOf('('))];
+  const [left, right] = args;
+  if (symbol === undefined || left === undefined || right === undefined) return undefined;
+  const scale = left.scale ?? right.scale;
+  if (scale === undefined) return undefined;
+  const sides = [left, right].map((side, i) => {
+    if (side.scale === scale) return side.sql;
+    const constant = constantOf(exprs[i]);
+    return typeof constant === 'string' && fitsDecimal(constant, scale) ? `CAST('${constant}' AS DECIMAL(38,${scale}))` : undefined;
+  });
+  return sides.every((side) => side !== undefined) ? plain(`(${sides.join(` ${symbol} `)})`, BOOL) : undefined;
+}
+
+function fitsDecimal(text: string, scale: number): boolean {
+  const match = /^-?(\d+)(?:\.(\d+))?$/.exec(text);
+  return match !== null && (match[2] ?? '').length <= scale && (match[1] as string).length <= 38 - scale;
+}
+
+function printDistinct(call: Call<ColumnRef>, negated: boolean, scope: Scope): Printed {
+  const [left, right] = call.args.map((arg) => ({ printed: print(arg, scope), type: typeOf(arg) }));
+  if (left === undefined || right === undefined || !ALLOW_LIST.has(call.fn)) throw unsupported(`function ${call.fn}`);
+  const key = (side: typeof left): string => orderKey(asArgument(side.printed), { oid: side.type.oid, typmod: -1 });
+  return plain(`(${key(left)} IS ${negated ? 'NOT ' : ''}DISTINCT FROM ${key(right)})`, BOOL);
+}
+
+function printCase(expr: Extract<PlanExpr, { kind: 'case' }>, scope: Scope): Printed {
+  const inner: Scope = expr.arg === undefined ? scope : { caseArg: print(expr.arg, scope) };
+  const whens = expr.whens.map((w) => `WHEN ${printWhen(w.when, inner)} THEN ${settled(print(w.result, scope), expr.type)}`);
+  const sql = `CASE ${whens.join(' ')} ELSE ${settled(print(expr.otherwise, scope), expr.type)} END`;
+  return { sql: `(${sql})`, type: expr.type, scale: decimalScale(expr.type) };
+}
+
+function printWhen(when: PlanExpr, scope: Scope): string {
+  return print(when, scope).sql;
+}
+
+function printMinMax(expr: Extract<PlanExpr, { kind: 'minmax' }>, scope: Scope): Printed {
+  if (!needsKey(expr.type)) return common(expr.args, expr.type, scope, (args) => `${expr.op}(${args.join(', ')})`);
+  const args = expr.args.map((arg) => settled(print(arg, scope), expr.type));
+  const sql = args.reduce((best, arg) => {
+    const symbol = expr.op === 'greatest' ? '<' : '>';
+    return `CASE WHEN ${best} IS NULL OR ${orderKey(best, expr.type)} ${symbol} ${orderKey(arg, expr.type)} THEN coalesce(${arg}, ${best}) ELSE ${best} END`;
+  });
+  return { sql, type: expr.type, scale: decimalScale(expr.type) };
+}
+
+function printNullif(call: Call<ColumnRef>, type: Type, scope: Scope): Printed {
+  const first = call.args[0];
+  if (first === undefined) throw internal('nullif without arguments');
+  const value = settled(print(first, scope), type);
+  return { sql: `CASE WHEN ${printCall(call, scope).sql} THEN NULL ELSE ${value} END`, type, scale: decimalScale(type) };
+}
+
+function printAnyAll(expr: AnyAll<ColumnRef>, scope: Scope): Printed {
+  const elementOid = ELEMENT_OF.get(typeOf(expr.array).oid);
+  if (elementOid === undefined) throw unsupported(`ANY/ALL over ${typeName(typeOf(expr.array))}`);
+  const elementType: Type = { oid: elementOid, typmod: -1 };
+  const call: Call<ColumnRef> = { kind: 'call', fn: expr.fn, args: [], type: BOOL, volatility: 'immutable' };
+  const arg = print(expr.arg, scope);
+  const elements = arrayElements(expr.array);
+  if (elements === undefined) throw unsupported(`${expr.operator} ${expr.quantifier.toUpperCase()} over an array that isn't a list of values`);
+  if (elements === null) return plain('CAST(NULL AS BOOLEAN)', BOOL);
+  if (elements.length === 0) return plain(expr.quantifier === 'any' ? 'FALSE' : 'TRUE', BOOL);
+  const entry = ALLOW_LIST.get(expr.fn);
+  const simple = entry === '($1 = $2)' ? 'IN' : entry === '($1 <> $2)' ? 'NOT IN' : undefined;
+  if (simple !== undefined && (simple === 'IN') === (expr.quantifier === 'any')) {
+    return plain(`(${asArgument(arg)} ${simple} (${elements.map((e) => asArgument(print(e, scope))).join(', ')}))`, BOOL);
+  }
+  const tests = elements.map((element) => {
+    const typed: PlanExpr = element.kind === 'constant' ? { ...element, type: elementType } : element;
+    return callWith(call, [arg, print(typed, scope)], [expr.arg, typed]).sql;
+  });
+  return plain(`(${tests.join(expr.quantifier === 'any' ? ' OR ' : ' AND ')})`, BOOL);
+}
+
+/** The elements of ARRAY[…] or of an array constant; null: a NULL array. */
+function arrayElements(array: PlanExpr): readonly PlanExpr[] | null | undefined {
+  if (array.kind === 'array') return array.elements;
+  if (array.kind === 'cast' && array.via === 'relabel') return arrayElements(array.arg);
+  if (array.kind !== 'constant') return undefined;
+  if (array.value === null) return null;
+  const element: Type = { oid: ELEMENT_OF.get(array.type.oid) ?? Oid.text, typmod: -1 };
+  const texts = parseArrayText(array.value);
+  return texts.map((value): PlanExpr => ({ kind: 'constant', type: element, value }));
+}
+
+function printCast(expr: Extract<PlanExpr, { kind: 'cast' }>, scope: Scope): Printed {
+  const printed = print(expr.arg, scope);
+  const from = typeOf(expr.arg);
+  if (expr.via === 'relabel') {
+    if (duckdbType({ ...from, typmod: -1 }) !== duckdbType({ ...expr.type, typmod: -1 })) {
+      throw unsupported(`reading ${typeName(from)} as ${typeName(expr.type)}`);
+    }
+    return { sql: settled(printed, expr.type), type: expr.type, scale: decimalScale(expr.type) };
+  }
+  const text = outputTemplate(from.oid);
+  const input = inputTemplate(expr.type.oid);
+  if (text === undefined) throw unsupported(`a cast from ${typeName(from)} to text`);
+  if (input === undefined) throw unsupported(`a cast from text to ${typeName(expr.type)}`);
+  const sql = fill(input, [fill(text, [asArgument(printed)])]);
+  return { sql: settled(plain(sql, expr.type), expr.type), type: expr.type, scale: decimalScale(expr.type) };
+}

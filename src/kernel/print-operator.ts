@@ -1,0 +1,145 @@
+import type { Readable } from '../../connectors/connector.js';
+import { type AggregateOperator, type ExchangeRead, type Field, type JoinOperator, type Operator, type ValuesOperator, fieldsOf } from '../../planner/physical-plan.js';
+import { internal, unsupported } from '../../sql/errors.js';
+import { duckdbType } from './duckdb-type.js';
+import { quote, quoteName } from './literal.js';
+import { printFinal, printPartial, printSingle, printSortKey } from './print-aggregate.js';
+import { needsKey, orderKey, printAs, printExpression, typeOf } from './print-expression.js';
+import { decodedColumn } from './stage-file.js';
+
+export interface PrintContext {
+  /** By ScanOperator.scan. */
+  readonly scans: Readonly<Record<string, Readable>>;
+  /** By stage id: Parquet files. */
+  readonly inputs: Readonly<Record<string, readonly string[]>>;
+  /** Relations that stand for operators already computed (timeline operators, scans over given rows); their columns are c{id}. */
+  readonly relations: ReadonlyMap<Operator, string>;
+}
+
+/** A relation without columns still has rows; DuckDB needs a column for them. */
+const DUMMY = 'c_';
+
+/** Column list of a SELECT; never empty. */
+export function columnList(items: readonly string[]): string {
+  return items.length === 0 ? `TRUE AS ${DUMMY}` : items.join(', ');
+}
+
+/** Prints an operator tree as one DuckDB SELECT whose columns are c{id}, in the order of fieldsOf. */
+export function printOperator(op: Operator, context: PrintContext): string {
+  const relation = context.relations.get(op);
+  if (relation !== undefined) return `SELECT ${columnList(fieldsOf(op).map(column))} FROM ${relation}`;
+  const input = (inner: Operator): string => `(${printOperator(inner, context)})`;
+  switch (op.kind) {
+    case 'scan': {
+      const readable = context.scans[op.scan];
+      if (readable === undefined || readable.kind !== 'sql') throw internal(`scan ${op.scan} was not opened`);
+      // A cast to the type that a column has already costs nothing and keeps filters and projections pushed into the file scan.
+      const items = op.fields.map((field) => `CAST(${quoteName(field.name)} AS ${duckdbType(field.type)}) AS ${column(field)}`);
+      return `SELECT ${columnList(items)} FROM ${readable.relation}`;
+    }
+    case 'exchange_read': return printExchangeRead(op, context);
+    case 'values': return printValues(op);
+    case 'filter': return `SELECT * FROM ${input(op.input)} WHERE ${printExpression(op.predicate)}`;
+    case 'project':
+      return `SELECT ${columnList(op.items.map(({ field, expr }) => `${printAs(expr, field.type)} AS ${column(field)}`))} FROM ${input(op.input)}`;
+    case 'aggregate': return printAggregate(op, input(op.input));
+    case 'join': return printJoin(op, input(op.left), input(op.right));
+    case 'sort':
+      return `SELECT * FROM ${input(op.input)}${op.keys.length === 0 ? '' : ` ORDER BY ${op.keys.map(printSortKey).join(', ')}`}${limitClause(op)}`;
+    case 'limit': return `SELECT * FROM ${input(op.input)}${limitClause(op)}`;
+    case 'distinct': return printDistinct(fieldsOf(op.input), input(op.input));
+    case 'union_all': {
+      const branches = op.inputs.map((branch) => {
+        const from = fieldsOf(branch);
+        const items = op.fields.map((field, i) => {
+          const source = from[i];
+          if (source === undefined) throw internal('union_all: an input has too few fields');
+          return `${printAs({ kind: 'column', id: source.id, type: source.type }, field.type)} AS ${column(field)}`;
+        });
+        return `(SELECT ${columnList(items)} FROM ${input(branch)})`;
+      });
+      return branches.length === 0 ? emptyRelation(op.fields) : branches.join(' UNION ALL ');
+    }
+    case 'assert': {
+      const failure = `error(${quote(`TL${op.sqlstate}:${op.message}`)})`;
+      const nulls = fieldsOf(op.input).map((field) => `CAST(NULL AS ${duckdbType(field.type)}) AS ${column(field)}`);
+      return `WITH asserted AS MATERIALIZED ${input(op.input)} SELECT * FROM asserted UNION ALL ` +
+        `SELECT ${columnList(nulls)} FROM (SELECT count(*) AS n FROM asserted) WHERE CASE WHEN n = 0 THEN ${failure} ELSE FALSE END`;
+    }
+    case 'timeline': throw internal('a timeline operator is run before the SQL above it is printed');
+  }
+}
+
+export function column(field: Field): string {
+  return `c${field.id}`;
+}
+
+function emptyRelation(fields: readonly Field[]): string {
+  return `SELECT ${columnList(fields.map((field) => `CAST(NULL AS ${duckdbType(field.type)}) AS ${column(field)}`))} WHERE FALSE`;
+}
+
+function printExchangeRead(op: ExchangeRead, context: PrintContext): string {
+  const files = context.inputs[String(op.stage)];
+  if (files === undefined) throw internal(`the files of stage ${op.stage} are missing`);
+  if (files.length === 0) return emptyRelation(op.fields);
+  return `SELECT ${columnList(op.fields.map((field) => `${decodedColumn(field)} AS ${column(field)}`))} FROM read_parquet([${files.map(quote).join(', ')}])`;
+}
+
+function printValues(op: ValuesOperator): string {
+  if (op.rows.length === 0) return emptyRelation(op.fields);
+  if (op.fields.length === 0) return `SELECT TRUE AS ${DUMMY} FROM range(${op.rows.length})`;
+  const rows = op.rows.map((row) => `(${op.fields.map((field, i) => {
+    const expr = row[i];
+    if (expr === undefined) throw internal('values: a row has too few columns');
+    return printAs(expr, field.type);
+  }).join(', ')})`);
+  return `SELECT * FROM (VALUES ${rows.join(', ')}) AS v(${op.fields.map(column).join(', ')})`;
+}
+
+function limitClause(op: { readonly limit?: number; readonly offset?: number }): string {
+  const limit = op.limit === undefined ? '' : ` LIMIT ${whole(op.limit)}`;
+  return `${limit}${op.offset === undefined ? '' : ` OFFSET ${whole(op.offset)}`}`;
+}
+
+function whole(n: number): string {
+  if (!Number.isInteger(n) || n < 0) throw internal(`${n} is no row count`);
+  return BigInt(n).toString();
+}
+
+function printAggregate(op: AggregateOperator, input: string): string {
+  const keys = op.keys.map(({ field, expr }) => ({ field, sql: printExpression(expr), value: printAs(expr, field.type), type: typeOf(expr) }));
+  const groups = keys.map((key) => orderKey(key.sql, key.type));
+  const items = keys.map((key) => `${needsKey(key.type) || key.value !== key.sql ? `any_value(${key.value})` : key.sql} AS ${column(key.field)}`);
+  for (const aggregate of op.aggregates) {
+    if (op.phase === 'partial') {
+      const states = printPartial(aggregate);
+      if (states.length !== aggregate.state.length) throw internal(`${aggregate.fn} has ${states.length} state columns, the plan ${aggregate.state.length}`);
+      states.forEach((sql, i) => items.push(`${castState(sql, aggregate.state[i] as Field)} AS ${column(aggregate.state[i] as Field)}`));
+    } else {
+      const sql = op.phase === 'single' ? printSingle(aggregate) : printFinal(aggregate);
+      items.push(`CAST(${sql} AS ${duckdbType(aggregate.field.type)}) AS ${column(aggregate.field)}`);
+    }
+  }
+  const groupBy = groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')}`;
+  // Without aggregates or keys there is one row, as in SELECT 1 … HAVING.
+  if (items.length === 0) return `SELECT TRUE AS ${DUMMY} FROM (SELECT count(*) FROM ${input})`;
+  return `SELECT ${items.join(', ')} FROM ${input}${groupBy}`;
+}
+
+function castState(sql: string, field: Field): string {
+  return `CAST(${sql} AS ${duckdbType(field.type)})`;
+}
+
+function printJoin(op: JoinOperator, left: string, right: string): string {
+  const fields = columnList(fieldsOf(op).map(column));
+  if (op.type === 'cross' || (op.type === 'inner' && op.condition === undefined)) return `SELECT ${fields} FROM ${left} AS l CROSS JOIN ${right} AS r`;
+  const on = op.condition === undefined ? 'TRUE' : printExpression(op.condition);
+  return `SELECT ${fields} FROM ${left} AS l ${op.type.toUpperCase()} JOIN ${right} AS r ON ${on}`;
+}
+
+function printDistinct(fields: readonly Field[], input: string): string {
+  if (fields.length === 0) return `SELECT * FROM ${input} LIMIT 1`;
+  if (fields.some((field) => field.type.oid === 114)) throw unsupported('DISTINCT over type json');
+  if (!fields.some((field) => needsKey(field.type))) return `SELECT DISTINCT * FROM ${input}`;
+  return `SELECT DISTINCT ON (${fields.map((field) => orderKey(column(field), field.type)).join(', ')}) * FROM ${input}`;
+}

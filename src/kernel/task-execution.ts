@@ -1,0 +1,115 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Field, Operator, ScanOperator } from '../../planner/physical-plan.js';
+import { fieldsOf } from '../../planner/physical-plan.js';
+import { internal } from '../../sql/errors.js';
+import { parseValue } from '../../sql/value-text.js';
+import type { Value } from '../../sql/value.js';
+import type { TaskOutput, TaskRequest } from './kernel.js';
+import { type PrintContext, columnList, printOperator } from './print-operator.js';
+import { copyStatement, encodedColumn, partitionExpression } from './stage-file.js';
+import { runTimeline } from './timeline-step.js';
+import { createValueTable } from './value-table.js';
+
+export interface Execution {
+  readonly connection: DuckDBConnection;
+  readonly request: TaskRequest;
+  /** Throws when the task was aborted. */
+  readonly checkpoint: () => void;
+}
+
+/** Runs one task's tree on a prepared connection and writes its stage files. */
+export async function executeTask({ connection, request, checkpoint }: Execution): Promise<TaskOutput> {
+  const relations = new Map<Operator, string>();
+  const context: PrintContext = { scans: request.scans, inputs: request.inputs, relations };
+  const notices: string[] = [];
+  for (const op of postOrder(request.root)) {
+    checkpoint();
+    if (op.kind === 'scan' && request.scans[op.scan]?.kind === 'rows') {
+      const table = `rows_${relations.size}`;
+      await loadRows(connection, table, op, request);
+      relations.set(op, table);
+    } else if (op.kind === 'timeline') {
+      const table = `timeline_${relations.size}`;
+      notices.push(...await runTimeline({ op, context, connection, table, checkpoint }));
+      relations.set(op, table);
+    }
+  }
+  checkpoint();
+  const select = printOperator(request.root, context);
+  const fields = fieldsOf(request.root);
+  const files = request.exchange === undefined
+    ? [await writeFile({ connection, select: `SELECT ${columnList(fields.map(encodedColumn))} FROM (${select})`, folder: request.outputFolder, name: 'part.parquet', partition: undefined })]
+    : await writePartitions({ connection, request, exchange: request.exchange, select, fields, checkpoint });
+  return { rows: files.reduce((total, file) => total + file.rows, 0), files, notices };
+}
+
+/** Inputs before the operators above them. */
+function* postOrder(op: Operator): Iterable<Operator> {
+  switch (op.kind) {
+    case 'scan': case 'exchange_read': case 'values': break;
+    case 'filter': case 'project': case 'aggregate': case 'sort': case 'limit': case 'distinct': case 'assert': yield* postOrder(op.input); break;
+    case 'join': yield* postOrder(op.left); yield* postOrder(op.right); break;
+    case 'union_all': for (const input of op.inputs) yield* postOrder(input); break;
+    case 'timeline':
+      yield* postOrder(op.input);
+      if (op.horizon !== undefined) yield* postOrder(op.horizon);
+      break;
+  }
+  yield op;
+}
+
+/** Rows that a connector gave in PostgreSQL's text form, as a table. */
+async function loadRows(connection: DuckDBConnection, table: string, scan: ScanOperator, request: TaskRequest): Promise<void> {
+  const readable = request.scans[scan.scan];
+  if (readable?.kind !== 'rows') throw internal(`scan ${scan.scan} has no rows`);
+  const target = await createValueTable(connection, table, scan.fields);
+  const settings = { timeZone: request.session.timeZone };
+  const columns = scan.fields.map((field, i) => readable.rows.map((row): Value | null => {
+    const text = row[i];
+    if (text === undefined) throw internal(`scan ${scan.scan}: a row has ${row.length} values for ${scan.fields.length} columns`);
+    return text === null ? null : parseValue(field.type, text, settings);
+  }));
+  target.append(columns, readable.rows.length);
+  target.finish();
+}
+
+interface FileWrite {
+  readonly connection: DuckDBConnection;
+  readonly select: string;
+  readonly folder: string;
+  readonly name: string;
+  readonly partition: number | undefined;
+}
+
+async function writeFile(write: FileWrite): Promise<TaskOutput['files'][number]> {
+  const path = join(write.folder, write.name);
+  const result = await write.connection.runAndReadAll(copyStatement(write.select, path));
+  const rows = Number(result.getRows()[0]?.[0] ?? 0);
+  return { name: write.name, partition: write.partition, rows, bytes: (await stat(path)).size };
+}
+
+interface PartitionedWrite {
+  readonly connection: DuckDBConnection;
+  readonly request: TaskRequest;
+  readonly exchange: NonNullable<TaskRequest['exchange']>;
+  readonly select: string;
+  readonly fields: readonly Field[];
+  readonly checkpoint: () => void;
+}
+
+/** Through a temporary table, so that each partition is one file however many threads DuckDB has. */
+async function writePartitions({ connection, request, exchange, select, fields, checkpoint }: PartitionedWrite): Promise<TaskOutput['files']> {
+  const partition = partitionExpression(fields, exchange.by, exchange.partitions);
+  await connection.run(`CREATE TABLE exchange_rows AS SELECT *, ${partition} AS exchange_partition FROM (${select})`);
+  const present = await connection.runAndReadAll('SELECT DISTINCT exchange_partition FROM exchange_rows ORDER BY 1');
+  const files: TaskOutput['files'][number][] = [];
+  for (const [value] of present.getRows()) {
+    checkpoint();
+    const n = Number(value);
+    const rows = `SELECT ${columnList(fields.map(encodedColumn))} FROM exchange_rows WHERE exchange_partition = ${n}`;
+    files.push(await writeFile({ connection, select: rows, folder: request.outputFolder, name: `part-${n}.parquet`, partition: n }));
+  }
+  return files;
+}
