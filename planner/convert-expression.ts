@@ -1,6 +1,8 @@
 import { internal, unsupported } from '../sql/errors.js';
 import type { Case } from '../sql/expression.js';
 import type { QueryExpr, QueryLeaf, SubLink } from '../sql/query.js';
+import { ELEMENT_OF } from '../sql/types.js';
+import { parseArrayText } from '../sql/value-array.js';
 import { type Inner, isInner, isVolatile, mapChildren } from './expression.js';
 import type { ColumnRef, PlanExpr } from './physical-plan.js';
 import type { Scope } from './planning.js';
@@ -9,7 +11,8 @@ import type { Scope } from './planning.js';
 export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: PlanExpr): PlanExpr {
   if (isInner<QueryLeaf>(expr)) {
     if (expr.kind === 'case' && expr.arg !== undefined) return searchedCase(expr, expr.arg, scope, caseArg);
-    return mapChildren<QueryLeaf, ColumnRef>(expr as Inner<QueryLeaf>, (child) => convertExpression(child, scope, caseArg));
+    const converted = mapChildren<QueryLeaf, ColumnRef>(expr as Inner<QueryLeaf>, (child) => convertExpression(child, scope, caseArg));
+    return converted.kind === 'any_all' ? { ...converted, array: listed(converted.array) } : converted;
   }
   switch (expr.kind) {
     case 'constant': return expr;
@@ -30,6 +33,15 @@ export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: PlanE
       if (caseArg === undefined) throw internal('CASE argument outside of CASE');
       return caseArg;
   }
+}
+
+/** A constant array as the list of its elements, so that `= ANY ('{a,b}')` is to everyone what `IN ('a', 'b')` is. */
+function listed(array: PlanExpr): PlanExpr {
+  if (array.kind !== 'constant' || array.value === null) return array;
+  const element = ELEMENT_OF.get(array.type.oid);
+  if (element === undefined) return array;
+  const elements = parseArrayText(array.value).map((value): PlanExpr => ({ kind: 'constant', type: { oid: element, typmod: -1 }, value }));
+  return { kind: 'array', elements, type: array.type };
 }
 
 const SUBLINKS: Readonly<Record<SubLink['link'], string>> = {

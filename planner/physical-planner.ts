@@ -28,7 +28,7 @@ export async function planStages(
     stages,
     snapshots: [...tables].map((table) => ({
       catalog: table.connector.name,
-      table: `${table.description.schema}.${table.description.table}`,
+      table: `${table.schema}.${table.table}`,
       snapshot: table.snapshot,
     })),
     session: context.session,

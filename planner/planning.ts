@@ -31,6 +31,9 @@ export interface PlanContext {
 
 /** A table of this plan: described and pinned before conversion begins. */
 export interface PlannedTable {
+  /** Names as PostgreSQL sees them; a catalog may know its namespace by another name. */
+  readonly schema: string;
+  readonly table: string;
   readonly connector: PlanningConnector;
   readonly description: TableDescription;
   readonly handle: Handle;

@@ -26,7 +26,7 @@ export class PlanTables {
           });
         }
         const pin = await context.pin(found.connector, { schema: range.schema, table: range.name });
-        tables.set(key(range.schema, range.name), { ...found, ...pin });
+        tables.set(key(range.schema, range.name), { schema: range.schema, table: range.name, ...found, ...pin });
       }
     }
     return new PlanTables(tables);

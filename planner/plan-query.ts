@@ -2,6 +2,7 @@ import { TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import type { Query } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
+import { checkFunctions } from './check-functions.js';
 import { foldQuery } from './fold.js';
 import { planFrom } from './from-clause.js';
 import { planSelect } from './from-query.js';
@@ -23,6 +24,7 @@ export async function planQuery(request: { readonly query: Query; readonly param
   const planning = newPlanning(context, tables);
   const logical = planning.query(query, []);
   const optimized = optimize(logical, { planning });
+  checkFunctions(optimized);
   return planStages(optimized, { context, tables, notices: planning.notices });
 }
 
@@ -48,8 +50,8 @@ function newPlanning(context: PlanContext, tables: PlanTables): Planning {
         kind: 'scan',
         scan: `s${lastScan}`,
         connector: connector.name,
-        schema: description.schema,
-        table: description.table,
+        schema,
+        table,
         handle,
         fields: description.columns.map((column) => planning.newField(column.name, column.type)),
         pushed: [],

@@ -1,0 +1,143 @@
+import { inputsOf } from './logical-plan.js';
+import {
+  type AggregateOperator, fieldsOf, type Operator, type PhysicalPlan, type PlanAggregate, type ProjectOperator, type ScanOperator, type SortKey, type TimelineOperator,
+} from './physical-plan.js';
+import { type ColumnNames, printExpression } from './print-expression.js';
+import { instantText } from './fold.js';
+import { count, size } from './units.js';
+
+export interface ExplainContext {
+  readonly names: ColumnNames;
+  readonly snapshots: PhysicalPlan['snapshots'];
+  readonly indent: number;
+}
+
+/** An operator and its inputs, one line each, details below it. */
+export function explainOperator(op: Operator, context: ExplainContext): string[] {
+  const { names, indent } = context;
+  const pad = ' '.repeat(indent);
+  const lines = [`${pad}${headline(op, names)}`, ...details(op, context).map((detail) => `${pad}    ${detail}`)];
+  for (const input of inputsOf(op)) lines.push(...explainOperator(input, { ...context, indent: indent + 2 }));
+  return lines;
+}
+
+function headline(op: Operator, names: ColumnNames): string {
+  switch (op.kind) {
+    case 'scan': return `Scan ${op.schema}.${op.table} (${op.connector}): ${op.fields.map((field) => names(field.id)).join(', ')}`;
+    case 'exchange_read': return `Rows of stage ${op.stage}: ${op.fields.map((field) => names(field.id)).join(', ')}`;
+    case 'values': return op.rows.length === 0 ? 'No rows' : `Values: ${count(op.rows.length, 'row')}`;
+    case 'filter': return `${op.input.kind === 'scan' ? 'Residual filter' : 'Filter'}: ${printExpression(op.predicate, names)}`;
+    case 'project': return `Project: ${projectText(op, names)}`;
+    case 'aggregate': return aggregateText(op, names);
+    case 'join': {
+      const kind = op.type === 'inner' ? 'Join' : `${op.type[0]?.toUpperCase()}${op.type.slice(1)} join`;
+      return op.condition === undefined ? kind : `${kind}: ${printExpression(op.condition, names)}`;
+    }
+    case 'sort': return `${op.limit === undefined ? 'Sort' : `Top ${op.limit}`}${skipping(op.offset)}: ${sortText(op.keys, names)}`;
+    case 'limit': return op.limit === undefined ? `Skip ${op.offset ?? 0}` : `Limit ${op.limit}${skipping(op.offset)}`;
+    case 'distinct': return 'Distinct';
+    case 'union_all': return `Union all: ${count(op.inputs.length, 'input')}`;
+    case 'assert': return `At least one row, else: ${op.message}`;
+    case 'timeline': return timelineText(op, names);
+  }
+}
+
+function details(op: Operator, context: ExplainContext): string[] {
+  if (op.kind === 'scan') return scanDetails(op, context);
+  if (op.kind === 'timeline') return timelineDetails(op, context.names);
+  return [];
+}
+
+function scanDetails(scan: ScanOperator, { snapshots }: ExplainContext): string[] {
+  const lines: string[] = [];
+  const pinned = snapshots.find((one) => one.catalog === scan.connector && one.table === `${scan.schema}.${scan.table}`);
+  lines.push(`Snapshot: ${pinned?.snapshot ?? 'none (the table is empty or has no versions)'}`);
+  for (const [answer, label] of [['exact', 'Pushed exact'], ['inexact', 'Pushed inexact'], ['unsupported', 'Not pushed']] as const) {
+    const texts = scan.pushed.filter((one) => one.answer === answer).map((one) => one.text);
+    if (texts.length > 0) lines.push(`${label}: ${texts.join(' AND ')}`);
+  }
+  for (const step of scan.pruning) {
+    const bytes = step.bytesBefore === undefined || step.bytesAfter === undefined ? '' : ` (${size(step.bytesBefore)} -> ${size(step.bytesAfter)})`;
+    lines.push(`Pruning, ${step.step}: ${step.before} -> ${step.after}${bytes}`);
+  }
+  return lines;
+}
+
+function projectText(op: ProjectOperator, names: ColumnNames): string {
+  return op.items
+    .map(({ field, expr }) => {
+      const text = printExpression(expr, names);
+      const name = names(field.id);
+      return text === name ? text : `${text} AS ${name}`;
+    })
+    .join(', ');
+}
+
+function aggregateText(op: AggregateOperator, names: ColumnNames): string {
+  const phase = op.phase === 'partial' ? 'Partial aggregate' : op.phase === 'final' ? 'Final aggregate' : 'Aggregate';
+  const calls = op.aggregates.map((call) => callText(call, op.phase, names));
+  const keys = op.keys.map(({ field, expr }) => {
+    const text = printExpression(expr, names);
+    const name = names(field.id);
+    return text === name ? text : `${text} AS ${name}`;
+  });
+  const by = keys.length === 0 ? '' : ` by ${keys.join(', ')}`;
+  return `${phase}${by}${calls.length === 0 ? '' : `: ${calls.join(', ')}`}`;
+}
+
+/** Of a final aggregate only the names: its arguments are where the partial one is. */
+function callText(call: PlanAggregate, phase: AggregateOperator['phase'], names: ColumnNames): string {
+  const name = call.fn.slice(0, call.fn.indexOf('('));
+  const shown = names(call.field.id);
+  if (phase === 'final') return shown === name ? `${name}(…)` : `${name}(…) AS ${shown}`;
+  const args = call.args.length === 0 ? '*' : call.args.map((arg) => printExpression(arg, names)).join(', ');
+  const order = call.orderBy.length === 0 ? '' : ` ORDER BY ${sortText(call.orderBy, names)}`;
+  const filter = call.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(call.filter, names)})`;
+  const as = shown === name ? '' : ` AS ${shown}`;
+  return `${name}(${call.distinct ? 'DISTINCT ' : ''}${args}${order})${filter}${as}`;
+}
+
+function sortText(keys: readonly SortKey[], names: ColumnNames): string {
+  return keys
+    .map((key) => {
+      // NULLS LAST is the default going up, NULLS FIRST going down
+      const nulls = key.nullsFirst === key.descending ? '' : key.nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
+      return `${printExpression(key.expr, names)}${key.descending ? ' DESC' : ''}${nulls}`;
+    })
+    .join(', ');
+}
+
+function skipping(offset: number | undefined): string {
+  return offset === undefined || offset === 0 ? '' : ` after ${offset}`;
+}
+
+function timelineText(op: TimelineOperator, names: ColumnNames): string {
+  const { spec } = op;
+  const signals = spec.signals.map((signal) => signal.name);
+  return `Timeline ${spec.emit} of (${spec.keys.map(names).join(', ')}) over ${names(spec.ts)}: ${signals.join(', ')}`;
+}
+
+function timelineDetails(op: TimelineOperator, names: ColumnNames): string[] {
+  const { spec } = op;
+  const lines: string[] = [];
+  const until = spec.until.kind === 'at' ? instantText(spec.until.instant) : spec.until.kind === 'horizon' ? 'the last event (horizon)' : undefined;
+  const since = spec.since === undefined ? undefined : instantText(spec.since);
+  if (spec.at !== undefined) lines.push(`At: ${spec.at.slice(0, 3).map(instantText).join(', ')}${spec.at.length > 3 ? `, … (${spec.at.length})` : ''}`);
+  if (since !== undefined) lines.push(`Since: ${since}`);
+  if (until !== undefined) lines.push(`Until: ${until}`);
+  if (spec.every !== undefined) lines.push(`Every: ${spec.every.months} months ${spec.every.days} days ${spec.every.micros} µs in ${spec.timeZone}`);
+  if (spec.leaves.length > 0) lines.push(`States: ${spec.leaves.map((leaf) => leafText(leaf, names)).join(', ')}`);
+  lines.push(`Columns: ${fieldsOf(op).map((field) => names(field.id)).join(', ')}`);
+  return lines;
+}
+
+function leafText(leaf: TimelineOperator['spec']['leaves'][number], names: ColumnNames): string {
+  switch (leaf.op) {
+    case 'latest': return `latest(${names(leaf.value)})`;
+    case 'latest_when': return `latest_when(${names(leaf.when)}, ${names(leaf.value)})`;
+    case 'sum_so_far': return `sum_so_far(${names(leaf.value)})`;
+    case 'has_existed': case 'count_so_far': return `${leaf.op}(${names(leaf.when)})`;
+    case 'has_existed_within': return `has_existed_within(${names(leaf.when)}, ${leaf.within} µs)`;
+    case 'last_event_time': return `last_event_time(${leaf.when === undefined ? '' : names(leaf.when)})`;
+  }
+}

@@ -1,0 +1,85 @@
+import { explainOperator } from './explain-operator.js';
+import { operatorsIn } from './logical-plan.js';
+import type { PhysicalPlan, Stage } from './physical-plan.js';
+import { planNames } from './plan-names.js';
+import { count, size } from './units.js';
+
+/** What ran, for EXPLAIN ANALYZE: a driver's RunSummary and what only its caller knows. */
+export interface Actuals {
+  readonly summary: {
+    readonly rows: number;
+    readonly bytesRead: number;
+    readonly stages: readonly { readonly id: number; readonly tasks: number; readonly rows: number; readonly bytesRead: number; readonly milliseconds: number; readonly retries: number }[];
+    readonly notices: readonly string[];
+  };
+  readonly driver: string;
+  /** The workflow id on Temporal. */
+  readonly runId: string;
+  readonly milliseconds: number;
+}
+
+/**
+ * The plan as lines to read top down: the stage that answers first, the stages it reads below it. Columns are shown
+ * by name, and by name#id where two columns of the plan share a name.
+ */
+export function explainText(plan: PhysicalPlan, actuals?: Actuals): string[] {
+  const names = planNames(plan);
+  const lines: string[] = [];
+  for (const stage of [...plan.stages].reverse()) {
+    if (lines.length > 0) lines.push('');
+    lines.push(stageLine(stage, plan, names));
+    const actual = actuals?.summary.stages.find(({ id }) => id === stage.id);
+    if (actual !== undefined) lines.push(`  Actual: ${actualText(actual)}`);
+    lines.push(...explainOperator(stage.root, { names, snapshots: plan.snapshots, indent: 2 }));
+  }
+  for (const notice of plan.notices) lines.push(`Notice: ${notice}`);
+  if (actuals !== undefined) {
+    lines.push('', `Rows: ${count(actuals.summary.rows, 'row')} · read ${size(actuals.summary.bytesRead)} · ${actuals.milliseconds.toFixed(1)} ms`);
+    lines.push(`Driver: ${actuals.driver} · ${actuals.driver === 'temporal' ? 'workflow' : 'run'} ${actuals.runId}`);
+    for (const notice of actuals.summary.notices) lines.push(`Notice: ${notice}`);
+  }
+  return lines;
+}
+
+/** The same as data: the plan's own JSON, without splits' contents, with actuals beside each stage. */
+export function explainJson(plan: PhysicalPlan, actuals?: Actuals): unknown {
+  return {
+    version: plan.version,
+    output: plan.output,
+    snapshots: plan.snapshots,
+    notices: plan.notices,
+    stages: plan.stages.map((stage) => ({
+      id: stage.id,
+      kind: stage.kind,
+      deps: stage.deps,
+      tasks: stage.tasks.length,
+      bytes: bytesOf(stage),
+      exchange: stage.exchange,
+      ordered: stage.ordered,
+      root: stage.root,
+      actual: actuals?.summary.stages.find(({ id }) => id === stage.id),
+    })),
+    ...(actuals === undefined
+      ? {}
+      : { actual: { rows: actuals.summary.rows, bytesRead: actuals.summary.bytesRead, milliseconds: actuals.milliseconds, driver: actuals.driver, run: actuals.runId } }),
+  };
+}
+
+function stageLine(stage: Stage, plan: PhysicalPlan, names: (id: number) => string): string {
+  const parts = [count(stage.tasks.length, 'task')];
+  const splits = stage.tasks.flatMap((task) => Object.values(task.splits)).flat();
+  if ([...operatorsIn(stage.root)].some((op) => op.kind === 'scan')) parts.push(`${count(splits.length, 'split')}, ${size(bytesOf(stage))}`);
+  if (stage.exchange !== undefined) parts.push(`rows to ${count(stage.exchange.partitions, 'partition')} by hash of ${stage.exchange.by.map(names).join(', ')}`);
+  if (stage.ordered && stage === plan.stages.at(-1)) parts.push('in order');
+  return `Stage ${stage.id} (${stage.kind}): ${parts.join(' · ')}`;
+}
+
+function bytesOf(stage: Stage): number {
+  return stage.tasks.flatMap((task) => Object.values(task.splits)).flat().reduce((sum, split) => sum + split.bytes, 0);
+}
+
+function actualText(actual: Actuals['summary']['stages'][number]): string {
+  const parts = [count(actual.rows, 'row'), `read ${size(actual.bytesRead)}`, `${actual.milliseconds.toFixed(1)} ms`, count(actual.tasks, 'task')];
+  if (actual.retries > 0) parts.push(actual.retries === 1 ? '1 retry' : `${actual.retries} retries`);
+  return parts.join(' · ');
+}
