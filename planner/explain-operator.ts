@@ -3,7 +3,7 @@ import {
   type AggregateOperator, fieldsOf, type Operator, type PhysicalPlan, type PlanAggregate, type ProjectOperator, type ScanOperator, type SortKey, type TimelineOperator,
 } from './physical-plan.js';
 import { type ColumnNames, printExpression } from './print-expression.js';
-import { instantText } from './fold.js';
+import { instantText } from './instant.js';
 import { count, size } from './units.js';
 
 export interface ExplainContext {

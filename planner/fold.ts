@@ -3,6 +3,7 @@ import type { Constant, Expr } from '../sql/expression.js';
 import type { Query, QueryExpr, QueryLeaf } from '../sql/query.js';
 import { Oid } from '../sql/types.js';
 import { isInner } from './expression.js';
+import { instantText } from './instant.js';
 import { mapQuery, mapQueryExpr, queryExprChildren } from './query-walk.js';
 import type { PlanContext } from './planning.js';
 
@@ -82,13 +83,4 @@ function isConstant(expr: QueryExpr, caseArg: boolean): boolean {
 /** Functions outside pg_catalog (their name carries a schema) mean something to the planner, not to PostgreSQL. */
 function isOurs(fn: string): boolean {
   return fn.slice(0, fn.indexOf('(')).includes('.');
-}
-
-/** Microseconds since 1970 as PostgreSQL writes a timestamptz in UTC. */
-export function instantText(micros: string): string {
-  const total = BigInt(micros);
-  const fraction = ((total % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  const iso = new Date(Number((total - fraction) / 1000n)).toISOString();
-  const digits = fraction === 0n ? '' : `.${fraction.toString().padStart(6, '0').replace(/0+$/, '')}`;
-  return `${iso.slice(0, 10)} ${iso.slice(11, 19)}${digits}+00`;
 }

@@ -5,22 +5,11 @@ import { askConnectors, settleConnectors } from './rules/connector-pushdown.js';
 import { pushFilters } from './rules/filter-pushdown.js';
 import { pushLimits } from './rules/limit-pushdown.js';
 import { mergeProjects } from './rules/merge-projects.js';
+import type { Rule, RuleContext } from './rules/rule.js';
 import { pruneColumns } from './rules/projection-pruning.js';
 import { simplify } from './rules/simplify.js';
 import { dropSorts } from './rules/sort-removal.js';
 import { topN } from './rules/top-n.js';
-import type { TablePredicate } from '../connectors/connector.js';
-
-export interface RuleContext {
-  readonly planning: Planning;
-  /** What each scan's connector was asked, by ScanOperator.scan. */
-  readonly asked: Map<string, readonly TablePredicate[]>;
-}
-
-export interface Rule {
-  readonly name: string;
-  readonly apply: (op: Operator, context: RuleContext) => Operator;
-}
 
 /** In this order, each once: filters go down before connectors are asked, columns are pruned when residuals are known. */
 export const RULES: readonly Rule[] = [

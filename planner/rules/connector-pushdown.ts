@@ -2,9 +2,9 @@ import type { TableColumn, TablePredicate } from '../../connectors/connector.js'
 import { internal } from '../../sql/errors.js';
 import { conjunction, conjuncts, isVolatile, mapLeaves } from '../expression.js';
 import { mapInputs } from '../logical-plan.js';
-import type { RuleContext } from '../optimizer.js';
 import type { ColumnRef, Operator, PlanExpr, PushedPredicate, ScanOperator } from '../physical-plan.js';
 import { printExpression, scanNames } from '../print-expression.js';
+import type { RuleContext } from './rule.js';
 
 /**
  * Offers each conjunct over a scan to its connector. What it answers exactly needs no filter; what it answers

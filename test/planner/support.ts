@@ -1,0 +1,138 @@
+import type { ConnectorSplit, PushdownAnswer, PushdownRequest, TableDescription, TablePredicate } from '../../connectors/connector.js';
+import type { Field, Operator, PlanExpr, ScanOperator } from '../../planner/physical-plan.js';
+import type { PlanContext, Planning, PlanningConnector } from '../../planner/planning.js';
+import type { Constant } from '../../sql/expression.js';
+import { TimelineError } from '../../sql/errors.js';
+import { Oid, type Type, type } from '../../sql/types.js';
+
+export const INT = type(Oid.int4);
+export const BOOL = type(Oid.bool);
+
+/** A table of the test connector: what its columns are, how it answers, what it would read. */
+export interface TestTable {
+  readonly columns: readonly (readonly [name: string, type: Type])[];
+  /** By column: how conjuncts that read just this column are answered; default unsupported. */
+  readonly answers?: Readonly<Record<string, 'exact' | 'inexact'>>;
+  readonly splits?: readonly { readonly bytes: number; readonly rows: number }[];
+}
+
+export interface TestHandle {
+  readonly table: string;
+  readonly filters: readonly TablePredicate[];
+  readonly columns: readonly string[];
+  readonly limit: number | undefined;
+}
+
+/** A connector that holds no rows: it answers predicates by its tables' declarations, and says what it was asked in its handles. */
+export function testConnector(tables: Readonly<Record<string, TestTable>>): PlanningConnector {
+  return {
+    name: 'test',
+    pushdown: (handle: unknown, request: PushdownRequest): PushdownAnswer => {
+      const { table } = handle as TestHandle;
+      const answers = request.filters.map((filter) => {
+        const read = columnsRead(filter);
+        return read.length === 1 ? (tables[table]?.answers?.[read[0] ?? ''] ?? 'unsupported') : 'unsupported';
+      });
+      const pushed: TestHandle = { table, filters: request.filters.filter((_, n) => answers[n] !== 'unsupported'), columns: request.columns, limit: request.limit };
+      return { handle: pushed, answers, limitDone: false };
+    },
+    splits: async (handle: unknown) => {
+      const { table, filters } = handle as TestHandle;
+      const all = tables[table]?.splits ?? [];
+      const splits: readonly ConnectorSplit[] = (filters.length > 0 ? all.slice(0, Math.ceil(all.length / 2)) : all).map((split, n) => ({ ...split, data: { file: n } }));
+      const bytes = (some: readonly { readonly bytes: number }[]): number => some.reduce((sum, split) => sum + split.bytes, 0);
+      return { splits, pruning: [{ step: 'files by column statistics', before: all.length, after: splits.length, bytesBefore: bytes(all), bytesAfter: bytes(splits) }] };
+    },
+  };
+}
+
+function columnsRead(expr: unknown): string[] {
+  const names = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const node = value as { kind?: unknown; name?: unknown };
+    if (node.kind === 'table_column') names.add(String(node.name));
+    else for (const child of Object.values(value)) visit(child);
+  };
+  visit(expr);
+  return [...names];
+}
+
+export function describe_(name: string, table: TestTable): TableDescription {
+  return {
+    schema: 'lake', table: name, comment: undefined, properties: {}, rowEstimate: undefined, schemaVersion: '1',
+    columns: table.columns.map(([column, columnType]) => ({ name: column, type: columnType, nullable: true, comment: undefined })),
+  };
+}
+
+export function testContext(tables: Readonly<Record<string, TestTable>>, overrides: Partial<PlanContext> = {}): PlanContext {
+  const connector = testConnector(tables);
+  return {
+    session: { timeZone: 'UTC', now: '1741000000000000', memoryLimit: 2 ** 28 },
+    connectorOf: (schema, name) => {
+      const table = schema === 'lake' ? tables[name] : undefined;
+      return table === undefined ? undefined : { connector, description: describe_(name, table) };
+    },
+    pin: async (_, { table }) => ({ handle: { table, filters: [], columns: [], limit: undefined }, snapshot: '7' }),
+    evaluate: async () => {
+      throw new TimelineError({ kind: 'internal', sqlstate: 'XX000', message: 'nothing to evaluate was expected' });
+    },
+    taskTargets: { splitsPerTask: 2, smallBytes: 1000, partitions: 3 },
+    signal: new AbortController().signal,
+    ...overrides,
+  };
+}
+
+/** Planning for tests of single rules: tables of the test connector under schema `lake`. */
+export function testPlanning(tables: Readonly<Record<string, TestTable>>): Planning {
+  let id = 0;
+  let scans = 0;
+  const connector = testConnector(tables);
+  const planning: Planning = {
+    session: testContext(tables).session,
+    notices: [],
+    newField: (name, fieldType): Field => {
+      id += 1;
+      return { id, name, type: fieldType };
+    },
+    table: (schema, name) => ({
+      schema, table: name, connector, description: describe_(name, tables[name] ?? { columns: [] }), handle: { table: name, filters: [], columns: [], limit: undefined }, snapshot: '7',
+    }),
+    scan: (schema, name): ScanOperator => {
+      scans += 1;
+      const fields = (tables[name]?.columns ?? []).map(([column, columnType]) => planning.newField(column, columnType));
+      return { kind: 'scan', scan: `s${scans}`, connector: 'test', schema, table: name, handle: { table: name }, fields, pushed: [], pruning: [] };
+    },
+    query: () => {
+      throw new Error('no queries here');
+    },
+    from: () => {
+      throw new Error('no queries here');
+    },
+  };
+  return planning;
+}
+
+export function int(n: number | null): Constant {
+  return { kind: 'constant', type: INT, value: n === null ? null : String(n) };
+}
+
+export function bool(value: boolean | null): Constant {
+  return { kind: 'constant', type: BOOL, value: value === null ? null : value ? 'true' : 'false' };
+}
+
+export function column(field: Field | undefined): PlanExpr {
+  if (field === undefined) throw new Error('no such field');
+  return { kind: 'column', id: field.id, type: field.type };
+}
+
+const OPERATORS = { '=': ['int4eq', BOOL], '<': ['int4lt', BOOL], '+': ['int4pl', INT] } as const;
+
+export function binary(operator: keyof typeof OPERATORS, a: PlanExpr, b: PlanExpr, volatility: 'immutable' | 'volatile' = 'immutable'): PlanExpr {
+  const [fn, result] = OPERATORS[operator];
+  return { kind: 'call', fn: `${fn}(int4,int4)`, operator, args: [a, b], type: result, volatility };
+}
+
+export function filter(input: Operator, predicate: PlanExpr): Operator {
+  return { kind: 'filter', input, predicate };
+}
