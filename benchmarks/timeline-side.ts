@@ -22,6 +22,7 @@ export async function startTimeline(options: {
   readonly root: string;
   readonly folder: string;
   readonly lake: DemoLake;
+  readonly temporal: boolean;
 }): Promise<TimelineSide> {
   const { root, folder, lake } = options;
   const config = join(folder, 'timeline.yaml');
