@@ -1,0 +1,62 @@
+import { inflateRawSync } from 'node:zlib';
+import { snappyUncompress } from 'hyparquet';
+import { ZSTDDecoder } from 'zstddec/stream';
+
+/** A block that claims to unpack to more than this is refused. */
+const MAX_BLOCK_BYTES = 256 << 20;
+
+export type BlockDecoder = (block: Uint8Array) => Uint8Array;
+
+let zstd: Promise<ZSTDDecoder> | undefined;
+
+/** The decoder of an Avro codec by its name in the file's header; throws a plain Error for an unknown one. */
+export async function blockDecoder(codec: string): Promise<BlockDecoder> {
+  switch (codec) {
+    case 'null':
+      return (block) => block;
+    case 'deflate':
+      return (block) => inflateRawSync(block, { maxOutputLength: MAX_BLOCK_BYTES });
+    case 'snappy':
+      return snappy;
+    case 'zstandard': {
+      zstd ??= startZstd();
+      const decoder = await zstd;
+      return (block) => joined(decoder.decodeStreaming([block]));
+    }
+    default:
+      throw new Error(`its codec "${codec}" is unknown`);
+  }
+}
+
+async function startZstd(): Promise<ZSTDDecoder> {
+  const decoder = new ZSTDDecoder();
+  await decoder.init();
+  return decoder;
+}
+
+function joined(chunks: Iterable<Uint8Array>): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  for (const chunk of chunks) {
+    total += chunk.length;
+    if (total > MAX_BLOCK_BYTES) throw new Error('a block unpacks to too many bytes');
+    // The decoder reuses its buffer.
+    parts.push(chunk.slice());
+  }
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, total);
+}
+
+/** Snappy's own length comes first; Avro puts four bytes of checksum behind. */
+function snappy(block: Uint8Array): Uint8Array {
+  let length = 0;
+  for (let at = 0, shift = 1; ; at++, shift *= 128) {
+    const byte = block[at];
+    if (byte === undefined || at > 4) throw new Error('a snappy block is cut off');
+    length += (byte & 0x7f) * shift;
+    if ((byte & 0x80) === 0) break;
+  }
+  if (length > MAX_BLOCK_BYTES) throw new Error('a block unpacks to too many bytes');
+  const output = new Uint8Array(length);
+  snappyUncompress(block.subarray(0, -4), output);
+  return output;
+}

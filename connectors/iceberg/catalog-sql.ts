@@ -1,0 +1,139 @@
+import { copyFile, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sqlite from 'node-sqlite3-wasm';
+import { TimelineError, unsupported } from '../../sql/errors.js';
+import { errorCode, fileError } from '../../src/object-store/store-error.js';
+import type { TableName } from '../connector.js';
+import type { IcebergCatalog } from './catalog.js';
+
+interface CatalogRow extends TableName {
+  readonly catalog: string;
+  readonly metadata: string;
+}
+
+/** A writer holds its lock for a moment only. */
+const BUSY_ATTEMPTS = 100;
+const BUSY_PAUSE_MS = 50;
+
+/**
+ * A SQL catalog in a SQLite file (pyiceberg's or Java's schema, with or without `iceberg_type`). The file is never opened in place: this
+ * SQLite build makes lock folders beside what it opens, and the catalog may lie in a folder that can only be read. A copy taken between
+ * two equal change counters, with no journal there, is a consistent state.
+ */
+export class SqlCatalog implements IcebergCatalog {
+  readonly #path: string;
+  readonly #name: string | undefined;
+  #read: { readonly version: string; readonly rows: readonly CatalogRow[] } | undefined;
+
+  /** `uri`: `sqlite:///relative-or-/absolute path`, `sqlite:////absolute`, `file:///absolute` or a path. `name`: the catalog's own name. */
+  constructor(options: { readonly uri: string; readonly name: string | undefined }) {
+    this.#path = sqlitePath(options.uri);
+    this.#name = options.name;
+  }
+
+  async tables(signal?: AbortSignal): Promise<readonly TableName[]> {
+    return (await this.#rows(signal)).map(({ schema, table }) => ({ schema, table }));
+  }
+
+  async metadataLocation(table: TableName, signal?: AbortSignal): Promise<string | undefined> {
+    return (await this.#rows(signal)).find((row) => row.schema === table.schema && row.table === table.table)?.metadata;
+  }
+
+  async #rows(signal: AbortSignal | undefined): Promise<readonly CatalogRow[]> {
+    try {
+      const version = await this.#version();
+      if (this.#read?.version !== version || version === '') this.#read = await this.#load(signal);
+    } catch (error) {
+      throw error instanceof TimelineError ? error : fileError(`SQL catalog "${this.#path}"`, error);
+    }
+    return this.#choose(this.#read.rows);
+  }
+
+  /** Rows of the catalog asked for: by name, or the only one in the file. */
+  #choose(rows: readonly CatalogRow[]): readonly CatalogRow[] {
+    const names = [...new Set(rows.map((row) => row.catalog))];
+    if (this.#name === undefined && names.length > 1) {
+      throw new TimelineError({
+        kind: 'connector', sqlstate: '22023',
+        message: `SQL catalog "${this.#path}" holds several catalogs: ${names.sort().join(', ')}`,
+        hint: 'Set catalog.name to one of them.',
+      });
+    }
+    return this.#name === undefined ? rows : rows.filter((row) => row.catalog === this.#name);
+  }
+
+  async #load(signal: AbortSignal | undefined): Promise<{ version: string; rows: readonly CatalogRow[] }> {
+    const folder = await mkdtemp(join(tmpdir(), 'timeline-catalog-'));
+    try {
+      const copy = join(folder, 'catalog.db');
+      for (let attempt = 0; attempt < BUSY_ATTEMPTS; attempt++) {
+        signal?.throwIfAborted();
+        if (await exists(`${this.#path}-wal`, 1)) throw unsupported(`the SQL catalog "${this.#path}" in write-ahead-log mode`);
+        const before = await this.#version();
+        await copyFile(this.#path, copy);
+        const quiet = !(await exists(`${this.#path}-journal`, 1)) && !(await exists(`${this.#path}.lock`, 0));
+        if (quiet && before === (await this.#version())) return { version: before, rows: readRows(copy, this.#path) };
+        await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
+      }
+      throw new TimelineError({
+        kind: 'connector', sqlstate: '55006', message: `SQL catalog "${this.#path}" is being written all the time`, retryable: true,
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Time of change, size, and SQLite's own change counter (bytes 24 to 27 of the file). */
+  async #version(): Promise<string> {
+    const file = await open(this.#path, 'r');
+    try {
+      const stats = await file.stat({ bigint: true });
+      const counter = Buffer.alloc(4);
+      await file.read(counter, 0, 4, 24);
+      return `${stats.ino}-${stats.mtimeNs}-${stats.size}-${counter.toString('hex')}`;
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+function readRows(copy: string, name: string): CatalogRow[] {
+  let database: InstanceType<typeof sqlite.Database> | undefined;
+  try {
+    database = new sqlite.Database(copy, { readOnly: true });
+    const columns = database.all('PRAGMA table_info(iceberg_tables)').map((row) => row['name']);
+    if (columns.length === 0) {
+      // A catalog in which nothing was ever created.
+      return [];
+    }
+    const where = columns.includes('iceberg_type') ? `WHERE iceberg_type = 'TABLE' OR iceberg_type IS NULL` : '';
+    const rows = database.all(`SELECT catalog_name, table_namespace, table_name, metadata_location FROM iceberg_tables ${where}`);
+    return rows.filter((row) => row['metadata_location'] !== null).map((row) => ({
+      catalog: String(row['catalog_name']), schema: String(row['table_namespace']), table: String(row['table_name']),
+      metadata: String(row['metadata_location']),
+    }));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TimelineError({ kind: 'data', sqlstate: 'XX001', message: `SQL catalog "${name}" cannot be read: ${why}`, cause: error });
+  } finally {
+    database?.close();
+  }
+}
+
+/** The file of a SQLAlchemy-style URI: three slashes and a path, or a plain path. */
+export function sqlitePath(uri: string): string {
+  const match = /^sqlite(?:\+[a-z0-9]+)?:\/\/\/(.+)$/is.exec(uri) ?? /^jdbc:sqlite:(?:file:)?(.+)$/is.exec(uri) ?? /^file:\/\/(\/.+)$/is.exec(uri);
+  if (match?.[1] !== undefined) return match[1];
+  if (/^[a-z][a-z0-9+.-]*:/i.test(uri)) throw unsupported(`a SQL catalog at ${uri.split(':')[0]}:`, { hint: 'SQLite files can be read: sqlite:///path.' });
+  return uri;
+}
+
+async function exists(path: string, minBytes: number): Promise<boolean> {
+  try {
+    return (await stat(path)).size >= minBytes;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}

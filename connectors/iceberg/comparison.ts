@@ -1,0 +1,114 @@
+import { Oid, type Type } from '../../sql/types.js';
+import { dateDays, scaledDecimal, timeMicros, timestampMicros } from './constant.js';
+import type { Datum } from './datum.js';
+import { ANY, type Condition, type ConditionColumn, NEVER } from './predicate.js';
+
+export type Operator = '=' | '<>' | '<' | '<=' | '>' | '>=';
+
+const OPERATORS: Readonly<Record<string, Operator>> = { eq: '=', ne: '<>', lt: '<', le: '<=', gt: '>', ge: '>=' };
+const FLIPPED: Readonly<Record<Operator, Operator>> = { '=': '=', '<>': '<>', '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
+const NEGATED: Readonly<Record<Operator, Operator>> = { '=': '<>', '<>': '=', '<': '>=', '<=': '>', '>': '<=', '>=': '<' };
+
+export function flipped(op: Operator): Operator {
+  return FLIPPED[op];
+}
+
+export function negated(op: Operator): Operator {
+  return NEGATED[op];
+}
+
+/**
+ * The comparison that a PostgreSQL operator function makes: `int84lt(int8,int4)` -> `<`. Only families whose order is the one that
+ * Iceberg's bounds are in; undefined for every other function. (Text compares as in the C collation, which the mirror has.)
+ */
+export function comparisonOf(fn: string): Operator | undefined {
+  const match = /^(?:int[248]{1,2}|float[48]{1,2}|bool|text|bytea|(?:date|time|timestamp|timestamptz|numeric|uuid|text|bytea)_)(eq|ne|lt|le|gt|ge)\(/.exec(fn)
+    ?? /^(?:date|timestamp)_(eq|ne|lt|le|gt|ge)_(?:date|timestamp)\(/.exec(fn);
+  return match?.[1] === undefined ? undefined : OPERATORS[match[1]];
+}
+
+/**
+ * A constant on the column's scale: the greatest value of the column's domain that is not above it, and whether it is that value.
+ * Undefined where the conversion is not certain (other types, infinities, dates before the year 1, time zones that decide).
+ */
+interface Placed {
+  readonly floor: Datum;
+  readonly exact: boolean;
+}
+
+export function place(column: ConditionColumn, type: Type, text: string): Placed | undefined {
+  const target = column.type;
+  if (target.kind === 'decimal') return isNumber(type) ? scaledDecimal(text, target.scale) : undefined;
+  if (target.kind === 'fixed') return type.oid === Oid.bytea ? bytes(text) : undefined;
+  if (target.kind !== 'primitive') return undefined;
+  switch (target.name) {
+    case 'int': case 'long':
+      return isNumber(type) ? scaledDecimal(text, 0) : undefined;
+    case 'float': case 'double':
+      return float(type, text);
+    case 'boolean':
+      return type.oid === Oid.bool ? exactly(text === 't' || text === 'true' ? 1n : 0n) : undefined;
+    case 'date':
+      return dateOrMidnight(type, text);
+    case 'timestamp':
+      return type.oid === Oid.timestamp || type.oid === Oid.date ? exactly(timestampMicros(text)) : undefined;
+    case 'timestamptz':
+      return type.oid === Oid.timestamptz ? exactly(timestampMicros(text)) : undefined;
+    case 'time':
+      return type.oid === Oid.time ? exactly(timeMicros(text)) : undefined;
+    case 'string':
+      return type.oid === Oid.text || type.oid === Oid.varchar ? exactly(new TextEncoder().encode(text)) : undefined;
+    case 'uuid':
+      return type.oid === Oid.uuid && /^[0-9a-f-]{36}$/i.test(text) ? exactly(Buffer.from(text.replaceAll('-', ''), 'hex')) : undefined;
+    case 'binary':
+      return type.oid === Oid.bytea ? bytes(text) : undefined;
+  }
+}
+
+/** `column op constant` in the column's domain. */
+export function compare(column: ConditionColumn, op: Operator, type: Type, text: string | null): Condition {
+  // A comparison with NULL is never true.
+  if (text === null) return NEVER;
+  const placed = place(column, type, text);
+  if (placed === undefined) return ANY;
+  const { floor, exact } = placed;
+  const test = (kind: '=' | '<' | '<=' | '>' | '>='): Condition => ({ kind: 'test', column, test: { kind: 'compare', op: kind, value: floor } });
+  switch (op) {
+    case '=': return exact ? test('=') : NEVER;
+    // Bounds say nothing of what is not equal; but NULL is not.
+    case '<>': return { kind: 'test', column, test: { kind: 'not_null' } };
+    // Below 2.5 is at most 2; from 2.5 on is above 2.
+    case '<': return exact ? test('<') : test('<=');
+    case '<=': return test('<=');
+    case '>': return test('>');
+    case '>=': return exact ? test('>=') : test('>');
+  }
+}
+
+function dateOrMidnight(type: Type, text: string): Placed | undefined {
+  if (type.oid === Oid.date) return exactly(dateDays(text));
+  if (type.oid !== Oid.timestamp) return undefined;
+  const micros = timestampMicros(text);
+  if (micros === undefined) return undefined;
+  const rest = ((micros % 86_400_000_000n) + 86_400_000_000n) % 86_400_000_000n;
+  return { floor: (micros - rest) / 86_400_000_000n, exact: rest === 0n };
+}
+
+function float(type: Type, text: string): Placed | undefined {
+  if (type.oid !== Oid.float8 && type.oid !== Oid.float4) return undefined;
+  const value = text === 'Infinity' ? Number.POSITIVE_INFINITY : text === '-Infinity' ? Number.NEGATIVE_INFINITY : Number(text);
+  if (Number.isNaN(value) || text.trim() === '') return undefined;
+  return exactly(type.oid === Oid.float4 ? Math.fround(value) : value);
+}
+
+function bytes(text: string): Placed | undefined {
+  return /^\\x([0-9a-f]{2})*$/i.test(text) ? exactly(Buffer.from(text.slice(2), 'hex')) : undefined;
+}
+
+function exactly(floor: Datum | undefined): Placed | undefined {
+  return floor === undefined ? undefined : { floor, exact: true };
+}
+
+function isNumber(type: Type): boolean {
+  return type.oid === Oid.int2 || type.oid === Oid.int4 || type.oid === Oid.int8 || type.oid === Oid.numeric;
+}

@@ -1,0 +1,10 @@
+import type { S3Options } from '../../src/object-store/object-store.js';
+
+/** One Iceberg catalog; the configuration's entry fits. */
+export interface IcebergConfig {
+  readonly catalog:
+    | { readonly type: 'sql'; readonly uri: string; readonly warehouse?: string; readonly name?: string }
+    | { readonly type: 'filesystem'; readonly warehouse: string };
+  readonly locations: Readonly<Record<string, string>>;
+  readonly s3?: S3Options;
+}

@@ -1,0 +1,205 @@
+import { internal, TimelineError } from '../../sql/errors.js';
+import type {
+  ColumnDescription, Connector, Handle, PushdownAnswer, PushdownRequest, Readable, ReadRequest, SplitPlan, TableDescription, TableName, TableStatistics,
+} from '../connector.js';
+import type { IcebergCatalog } from './catalog.js';
+import { FilesystemCatalog } from './catalog-filesystem.js';
+import { SqlCatalog } from './catalog-sql.js';
+import type { IcebergConfig } from './config.js';
+import { unsupportedFeature } from './corrupt.js';
+import { FileIo } from './file-io.js';
+import { asHandle, asSplit, type IcebergHandle, type SplitFile } from './handle.js';
+import { Lru } from './lru.js';
+import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './metadata.js';
+import { openFiles } from './open-files.js';
+import { planFiles } from './plan-files.js';
+import { pushFilters } from './pushdown.js';
+import { type BoundColumn, relationOf } from './relation.js';
+import type { Schema } from './schema.js';
+import { findVersion } from './snapshot.js';
+import { postgresType } from './types.js';
+
+const NEWEST_FORMAT = 2;
+const METADATA_KEPT = 64;
+
+interface Version {
+  readonly metadata: TableMetadata;
+  readonly schema: Schema;
+  readonly snapshot: Snapshot | undefined;
+}
+
+/** Tables of one Iceberg catalog: format versions 1 and 2, Parquet data files, no delete files yet. */
+export class IcebergConnector implements Connector {
+  readonly name: string;
+  readonly #io: FileIo;
+  readonly #catalog: IcebergCatalog;
+  readonly #metadata = new Lru<Promise<TableMetadata>>(METADATA_KEPT);
+  /** What has been parsed by now, for pushdown(), which may not wait. */
+  readonly #parsed = new Lru<TableMetadata>(METADATA_KEPT);
+
+  private constructor(name: string, io: FileIo, catalog: IcebergCatalog) {
+    this.name = name;
+    this.#io = io;
+    this.#catalog = catalog;
+  }
+
+  /** `cacheFolder` holds at most `cacheBytes` of files from S3. Nothing is read yet: a catalog that is missing shows at its first use. */
+  static async open(options: { readonly name: string; readonly config: IcebergConfig; readonly cacheFolder: string; readonly cacheBytes: number }): Promise<IcebergConnector> {
+    const { name, config } = options;
+    const io = new FileIo({
+      locations: config.locations, warehouse: config.catalog.warehouse, s3: config.s3,
+      cache: { folder: options.cacheFolder, maxBytes: options.cacheBytes },
+    });
+    const catalog = config.catalog.type === 'sql'
+      ? new SqlCatalog({ uri: config.catalog.uri, name: config.catalog.name })
+      : new FilesystemCatalog({ io, warehouse: io.warehouse ?? config.catalog.warehouse });
+    return new IcebergConnector(name, io, catalog);
+  }
+
+  /** Local folders that a task's DuckDB must be allowed to read. */
+  get readableFolders(): readonly string[] {
+    return this.#io.localFolders;
+  }
+
+  tables(signal?: AbortSignal): Promise<readonly TableName[]> {
+    return this.#catalog.tables(signal);
+  }
+
+  async describe(table: TableName, signal?: AbortSignal): Promise<TableDescription | undefined> {
+    return this.describeAt(table, undefined, signal);
+  }
+
+  /** The table as it was: time travel shows a snapshot with its own columns. */
+  async describeAt(table: TableName, asOf: string | undefined, signal?: AbortSignal): Promise<TableDescription | undefined> {
+    const location = await this.#catalog.metadataLocation(table, signal);
+    if (location === undefined) return undefined;
+    const metadata = await this.#load(location, signal);
+    const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
+    return {
+      schema: table.schema, table: table.table,
+      columns: schema.fields.map((field): ColumnDescription => ({
+        name: field.name, type: postgresType(field.type), nullable: !field.required, comment: field.doc,
+      })),
+      comment: metadata.properties['comment'],
+      properties: metadata.properties,
+      rowEstimate: snapshot === undefined ? 0 : count(snapshot.summary['total-records']),
+      schemaVersion: `${metadata.uuid}/${schema.id}`,
+    };
+  }
+
+  async pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }> {
+    const location = await this.#catalog.metadataLocation(table, signal);
+    if (location === undefined) {
+      throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${fullName(table)}" does not exist` });
+    }
+    const metadata = await this.#load(location, signal);
+    refuseFormat(metadata, table);
+    const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
+    const handle: IcebergHandle = {
+      version: 1, schema: table.schema, table: table.table, metadata: location,
+      snapshot: snapshot?.id ?? null, schemaId: schema.id, filters: [], limit: undefined,
+    };
+    return { handle, snapshot: handle.snapshot };
+  }
+
+  pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer {
+    const pinned = asHandle(handle);
+    const schema = this.#parsed.get(pinned.metadata)?.schemas.get(pinned.schemaId);
+    // Only a handle from elsewhere can be of metadata that was never read here: it is read as it is, filters and all.
+    if (schema === undefined) return { handle, answers: request.filters.map(() => 'unsupported'), limitDone: false };
+    return pushFilters(pinned, schema, request);
+  }
+
+  async statistics(handle: Handle): Promise<TableStatistics> {
+    const { snapshot } = await this.#version(asHandle(handle));
+    if (snapshot === undefined) return { rows: 0, bytes: 0 };
+    return { rows: count(snapshot.summary['total-records']), bytes: count(snapshot.summary['total-files-size']) };
+  }
+
+  async splits(handle: Handle, signal: AbortSignal): Promise<SplitPlan> {
+    signal.throwIfAborted();
+    const pinned = asHandle(handle);
+    return planFiles({ io: this.#io, handle: pinned, ...(await this.#version(pinned, signal)), signal });
+  }
+
+  async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
+    request.signal.throwIfAborted();
+    const pinned = asHandle(handle);
+    const { schema } = await this.#version(pinned, request.signal);
+    const columns = bindColumns(schema, request.columns, fullName(pinned));
+    const files: SplitFile[] = splits.flatMap((split) => asSplit(split).files);
+    const opened = await openFiles({ io: this.#io, files, columns, table: fullName(pinned), meter: request.meter, signal: request.signal });
+    try {
+      return { kind: 'sql', relation: relation(columns, opened.files, fullName(pinned)), release: opened.release };
+    } catch (error) {
+      await opened.release();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#io.close();
+  }
+
+  async #version(handle: IcebergHandle, signal?: AbortSignal): Promise<Version> {
+    const metadata = await this.#load(handle.metadata, signal);
+    const schema = metadata.schemas.get(handle.schemaId);
+    const snapshot = metadata.snapshots.find((one) => one.id === handle.snapshot);
+    if (schema === undefined || (handle.snapshot !== null && snapshot === undefined)) throw internal('a handle does not fit its metadata file');
+    return { metadata, schema, snapshot };
+  }
+
+  /** Metadata files never change, so they are kept by location. One reader's abort must not fail the others: the read itself has no signal. */
+  async #load(location: string, signal?: AbortSignal): Promise<TableMetadata> {
+    signal?.throwIfAborted();
+    this.#io.trustTableOf(location);
+    let loading = this.#metadata.get(location);
+    if (loading === undefined) {
+      loading = this.#read(location);
+      this.#metadata.set(location, loading);
+      loading.catch(() => this.#metadata.delete(location));
+    }
+    return loading;
+  }
+
+  async #read(location: string): Promise<TableMetadata> {
+    const metadata = parseMetadata(await this.#io.read(location, { maxBytes: MAX_METADATA_BYTES }), this.#io.display(location));
+    this.#parsed.set(location, metadata);
+    return metadata;
+  }
+}
+
+function refuseFormat(metadata: TableMetadata, table: TableName): void {
+  if (metadata.formatVersion > NEWEST_FORMAT) throw unsupportedFeature(`Iceberg format version ${metadata.formatVersion}`, fullName(table));
+}
+
+function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], table: string): BoundColumn[] {
+  const seen = new Set<string>();
+  return wanted.map((column) => {
+    const field = schema.fields.find((candidate) => candidate.name === column.name);
+    if (field === undefined) {
+      throw new TimelineError({ kind: 'semantic', sqlstate: '42703', message: `column "${column.name}" does not exist in this snapshot of table ${table}` });
+    }
+    const folded = column.name.toLowerCase();
+    if (seen.has(folded)) throw unsupportedFeature(`reading columns that differ in case only ("${column.name}")`, table);
+    seen.add(folded);
+    return { field, wanted: column };
+  });
+}
+
+function relation(columns: readonly BoundColumn[], files: Parameters<typeof relationOf>[1], table: string): string {
+  try {
+    return relationOf(columns, files);
+  } catch (error) {
+    if (error instanceof TimelineError) throw error;
+    throw unsupportedFeature(`reading ${error instanceof Error ? error.message : String(error)}`, table);
+  }
+}
+
+function fullName(table: TableName): string {
+  return `${table.schema}.${table.table}`;
+}
+
+function count(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

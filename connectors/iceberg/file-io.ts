@@ -1,0 +1,150 @@
+import { type CachedFile, DiskCache } from '../../src/object-store/disk-cache.js';
+import { below, parseLocation, Relocation } from '../../src/object-store/location.js';
+import type { ListedObject, ObjectStore, RequestOptions, S3Options } from '../../src/object-store/object-store.js';
+import { openStore } from '../../src/object-store/open-store.js';
+import { notAllowed, notFound } from '../../src/object-store/store-error.js';
+import { TimelineError } from '../../sql/errors.js';
+
+/** A location as the table's metadata spells it, resolved to where it lies and may be read. */
+interface Place {
+  readonly store: ObjectStore;
+  readonly path: string;
+}
+
+/**
+ * All reading of a catalog's files: relocates, refuses what lies outside of the allowed roots, and names files in errors relative to the
+ * warehouse (never by machine paths).
+ */
+export class FileIo {
+  readonly #relocation: Relocation;
+  readonly #warehouse: string | undefined;
+  readonly #roots: Set<string>;
+  readonly #fixedRoots: boolean;
+  readonly #s3: S3Options | undefined;
+  readonly #stores = new Map<string, ObjectStore>();
+  readonly #cacheOptions: { readonly folder: string; readonly maxBytes: number };
+  #cache: Promise<DiskCache> | undefined;
+
+  constructor(options: {
+    readonly locations: Readonly<Record<string, string>>;
+    readonly warehouse: string | undefined;
+    readonly s3: S3Options | undefined;
+    readonly cache: { readonly folder: string; readonly maxBytes: number };
+  }) {
+    this.#relocation = new Relocation(options.locations);
+    this.#warehouse = options.warehouse === undefined ? undefined : this.#relocation.apply(options.warehouse);
+    this.#roots = new Set(this.#relocation.targets);
+    if (this.#warehouse !== undefined) this.#roots.add(this.#warehouse);
+    this.#fixedRoots = this.#roots.size > 0;
+    this.#s3 = options.s3;
+    this.#cacheOptions = options.cache;
+  }
+
+  get warehouse(): string | undefined {
+    return this.#warehouse;
+  }
+
+  /** Without a warehouse and relocations in the configuration, a table may read what lies in its own folder. */
+  trustTableOf(metadataLocation: string): void {
+    if (this.#fixedRoots) return;
+    const normal = this.#relocation.apply(metadataLocation);
+    const folder = normal.replace(/(\/metadata)?\/[^/]*$/, '');
+    if (folder !== normal) this.#roots.add(folder);
+  }
+
+  /** Local folders that hold what localFile() gives. */
+  get localFolders(): readonly string[] {
+    const roots = [...this.#roots].map((root) => parseLocation(root)).flatMap((root) => (root.kind === 'file' ? [root.path] : []));
+    return [...roots, this.#cacheOptions.folder];
+  }
+
+  /** The location relative to the warehouse, or else to the longest root that holds it. */
+  display(location: string): string {
+    const normal = this.#relocation.apply(location);
+    const rests = [...this.#roots].map((root) => below(root, normal)).filter((rest) => rest !== undefined);
+    const inWarehouse = this.#warehouse === undefined ? undefined : below(this.#warehouse, normal);
+    return inWarehouse ?? rests.sort((a, b) => a.length - b.length)[0] ?? location;
+  }
+
+  async read(location: string, options: RequestOptions & { readonly maxBytes: number }): Promise<Uint8Array> {
+    const { store, path } = this.#place(location);
+    return this.#named(location, () => store.read(path, options));
+  }
+
+  async exists(location: string, options: RequestOptions = {}): Promise<boolean> {
+    const { store, path } = this.#place(location);
+    return (await this.#named(location, () => store.head(path, options))) !== undefined;
+  }
+
+  /** Objects directly or deeper below a folder, by location. */
+  async *list(folder: string, options: RequestOptions = {}): AsyncIterable<ListedObject> {
+    const { store, path } = this.#place(folder);
+    yield* store.list(path === '' ? '' : `${path}/`, options);
+  }
+
+  async folders(folder: string, options: RequestOptions = {}): Promise<readonly string[]> {
+    const { store, path } = this.#place(folder);
+    return this.#named(folder, () => store.folders(path, options));
+  }
+
+  /**
+   * The object as a local file: itself, or fetched into the cache (metered). `size` is checked against the file's.
+   * `inPlace`: nothing has been read or charged yet.
+   */
+  async localFile(location: string, options: RequestOptions & { readonly size: number }): Promise<CachedFile & { readonly inPlace: boolean }> {
+    const { store, path } = this.#place(location);
+    const info = await this.#named(location, () => store.head(path, options));
+    if (info === undefined) throw notFound(`file "${this.display(location)}"`);
+    if (info.size !== options.size) {
+      const message = `file "${this.display(location)}" is corrupt: it has ${info.size} bytes, its manifest says ${options.size}`;
+      throw new TimelineError({ kind: 'data', sqlstate: 'XX001', message });
+    }
+    const local = store.localPath(path);
+    if (local !== undefined) return { path: local, inPlace: true, release: async () => undefined };
+    this.#cache ??= DiskCache.open(this.#cacheOptions);
+    const cache = await this.#cache;
+    const cached = await this.#named(location, () => cache.get({
+      key: `${store.root}/${path}\n${info.etag}\n${info.size}`,
+      size: info.size,
+      fetch: (target, signal) => store.download(path, target, { signal, meter: options.meter }),
+      signal: options.signal,
+    }));
+    return { ...cached, inPlace: false };
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.#stores.values()) store.close();
+    this.#stores.clear();
+    const cache = await this.#cache?.catch(() => undefined);
+    await cache?.close();
+  }
+
+  #place(text: string): Place {
+    const normal = this.#relocation.apply(text);
+    if (![...this.#roots].some((root) => below(root, normal) !== undefined)) {
+      throw notAllowed(`location "${text}" lies outside of the catalog's warehouse and of its configured locations`);
+    }
+    const location = parseLocation(normal);
+    const root = location.kind === 'file' ? '/' : `s3://${location.bucket}`;
+    let store = this.#stores.get(root);
+    if (store === undefined) {
+      store = openStore(root, { s3: this.#s3 });
+      this.#stores.set(root, store);
+    }
+    return { store, path: location.kind === 'file' ? location.path.slice(1) : location.key };
+  }
+
+  /** Storage errors say the store's path; here they get the name relative to the warehouse. */
+  async #named<T>(location: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof TimelineError) || error.sqlstate === '53400') throw error;
+      const file = `file "${this.display(location)}"`;
+      if (error.sqlstate === '58P01') throw notFound(file, error);
+      const { path, store } = this.#place(location);
+      const message = error.message.replaceAll(`${store.root}/${path}`, file).replaceAll(path === '' ? '\0' : path, file);
+      throw new TimelineError({ ...error.toJSON(), message: message.includes(file) ? message : `${file}: ${message}`, cause: error });
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { gunzipSync } from 'node:zlib';
+import { corrupt } from './corrupt.js';
+import { asInteger, asObject, parseFields, parseTransform, type PartitionSpec, type Schema } from './schema.js';
+
+export interface TableMetadata {
+  readonly formatVersion: number;
+  readonly uuid: string;
+  readonly schemas: ReadonlyMap<number, Schema>;
+  readonly currentSchemaId: number;
+  readonly specs: ReadonlyMap<number, PartitionSpec>;
+  /** In the file's order. */
+  readonly snapshots: readonly Snapshot[];
+  /** 64-bit ids are text. */
+  readonly currentSnapshotId: string | null;
+  /** Which snapshot was current from when on. */
+  readonly log: readonly { readonly snapshotId: string; readonly timestampMs: number }[];
+  readonly refs: ReadonlyMap<string, { readonly snapshotId: string; readonly type: string }>;
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+export interface Snapshot {
+  readonly id: string;
+  readonly timestampMs: number;
+  readonly schemaId: number | undefined;
+  readonly sequenceNumber: number;
+  /** v2, and most of v1. */
+  readonly manifestList: string | undefined;
+  /** v1 without a manifest list. */
+  readonly manifests: readonly string[];
+  readonly summary: Readonly<Record<string, string>>;
+}
+
+export const MAX_METADATA_BYTES = 256 << 20;
+
+/** Reads a metadata file's bytes (JSON, or gzip of it by its magic bytes). `file` names it in errors: XX001 for what it may not hold. */
+export function parseMetadata(bytes: Uint8Array, file: string): TableMetadata {
+  let text: string;
+  try {
+    const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: MAX_METADATA_BYTES }) : bytes;
+    text = new TextDecoder('utf-8', { fatal: true }).decode(plain);
+  } catch (error) {
+    throw corrupt(file, `it cannot be unpacked as table metadata (${reason(error)})`, error);
+  }
+  let json: unknown;
+  try {
+    // Snapshot ids go beyond 2^53: as numbers JSON.parse would round them.
+    json = JSON.parse(text.replace(/("[a-z-]*snapshot-id"\s*:\s*)(-?\d+)/g, '$1"$2"'));
+  } catch (error) {
+    throw corrupt(file, `it is not JSON (${reason(error)})`, error);
+  }
+  try {
+    return read(asObject(json, 'table metadata'));
+  } catch (error) {
+    throw corrupt(file, reason(error), error);
+  }
+}
+
+function read(json: Record<string, unknown>): TableMetadata {
+  const formatVersion = asInteger(json['format-version'], 'format-version');
+  const schemas = new Map<number, Schema>();
+  for (const item of Array.isArray(json['schemas']) ? json['schemas'] : [json['schema']]) {
+    const schema = asObject(item, 'a schema');
+    const id = schema['schema-id'] === undefined ? 0 : asInteger(schema['schema-id'], 'schema-id');
+    schemas.set(id, { id, fields: parseFields(schema['fields']) });
+  }
+  const currentSchemaId = json['current-schema-id'] === undefined ? [...schemas.keys()][0] : asInteger(json['current-schema-id'], 'current-schema-id');
+  if (currentSchemaId === undefined || !schemas.has(currentSchemaId)) throw new Error(`schema ${currentSchemaId} is missing`);
+  const snapshots = list(json['snapshots']).map(readSnapshot);
+  const current = snapshotId(json['current-snapshot-id']);
+  if (current !== null && !snapshots.some((snapshot) => snapshot.id === current)) throw new Error(`snapshot ${current} is missing`);
+  return {
+    formatVersion,
+    uuid: typeof json['table-uuid'] === 'string' ? json['table-uuid'] : '',
+    schemas, currentSchemaId,
+    specs: readSpecs(json),
+    snapshots,
+    currentSnapshotId: current,
+    log: list(json['snapshot-log']).map((item) => {
+      const entry = asObject(item, 'a snapshot-log entry');
+      return { snapshotId: String(entry['snapshot-id']), timestampMs: asInteger(entry['timestamp-ms'], 'timestamp-ms') };
+    }),
+    refs: new Map(Object.entries(asObject(json['refs'] ?? {}, 'refs')).map(([name, item]) => {
+      const ref = asObject(item, 'a ref');
+      return [name, { snapshotId: String(ref['snapshot-id']), type: String(ref['type']) }];
+    })),
+    properties: texts(json['properties']),
+  };
+}
+
+function readSpecs(json: Record<string, unknown>): Map<number, PartitionSpec> {
+  const specs = Array.isArray(json['partition-specs']) ? json['partition-specs'] : [{ 'spec-id': 0, fields: json['partition-spec'] }];
+  return new Map(specs.map((item: unknown): [number, PartitionSpec] => {
+    const spec = asObject(item, 'a partition spec');
+    const id = asInteger(spec['spec-id'], 'spec-id');
+    const fields = list(spec['fields']).map((entry, index) => {
+      const field = asObject(entry, 'a partition field');
+      return {
+        // v1 writers may leave the id out: they count from 1000.
+        fieldId: field['field-id'] === undefined ? 1000 + index : asInteger(field['field-id'], 'field-id'),
+        sourceId: asInteger(field['source-id'] ?? list(field['source-ids'])[0], 'source-id'),
+        name: String(field['name']),
+        transform: parseTransform(field['transform']),
+      };
+    });
+    return [id, { id, fields }];
+  }));
+}
+
+function readSnapshot(item: unknown): Snapshot {
+  const json = asObject(item, 'a snapshot');
+  const id = snapshotId(json['snapshot-id']);
+  if (id === null) throw new Error('a snapshot has no id');
+  return {
+    id,
+    timestampMs: asInteger(json['timestamp-ms'], 'timestamp-ms'),
+    schemaId: json['schema-id'] === undefined || json['schema-id'] === null ? undefined : asInteger(json['schema-id'], 'schema-id'),
+    sequenceNumber: json['sequence-number'] === undefined ? 0 : asInteger(json['sequence-number'], 'sequence-number'),
+    manifestList: typeof json['manifest-list'] === 'string' ? json['manifest-list'] : undefined,
+    manifests: list(json['manifests']).map(String),
+    summary: texts(json['summary']),
+  };
+}
+
+/** -1 is v1's way to say none. */
+function snapshotId(json: unknown): string | null {
+  if (json === undefined || json === null || json === '-1') return null;
+  if (typeof json !== 'string' || !/^-?\d{1,19}$/.test(json)) throw new Error('a snapshot id is not an integer');
+  return json;
+}
+
+function list(json: unknown): readonly unknown[] {
+  return Array.isArray(json) ? json : [];
+}
+
+function texts(json: unknown): Record<string, string> {
+  return Object.fromEntries(Object.entries(asObject(json ?? {}, 'a map of texts')).map(([key, value]) => [key, String(value)]));
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,67 @@
+import type { Meter } from '../connector.js';
+import { corrupt, unsupportedFeature } from './corrupt.js';
+import type { FileIo } from './file-io.js';
+import { hasFieldIds } from './file-layout.js';
+import type { SplitFile } from './handle.js';
+import { type ParquetFooter, readFooter } from './parquet-footer.js';
+import type { BoundColumn, OpenedFile } from './relation.js';
+
+const PARALLEL_OPENS = 4;
+
+export interface OpenRequest {
+  readonly io: FileIo;
+  readonly files: readonly SplitFile[];
+  readonly columns: readonly BoundColumn[];
+  readonly table: string;
+  readonly meter: Meter;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes data files readable on this machine and checks their footers. What lies here already is charged by what DuckDB will read of it
+ * (footer and the wanted columns' chunks); what must be fetched, by what is fetched.
+ */
+export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFile[]; release: () => Promise<void> }> {
+  const opened: OpenedFile[] = [];
+  const releases: (() => Promise<void>)[] = [];
+  const release = async (): Promise<void> => {
+    await Promise.all(releases.splice(0).map((one) => one()));
+  };
+  const stop = new AbortController();
+  const signal = AbortSignal.any([request.signal, stop.signal]);
+  const work = request.files.entries();
+  const opener = async (): Promise<void> => {
+    for (const [index, file] of work) {
+      signal.throwIfAborted();
+      opened[index] = await openOne({ ...request, signal }, file, releases);
+    }
+  };
+  const openers = Array.from({ length: PARALLEL_OPENS }, opener);
+  try {
+    await Promise.all(openers);
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(openers);
+    await release();
+    throw error;
+  }
+  return { files: opened, release };
+}
+
+async function openOne(request: OpenRequest, file: SplitFile, releases: (() => Promise<void>)[]): Promise<OpenedFile> {
+  const { io, meter, signal, table } = request;
+  const name = io.display(file.path);
+  const local = await io.localFile(file.path, { size: file.bytes, meter, signal });
+  releases.push(local.release);
+  const charge = local.inPlace ? (bytes: number) => meter.charge(bytes, 1) : () => undefined;
+  const footer = await readFooter({ path: local.path, file: name, charge });
+  if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
+  if (!hasFieldIds(footer)) throw unsupportedFeature('reading data files without field ids (by name mapping)', table);
+  charge(chunkBytes(request.columns, footer));
+  return { path: local.path, footer };
+}
+
+function chunkBytes(columns: readonly BoundColumn[], footer: ParquetFooter): number {
+  const ids = new Set(columns.map((column) => column.field.id));
+  return footer.columns.reduce((sum, column) => sum + (column.fieldId !== undefined && ids.has(column.fieldId) ? (footer.columnBytes.get(column.name) ?? 0) : 0), 0);
+}

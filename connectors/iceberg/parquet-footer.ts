@@ -1,0 +1,87 @@
+import { open } from 'node:fs/promises';
+import { parquetMetadata, parquetSchema } from 'hyparquet';
+import { corrupt } from './corrupt.js';
+
+/** A column of a Parquet file, with what it holds inside. */
+export interface ParquetNode {
+  readonly name: string;
+  readonly fieldId: number | undefined;
+  readonly children: readonly ParquetNode[];
+  /** Physical and logical type, for messages and to tell layouts apart. */
+  readonly type: string;
+}
+
+export interface ParquetFooter {
+  readonly columns: readonly ParquetNode[];
+  /** Bytes of all column chunks of each top-level column, as they lie in the file. */
+  readonly columnBytes: ReadonlyMap<string, number>;
+  readonly rows: number;
+  /** Bytes of the footer itself. */
+  readonly bytes: number;
+}
+
+const MAGIC = 'PAR1';
+const TAIL_BYTES = 32 << 10;
+const MAX_FOOTER_BYTES = 64 << 20;
+
+/** Reads the footer of a local file. Errors: XX001 naming `file` where it is not a whole Parquet file. */
+export async function readFooter(options: { readonly path: string; readonly file: string; readonly charge: (bytes: number) => void }): Promise<ParquetFooter> {
+  const { path, file, charge } = options;
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    if (size < 12) throw corrupt(file, `it is not a Parquet file (${size} bytes)`);
+    const guess = Math.min(size, TAIL_BYTES);
+    charge(guess);
+    let tail = await readRange(handle, size - guess, guess);
+    const magic = tail.subarray(-4).toString('latin1');
+    if (magic !== MAGIC) throw corrupt(file, 'it does not end as a Parquet file does (cut off, or not Parquet)');
+    const footer = tail.readUInt32LE(tail.length - 8);
+    if (footer > size - 12 || footer > MAX_FOOTER_BYTES) throw corrupt(file, `its footer says that it has ${footer} bytes`);
+    if (footer + 8 > tail.length) {
+      charge(footer + 8 - tail.length);
+      tail = await readRange(handle, size - footer - 8, footer + 8);
+    }
+    return parse(tail, footer + 8, file);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readRange(handle: Awaited<ReturnType<typeof open>>, start: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  const { bytesRead } = await handle.read(bytes, 0, length, start);
+  return bytes.subarray(0, bytesRead);
+}
+
+function parse(tail: Buffer, bytes: number, file: string): ParquetFooter {
+  try {
+    const copy = new Uint8Array(tail).buffer;
+    const metadata = parquetMetadata(copy);
+    const root = parquetSchema(metadata);
+    const columnBytes = new Map<string, number>();
+    for (const group of metadata.row_groups) {
+      for (const chunk of group.columns) {
+        const name = chunk.meta_data?.path_in_schema[0];
+        if (name === undefined) continue;
+        columnBytes.set(name, (columnBytes.get(name) ?? 0) + Number(chunk.meta_data?.total_compressed_size ?? 0));
+      }
+    }
+    return { columns: root.children.map((child) => node(child, 0)), columnBytes, rows: Number(metadata.num_rows), bytes };
+  } catch (error) {
+    throw corrupt(file, `its footer cannot be read (${error instanceof Error ? error.message : String(error)})`, error);
+  }
+}
+
+type SchemaTree = ReturnType<typeof parquetSchema>;
+
+function node(tree: SchemaTree, depth: number): ParquetNode {
+  if (depth > 64) throw new Error('nested too deeply');
+  const { element } = tree;
+  return {
+    name: element.name,
+    fieldId: element.field_id,
+    children: tree.children.map((child) => node(child, depth + 1)),
+    type: `${element.type ?? 'group'}${element.type_length ?? ''} ${element.logical_type?.type ?? element.converted_type ?? ''}`.trim(),
+  };
+}

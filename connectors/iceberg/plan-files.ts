@@ -1,0 +1,143 @@
+import type { SplitPlan } from '../connector.js';
+import { unsupportedFeature } from './corrupt.js';
+import type { FileIo } from './file-io.js';
+import { conditionOf } from './filter-condition.js';
+import type { IcebergHandle, IcebergSplit, SplitFile } from './handle.js';
+import { type ManifestFileEntry, type ManifestListEntry, readManifest, readManifestList } from './manifest.js';
+import type { Snapshot, TableMetadata } from './metadata.js';
+import { allOf, type Condition } from './predicate.js';
+import { manifestMayMatch, partitionMayMatch, statisticsMayMatch } from './prune.js';
+import { columnLookup } from './pushdown.js';
+import type { Schema } from './schema.js';
+
+const MAX_LIST_BYTES = 256 << 20;
+const MAX_MANIFEST_BYTES = 256 << 20;
+const SPLIT_BYTES = 64 << 20;
+const PARALLEL_READS = 4;
+
+export interface PlanRequest {
+  readonly io: FileIo;
+  readonly handle: IcebergHandle;
+  readonly metadata: TableMetadata;
+  readonly schema: Schema;
+  readonly snapshot: Snapshot | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface Counted {
+  files: number;
+  bytes: number;
+}
+
+/** The data files that the handle's filters leave, in splits, and what each step of pruning left out. */
+export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
+  const { handle, schema, snapshot } = request;
+  if (snapshot === undefined) return { splits: [], pruning: [] };
+  const lookup = columnLookup(schema);
+  const condition = allOf(handle.filters.map((filter) => conditionOf(filter, lookup)));
+  const manifests = await listManifests(request, snapshot);
+  refuseDeletes(manifests, request);
+  const kept = manifests.filter((manifest) => manifestMayMatch(condition, manifest, request.metadata.specs.get(manifest.specId)));
+  const { files, listed, inPartition } = await survivors(request, kept, condition);
+  const bytes = (some: readonly SplitFile[]): number => some.reduce((sum, file) => sum + file.bytes, 0);
+  // The files of manifests that were not read are known by number only.
+  const skipped = manifests.filter((manifest) => !kept.includes(manifest)).map((manifest) => manifest.liveFiles);
+  const before = skipped.every((count) => count !== undefined) ? skipped.reduce<number>((sum, count) => sum + (count ?? 0), listed.files) : listed.files;
+  const limited = enoughFor(handle.limit, files);
+  return {
+    splits: groupFiles(limited).map((split) => ({ data: split, bytes: bytes(split.files), rows: split.files.reduce((sum, file) => sum + file.rows, 0) })),
+    pruning: [
+      { step: 'manifests', before: manifests.length, after: kept.length },
+      { step: 'files by partition', before, after: inPartition.files, bytesBefore: listed.bytes, bytesAfter: inPartition.bytes },
+      { step: 'files by statistics', before: inPartition.files, after: files.length, bytesBefore: inPartition.bytes, bytesAfter: bytes(files) },
+      ...(limited.length < files.length
+        ? [{ step: 'files by limit', before: files.length, after: limited.length, bytesBefore: bytes(files), bytesAfter: bytes(limited) }]
+        : []),
+    ],
+  };
+}
+
+async function listManifests(request: PlanRequest, snapshot: Snapshot): Promise<ManifestListEntry[]> {
+  const { io, signal } = request;
+  if (snapshot.manifestList === undefined) {
+    return snapshot.manifests.map((path) => ({ path, length: undefined, specId: 0, content: 'data', liveFiles: undefined, partitions: undefined }));
+  }
+  const bytes = await io.read(snapshot.manifestList, { signal, maxBytes: MAX_LIST_BYTES });
+  return readManifestList(bytes, io.display(snapshot.manifestList));
+}
+
+/** A manifest of deletes counts only while it has live files: a rewrite leaves empty ones behind. */
+function refuseDeletes(manifests: readonly ManifestListEntry[], request: PlanRequest): void {
+  if (manifests.some((manifest) => manifest.content === 'deletes' && manifest.liveFiles !== 0)) {
+    throw unsupportedFeature('reading Iceberg delete files', tableName(request));
+  }
+}
+
+/** Reads the manifests, a few at a time, and keeps what passes; files come in the order of the manifest list. */
+async function survivors(request: PlanRequest, manifests: readonly ManifestListEntry[], condition: Condition): Promise<{ files: SplitFile[]; listed: Counted; inPartition: Counted }> {
+  const found: SplitFile[][] = [];
+  const listed = { files: 0, bytes: 0 };
+  const inPartition = { files: 0, bytes: 0 };
+  const work = manifests.filter((manifest) => manifest.content === 'data').entries();
+  const reader = async (): Promise<void> => {
+    for (const [index, manifest] of work) {
+      request.signal.throwIfAborted();
+      const name = request.io.display(manifest.path);
+      const bytes = await request.io.read(manifest.path, { signal: request.signal, maxBytes: MAX_MANIFEST_BYTES });
+      const spec = request.metadata.specs.get(manifest.specId);
+      const kept: SplitFile[] = [];
+      for (const file of await readManifest(bytes, name)) {
+        count(listed, file);
+        if (!partitionMayMatch(condition, file, spec)) continue;
+        count(inPartition, file);
+        if (!statisticsMayMatch(condition, file)) continue;
+        refuseFile(file, request);
+        kept.push({ path: file.path, rows: file.rows, bytes: file.bytes });
+      }
+      found[index] = kept;
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
+  return { files: found.flat(), listed, inPartition };
+}
+
+function count(counted: Counted, file: ManifestFileEntry): void {
+  counted.files++;
+  counted.bytes += file.bytes;
+}
+
+function refuseFile(file: ManifestFileEntry, request: PlanRequest): void {
+  if (file.content !== 'data') throw unsupportedFeature('reading Iceberg delete files', tableName(request));
+  if (file.format !== 'PARQUET') throw unsupportedFeature(`reading ${file.format} data files`, tableName(request));
+  if (file.encrypted) throw unsupportedFeature('reading encrypted data files', tableName(request));
+}
+
+/** The first files that hold `limit` rows: nothing filters them, so they hold the answer. */
+function enoughFor(limit: number | undefined, files: readonly SplitFile[]): readonly SplitFile[] {
+  if (limit === undefined) return files;
+  let rows = 0;
+  const end = files.findIndex((file) => {
+    rows += file.rows;
+    return rows >= limit;
+  });
+  return limit === 0 ? [] : end < 0 ? files : files.slice(0, end + 1);
+}
+
+/** Neighbours together up to 64 MB; a larger file is a split of its own. */
+function groupFiles(files: readonly SplitFile[]): IcebergSplit[] {
+  const splits: { files: SplitFile[]; bytes: number }[] = [];
+  for (const file of files) {
+    const last = splits.at(-1);
+    if (last !== undefined && last.bytes + file.bytes <= SPLIT_BYTES) {
+      last.files.push(file);
+      last.bytes += file.bytes;
+    } else {
+      splits.push({ files: [file], bytes: file.bytes });
+    }
+  }
+  return splits.map((split) => ({ files: split.files }));
+}
+
+function tableName(request: PlanRequest): string {
+  return `${request.handle.schema}.${request.handle.table}`;
+}

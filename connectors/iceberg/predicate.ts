@@ -1,0 +1,53 @@
+import type { Datum } from './datum.js';
+import type { IcebergType } from './schema.js';
+
+/**
+ * What pruning makes of a pushed filter: rows for which it is TRUE match; `any` stands for everything that nothing can be concluded from.
+ * Values are in the column's own domain (datum.ts).
+ */
+export type Condition =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'never' }
+  | { readonly kind: 'and' | 'or'; readonly args: readonly Condition[] }
+  | { readonly kind: 'test'; readonly column: ConditionColumn; readonly test: Test };
+
+export interface ConditionColumn {
+  readonly id: number;
+  readonly type: IcebergType;
+}
+
+export type Test =
+  | { readonly kind: 'compare'; readonly op: ComparisonOp; readonly value: Datum }
+  | { readonly kind: 'in'; readonly values: readonly Datum[] }
+  /** The text begins with these UTF-8 bytes. */
+  | { readonly kind: 'prefix'; readonly prefix: Uint8Array }
+  | { readonly kind: 'is_null' }
+  | { readonly kind: 'not_null' };
+
+export type ComparisonOp = '=' | '<' | '<=' | '>' | '>=';
+
+export const ANY: Condition = { kind: 'any' };
+export const NEVER: Condition = { kind: 'never' };
+
+export function allOf(args: readonly Condition[]): Condition {
+  const kept = args.filter((arg) => arg.kind !== 'any');
+  if (kept.some((arg) => arg.kind === 'never')) return NEVER;
+  return kept.length === 1 && kept[0] !== undefined ? kept[0] : kept.length === 0 ? ANY : { kind: 'and', args: kept };
+}
+
+export function anyOf(args: readonly Condition[]): Condition {
+  const kept = args.filter((arg) => arg.kind !== 'never');
+  if (kept.some((arg) => arg.kind === 'any')) return ANY;
+  return kept.length === 1 && kept[0] !== undefined ? kept[0] : kept.length === 0 ? NEVER : { kind: 'or', args: kept };
+}
+
+/** Which tests a group of rows may pass, asked for each test of the condition. */
+export function mayMatch(condition: Condition, test: (column: ConditionColumn, test: Test) => boolean): boolean {
+  switch (condition.kind) {
+    case 'any': return true;
+    case 'never': return false;
+    case 'and': return condition.args.every((arg) => mayMatch(arg, test));
+    case 'or': return condition.args.some((arg) => mayMatch(arg, test));
+    case 'test': return test(condition.column, condition.test);
+  }
+}
