@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { TaskOutput } from '../kernel/kernel.js';
 import { type ErrorDetails, internal } from '../../sql/errors.js';
 import type { PhysicalPlan } from '../../planner/physical-plan.js';
-import type { StageFiles } from './stage-files.js';
+import { createFolderFiles, type StageFiles } from './stage-files.js';
 
 /** What a task did: written once, by its first attempt to finish. The files it names are complete. */
 export interface Manifest {
@@ -42,17 +42,26 @@ export interface StageStore {
   /** Committed tasks of a query by stage, from one listing. */
   committed(query: string): Promise<ReadonlyMap<number, readonly number[]>>;
   writePlan(query: string, plan: Uint8Array): Promise<string>;
-  readPlan(planRef: string): Promise<PhysicalPlan>;
+  /** `hash`: SHA-256 that the plan's bytes must have, hexadecimal. */
+  readPlan(planRef: string, hash?: string): Promise<PhysicalPlan>;
   /** Leaves word for the query's tasks, wherever they run, that they should stop. */
   requestCancel(query: string, reason: ErrorDetails): Promise<void>;
   cancelRequest(query: string): Promise<ErrorDetails | undefined>;
   remove(query: string): Promise<void>;
+  removeStage(query: string, stage: number): Promise<void>;
   /** Removes queries whose newest file is older than `maxAge` milliseconds; gives how many. */
   sweep(maxAge: number, now?: number): Promise<number>;
 }
 
-export function createStageStore(options: { readonly files: StageFiles; readonly name: string }): StageStore {
-  const { files, name } = options;
+export type StageStoreOptions =
+  /** A local folder, for workers on this machine only. */
+  | { readonly folder: string }
+  /** See createObjectFiles; `name` is for messages. */
+  | { readonly files: StageFiles; readonly name: string };
+
+export function createStageStore(options: StageStoreOptions): StageStore {
+  const files = 'folder' in options ? createFolderFiles(options.folder) : options.files;
+  const name = 'folder' in options ? options.folder : options.name;
   const manifestKey = (query: string, stage: number, task: number): string => `${query}/${stage}/${task}.manifest.json`;
 
   async function readManifest(query: string, stage: number, task: number): Promise<Manifest | undefined> {
@@ -99,9 +108,10 @@ export function createStageStore(options: { readonly files: StageFiles; readonly
       await files.putIfAbsent(key, plan);
       return key;
     },
-    async readPlan(planRef) {
+    async readPlan(planRef, hash) {
       const bytes = await files.read(planRef);
       if (bytes === undefined) throw internal(`the plan ${planRef} is not in the stage store ${name}`);
+      if (hash !== undefined && createHash('sha256').update(bytes).digest('hex') !== hash) throw internal(`the plan ${planRef} is not the one that was submitted`);
       return parsePlan(Buffer.from(bytes).toString('utf8'), planRef);
     },
     async requestCancel(query, reason) {
@@ -112,6 +122,7 @@ export function createStageStore(options: { readonly files: StageFiles; readonly
       return bytes === undefined ? undefined : parseReason(bytes);
     },
     remove: (query) => files.removeFolder(query),
+    removeStage: (query, stage) => files.removeFolder(`${query}/${stage}`),
     async sweep(maxAge, now = Date.now()) {
       const newest = new Map<string, number>();
       for await (const { key, modified } of files.list('')) {

@@ -16,7 +16,7 @@ export interface TaskContext {
   /** Local folder for attempts' output; best on the stage store's own disk, where files are moved, not copied. */
   readonly scratchFolder: string;
   /** Further folders that the kernel may read: where catalogs' local files and caches lie. */
-  readonly readableFolders: readonly string[];
+  readonly readableFolders?: readonly string[];
 }
 
 export interface RunTaskOptions extends TaskContext {
@@ -70,7 +70,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       inputs,
       outputFolder: folder,
       exchange: stage.exchange,
-      readableFolders: [...options.readableFolders, ...folders],
+      readableFolders: [...(options.readableFolders ?? []), ...folders],
     }, signal);
     signal.throwIfAborted();
     return await store.commit({

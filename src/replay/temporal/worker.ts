@@ -1,0 +1,74 @@
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { type ActivitiesOptions, createActivities } from './activities.js';
+import { workflowBundle } from './bundle.js';
+import { connectionError } from './connection-error.js';
+
+export interface TemporalWorkerOptions extends ActivitiesOptions {
+  readonly address: string;
+  readonly namespace: string;
+  readonly taskQueue: string;
+  /** Built by bundle.ts; by default the one beside the compiled project. */
+  readonly bundlePath?: string;
+  /** Batches of tasks at once; 4 by default. */
+  readonly activities?: number;
+  /** Leave SIGINT and SIGTERM to us: the caller calls shutdown() itself. */
+  readonly handleSignals?: boolean;
+}
+
+export interface TemporalWorker {
+  /** For a driver in the same process: eager starts. */
+  readonly connection: NativeConnection;
+  /** Settles when the worker has stopped; rejects when it cannot go on. */
+  readonly stopped: Promise<void>;
+  /** Takes no new tasks, lets those that run end (for some seconds), and stops. */
+  shutdown(): Promise<void>;
+}
+
+let installed = false;
+
+/** Connects and polls; resolves when the worker takes tasks. Throws 08001 when Temporal is not there. */
+export async function startTemporalWorker(options: TemporalWorkerOptions): Promise<TemporalWorker> {
+  if (!installed) {
+    installed = true;
+    // Failed activities and workflows are warnings there, and mostly users' errors here.
+    Runtime.install({ logger: new DefaultLogger('ERROR'), ...(options.handleSignals === false ? { shutdownSignals: [] } : {}) });
+  }
+  const [connection, codePath] = await Promise.all([connect(options), options.bundlePath ?? workflowBundle()]);
+  let worker: Worker;
+  try {
+    worker = await Worker.create({
+      connection,
+      namespace: options.namespace,
+      taskQueue: options.taskQueue,
+      workflowBundle: { codePath },
+      activities: createActivities(options),
+      maxConcurrentActivityTaskExecutions: options.activities ?? 4,
+      maxConcurrentLocalActivityExecutions: options.activities ?? 4,
+      maxHeartbeatThrottleInterval: '1s',
+      stickyQueueScheduleToStartTimeout: '1s',
+      shutdownGraceTime: '5s',
+      shutdownForceTime: '15s',
+    });
+  } catch (error) {
+    await connection.close();
+    throw connectionError(error, options);
+  }
+  const stopped = worker.run().finally(() => connection.close());
+  stopped.catch(() => undefined);
+  return {
+    connection,
+    stopped,
+    async shutdown() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await stopped;
+    },
+  };
+}
+
+async function connect(options: TemporalWorkerOptions): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect({ address: options.address });
+  } catch (error) {
+    throw connectionError(error, options);
+  }
+}
