@@ -46,22 +46,15 @@ export interface AvroStruct {
   readonly [field: string]: AvroValue;
 }
 
-/** A block of a container file as it lies there: still compressed. */
-export interface AvroBlock {
-  readonly records: number;
-  readonly packed: Uint8Array;
-}
-
 const SYNC_BYTES = 16;
 const MAGIC = Buffer.from([0x4f, 0x62, 0x6a, 0x01]);
 /** Records per block: blocks are what readers inflate at once. */
 const BLOCK_RECORDS = 4096;
 
-/** An Avro object container file, deflated. `blocks` of another file with the same schema and codec are appended as they are. */
+/** An Avro object container file, deflated. */
 export function writeAvroFile(options: {
   readonly schema: AvroRecord;
   readonly records: readonly AvroStruct[];
-  readonly blocks?: readonly AvroBlock[];
   readonly metadata: Readonly<Record<string, string>>;
 }): Uint8Array {
   const { schema, records, metadata } = options;
@@ -80,16 +73,11 @@ export function writeAvroFile(options: {
     const block = records.slice(from, from + BLOCK_RECORDS);
     const body = new ByteSink();
     for (const record of block) writeValue(body, schema, record, schema.name);
-    writeBlock(head, { records: block.length, packed: deflateRawSync(body.take()) }, sync);
+    head.long(block.length);
+    head.bytes(deflateRawSync(body.take()));
+    head.raw(sync);
   }
-  for (const block of options.blocks ?? []) writeBlock(head, block, sync);
   return head.take();
-}
-
-function writeBlock(sink: ByteSink, block: AvroBlock, sync: Uint8Array): void {
-  sink.long(block.records);
-  sink.bytes(block.packed);
-  sink.raw(sync);
 }
 
 function writeValue(sink: ByteSink, type: AvroType, value: AvroValue | undefined, path: string): void {

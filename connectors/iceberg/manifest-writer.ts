@@ -1,6 +1,6 @@
 import { unsupported } from '../../sql/errors.js';
-import { splitAvroFile } from './avro-blocks.js';
-import type { AvroArray, AvroBlock, AvroField, AvroRecord, AvroStruct, AvroType } from './avro-writer.js';
+import { readAvro } from './avro-reader.js';
+import type { AvroArray, AvroField, AvroRecord, AvroStruct, AvroType, AvroValue } from './avro-writer.js';
 import { writeAvroFile } from './avro-writer.js';
 import { icebergPartitionFields, icebergSchema } from './metadata-writer.js';
 import type { DataFile, WriterTable } from './writer-types.js';
@@ -33,6 +33,13 @@ export interface PartitionSummary {
 
 const STATUS_ADDED = 1;
 const SPEC_ID = 0;
+/** Field ids of manifest lists: what version 1 leaves out stands for these. */
+const LIST_DEFAULTS: ReadonlyMap<number, AvroValue> = new Map([
+  [517, 0],
+  [515, 0],
+  [516, 0],
+]);
+const KEY_METADATA = 519;
 
 /** A v2 manifest of added data files. Sequence numbers are left null: they are inherited from the manifest list, so a retried commit keeps it. */
 export function writeManifest(options: {
@@ -93,16 +100,13 @@ export function describeManifest(options: {
   };
 }
 
-/**
- * The manifests of one snapshot: the added ones, then those of the list before it (`earlier`), whose records are taken over
- * byte for byte. Throws 0A000 when that list was written with another schema, as other programs do.
- */
+/** The manifests of one snapshot: the added ones, then those of the list before it (`earlier`, from earlierManifests). */
 export function writeManifestList(options: {
   readonly snapshotId: bigint;
   readonly parentSnapshotId: bigint | null;
   readonly sequenceNumber: bigint;
   readonly manifests: readonly ManifestFile[];
-  readonly earlier?: { readonly path: string; readonly content: Uint8Array };
+  readonly earlier: readonly AvroStruct[];
 }): Uint8Array {
   const { snapshotId, parentSnapshotId, sequenceNumber, manifests } = options;
   const records = manifests.map(
@@ -131,8 +135,7 @@ export function writeManifestList(options: {
   );
   return writeAvroFile({
     schema: MANIFEST_LIST_SCHEMA,
-    records,
-    blocks: options.earlier ? earlierBlocks(options.earlier) : [],
+    records: [...records, ...options.earlier],
     metadata: {
       'snapshot-id': String(snapshotId),
       'parent-snapshot-id': parentSnapshotId === null ? 'null' : String(parentSnapshotId),
@@ -142,12 +145,26 @@ export function writeManifestList(options: {
   });
 }
 
-function earlierBlocks({ path, content }: { readonly path: string; readonly content: Uint8Array }): readonly AvroBlock[] {
-  const { metadata, blocks } = splitAvroFile(content, path);
-  if (metadata.get('avro.schema') !== JSON.stringify(MANIFEST_LIST_SCHEMA) || metadata.get('avro.codec') !== 'deflate') {
-    throw unsupported('appending to an Iceberg table that another program wrote');
-  }
-  return blocks;
+/**
+ * The records of an existing manifest list, of whichever writer, in the form that writeManifestList prints.
+ * Throws XX001 for a damaged file, 0A000 for what a version 2 list of ours can't say.
+ */
+export async function earlierManifests(content: Uint8Array, path: string): Promise<AvroStruct[]> {
+  const { fields, records } = await readAvro({ bytes: content, file: path });
+  const names = new Map(fields.map((field) => [field['field-id'], field.name]));
+  return records.map((record) => {
+    const at = (id: number | undefined): AvroValue =>
+      record[names.get(id) ?? ''] ?? (id === undefined ? null : (LIST_DEFAULTS.get(id) ?? null));
+    if (at(KEY_METADATA) !== null) throw unsupported('appending to an encrypted Iceberg table');
+    return Object.fromEntries(
+      MANIFEST_LIST_SCHEMA.fields.map((field) => {
+        const value = at(field['field-id']);
+        if (value === null && field.default === undefined)
+          throw unsupported(`appending to an Iceberg table whose manifest list has no ${field.name}`);
+        return [field.name, value];
+      }),
+    );
+  });
 }
 
 function summary(values: readonly (number | null)[]): PartitionSummary {

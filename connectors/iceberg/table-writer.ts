@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import type { WriterStorage } from './data-file-writer.js';
-import { describeManifest, writeManifest, writeManifestList } from './manifest-writer.js';
+import { describeManifest, earlierManifests, writeManifest, writeManifestList } from './manifest-writer.js';
 import type { JsonObject } from './metadata-writer.js';
 import {
   currentManifestList,
@@ -64,7 +64,7 @@ export async function appendFiles(
       files,
     });
     const before = currentManifestList(metadata);
-    const earlier = before === undefined ? undefined : { path: before, content: await readFile(localPath(storage, before)) };
+    const earlier = before === undefined ? [] : await earlierManifests(await readFile(localPath(storage, before)), before);
     const list = `metadata/snap-${snapshotId}-${attempt}-${commitId}.avro`;
     await writeNew(
       join(storage.folder, list),
@@ -73,7 +73,7 @@ export async function appendFiles(
         parentSnapshotId: currentSnapshotId(metadata),
         sequenceNumber,
         manifests: [added],
-        ...(earlier ? { earlier } : {}),
+        earlier,
       }),
     );
     const next = withSnapshot(metadata, from, {

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
-import { splitAvroFile } from '../../connectors/iceberg/avro-blocks.js';
 import { encodeBound } from '../../connectors/iceberg/bound-writer.js';
 import { writeDataFile } from '../../connectors/iceberg/data-file-writer.js';
+import { earlierManifests } from '../../connectors/iceberg/manifest-writer.js';
 import { parseMetadata, printMetadata } from '../../connectors/iceberg/metadata-writer.js';
 import { createNamespace, metadataLocation, swapMetadata } from '../../connectors/iceberg/sql-catalog-writer.js';
 import type { TableTarget } from '../../connectors/iceberg/table-writer.js';
@@ -263,11 +263,11 @@ describe('Iceberg writer', () => {
       const list = (await readdir(join(target.storage.folder, 'metadata'))).find((name) => name.startsWith('snap-')) ?? '';
       const path = join(target.storage.folder, 'metadata', list);
       const whole = await readFile(path);
-      assert.equal(splitAvroFile(whole, list).blocks.length, 1);
+      assert.equal((await earlierManifests(whole, list)).length, 1);
       for (let length = 0; length < whole.length; length += 7) {
-        // Cut exactly after the header it is an Avro file without records.
         try {
-          assert.equal(splitAvroFile(whole.subarray(0, length), list).blocks.length, 0);
+          // Cut exactly after the header it is an Avro file without records.
+          assert.equal((await earlierManifests(whole.subarray(0, length), list)).length, 0);
         } catch (error) {
           assert.ok(error instanceof TimelineError && error.sqlstate === 'XX001' && error.message.includes(list), String(error));
         }
@@ -310,7 +310,7 @@ describe('Iceberg writer', () => {
     });
   });
 
-  describe('read by pyiceberg', () => {
+  describe('beside pyiceberg', () => {
     let python: string;
 
     before(async function () {
@@ -361,6 +361,22 @@ print(json.dumps({'schema': str(table.schema()), 'rows': rows.num_rows, 'n': str
       assert.deepEqual(answer['history'], [1, 2, 3]);
       assert.match(String(answer['schema']), /2: id: optional uuid/);
       assert.match(String(answer['schema']), /12: m: optional map<string, long>/);
+    });
+
+    it('appends to what pyiceberg appended', async () => {
+      const target = await newTable('mixed');
+      await appendFiles({ ...target, files: [await writeFile(target, DAY, 'a', 100)] });
+      const append = `
+import sys, json
+from pyiceberg.catalog.sql import SqlCatalog
+table = SqlCatalog('test', uri='sqlite:///' + sys.argv[1]).load_table(sys.argv[2])
+table.append(table.scan(row_filter='i > -10').to_arrow())
+print(json.dumps(table.scan().to_arrow().num_rows))`;
+      assert.equal(await runPython(python, append, [target.catalog.file, 'ns.mixed']), 110);
+      await appendFiles({ ...target, files: [await writeFile(target, DAY + 1, 'b', 50)] });
+      const answer = (await runPython(python, SCRIPT, [target.catalog.file, 'ns.mixed', '[]'])) as Record<string, unknown>;
+      assert.equal(answer['rows'], 160);
+      assert.deepEqual(answer['history'], [1, 2, 3]);
     });
   });
 });

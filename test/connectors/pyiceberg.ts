@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const PACKAGES = ['pyiceberg[sql-sqlite,pyarrow]==0.12.0'];
+const PACKAGES = ['pyiceberg[sql-sqlite,pyarrow,pyiceberg-core]==0.12.0'];
 
 /**
  * The Python interpreter of an environment with pyiceberg, made once in a cache folder outside of the checkout. Undefined
@@ -14,7 +14,7 @@ const PACKAGES = ['pyiceberg[sql-sqlite,pyarrow]==0.12.0'];
  */
 export async function pyicebergPython(): Promise<string | undefined> {
   const cache = process.env['TIMELINE_TEST_CACHE'] ?? join(tmpdir(), 'timeline-test-cache');
-  const environment = join(cache, 'pyiceberg-0.12.0');
+  const environment = join(cache, 'pyiceberg-core-0.12.0');
   const python = join(environment, 'bin', 'python');
   if (existsSync(python)) return python;
   const building = `${environment}.${process.pid}`;
