@@ -23,7 +23,7 @@ export interface DayEvents {
 
 export interface DayEventsOptions {
   readonly seed: number;
-  /** At least so many events are made, by a session at most more. */
+  /** At least so many events are made; more by what the last session of a day goes on to do. */
   readonly rows: number;
   readonly days: number;
   /** First day, in days since 1970-01-01. */
