@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { Readable, Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client, S3ServiceException,
@@ -30,6 +30,7 @@ export class S3Store implements ObjectStore {
       region: config?.region ?? 'us-east-1',
       forcePathStyle: config?.pathStyle ?? false,
       maxAttempts: ATTEMPTS,
+      logger: SILENT,
       // Checksums of newer SDKs are not understood by every S3 server.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
@@ -48,7 +49,7 @@ export class S3Store implements ObjectStore {
     const ranged = options.end !== undefined || start > 0;
     const range = ranged ? `bytes=${start}-${options.end === undefined ? '' : options.end - 1}` : undefined;
     return this.#attempts(path, options.signal, async () => {
-      options.meter?.charge(0, 1);
+      charge(options, 0, 1);
       const answer = await this.#client.send(
         new GetObjectCommand({ Bucket: this.#bucket, Key: key, ...(range === undefined ? {} : { Range: range }) }),
         abortable(options.signal),
@@ -62,7 +63,7 @@ export class S3Store implements ObjectStore {
       const body = answer.Body as Readable;
       try {
         if (options.maxBytes !== undefined && length > options.maxBytes) throw tooLarge(path, length, options.maxBytes);
-        options.meter?.charge(length, 0);
+        charge(options, length, 0);
       } catch (error) {
         body.destroy();
         throw error;
@@ -83,7 +84,7 @@ export class S3Store implements ObjectStore {
   async head(path: string, options: RequestOptions = {}): Promise<ObjectInfo | undefined> {
     const key = this.#key(path);
     return this.#attempts(path, options.signal, async () => {
-      options.meter?.charge(0, 1);
+      charge(options, 0, 1);
       try {
         const answer = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }), abortable(options.signal));
         return { size: answer.ContentLength ?? 0, etag: answer.ETag ?? '' };
@@ -119,7 +120,7 @@ export class S3Store implements ObjectStore {
     do {
       const current = token;
       const page = await this.#attempts(prefix, options.signal, () => {
-        options.meter?.charge(0, 1);
+        charge(options, 0, 1);
         return this.#client.send(new ListObjectsV2Command({
           Bucket: this.#bucket, Prefix: this.#prefix + prefix,
           ...(delimiter === undefined ? {} : { Delimiter: delimiter }), ...(current === undefined ? {} : { ContinuationToken: current }),
@@ -134,7 +135,7 @@ export class S3Store implements ObjectStore {
     const key = this.#key(path);
     let uncertain = false;
     return this.#attempts(path, options.signal, async () => {
-      options.meter?.charge(0, 1);
+      charge(options, 0, 1);
       try {
         const command = new PutObjectCommand({ Bucket: this.#bucket, Key: key, IfNoneMatch: '*', ...(await contents(path, body)) });
         await this.#client.send(command, abortable(options.signal));
@@ -163,7 +164,7 @@ export class S3Store implements ObjectStore {
   async put(path: string, body: ObjectBody, options: RequestOptions = {}): Promise<void> {
     const key = this.#key(path);
     await this.#attempts(path, options.signal, async () => {
-      options.meter?.charge(0, 1);
+      charge(options, 0, 1);
       await this.#client.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, ...(await contents(path, body)) }), abortable(options.signal));
     });
   }
@@ -171,7 +172,7 @@ export class S3Store implements ObjectStore {
   async delete(path: string, options: RequestOptions = {}): Promise<void> {
     const key = this.#key(path);
     await this.#attempts(path, options.signal, async () => {
-      options.meter?.charge(0, 1);
+      charge(options, 0, 1);
       await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }), abortable(options.signal));
     });
   }
@@ -179,12 +180,12 @@ export class S3Store implements ObjectStore {
   async download(path: string, target: string, options: RequestOptions = {}): Promise<void> {
     const key = this.#key(path);
     await this.#attempts(path, options.signal, async () => {
-      options.meter?.charge(0, 1);
+      charge(options, 0, 1);
       const answer = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }), abortable(options.signal));
       const body = answer.Body as Readable;
       const length = answer.ContentLength ?? 0;
       try {
-        options.meter?.charge(length, 0);
+        charge(options, length, 0);
       } catch (error) {
         body.destroy();
         throw error;
@@ -224,6 +225,7 @@ export class S3Store implements ObjectStore {
         return await work();
       } catch (error) {
         throwIfAborted(signal);
+        if (error instanceof Refusal) throw error.cause;
         const translated = this.#translate(path, error);
         if (!translated.retryable || attempt >= ATTEMPTS) throw translated;
         await pause(Math.random() * 100 * 2 ** attempt, signal);
@@ -246,6 +248,20 @@ export class S3Store implements ObjectStore {
     return storageFailed(`${where}: ${message}`, error);
   }
 }
+
+/** What the meter threw: the query's own end, nothing of the storage's, so it passes as it is. */
+class Refusal extends Error {}
+
+function charge(options: RequestOptions, bytes: number, requests: number): void {
+  try {
+    options.meter?.charge(bytes, requests);
+  } catch (error) {
+    throw new Refusal('the meter refuses', { cause: error });
+  }
+}
+
+/** The SDK would write remarks on retries to the console. */
+const SILENT = { trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 async function contents(path: string, body: ObjectBody): Promise<{ Body: Uint8Array | Readable; ContentLength: number }> {
   if (body instanceof Uint8Array) return { Body: body, ContentLength: body.length };
