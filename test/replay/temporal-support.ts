@@ -8,9 +8,9 @@ import { buildWorkflowBundle, BUNDLE_PATH } from '../../src/replay/temporal/bund
 import { type DevServer, findTemporal, startDevServer } from '../../src/replay/temporal/dev-server.js';
 
 /** Undefined: there is no `temporal` program here. */
-export async function openServer(dbFile?: string): Promise<DevServer | undefined> {
+export async function openServer(options: { readonly dbFile?: string; readonly port?: number } = {}): Promise<DevServer | undefined> {
   const executable = await findTemporal(join(projectRoot(), '.timeline', 'tools'));
-  return executable === undefined ? undefined : startDevServer({ executable, ...(dbFile === undefined ? {} : { dbFile }) });
+  return executable === undefined ? undefined : startDevServer({ executable, ...options });
 }
 
 export function projectRoot(): string {

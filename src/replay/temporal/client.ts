@@ -1,3 +1,4 @@
+import { connect as connectSocket } from 'node:net';
 import { Client, Connection, type ConnectionLike } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { connectionError } from './connection-error.js';
@@ -24,6 +25,7 @@ export async function connectTemporal(options: TemporalAddress & { readonly conn
   const { address, namespace } = options;
   let own: Connection | undefined;
   try {
+    if (options.connection === undefined) await probe(address);
     own = options.connection === undefined ? await Connection.connect({ address, connectTimeout: CONNECT_TIMEOUT }) : undefined;
     const connection: Connection | NativeConnection = own ?? (options.connection as NativeConnection);
     await connection.withDeadline(Date.now() + CONNECT_TIMEOUT, () => connection.workflowService.describeNamespace({ namespace }));
@@ -53,4 +55,22 @@ async function registerAttributes(connection: Connection | NativeConnection, nam
   } catch {
     return false;
   }
+}
+
+/** gRPC tries again for seconds where nobody listens; a socket is refused at once. */
+async function probe(address: string): Promise<void> {
+  const at = address.lastIndexOf(':');
+  const host = at < 0 ? address : address.slice(0, at).replace(/^\[(.*)\]$/, '$1');
+  const port = at < 0 ? 7233 : Number(address.slice(at + 1));
+  await new Promise<void>((resolve, reject) => {
+    const socket = connectSocket({ host, port, timeout: CONNECT_TIMEOUT });
+    const end = (error?: Error): void => {
+      socket.destroy();
+      if (error === undefined) resolve();
+      else reject(new Error(`failed to connect: ${error.message}`, { cause: error }));
+    };
+    socket.once('connect', () => end());
+    socket.once('timeout', () => end(new Error('no answer')));
+    socket.once('error', end);
+  });
 }

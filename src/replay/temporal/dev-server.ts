@@ -14,6 +14,14 @@ const MODULE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
 const START_MOST = 30_000;
 const execute = promisify(execFile);
 
+export interface DevServerOptions {
+  readonly executable: string;
+  readonly dbFile?: string;
+  /** Any free one by default. */
+  readonly port?: number;
+  readonly log?: (line: string) => void;
+}
+
 export interface DevServer {
   readonly address: string;
   readonly pid: number;
@@ -26,21 +34,21 @@ export interface DevServer {
  * A development server on a free port of 127.0.0.1, tuned: untuned, its one shard hands out a task every 50 ms.
  * Without `dbFile` it forgets everything when it ends.
  */
-export async function startDevServer(options: { readonly executable: string; readonly dbFile?: string; readonly log?: (line: string) => void }): Promise<DevServer> {
+export async function startDevServer(options: DevServerOptions): Promise<DevServer> {
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
     try {
       return await startOn(port, options);
     } catch (error) {
       // Another process may have taken the port in between.
-      if (attempt >= 3 || !(error instanceof PortTaken)) throw error;
+      if (attempt >= 3 || options.port !== undefined || !(error instanceof PortTaken)) throw error;
     }
   }
 }
 
 class PortTaken extends Error {}
 
-async function startOn(port: number, options: { readonly executable: string; readonly dbFile?: string; readonly log?: (line: string) => void }): Promise<DevServer> {
+async function startOn(port: number, options: DevServerOptions): Promise<DevServer> {
   const child = spawn(options.executable, [
     'server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--headless', '--log-level', 'error',
     ...['history.transferProcessorMaxPollRPS=2000', 'history.timerProcessorMaxPollRPS=2000', 'history.visibilityProcessorMaxPollRPS=200', 'matching.useNewMatcher=true']

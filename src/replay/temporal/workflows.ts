@@ -112,7 +112,8 @@ async function fastLane(input: RunPlanInput, plan: string, root: CancellationSco
     return figures;
   } catch (error) {
     if (isCancellation(error)) return fail(input, CANCELLED, root);
-    const cause = error instanceof ActivityFailure ? error.cause : undefined;
+    // A local activity's failure may come without the wrapper that others have.
+    const cause = error instanceof ActivityFailure ? error.cause : error;
     if (cause instanceof ApplicationFailure && cause.nonRetryable === true) return fail(input, detailsOf(error, 'the plan'), root);
     return undefined;
   }
