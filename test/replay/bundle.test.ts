@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildWorkflowBundle } from '../../src/replay/temporal/bundle.js';
 import { projectRoot, freshBundle } from './temporal-support.js';
 import { temporaryFolder } from './support.js';
-import { rmSync } from 'node:fs';
 
 describe('replay/bundle', () => {
   it('is smaller than 2 MB', async () => {

@@ -4,10 +4,11 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { DeterminismViolationError, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
 import { createStageStore } from '../../src/replay/stage-store.js';
 import { createTemporalDriver } from '../../src/replay/temporal/temporal-driver.js';
-import { startTemporalWorker } from '../../src/replay/temporal/worker.js';
+import { installRuntime, startTemporalWorker } from '../../src/replay/temporal/worker.js';
 import { connectors, createTestConnector, createTestKernel, planOf, readStage, rowsOf, scanStage, temporaryFolder } from './support.js';
 import { freshBundle, openServer, projectRoot } from './temporal-support.js';
 
@@ -54,6 +55,7 @@ describe('replay/workflow histories', function () {
   let codePath = '';
 
   before(async () => {
+    installRuntime({ handleSignals: false });
     codePath = await freshBundle();
     if (RECORD) await record();
   });

@@ -28,12 +28,13 @@ export async function buildWorkflowBundle(options: { readonly workflows?: string
       },
     ],
   });
-  const logger = new DefaultLogger('WARN');
+  const said: string[] = [];
+  const logger = new DefaultLogger('ERROR', ({ message }) => said.push(message));
   let code: string;
   try {
     ({ code } = await bundleWorkflowCode({ workflowsPath, logger, webpackConfigHook: hook }));
   } catch (error) {
-    if (forbidden.size === 0) throw error;
+    if (forbidden.size === 0) throw new Error(`the workflows cannot be bundled: ${said.join('\n') || String(error)}`, { cause: error });
     throw new Error(`workflow code imports ${[...forbidden].join(', ')}`, { cause: error });
   }
   if (forbidden.size > 0) throw new Error(`workflow code imports ${[...forbidden].join(', ')}`);

@@ -26,13 +26,17 @@ export interface TemporalWorker {
 
 let installed = false;
 
+/** Temporal's native runtime is one per process, and must be told how before its first use. */
+export function installRuntime(options: { readonly handleSignals: boolean }): void {
+  if (installed) return;
+  installed = true;
+  // Failed activities and workflows are warnings there, and mostly users' errors here.
+  Runtime.install({ logger: new DefaultLogger('ERROR'), ...(options.handleSignals ? {} : { shutdownSignals: [] }) });
+}
+
 /** Connects and polls; resolves when the worker takes tasks. Throws 08001 when Temporal is not there. */
 export async function startTemporalWorker(options: TemporalWorkerOptions): Promise<TemporalWorker> {
-  if (!installed) {
-    installed = true;
-    // Failed activities and workflows are warnings there, and mostly users' errors here.
-    Runtime.install({ logger: new DefaultLogger('ERROR'), ...(options.handleSignals === false ? { shutdownSignals: [] } : {}) });
-  }
+  installRuntime({ handleSignals: options.handleSignals !== false });
   const [connection, codePath] = await Promise.all([connect(options), options.bundlePath ?? workflowBundle()]);
   let worker: Worker;
   try {
