@@ -15,7 +15,12 @@ export function checkFunctions(plan: Operator): void {
 }
 
 function check(expr: PlanExpr): void {
-  const fn = expr.kind === 'call' || expr.kind === 'any_all' ? expr.fn : expr.kind === 'distinct' || expr.kind === 'nullif' ? expr.call.fn : undefined;
+  const fn =
+    expr.kind === 'call' || expr.kind === 'any_all'
+      ? expr.fn
+      : expr.kind === 'distinct' || expr.kind === 'nullif'
+        ? expr.call.fn
+        : undefined;
   if (fn !== undefined && !isAllowed(fn)) throw unsupported(named(expr, fn));
   for (const child of childrenOf<ColumnRef>(expr)) check(child);
 }

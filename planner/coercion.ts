@@ -29,6 +29,13 @@ export function coerce(expr: PlanExpr, to: Type): PlanExpr {
   if (!IMPLICIT.get(from.oid)?.includes(to.oid)) throw unsupported(`a UNION of ${typeName(from)} with ${typeName(to)}`);
   // bpchar -> varchar goes by text(bpchar), as in pg_cast.
   const fn = `${typeName(to.oid === Oid.varchar ? Oid.text : to)}(${typeName(from)})`;
-  const call: Call<ColumnRef> = { kind: 'call', fn, args: [expr], type: to, volatility: STABLE.has(fn) ? 'stable' : 'immutable', isCast: true };
+  const call: Call<ColumnRef> = {
+    kind: 'call',
+    fn,
+    args: [expr],
+    type: to,
+    volatility: STABLE.has(fn) ? 'stable' : 'immutable',
+    isCast: true,
+  };
   return call;
 }

@@ -15,8 +15,10 @@ export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: PlanE
     return converted.kind === 'any_all' ? { ...converted, array: listed(converted.array) } : converted;
   }
   switch (expr.kind) {
-    case 'constant': return expr;
-    case 'parameter': throw internal(`parameter $${expr.number} was not bound`);
+    case 'constant':
+      return expr;
+    case 'parameter':
+      throw internal(`parameter $${expr.number} was not bound`);
     case 'var':
       if (expr.level > 0) throw unsupported('a subquery that refers to columns of the query around it (LATERAL or correlated)');
       if (expr.column === 0) throw unsupported('a whole row as a value');
@@ -26,9 +28,12 @@ export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: PlanE
       if (expr.level > 0) throw unsupported('an aggregate of an outer query in a subquery');
       if (scope.aggregate === undefined) throw unsupported(`the aggregate ${expr.fn} in this place`);
       return scope.aggregate(expr);
-    case 'window': throw unsupported(`the window function ${expr.fn}`);
-    case 'sublink': throw unsupported(SUBLINKS[expr.link]);
-    case 'unknown_node': throw unsupported(expr.what);
+    case 'window':
+      throw unsupported(`the window function ${expr.fn}`);
+    case 'sublink':
+      throw unsupported(SUBLINKS[expr.link]);
+    case 'unknown_node':
+      throw unsupported(expr.what);
     case 'case_arg':
       if (caseArg === undefined) throw internal('CASE argument outside of CASE');
       return caseArg;

@@ -4,7 +4,18 @@ import { sameType } from './logical-plan.js';
 import { type ColumnRef, fieldsOf, type JoinOperator } from './physical-plan.js';
 
 /** Types whose equal values hash equally in any task, whatever their text. */
-const HASHED: ReadonlySet<number> = new Set([Oid.bool, Oid.int2, Oid.int4, Oid.int8, Oid.text, Oid.varchar, Oid.uuid, Oid.date, Oid.timestamp, Oid.timestamptz]);
+const HASHED: ReadonlySet<number> = new Set([
+  Oid.bool,
+  Oid.int2,
+  Oid.int4,
+  Oid.int8,
+  Oid.text,
+  Oid.varchar,
+  Oid.uuid,
+  Oid.date,
+  Oid.timestamp,
+  Oid.timestamptz,
+]);
 
 /** Columns that a join's condition sets equal, side by side; undefined if it needs all of one side to see all of the other. */
 export function equiKeys(join: JoinOperator): { readonly left: readonly number[]; readonly right: readonly number[] } | undefined {

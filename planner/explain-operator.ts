@@ -1,6 +1,14 @@
 import { inputsOf } from './logical-plan.js';
 import {
-  type AggregateOperator, fieldsOf, type Operator, type PhysicalPlan, type PlanAggregate, type ProjectOperator, type ScanOperator, type SortKey, type TimelineOperator,
+  type AggregateOperator,
+  fieldsOf,
+  type Operator,
+  type PhysicalPlan,
+  type PlanAggregate,
+  type ProjectOperator,
+  type ScanOperator,
+  type SortKey,
+  type TimelineOperator,
 } from './physical-plan.js';
 import { type ColumnNames, printExpression } from './print-expression.js';
 import { instantText } from './instant.js';
@@ -23,22 +31,34 @@ export function explainOperator(op: Operator, context: ExplainContext): string[]
 
 function headline(op: Operator, names: ColumnNames): string {
   switch (op.kind) {
-    case 'scan': return `Scan ${op.schema}.${op.table} (${op.connector}): ${op.fields.map((field) => names(field.id)).join(', ')}`;
-    case 'exchange_read': return `Rows of stage ${op.stage}: ${op.fields.map((field) => names(field.id)).join(', ')}`;
-    case 'values': return op.rows.length === 0 ? 'No rows' : `Values: ${count(op.rows.length, 'row')}`;
-    case 'filter': return `${op.input.kind === 'scan' ? 'Residual filter' : 'Filter'}: ${printExpression(op.predicate, names)}`;
-    case 'project': return `Project: ${projectText(op, names)}`;
-    case 'aggregate': return aggregateText(op, names);
+    case 'scan':
+      return `Scan ${op.schema}.${op.table} (${op.connector}): ${op.fields.map((field) => names(field.id)).join(', ')}`;
+    case 'exchange_read':
+      return `Rows of stage ${op.stage}: ${op.fields.map((field) => names(field.id)).join(', ')}`;
+    case 'values':
+      return op.rows.length === 0 ? 'No rows' : `Values: ${count(op.rows.length, 'row')}`;
+    case 'filter':
+      return `${op.input.kind === 'scan' ? 'Residual filter' : 'Filter'}: ${printExpression(op.predicate, names)}`;
+    case 'project':
+      return `Project: ${projectText(op, names)}`;
+    case 'aggregate':
+      return aggregateText(op, names);
     case 'join': {
       const kind = op.type === 'inner' ? 'Join' : `${op.type[0]?.toUpperCase()}${op.type.slice(1)} join`;
       return op.condition === undefined ? kind : `${kind}: ${printExpression(op.condition, names)}`;
     }
-    case 'sort': return `${op.limit === undefined ? 'Sort' : `Top ${op.limit}`}${skipping(op.offset)}: ${sortText(op.keys, names)}`;
-    case 'limit': return op.limit === undefined ? `Skip ${op.offset ?? 0}` : `Limit ${op.limit}${skipping(op.offset)}`;
-    case 'distinct': return 'Distinct';
-    case 'union_all': return `Union all: ${count(op.inputs.length, 'input')}`;
-    case 'assert': return `At least one row, else: ${op.message}`;
-    case 'timeline': return timelineText(op, names);
+    case 'sort':
+      return `${op.limit === undefined ? 'Sort' : `Top ${op.limit}`}${skipping(op.offset)}: ${sortText(op.keys, names)}`;
+    case 'limit':
+      return op.limit === undefined ? `Skip ${op.offset ?? 0}` : `Limit ${op.limit}${skipping(op.offset)}`;
+    case 'distinct':
+      return 'Distinct';
+    case 'union_all':
+      return `Union all: ${count(op.inputs.length, 'input')}`;
+    case 'assert':
+      return `At least one row, else: ${op.message}`;
+    case 'timeline':
+      return timelineText(op, names);
   }
 }
 
@@ -52,12 +72,17 @@ function scanDetails(scan: ScanOperator, { snapshots }: ExplainContext): string[
   const lines: string[] = [];
   const pinned = snapshots.find((one) => one.catalog === scan.connector && one.table === `${scan.schema}.${scan.table}`);
   lines.push(`Snapshot: ${pinned?.snapshot ?? 'none (the table is empty or has no versions)'}`);
-  for (const [answer, label] of [['exact', 'Pushed exact'], ['inexact', 'Pushed inexact'], ['unsupported', 'Not pushed']] as const) {
+  for (const [answer, label] of [
+    ['exact', 'Pushed exact'],
+    ['inexact', 'Pushed inexact'],
+    ['unsupported', 'Not pushed'],
+  ] as const) {
     const texts = scan.pushed.filter((one) => one.answer === answer).map((one) => one.text);
     if (texts.length > 0) lines.push(`${label}: ${texts.join(' AND ')}`);
   }
   for (const step of scan.pruning) {
-    const bytes = step.bytesBefore === undefined || step.bytesAfter === undefined ? '' : ` (${size(step.bytesBefore)} -> ${size(step.bytesAfter)})`;
+    const bytes =
+      step.bytesBefore === undefined || step.bytesAfter === undefined ? '' : ` (${size(step.bytesBefore)} -> ${size(step.bytesAfter)})`;
     lines.push(`Pruning, ${step.step}: ${step.before} -> ${step.after}${bytes}`);
   }
   return lines;
@@ -120,24 +145,38 @@ function timelineText(op: TimelineOperator, names: ColumnNames): string {
 function timelineDetails(op: TimelineOperator, names: ColumnNames): string[] {
   const { spec } = op;
   const lines: string[] = [];
-  const until = spec.until.kind === 'at' ? instantText(spec.until.instant) : spec.until.kind === 'horizon' ? 'the last event (horizon)' : undefined;
+  const until =
+    spec.until.kind === 'at' ? instantText(spec.until.instant) : spec.until.kind === 'horizon' ? 'the last event (horizon)' : undefined;
   const since = spec.since === undefined ? undefined : instantText(spec.since);
-  if (spec.at !== undefined) lines.push(`At: ${spec.at.slice(0, 3).map(instantText).join(', ')}${spec.at.length > 3 ? `, … (${spec.at.length})` : ''}`);
+  if (spec.at !== undefined)
+    lines.push(`At: ${spec.at.slice(0, 3).map(instantText).join(', ')}${spec.at.length > 3 ? `, … (${spec.at.length})` : ''}`);
   if (since !== undefined) lines.push(`Since: ${since}`);
   if (until !== undefined) lines.push(`Until: ${until}`);
-  if (spec.every !== undefined) lines.push(`Every: ${spec.every.months} months ${spec.every.days} days ${spec.every.micros} µs in ${spec.timeZone}`);
+  if (spec.every !== undefined)
+    lines.push(`Every: ${spec.every.months} months ${spec.every.days} days ${spec.every.micros} µs in ${spec.timeZone}`);
   if (spec.leaves.length > 0) lines.push(`States: ${spec.leaves.map((leaf) => leafText(leaf, names)).join(', ')}`);
-  lines.push(`Columns: ${fieldsOf(op).map((field) => names(field.id)).join(', ')}`);
+  lines.push(
+    `Columns: ${fieldsOf(op)
+      .map((field) => names(field.id))
+      .join(', ')}`,
+  );
   return lines;
 }
 
 function leafText(leaf: TimelineOperator['spec']['leaves'][number], names: ColumnNames): string {
   switch (leaf.op) {
-    case 'latest': return `latest(${names(leaf.value)})`;
-    case 'latest_when': return `latest_when(${names(leaf.when)}, ${names(leaf.value)})`;
-    case 'sum_so_far': return `sum_so_far(${names(leaf.value)})`;
-    case 'has_existed': case 'count_so_far': return `${leaf.op}(${names(leaf.when)})`;
-    case 'has_existed_within': return `has_existed_within(${names(leaf.when)}, ${leaf.within} µs)`;
-    case 'last_event_time': return `last_event_time(${leaf.when === undefined ? '' : names(leaf.when)})`;
+    case 'latest':
+      return `latest(${names(leaf.value)})`;
+    case 'latest_when':
+      return `latest_when(${names(leaf.when)}, ${names(leaf.value)})`;
+    case 'sum_so_far':
+      return `sum_so_far(${names(leaf.value)})`;
+    case 'has_existed':
+    case 'count_so_far':
+      return `${leaf.op}(${names(leaf.when)})`;
+    case 'has_existed_within':
+      return `has_existed_within(${names(leaf.when)}, ${leaf.within} µs)`;
+    case 'last_event_time':
+      return `last_event_time(${leaf.when === undefined ? '' : names(leaf.when)})`;
   }
 }

@@ -9,7 +9,14 @@ export interface Actuals {
   readonly summary: {
     readonly rows: number;
     readonly bytesRead: number;
-    readonly stages: readonly { readonly id: number; readonly tasks: number; readonly rows: number; readonly bytesRead: number; readonly milliseconds: number; readonly retries: number }[];
+    readonly stages: readonly {
+      readonly id: number;
+      readonly tasks: number;
+      readonly rows: number;
+      readonly bytesRead: number;
+      readonly milliseconds: number;
+      readonly retries: number;
+    }[];
     readonly notices: readonly string[];
   };
   readonly driver: string;
@@ -34,7 +41,10 @@ export function explainText(plan: PhysicalPlan, actuals?: Actuals): string[] {
   }
   for (const notice of plan.notices) lines.push(`Notice: ${notice}`);
   if (actuals !== undefined) {
-    lines.push('', `Rows: ${count(actuals.summary.rows, 'row')} · read ${size(actuals.summary.bytesRead)} · ${actuals.milliseconds.toFixed(1)} ms`);
+    lines.push(
+      '',
+      `Rows: ${count(actuals.summary.rows, 'row')} · read ${size(actuals.summary.bytesRead)} · ${actuals.milliseconds.toFixed(1)} ms`,
+    );
     lines.push(`Driver: ${actuals.driver} · ${actuals.driver === 'temporal' ? 'workflow' : 'run'} ${actuals.runId}`);
     for (const notice of actuals.summary.notices) lines.push(`Notice: ${notice}`);
   }
@@ -61,25 +71,43 @@ export function explainJson(plan: PhysicalPlan, actuals?: Actuals): unknown {
     })),
     ...(actuals === undefined
       ? {}
-      : { actual: { rows: actuals.summary.rows, bytesRead: actuals.summary.bytesRead, milliseconds: actuals.milliseconds, driver: actuals.driver, run: actuals.runId } }),
+      : {
+          actual: {
+            rows: actuals.summary.rows,
+            bytesRead: actuals.summary.bytesRead,
+            milliseconds: actuals.milliseconds,
+            driver: actuals.driver,
+            run: actuals.runId,
+          },
+        }),
   };
 }
 
 function stageLine(stage: Stage, plan: PhysicalPlan, names: (id: number) => string): string {
   const parts = [count(stage.tasks.length, 'task')];
   const splits = stage.tasks.flatMap((task) => Object.values(task.splits)).flat();
-  if ([...operatorsIn(stage.root)].some((op) => op.kind === 'scan')) parts.push(`${count(splits.length, 'split')}, ${size(bytesOf(stage))}`);
-  if (stage.exchange !== undefined) parts.push(`rows to ${count(stage.exchange.partitions, 'partition')} by hash of ${stage.exchange.by.map(names).join(', ')}`);
+  if ([...operatorsIn(stage.root)].some((op) => op.kind === 'scan'))
+    parts.push(`${count(splits.length, 'split')}, ${size(bytesOf(stage))}`);
+  if (stage.exchange !== undefined)
+    parts.push(`rows to ${count(stage.exchange.partitions, 'partition')} by hash of ${stage.exchange.by.map(names).join(', ')}`);
   if (stage.ordered && stage === plan.stages.at(-1)) parts.push('in order');
   return `Stage ${stage.id} (${stage.kind}): ${parts.join(' · ')}`;
 }
 
 function bytesOf(stage: Stage): number {
-  return stage.tasks.flatMap((task) => Object.values(task.splits)).flat().reduce((sum, split) => sum + split.bytes, 0);
+  return stage.tasks
+    .flatMap((task) => Object.values(task.splits))
+    .flat()
+    .reduce((sum, split) => sum + split.bytes, 0);
 }
 
 function actualText(actual: Actuals['summary']['stages'][number]): string {
-  const parts = [count(actual.rows, 'row'), `read ${size(actual.bytesRead)}`, `${actual.milliseconds.toFixed(1)} ms`, count(actual.tasks, 'task')];
+  const parts = [
+    count(actual.rows, 'row'),
+    `read ${size(actual.bytesRead)}`,
+    `${actual.milliseconds.toFixed(1)} ms`,
+    count(actual.tasks, 'task'),
+  ];
   if (actual.retries > 0) parts.push(actual.retries === 1 ? '1 retry' : `${actual.retries} retries`);
   return parts.join(' · ');
 }

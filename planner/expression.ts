@@ -9,7 +9,23 @@ export interface Leaf {
 }
 
 /** The inner nodes of an expression; everything else is a leaf, a constant or a parameter. */
-const INNER_KINDS = ['call', 'and', 'or', 'not', 'is_null', 'is_bool', 'distinct', 'case', 'coalesce', 'minmax', 'nullif', 'any_all', 'array', 'subscript', 'cast'] as const;
+const INNER_KINDS = [
+  'call',
+  'and',
+  'or',
+  'not',
+  'is_null',
+  'is_bool',
+  'distinct',
+  'case',
+  'coalesce',
+  'minmax',
+  'nullif',
+  'any_all',
+  'array',
+  'subscript',
+  'cast',
+] as const;
 const INNER: ReadonlySet<string> = new Set(INNER_KINDS);
 
 export type Inner<L> = Extract<Expr<L>, { readonly kind: (typeof INNER_KINDS)[number] }>;
@@ -33,8 +49,16 @@ export function typeOf<L extends Leaf>(expr: Expr<L>): Type {
   if (!isInner(expr)) return (expr as Leaf).type;
   const node = expr as unknown as Inner<Opaque>;
   switch (node.kind) {
-    case 'and': case 'or': case 'not': case 'is_null': case 'is_bool': case 'distinct': case 'any_all': return BOOL;
-    default: return node.type;
+    case 'and':
+    case 'or':
+    case 'not':
+    case 'is_null':
+    case 'is_bool':
+    case 'distinct':
+    case 'any_all':
+      return BOOL;
+    default:
+      return node.type;
   }
 }
 
@@ -44,10 +68,19 @@ export function mapChildren<L extends Leaf, M extends Leaf>(expr: Inner<L>, map:
   const f = map as unknown as (child: Expr<Opaque>) => Expr<Opaque>;
   const out = ((): Expr<Opaque> => {
     switch (node.kind) {
-      case 'call': return { ...node, args: node.args.map(f) };
-      case 'and': case 'or': return { ...node, args: node.args.map(f) };
-      case 'not': case 'is_null': case 'is_bool': case 'cast': return { ...node, arg: f(node.arg) };
-      case 'distinct': case 'nullif': return { ...node, call: { ...node.call, args: node.call.args.map(f) } };
+      case 'call':
+        return { ...node, args: node.args.map(f) };
+      case 'and':
+      case 'or':
+        return { ...node, args: node.args.map(f) };
+      case 'not':
+      case 'is_null':
+      case 'is_bool':
+      case 'cast':
+        return { ...node, arg: f(node.arg) };
+      case 'distinct':
+      case 'nullif':
+        return { ...node, call: { ...node.call, args: node.call.args.map(f) } };
       case 'case': {
         const { arg, ...rest } = node;
         return {
@@ -57,10 +90,15 @@ export function mapChildren<L extends Leaf, M extends Leaf>(expr: Inner<L>, map:
           otherwise: f(node.otherwise),
         };
       }
-      case 'coalesce': case 'minmax': return { ...node, args: node.args.map(f) };
-      case 'any_all': return { ...node, arg: f(node.arg), array: f(node.array) };
-      case 'array': return { ...node, elements: node.elements.map(f) };
-      case 'subscript': return { ...node, arg: f(node.arg), index: f(node.index) };
+      case 'coalesce':
+      case 'minmax':
+        return { ...node, args: node.args.map(f) };
+      case 'any_all':
+        return { ...node, arg: f(node.arg), array: f(node.array) };
+      case 'array':
+        return { ...node, elements: node.elements.map(f) };
+      case 'subscript':
+        return { ...node, arg: f(node.arg), index: f(node.index) };
     }
   })();
   return out as unknown as Expr<M>;

@@ -15,12 +15,17 @@ const NOW = new Set(['now()', 'transaction_timestamp()', 'statement_timestamp()'
  * computed by PostgreSQL in one round trip. What raises an error is thrown, as PostgreSQL does when it plans, unless
  * it stands where it may never be reached (under CASE, COALESCE): there it stays for the kernel to raise.
  */
-export async function foldQuery(query: Query, parameters: readonly Constant[], context: Pick<PlanContext, 'session' | 'evaluate'>): Promise<Query> {
+export async function foldQuery(
+  query: Query,
+  parameters: readonly Constant[],
+  context: Pick<PlanContext, 'session' | 'evaluate'>,
+): Promise<Query> {
   const now: Constant = { kind: 'constant', type: { oid: Oid.timestamptz, typmod: -1 }, value: instantText(context.session.now) };
   const bind = (expr: QueryExpr): QueryExpr => {
     if (expr.kind === 'parameter') {
       const bound = parameters[expr.number - 1];
-      if (bound === undefined) throw new TimelineError({ kind: 'semantic', sqlstate: '42P02', message: `there is no parameter $${expr.number}` });
+      if (bound === undefined)
+        throw new TimelineError({ kind: 'semantic', sqlstate: '42P02', message: `there is no parameter $${expr.number}` });
       return { kind: 'constant', type: expr.type, value: bound.value };
     }
     if (expr.kind === 'call' && NOW.has(expr.fn)) return now;
@@ -66,7 +71,8 @@ function isConstant(expr: QueryExpr, caseArg: boolean): boolean {
     case 'call':
       if (expr.volatility === 'volatile' || isOurs(expr.fn)) return false;
       break;
-    case 'distinct': case 'nullif':
+    case 'distinct':
+    case 'nullif':
       if (expr.call.volatility === 'volatile' || isOurs(expr.call.fn)) return false;
       break;
     case 'case':

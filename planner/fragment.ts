@@ -4,8 +4,20 @@ import { equiKeys } from './equi-keys.js';
 import { typeOf } from './expression.js';
 import { operatorsIn } from './logical-plan.js';
 import {
-  type AggregateOperator, type ColumnRef, type ExchangeRead, type Field, fieldsOf, type JoinOperator, type LimitOperator, type Operator, type PlanAggregate,
-  type SortOperator, type Split, type Stage, type Task, type TimelineOperator,
+  type AggregateOperator,
+  type ColumnRef,
+  type ExchangeRead,
+  type Field,
+  fieldsOf,
+  type JoinOperator,
+  type LimitOperator,
+  type Operator,
+  type PlanAggregate,
+  type SortOperator,
+  type Split,
+  type Stage,
+  type Task,
+  type TimelineOperator,
 } from './physical-plan.js';
 import type { TaskTargets } from './planning.js';
 
@@ -57,24 +69,35 @@ class Cutter {
 
   place(op: Operator): Fragment {
     switch (op.kind) {
-      case 'scan': return this.#scan(op);
-      case 'exchange_read': throw internal('exchange before the plan is cut');
-      case 'values': return { root: op, spread: { kind: 'single' } };
-      case 'filter': case 'project': {
+      case 'scan':
+        return this.#scan(op);
+      case 'exchange_read':
+        throw internal('exchange before the plan is cut');
+      case 'values':
+        return { root: op, spread: { kind: 'single' } };
+      case 'filter':
+      case 'project': {
         const input = this.place(op.input);
         return { ...input, root: { ...op, input: input.root } };
       }
-      case 'assert': return this.#over(this.#gathered(op.input), (input) => ({ ...op, input }));
-      case 'distinct': return this.#twice(op, op, (input) => ({ ...op, input }));
-      case 'limit': return this.#limit(op);
-      case 'sort': return this.#sort(op);
-      case 'aggregate': return this.#aggregate(op);
-      case 'join': return this.#join(op);
+      case 'assert':
+        return this.#over(this.#gathered(op.input), (input) => ({ ...op, input }));
+      case 'distinct':
+        return this.#twice(op, op, (input) => ({ ...op, input }));
+      case 'limit':
+        return this.#limit(op);
+      case 'sort':
+        return this.#sort(op);
+      case 'aggregate':
+        return this.#aggregate(op);
+      case 'join':
+        return this.#join(op);
       case 'union_all': {
         const inputs = op.inputs.map((input) => this.#gathered(input).root);
         return { root: { ...op, inputs }, spread: { kind: 'single' } };
       }
-      case 'timeline': return this.#timeline(op);
+      case 'timeline':
+        return this.#timeline(op);
     }
   }
 
@@ -125,7 +148,10 @@ class Cutter {
     const split: PlanAggregate[] = [];
     for (const call of aggregates) {
       if (call.distinct || call.orderBy.length > 0) return undefined;
-      const types = stateFields(call.fn, call.args.map((arg) => typeOf<ColumnRef>(arg)));
+      const types = stateFields(
+        call.fn,
+        call.args.map((arg) => typeOf<ColumnRef>(arg)),
+      );
       if (types === undefined) return undefined;
       split.push({ ...call, state: types.map((type, n): Field => ({ id: this.#newId(), name: `${call.field.name}_${n + 1}`, type })) });
     }
@@ -136,11 +162,14 @@ class Cutter {
     const left = this.place(op.left);
     const right = this.place(op.right);
     const joined = (l: Operator, r: Operator): Operator => ({ ...op, left: l, right: r });
-    if (left.spread.kind === 'single' && right.spread.kind === 'single') return { root: joined(left.root, right.root), spread: left.spread };
+    if (left.spread.kind === 'single' && right.spread.kind === 'single')
+      return { root: joined(left.root, right.root), spread: left.spread };
     // the side in one task is read whole by every task of the other, where the other's rows decide what is in the result
     const inner = op.type === 'inner' || op.type === 'cross';
-    if (right.spread.kind === 'single' && (inner || op.type === 'left')) return { ...left, root: joined(left.root, this.#broadcast(right)) };
-    if (left.spread.kind === 'single' && (inner || op.type === 'right')) return { ...right, root: joined(this.#broadcast(left), right.root) };
+    if (right.spread.kind === 'single' && (inner || op.type === 'left'))
+      return { ...left, root: joined(left.root, this.#broadcast(right)) };
+    if (left.spread.kind === 'single' && (inner || op.type === 'right'))
+      return { ...right, root: joined(this.#broadcast(left), right.root) };
     const keys = equiKeys(op);
     if (keys === undefined) return { root: joined(this.#cut(left).root, this.#cut(right).root), spread: { kind: 'single' } };
     const count = this.#request.targets.partitions;
@@ -164,7 +193,10 @@ class Cutter {
     const horizon = op.horizon === undefined ? undefined : this.#broadcast(this.#gathered(op.horizon));
     if (op.spec.keys.length === 0) return { root: { ...op, input: this.#cut(input).root, horizon }, spread: { kind: 'single' } };
     const count = this.#request.targets.partitions;
-    return { root: { ...op, input: this.#exchange(input, { by: op.spec.keys, partitions: count }), horizon }, spread: { kind: 'partitions', count } };
+    return {
+      root: { ...op, input: this.#exchange(input, { by: op.spec.keys, partitions: count }), horizon },
+      spread: { kind: 'partitions', count },
+    };
   }
 
   #over(fragment: Fragment, build: (input: Operator) => Operator): Fragment {
@@ -210,9 +242,11 @@ class Cutter {
   #tasks(spread: Fragment['spread'], scans: readonly string[]): readonly Task[] {
     const whole = (scan: string): readonly Split[] => this.#request.splits.get(scan)?.splits ?? [];
     switch (spread.kind) {
-      case 'single': return [{ id: 0, splits: Object.fromEntries(scans.map((scan) => [scan, whole(scan)])) }];
+      case 'single':
+        return [{ id: 0, splits: Object.fromEntries(scans.map((scan) => [scan, whole(scan)])) }];
       case 'splits': {
-        if (scans.length !== 1 || scans[0] !== spread.scan) throw internal(`stage over the splits of ${spread.scan} reads ${scans.join(', ')}`);
+        if (scans.length !== 1 || scans[0] !== spread.scan)
+          throw internal(`stage over the splits of ${spread.scan} reads ${scans.join(', ')}`);
         return this.#groups(spread.scan).map((group, id) => ({ id, splits: { [spread.scan]: group } }));
       }
       case 'partitions': {
@@ -241,8 +275,14 @@ const STATE_IDS = 1_000_000;
 /** Do the rows of this tree come in an order that the query asked for? */
 function isOrdered(op: Operator): boolean {
   switch (op.kind) {
-    case 'sort': return true;
-    case 'filter': case 'project': case 'limit': case 'assert': return isOrdered(op.input);
-    default: return false;
+    case 'sort':
+      return true;
+    case 'filter':
+    case 'project':
+    case 'limit':
+    case 'assert':
+      return isOrdered(op.input);
+    default:
+      return false;
   }
 }

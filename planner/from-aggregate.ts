@@ -14,7 +14,11 @@ export function isGrouped(query: Query): boolean {
  * GROUP BY, aggregates and HAVING over a planned FROM. The scope that comes back resolves PostgreSQL 18's group
  * range to the keys and each aggregate call to its result column.
  */
-export function planAggregate(query: Query, from: { readonly input: Operator; readonly scope: Scope }, planning: Planning): { readonly input: Operator; readonly scope: Scope } {
+export function planAggregate(
+  query: Query,
+  from: { readonly input: Operator; readonly scope: Scope },
+  planning: Planning,
+): { readonly input: Operator; readonly scope: Scope } {
   const groupRange = query.ranges.findIndex((range) => range.kind === 'group') + 1;
   const group = query.ranges[groupRange - 1];
   if (query.groupBy.length > 0 && group?.kind !== 'group') throw internal('GROUP BY without a group range');
@@ -51,7 +55,22 @@ export function planAggregate(query: Query, from: { readonly input: Operator; re
   let input: Operator;
   if (keys.length === 0 && calls.length === 0) {
     // HAVING without aggregates: still one group, whatever FROM gives.
-    const count = convertAggregate({ kind: 'aggregate', fn: 'count()', args: [], star: true, distinct: false, orderBy: [], filter: undefined, direct: [], level: 0, type: { oid: 20, typmod: -1 } }, from.scope, planning);
+    const count = convertAggregate(
+      {
+        kind: 'aggregate',
+        fn: 'count()',
+        args: [],
+        star: true,
+        distinct: false,
+        orderBy: [],
+        filter: undefined,
+        direct: [],
+        level: 0,
+        type: { oid: 20, typmod: -1 },
+      },
+      from.scope,
+      planning,
+    );
     input = { kind: 'aggregate', phase: 'single', input: from.input, keys, aggregates: [count] };
   } else {
     input = { kind: 'aggregate', phase: 'single', input: from.input, keys, aggregates: calls.map((entry) => entry.aggregate) };

@@ -24,11 +24,14 @@ export function planFrom(query: Query, ctes: CteFrames, planning: Planning): { r
         const right = item(from.right);
         return join(left, right, from.type, from.on === undefined ? undefined : convertExpression(from.on, scope));
       }
-      case 'list': return filtered(list(from.items), from.where);
+      case 'list':
+        return filtered(list(from.items), from.where);
     }
   };
   const list = (items: readonly FromItem[]): Operator =>
-    items.map(item).reduce<Operator | undefined>((left, right) => (left === undefined ? right : join(left, right, 'cross', undefined)), undefined) ??
+    items
+      .map(item)
+      .reduce<Operator | undefined>((left, right) => (left === undefined ? right : join(left, right, 'cross', undefined)), undefined) ??
     oneRow(planning);
 
   return { input: filtered(list(query.from), query.where), scope };
@@ -71,7 +74,8 @@ function planRange(entry: RangeEntry, ctes: CteFrames, planning: Planning, scope
     case 'table':
       if (entry.tablesample) throw unsupported('TABLESAMPLE');
       return planning.scan(entry.schema, entry.name);
-    case 'subquery': return planning.query(entry.query, ctes);
+    case 'subquery':
+      return planning.query(entry.query, ctes);
     case 'cte': {
       const frames = ctes.slice(entry.level);
       const cte = frames[0]?.ctes.find((candidate) => candidate.name === entry.name);
@@ -91,7 +95,10 @@ function planRange(entry: RangeEntry, ctes: CteFrames, planning: Planning, scope
       const name = entry.expr.kind === 'call' ? entry.expr.fn : entry.alias;
       throw unsupported(`the function ${name} in FROM`);
     }
-    case 'result': return oneRow(planning);
-    case 'join': case 'group': throw internal(`range of kind ${entry.kind} in FROM`);
+    case 'result':
+      return oneRow(planning);
+    case 'join':
+    case 'group':
+      throw internal(`range of kind ${entry.kind} in FROM`);
   }
 }

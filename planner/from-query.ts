@@ -14,7 +14,8 @@ export function planSelect(query: Query, ctes: CteFrames, planning: Planning): O
   if (isTimelineQuery(query)) return planTimeline({ query, planning, ctes });
   refuse(query);
   const frames: CteFrames = [{ ctes: query.ctes }, ...ctes];
-  const from = query.setOperation === undefined ? planFrom(query, frames, planning) : planSetOperation(query, query.setOperation, frames, planning);
+  const from =
+    query.setOperation === undefined ? planFrom(query, frames, planning) : planSetOperation(query, query.setOperation, frames, planning);
   const { input, scope } = isGrouped(query) ? planAggregate(query, from, planning) : from;
 
   const items = query.targets.map((target) => {
@@ -32,7 +33,11 @@ export function planSelect(query: Query, ctes: CteFrames, planning: Planning): O
   if (query.orderBy.length > 0) op = { kind: 'sort', input: op, keys: query.orderBy.map((clause) => sortKey(clause, items)) };
   op = limited(op, query);
   if (shown.length === items.length) return op;
-  return { kind: 'project', input: op, items: shown.map(({ field }) => ({ field: planning.newField(field.name, field.type), expr: columnRef(field) })) };
+  return {
+    kind: 'project',
+    input: op,
+    items: shown.map(({ field }) => ({ field: planning.newField(field.name, field.type), expr: columnRef(field) })),
+  };
 }
 
 function refuse(query: Query): void {

@@ -9,7 +9,12 @@ import { type Field, fieldsOf, type Operator } from './physical-plan.js';
 import type { CteFrames, Planning, Scope } from './planning.js';
 
 /** UNION [ALL]; the scope's columns are the set operation's own, whichever leaf a target names (PostgreSQL names the leftmost). */
-export function planSetOperation(query: Query, set: SetOperation, ctes: CteFrames, planning: Planning): { readonly input: Operator; readonly scope: Scope } {
+export function planSetOperation(
+  query: Query,
+  set: SetOperation,
+  ctes: CteFrames,
+  planning: Planning,
+): { readonly input: Operator; readonly scope: Scope } {
   const names = query.targets.map((target) => target.name);
   const input = planNode(set, undefined);
   const fields = fieldsOf(input);
@@ -37,7 +42,9 @@ export function planSetOperation(query: Query, set: SetOperation, ctes: CteFrame
         const fields = node.types.map((type, n) => planning.newField(names[n] ?? `column${n + 1}`, type));
         const inputs = [planNode(node.left, node.types), planNode(node.right, node.types)].flatMap((input) =>
           // a UNION ALL inside a UNION [ALL] is one list
-          input.kind === 'union_all' && input.fields.every((field, n) => sameType(field.type, (fields[n] as Field).type)) ? input.inputs : [input],
+          input.kind === 'union_all' && input.fields.every((field, n) => sameType(field.type, (fields[n] as Field).type))
+            ? input.inputs
+            : [input],
         );
         const all: Operator = { kind: 'union_all', inputs, fields };
         const union: Operator = node.all ? all : { kind: 'distinct', input: all };

@@ -11,8 +11,17 @@ export type LogicalPlan = Operator;
 /** The same operator over other inputs (`map` is applied to each direct one, the horizon of a timeline included). */
 export function mapInputs(op: Operator, map: (input: Operator) => Operator): Operator {
   switch (op.kind) {
-    case 'scan': case 'exchange_read': case 'values': return op;
-    case 'filter': case 'project': case 'aggregate': case 'sort': case 'limit': case 'distinct': case 'assert':
+    case 'scan':
+    case 'exchange_read':
+    case 'values':
+      return op;
+    case 'filter':
+    case 'project':
+    case 'aggregate':
+    case 'sort':
+    case 'limit':
+    case 'distinct':
+    case 'assert':
       return same(op.input, map(op.input), (input) => ({ ...op, input }), op);
     case 'join': {
       const left = map(op.left);
@@ -52,12 +61,24 @@ export function rewrite(op: Operator, rule: (op: Operator) => Operator): Operato
 /** The operator with `map` applied to each of its own expressions. */
 export function mapExpressions(op: Operator, map: (expr: PlanExpr) => PlanExpr): Operator {
   switch (op.kind) {
-    case 'scan': case 'exchange_read': case 'limit': case 'distinct': case 'union_all': case 'assert': case 'timeline': return op;
-    case 'values': return { ...op, rows: op.rows.map((row) => row.map(map)) };
-    case 'filter': return { ...op, predicate: map(op.predicate) };
-    case 'project': return { ...op, items: op.items.map((item) => ({ ...item, expr: map(item.expr) })) };
-    case 'join': return op.condition === undefined ? op : { ...op, condition: map(op.condition) };
-    case 'sort': return { ...op, keys: op.keys.map((key) => ({ ...key, expr: map(key.expr) })) };
+    case 'scan':
+    case 'exchange_read':
+    case 'limit':
+    case 'distinct':
+    case 'union_all':
+    case 'assert':
+    case 'timeline':
+      return op;
+    case 'values':
+      return { ...op, rows: op.rows.map((row) => row.map(map)) };
+    case 'filter':
+      return { ...op, predicate: map(op.predicate) };
+    case 'project':
+      return { ...op, items: op.items.map((item) => ({ ...item, expr: map(item.expr) })) };
+    case 'join':
+      return op.condition === undefined ? op : { ...op, condition: map(op.condition) };
+    case 'sort':
+      return { ...op, keys: op.keys.map((key) => ({ ...key, expr: map(key.expr) })) };
     case 'aggregate':
       return {
         ...op,

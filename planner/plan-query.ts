@@ -16,7 +16,11 @@ import { PlanTables } from './tables.js';
  * The physical plan of an analysed query. `parameters` are the values of $1, $2, … in text form.
  * Throws 0A000, by name, for what cannot be planned yet, and what folding constants raised in PostgreSQL.
  */
-export async function planQuery(request: { readonly query: Query; readonly parameters: readonly Constant[]; readonly context: PlanContext }): Promise<PhysicalPlan> {
+export async function planQuery(request: {
+  readonly query: Query;
+  readonly parameters: readonly Constant[];
+  readonly context: PlanContext;
+}): Promise<PhysicalPlan> {
   const { context } = request;
   context.signal.throwIfAborted();
   const query = await foldQuery(request.query, request.parameters, context);
@@ -39,7 +43,8 @@ function newPlanning(context: PlanContext, tables: PlanTables): Planning {
     notices: [],
     newField: (name: string, type: Type): Field => {
       lastId += 1;
-      if (lastId > MAX_FIELDS) throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'statement is too complex: its plan has too many columns' });
+      if (lastId > MAX_FIELDS)
+        throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'statement is too complex: its plan has too many columns' });
       return { id: lastId, name, type };
     },
     table: (schema, table) => tables.get(schema, table),

@@ -22,7 +22,10 @@ export interface PlanContext {
   readonly session: PlanSession;
   connectorOf(schema: string, table: string): { readonly connector: PlanningConnector; readonly description: TableDescription } | undefined;
   /** Asked once per table and plan. */
-  pin(connector: PlanningConnector, table: { readonly schema: string; readonly table: string }): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
+  pin(
+    connector: PlanningConnector,
+    table: { readonly schema: string; readonly table: string },
+  ): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
   /** Evaluates expressions without columns in PostgreSQL, all at once; an error stands for the one expression that raised it. */
   evaluate(exprs: readonly Expr<never>[]): Promise<readonly (Constant | TimelineError)[]>;
   readonly taskTargets: TaskTargets;

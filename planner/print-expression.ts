@@ -40,31 +40,50 @@ function print(expr: PlanExpr, names: ColumnNames): Printed {
   const list = (children: readonly PlanExpr[]): string => children.map((child) => at(child, 0)).join(', ');
   const node = (text: string, binds: number): Printed => ({ text, binds });
   switch (expr.kind) {
-    case 'column': return node(names(expr.id), ATOM);
-    case 'constant': return node(printConstant(expr.type, expr.value), ATOM);
-    case 'parameter': return node(`$${expr.number}`, ATOM);
-    case 'and': return node(expr.args.map((arg) => at(arg, AND + 1)).join(' AND '), AND);
-    case 'or': return node(expr.args.map((arg) => at(arg, OR + 1)).join(' OR '), OR);
-    case 'not': return node(`NOT ${at(expr.arg, NOT)}`, NOT);
-    case 'is_null': return node(`${at(expr.arg, COMPARE)} IS ${expr.negated ? 'NOT ' : ''}NULL`, IS);
-    case 'is_bool': return node(`${at(expr.arg, COMPARE)} IS ${expr.negated ? 'NOT ' : ''}${expr.test.toUpperCase()}`, IS);
+    case 'column':
+      return node(names(expr.id), ATOM);
+    case 'constant':
+      return node(printConstant(expr.type, expr.value), ATOM);
+    case 'parameter':
+      return node(`$${expr.number}`, ATOM);
+    case 'and':
+      return node(expr.args.map((arg) => at(arg, AND + 1)).join(' AND '), AND);
+    case 'or':
+      return node(expr.args.map((arg) => at(arg, OR + 1)).join(' OR '), OR);
+    case 'not':
+      return node(`NOT ${at(expr.arg, NOT)}`, NOT);
+    case 'is_null':
+      return node(`${at(expr.arg, COMPARE)} IS ${expr.negated ? 'NOT ' : ''}NULL`, IS);
+    case 'is_bool':
+      return node(`${at(expr.arg, COMPARE)} IS ${expr.negated ? 'NOT ' : ''}${expr.test.toUpperCase()}`, IS);
     case 'distinct': {
       const [a, b] = expr.call.args;
       if (a === undefined || b === undefined) return node(`${expr.call.fn}(${list(expr.call.args)})`, ATOM);
       return node(`${at(a, COMPARE + 1)} IS ${expr.negated ? 'NOT ' : ''}DISTINCT FROM ${at(b, COMPARE + 1)}`, IS);
     }
-    case 'case': return node(printCase(expr, (child) => at(child, 0)), ATOM);
-    case 'coalesce': return node(`coalesce(${list(expr.args)})`, ATOM);
-    case 'minmax': return node(`${expr.op}(${list(expr.args)})`, ATOM);
-    case 'nullif': return node(`nullif(${list(expr.call.args)})`, ATOM);
+    case 'case':
+      return node(
+        printCase(expr, (child) => at(child, 0)),
+        ATOM,
+      );
+    case 'coalesce':
+      return node(`coalesce(${list(expr.args)})`, ATOM);
+    case 'minmax':
+      return node(`${expr.op}(${list(expr.args)})`, ATOM);
+    case 'nullif':
+      return node(`nullif(${list(expr.call.args)})`, ATOM);
     case 'any_all': {
       const elements = expr.array.kind === 'array' ? expr.array.elements : undefined;
-      if (elements !== undefined && expr.quantifier === 'any' && expr.operator === '=') return node(`${at(expr.arg, COMPARE + 1)} IN (${list(elements)})`, COMPARE);
-      if (elements !== undefined && expr.quantifier === 'all' && expr.operator === '<>') return node(`${at(expr.arg, COMPARE + 1)} NOT IN (${list(elements)})`, COMPARE);
+      if (elements !== undefined && expr.quantifier === 'any' && expr.operator === '=')
+        return node(`${at(expr.arg, COMPARE + 1)} IN (${list(elements)})`, COMPARE);
+      if (elements !== undefined && expr.quantifier === 'all' && expr.operator === '<>')
+        return node(`${at(expr.arg, COMPARE + 1)} NOT IN (${list(elements)})`, COMPARE);
       return node(`${at(expr.arg, OTHER)} ${expr.operator} ${expr.quantifier.toUpperCase()} (${at(expr.array, 0)})`, COMPARE);
     }
-    case 'array': return node(`ARRAY[${list(expr.elements)}]`, ATOM);
-    case 'subscript': return node(`${at(expr.arg, CAST)}[${at(expr.index, 0)}]`, ATOM);
+    case 'array':
+      return node(`ARRAY[${list(expr.elements)}]`, ATOM);
+    case 'subscript':
+      return node(`${at(expr.arg, CAST)}[${at(expr.index, 0)}]`, ATOM);
     case 'cast':
       // a relabel changes nothing that a reader of a plan would want to see
       return expr.via === 'relabel' ? print(expr.arg, names) : node(`${at(expr.arg, CAST)}::${printType(expr.type)}`, CAST);
@@ -99,11 +118,16 @@ function strength(operator: string): number {
 /** PostgreSQL's names for the operators that have a keyword. */
 function shown(operator: string): string {
   switch (operator) {
-    case '~~': return 'LIKE';
-    case '!~~': return 'NOT LIKE';
-    case '~~*': return 'ILIKE';
-    case '!~~*': return 'NOT ILIKE';
-    default: return operator;
+    case '~~':
+      return 'LIKE';
+    case '!~~':
+      return 'NOT LIKE';
+    case '~~*':
+      return 'ILIKE';
+    case '!~~*':
+      return 'NOT ILIKE';
+    default:
+      return operator;
   }
 }
 

@@ -6,19 +6,30 @@ export function mapQuery(query: Query, map: (expr: QueryExpr) => QueryExpr): Que
   const opt = (expr: QueryExpr | undefined): QueryExpr | undefined => (expr === undefined ? undefined : map(expr));
   const item = (from: FromItem): FromItem => {
     switch (from.kind) {
-      case 'range': return from;
-      case 'join': return { ...from, left: item(from.left), right: item(from.right), on: opt(from.on) };
-      case 'list': return { ...from, items: from.items.map(item), where: opt(from.where) };
+      case 'range':
+        return from;
+      case 'join':
+        return { ...from, left: item(from.left), right: item(from.right), on: opt(from.on) };
+      case 'list':
+        return { ...from, items: from.items.map(item), where: opt(from.where) };
     }
   };
   const range = (entry: RangeEntry): RangeEntry => {
     switch (entry.kind) {
-      case 'table': case 'cte': case 'result': return entry;
-      case 'subquery': return { ...entry, query: mapQuery(entry.query, map) };
-      case 'values': return { ...entry, rows: entry.rows.map((row) => row.map(map)) };
-      case 'function': return { ...entry, expr: map(entry.expr) };
-      case 'join': return { ...entry, aliasVars: entry.aliasVars.map(map) };
-      case 'group': return { ...entry, exprs: entry.exprs.map(map) };
+      case 'table':
+      case 'cte':
+      case 'result':
+        return entry;
+      case 'subquery':
+        return { ...entry, query: mapQuery(entry.query, map) };
+      case 'values':
+        return { ...entry, rows: entry.rows.map((row) => row.map(map)) };
+      case 'function':
+        return { ...entry, expr: map(entry.expr) };
+      case 'join':
+        return { ...entry, aliasVars: entry.aliasVars.map(map) };
+      case 'group':
+        return { ...entry, exprs: entry.exprs.map(map) };
     }
   };
   return {

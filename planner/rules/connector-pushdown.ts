@@ -20,7 +20,8 @@ function asked(scan: ScanOperator, parts: readonly PlanExpr[], context: RuleCont
   const filters = offered.map((part) => tablePredicate(part, scan));
   const { connector, handle } = context.planning.table(scan.schema, scan.table);
   const { answers } = connector.pushdown(handle, { filters, columns: scan.fields.map((field) => field.name), limit: undefined });
-  if (answers.length !== filters.length) throw internal(`connector ${scan.connector} answered ${answers.length} of ${filters.length} predicates`);
+  if (answers.length !== filters.length)
+    throw internal(`connector ${scan.connector} answered ${answers.length} of ${filters.length} predicates`);
   context.asked.set(scan.scan, filters);
   const names = scanNames(scan);
   const pushed = offered.map((part, n): PushedPredicate => ({ text: printExpression(part, names), answer: answers[n] ?? 'unsupported' }));

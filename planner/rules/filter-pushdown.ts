@@ -22,25 +22,49 @@ function push(op: Operator, above: readonly PlanExpr[]): Operator {
     case 'project': {
       const by = new Map(op.items.map((item) => [item.field.id, item.expr]));
       const [down, stay] = split(above, (part) => [...columnIds(part)].every((id) => !isVolatile<ColumnRef>(by.get(id) ?? part)));
-      return keep({ ...op, input: push(op.input, down.map((part) => substitute(part, by))) }, stay);
+      return keep(
+        {
+          ...op,
+          input: push(
+            op.input,
+            down.map((part) => substitute(part, by)),
+          ),
+        },
+        stay,
+      );
     }
     case 'sort':
       if (op.limit !== undefined || op.offset !== undefined) return keep(into(op), above);
       return { ...op, input: push(op.input, above) };
-    case 'distinct': return { ...op, input: push(op.input, above) };
+    case 'distinct':
+      return { ...op, input: push(op.input, above) };
     case 'union_all':
       return {
         ...op,
         inputs: op.inputs.map((input) => {
           const fields = fieldsOf(input);
-          const by = new Map(op.fields.map((field, n): [number, PlanExpr] => [field.id, { kind: 'column', id: fields[n]?.id ?? -1, type: field.type }]));
-          return push(input, above.map((part) => substitute(part, by)));
+          const by = new Map(
+            op.fields.map((field, n): [number, PlanExpr] => [field.id, { kind: 'column', id: fields[n]?.id ?? -1, type: field.type }]),
+          );
+          return push(
+            input,
+            above.map((part) => substitute(part, by)),
+          );
         }),
       };
     case 'aggregate': {
       const by = new Map(op.keys.map((key) => [key.field.id, key.expr]));
       const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())));
-      return keep({ ...op, input: push(op.input, down.map((part) => substitute(part, by))) }, stay);
+      return keep(
+        {
+          ...op,
+          input: push(
+            op.input,
+            down.map((part) => substitute(part, by)),
+          ),
+        },
+        stay,
+      );
     }
     case 'timeline': {
       const by = new Map<number, PlanExpr>();
@@ -52,10 +76,26 @@ function push(op: Operator, above: readonly PlanExpr[]): Operator {
       });
       const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())));
       const horizon = op.horizon === undefined ? undefined : push(op.horizon, []);
-      return keep({ ...op, input: push(op.input, down.map((part) => substitute(part, by))), horizon }, stay);
+      return keep(
+        {
+          ...op,
+          input: push(
+            op.input,
+            down.map((part) => substitute(part, by)),
+          ),
+          horizon,
+        },
+        stay,
+      );
     }
-    case 'join': return pushIntoJoin(op, above);
-    case 'limit': case 'assert': case 'scan': case 'exchange_read': case 'values': return keep(into(op), above);
+    case 'join':
+      return pushIntoJoin(op, above);
+    case 'limit':
+    case 'assert':
+    case 'scan':
+    case 'exchange_read':
+    case 'values':
+      return keep(into(op), above);
   }
 }
 

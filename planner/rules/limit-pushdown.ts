@@ -6,14 +6,17 @@ export function pushLimits(op: Operator): Operator {
   if (op.kind !== 'limit') return mapInputs(op, pushLimits);
   const { input } = op;
   switch (input.kind) {
-    case 'project': return { ...input, input: pushLimits({ ...op, input: input.input }) };
-    case 'limit': return pushLimits(both(op, input));
+    case 'project':
+      return { ...input, input: pushLimits({ ...op, input: input.input }) };
+    case 'limit':
+      return pushLimits(both(op, input));
     case 'union_all': {
       if (op.limit === undefined) return mapInputs(op, pushLimits);
       const limit = op.limit + (op.offset ?? 0);
       return { ...op, input: { ...input, inputs: input.inputs.map((each) => pushLimits({ kind: 'limit', input: each, limit })) } };
     }
-    default: return mapInputs(op, pushLimits);
+    default:
+      return mapInputs(op, pushLimits);
   }
 }
 

@@ -15,7 +15,8 @@ function merged(outer: ProjectOperator, inner: ProjectOperator): ProjectOperator
   };
   for (const item of outer.items) count(item.expr);
   const free = inner.items.every(
-    ({ field, expr }) => expr.kind === 'column' || expr.kind === 'constant' || ((uses.get(field.id) ?? 0) <= 1 && !isVolatile<ColumnRef>(expr)),
+    ({ field, expr }) =>
+      expr.kind === 'column' || expr.kind === 'constant' || ((uses.get(field.id) ?? 0) <= 1 && !isVolatile<ColumnRef>(expr)),
   );
   if (!free) return outer;
   const by = new Map(inner.items.map((item) => [item.field.id, item.expr]));

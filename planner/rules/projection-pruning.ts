@@ -14,43 +14,67 @@ function prune(op: Operator, needed: ReadonlySet<number>): Operator {
     return ids;
   };
   switch (op.kind) {
-    case 'scan': return { ...op, fields: chosen(op.fields, needed) };
-    case 'exchange_read': return op;
+    case 'scan':
+      return { ...op, fields: chosen(op.fields, needed) };
+    case 'exchange_read':
+      return op;
     case 'values': {
       const fields = chosen(op.fields, needed);
       const at = fields.map((field) => op.fields.indexOf(field));
       return { ...op, fields, rows: op.rows.map((row) => at.map((n) => row[n] as PlanExpr)) };
     }
-    case 'filter': return { ...op, input: prune(op.input, wants(op.predicate)) };
+    case 'filter':
+      return { ...op, input: prune(op.input, wants(op.predicate)) };
     case 'project': {
-      const fields = new Set(chosen(op.items.map((item) => item.field), needed));
+      const fields = new Set(
+        chosen(
+          op.items.map((item) => item.field),
+          needed,
+        ),
+      );
       const items = op.items.filter((item) => fields.has(item.field));
       return { ...op, items, input: prune(op.input, reads(items.map((item) => item.expr))) };
     }
     case 'aggregate': {
       let aggregates = op.aggregates.filter((a) => needed.has(a.field.id));
       if (aggregates.length + op.keys.length === 0) aggregates = op.aggregates.slice(0, 1);
-      const exprs = [...op.keys.map((key) => key.expr), ...aggregates.flatMap((a) => [...a.args, ...a.orderBy.map((key) => key.expr), ...(a.filter === undefined ? [] : [a.filter])])];
+      const exprs = [
+        ...op.keys.map((key) => key.expr),
+        ...aggregates.flatMap((a) => [...a.args, ...a.orderBy.map((key) => key.expr), ...(a.filter === undefined ? [] : [a.filter])]),
+      ];
       return { ...op, aggregates, input: prune(op.input, reads(exprs)) };
     }
     case 'join': {
       const ids = wants(op.condition);
       return { ...op, left: prune(op.left, ids), right: prune(op.right, ids) };
     }
-    case 'sort': return { ...op, input: prune(op.input, wants(...op.keys.map((key) => key.expr))) };
-    case 'limit': case 'assert': return { ...op, input: prune(op.input, needed) };
-    case 'distinct': return { ...op, input: exactly(op.input, fieldsOf(op.input)) };
+    case 'sort':
+      return { ...op, input: prune(op.input, wants(...op.keys.map((key) => key.expr))) };
+    case 'limit':
+    case 'assert':
+      return { ...op, input: prune(op.input, needed) };
+    case 'distinct':
+      return { ...op, input: exactly(op.input, fieldsOf(op.input)) };
     case 'union_all': {
       const fields = chosen(op.fields, needed);
       const inputs = op.inputs.map((input) => {
         const from = fieldsOf(input);
-        return exactly(input, fields.map((field) => from[op.fields.indexOf(field)] as Field));
+        return exactly(
+          input,
+          fields.map((field) => from[op.fields.indexOf(field)] as Field),
+        );
       });
       return { ...op, fields, inputs };
     }
     case 'timeline': {
       const { spec } = op;
-      const ids = new Set<number>([...spec.keys, spec.ts, ...spec.orderBy, ...spec.dedupe, ...(spec.ends === undefined ? [] : [spec.ends])]);
+      const ids = new Set<number>([
+        ...spec.keys,
+        spec.ts,
+        ...spec.orderBy,
+        ...spec.dedupe,
+        ...(spec.ends === undefined ? [] : [spec.ends]),
+      ]);
       for (const leaf of spec.leaves) {
         if ('value' in leaf) ids.add(leaf.value);
         if ('when' in leaf && leaf.when !== undefined) ids.add(leaf.when);
@@ -71,12 +95,26 @@ function exactly(input: Operator, fields: readonly Field[]): Operator {
   const pruned = prune(input, new Set(fields.map((field) => field.id)));
   const given = fieldsOf(pruned);
   if (given.length === fields.length && given.every((field, n) => field.id === fields[n]?.id)) return pruned;
-  const kept: Operator = { kind: 'project', input: pruned, items: fields.map((field) => ({ field, expr: { kind: 'column', id: field.id, type: field.type } })) };
+  const kept: Operator = {
+    kind: 'project',
+    input: pruned,
+    items: fields.map((field) => ({ field, expr: { kind: 'column', id: field.id, type: field.type } })),
+  };
   return kept;
 }
 
 /** Types that are cheap to read, for a scan of which only the number of rows matters. */
-const NARROW: ReadonlySet<number> = new Set([Oid.bool, Oid.int2, Oid.int4, Oid.int8, Oid.date, Oid.float4, Oid.float8, Oid.timestamptz, Oid.timestamp]);
+const NARROW: ReadonlySet<number> = new Set([
+  Oid.bool,
+  Oid.int2,
+  Oid.int4,
+  Oid.int8,
+  Oid.date,
+  Oid.float4,
+  Oid.float8,
+  Oid.timestamptz,
+  Oid.timestamp,
+]);
 
 function chosen(fields: readonly Field[], needed: ReadonlySet<number>): readonly Field[] {
   const kept = fields.filter((field) => needed.has(field.id));
@@ -84,4 +122,3 @@ function chosen(fields: readonly Field[], needed: ReadonlySet<number>): readonly
   const cheapest = fields.find((field) => NARROW.has(field.type.oid)) ?? fields[0];
   return cheapest === undefined ? [] : [cheapest];
 }
-

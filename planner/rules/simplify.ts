@@ -1,6 +1,20 @@
 import type { ColumnRef, Operator, PlanExpr } from '../physical-plan.js';
 import { fieldsOf } from '../physical-plan.js';
-import { conjunction, conjuncts, FALSE, type Inner, isInner, isNeverTrue, isTrue, isVolatile, mapChildren, NULL_BOOL, sameExpr, TRUE, truth } from '../expression.js';
+import {
+  conjunction,
+  conjuncts,
+  FALSE,
+  type Inner,
+  isInner,
+  isNeverTrue,
+  isTrue,
+  isVolatile,
+  mapChildren,
+  NULL_BOOL,
+  sameExpr,
+  TRUE,
+  truth,
+} from '../expression.js';
 import { isEmpty, mapExpressions, noRows, renamed, rewrite } from '../logical-plan.js';
 
 /** Boolean algebra over constants, and what follows: filters that pass all or nothing, inputs without rows. */
@@ -14,10 +28,13 @@ function simplifyOperator(op: Operator): Operator {
     case 'filter': {
       const parts = conjuncts<ColumnRef>(op.predicate).filter((part) => !isTrue(part));
       if (parts.some(isNeverTrue) || isEmpty(op.input)) return empty();
-      const predicate = conjunction<ColumnRef>(parts.filter((part, n) => isVolatile<ColumnRef>(part) || parts.findIndex((other) => sameExpr(part, other)) === n));
+      const predicate = conjunction<ColumnRef>(
+        parts.filter((part, n) => isVolatile<ColumnRef>(part) || parts.findIndex((other) => sameExpr(part, other)) === n),
+      );
       return predicate === undefined ? op.input : { ...op, predicate };
     }
-    case 'limit': return op.limit === 0 || isEmpty(op.input) ? empty() : op;
+    case 'limit':
+      return op.limit === 0 || isEmpty(op.input) ? empty() : op;
     case 'sort': {
       if (op.limit === 0 || isEmpty(op.input)) return empty();
       const keys = op.keys.filter((key) => key.expr.kind !== 'constant');
@@ -26,8 +43,11 @@ function simplifyOperator(op: Operator): Operator {
       if (limit === undefined && offset === undefined) return op.input;
       return { kind: 'limit', input: op.input, ...(limit === undefined ? {} : { limit }), ...(offset === undefined ? {} : { offset }) };
     }
-    case 'project': case 'distinct': return isEmpty(op.input) ? empty() : op;
-    case 'aggregate': return op.keys.length > 0 && isEmpty(op.input) ? empty() : op;
+    case 'project':
+    case 'distinct':
+      return isEmpty(op.input) ? empty() : op;
+    case 'aggregate':
+      return op.keys.length > 0 && isEmpty(op.input) ? empty() : op;
     case 'join': {
       const left = isEmpty(op.left);
       const right = isEmpty(op.right);
@@ -45,8 +65,13 @@ function simplifyOperator(op: Operator): Operator {
       if (inputs.length === 1) return renamed(only, op.fields);
       return inputs.length === op.inputs.length ? op : { ...op, inputs };
     }
-    case 'timeline': return isEmpty(op.input) ? empty() : op;
-    case 'scan': case 'exchange_read': case 'values': case 'assert': return op;
+    case 'timeline':
+      return isEmpty(op.input) ? empty() : op;
+    case 'scan':
+    case 'exchange_read':
+    case 'values':
+    case 'assert':
+      return op;
   }
 }
 
@@ -55,7 +80,8 @@ export function simplifyExpression(expr: PlanExpr): PlanExpr {
   if (!isInner<ColumnRef>(expr)) return expr;
   const node = mapChildren<ColumnRef, ColumnRef>(expr as Inner<ColumnRef>, simplifyExpression);
   switch (node.kind) {
-    case 'and': case 'or': {
+    case 'and':
+    case 'or': {
       const absorbing = node.kind === 'or';
       const parts: PlanExpr[] = [];
       for (const arg of node.args.flatMap((a) => (a.kind === node.kind ? a.args : [a]))) {
@@ -74,7 +100,8 @@ export function simplifyExpression(expr: PlanExpr): PlanExpr {
       const value = truth(node.arg);
       return value === null ? NULL_BOOL : value ? FALSE : TRUE;
     }
-    case 'is_null': return node.arg.kind === 'constant' ? bool((node.arg.value === null) !== node.negated) : node;
+    case 'is_null':
+      return node.arg.kind === 'constant' ? bool((node.arg.value === null) !== node.negated) : node;
     case 'is_bool': {
       if (node.arg.kind !== 'constant') return node;
       const value = truth(node.arg);
@@ -101,7 +128,8 @@ export function simplifyExpression(expr: PlanExpr): PlanExpr {
       if (first === undefined) return { kind: 'constant', type: node.type, value: null };
       return args.length === 1 && first.kind === 'constant' ? first : { ...node, args: args.length === 0 ? node.args : args };
     }
-    default: return node;
+    default:
+      return node;
   }
 }
 

@@ -2,7 +2,22 @@ import { mapInputs } from '../logical-plan.js';
 import type { Operator } from '../physical-plan.js';
 
 /** Aggregates whose result does not depend on the order of their input. */
-const ORDERLESS = new Set(['count', 'sum', 'min', 'max', 'avg', 'bool_and', 'bool_or', 'every', 'stddev', 'stddev_samp', 'stddev_pop', 'variance', 'var_samp', 'var_pop']);
+const ORDERLESS = new Set([
+  'count',
+  'sum',
+  'min',
+  'max',
+  'avg',
+  'bool_and',
+  'bool_or',
+  'every',
+  'stddev',
+  'stddev_samp',
+  'stddev_pop',
+  'variance',
+  'var_samp',
+  'var_pop',
+]);
 
 /**
  * Drops an ORDER BY (without LIMIT) whose order nobody can see, because something above sorts again, groups, or
@@ -21,9 +36,14 @@ function visit(op: Operator, seen: boolean): Operator {
       const orderless = op.aggregates.every((a) => a.orderBy.length > 0 || ORDERLESS.has(a.fn.slice(0, a.fn.indexOf('('))));
       return mapInputs(op, (input) => visit(input, !orderless));
     }
-    case 'distinct': return mapInputs(op, (input) => visit(input, false));
-    case 'filter': case 'project': case 'assert': return mapInputs(op, (input) => visit(input, seen));
+    case 'distinct':
+      return mapInputs(op, (input) => visit(input, false));
+    case 'filter':
+    case 'project':
+    case 'assert':
+      return mapInputs(op, (input) => visit(input, seen));
     // a LIMIT takes the first rows; TIMELINE breaks ties by input order; a join or union passes on what it is given
-    default: return mapInputs(op, (input) => visit(input, true));
+    default:
+      return mapInputs(op, (input) => visit(input, true));
   }
 }

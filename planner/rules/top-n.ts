@@ -5,6 +5,10 @@ import type { Operator } from '../physical-plan.js';
 export function topN(plan: Operator): Operator {
   return rewrite(plan, (op) => {
     if (op.kind !== 'limit' || op.input.kind !== 'sort' || op.input.limit !== undefined || op.input.offset !== undefined) return op;
-    return { ...op.input, ...(op.limit === undefined ? {} : { limit: op.limit }), ...(op.offset === undefined ? {} : { offset: op.offset }) };
+    return {
+      ...op.input,
+      ...(op.limit === undefined ? {} : { limit: op.limit }),
+      ...(op.offset === undefined ? {} : { offset: op.offset }),
+    };
   });
 }

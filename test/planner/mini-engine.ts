@@ -1,4 +1,15 @@
-import { type ColumnRef, type ExchangeRead, fieldsOf, type Operator, type PlanAggregate, type PlanExpr, type PhysicalPlan, type ScanOperator, type Stage, type Task } from '../../planner/physical-plan.js';
+import {
+  type ColumnRef,
+  type ExchangeRead,
+  fieldsOf,
+  type Operator,
+  type PlanAggregate,
+  type PlanExpr,
+  type PhysicalPlan,
+  type ScanOperator,
+  type Stage,
+  type Task,
+} from '../../planner/physical-plan.js';
 
 /** Values of the interpreter: int4 and bool as numbers, null for NULL. */
 export type Cell = number | null;
@@ -35,9 +46,12 @@ export function runStages(stages: PhysicalPlan['stages'], tables: Tables, files:
         },
         exchange: (read) => {
           const source = output.get(read.stage);
-          if (source === undefined || !stage.deps.includes(read.stage)) throw new Error(`stage ${stage.id} reads stage ${read.stage}, which it does not wait for`);
+          if (source === undefined || !stage.deps.includes(read.stage))
+            throw new Error(`stage ${stage.id} reads stage ${read.stage}, which it does not wait for`);
           const rows = source.tasks.flat();
-          return partition === undefined || source.stage.exchange === undefined ? rows : rows.filter((row) => hash(row, source.stage) === partition);
+          return partition === undefined || source.stage.exchange === undefined
+            ? rows
+            : rows.filter((row) => hash(row, source.stage) === partition);
         },
       });
     output.set(stage.id, { stage, tasks: stage.tasks.map(task) });
@@ -51,20 +65,28 @@ interface Source {
 }
 
 function interpret(op: Operator, source: Source): Row[] {
-  const env = (fields: readonly { readonly id: number }[], row: Row): ReadonlyMap<number, Cell> => new Map(fields.map((field, n) => [field.id, row[n] ?? null]));
+  const env = (fields: readonly { readonly id: number }[], row: Row): ReadonlyMap<number, Cell> =>
+    new Map(fields.map((field, n) => [field.id, row[n] ?? null]));
   const input = (inner: Operator): Row[] => interpret(inner, source);
   switch (op.kind) {
-    case 'exchange_read': return [...source.exchange(op)];
-    case 'scan': return source.scan(op).map((row) => op.fields.map((field) => row[field.name] ?? null));
-    case 'values': return op.rows.map((row) => row.map((expr) => evaluate(expr, new Map())));
-    case 'filter': return input(op.input).filter((row) => evaluate(op.predicate, env(fieldsOf(op.input), row)) === 1);
-    case 'project': return input(op.input).map((row) => op.items.map(({ expr }) => evaluate(expr, env(fieldsOf(op.input), row))));
+    case 'exchange_read':
+      return [...source.exchange(op)];
+    case 'scan':
+      return source.scan(op).map((row) => op.fields.map((field) => row[field.name] ?? null));
+    case 'values':
+      return op.rows.map((row) => row.map((expr) => evaluate(expr, new Map())));
+    case 'filter':
+      return input(op.input).filter((row) => evaluate(op.predicate, env(fieldsOf(op.input), row)) === 1);
+    case 'project':
+      return input(op.input).map((row) => op.items.map(({ expr }) => evaluate(expr, env(fieldsOf(op.input), row))));
     case 'distinct': {
       const seen = new Map(input(op.input).map((row) => [JSON.stringify(row), row]));
       return [...seen.values()];
     }
-    case 'union_all': return op.inputs.flatMap(input);
-    case 'limit': return input(op.input).slice(op.offset ?? 0, op.limit === undefined ? undefined : (op.offset ?? 0) + op.limit);
+    case 'union_all':
+      return op.inputs.flatMap(input);
+    case 'limit':
+      return input(op.input).slice(op.offset ?? 0, op.limit === undefined ? undefined : (op.offset ?? 0) + op.limit);
     case 'sort': {
       const fields = fieldsOf(op.input);
       const keyed = input(op.input).map((row) => ({ row, key: op.keys.map(({ expr }) => evaluate(expr, env(fields, row))) }));
@@ -95,7 +117,8 @@ function interpret(op: Operator, source: Source): Row[] {
         });
         if (!matched && (op.type === 'left' || op.type === 'full')) rows.push([...l, ...none(op.right)]);
       }
-      if (op.type === 'right' || op.type === 'full') right.forEach((r, n) => matchedRight.has(n) || rows.push([...none(op.left), ...r]));
+      if (op.type === 'right' || op.type === 'full')
+        rows.push(...right.filter((_, n) => !matchedRight.has(n)).map((r) => [...none(op.left), ...r]));
       return rows;
     }
     case 'aggregate': {
@@ -120,7 +143,8 @@ function interpret(op: Operator, source: Source): Row[] {
         }),
       ]);
     }
-    default: throw new Error(`the test interpreter does not know ${op.kind}`);
+    default:
+      throw new Error(`the test interpreter does not know ${op.kind}`);
   }
 }
 
@@ -145,7 +169,14 @@ function evaluate(expr: PlanExpr, env: ReadonlyMap<number, Cell>): Cell {
       if (value === undefined) throw new Error(`column ${expr.id} is not there`);
       return value;
     }
-    case 'constant': return expr.value === null ? null : expr.value === 'true' || expr.value === 't' ? 1 : expr.value === 'false' || expr.value === 'f' ? 0 : Number(expr.value);
+    case 'constant':
+      return expr.value === null
+        ? null
+        : expr.value === 'true' || expr.value === 't'
+          ? 1
+          : expr.value === 'false' || expr.value === 'f'
+            ? 0
+            : Number(expr.value);
     case 'and': {
       const values = expr.args.map(at);
       return values.includes(0) ? 0 : values.includes(null) ? null : 1;
@@ -158,13 +189,15 @@ function evaluate(expr: PlanExpr, env: ReadonlyMap<number, Cell>): Cell {
       const value = at(expr.arg);
       return value === null ? null : 1 - value;
     }
-    case 'is_null': return Number((at(expr.arg) === null) !== expr.negated);
+    case 'is_null':
+      return Number((at(expr.arg) === null) !== expr.negated);
     case 'is_bool': {
       const value = at(expr.arg);
       const holds = expr.test === 'unknown' ? value === null : value === (expr.test === 'true' ? 1 : 0);
       return Number(holds !== expr.negated);
     }
-    case 'coalesce': return expr.args.map(at).find((value) => value !== null) ?? null;
+    case 'coalesce':
+      return expr.args.map(at).find((value) => value !== null) ?? null;
     case 'case': {
       const when = expr.whens.find((one) => at(one.when) === 1);
       return at(when === undefined ? expr.otherwise : when.result);
@@ -173,12 +206,17 @@ function evaluate(expr: PlanExpr, env: ReadonlyMap<number, Cell>): Cell {
       const [a, b] = expr.args.map(at);
       if (a === null || a === undefined || b === null || b === undefined) return null;
       switch (expr.fn) {
-        case 'int4eq(int4,int4)': return Number(a === b);
-        case 'int4lt(int4,int4)': return Number(a < b);
-        case 'int4pl(int4,int4)': return a + b;
-        default: throw new Error(`the test interpreter does not know ${expr.fn}`);
+        case 'int4eq(int4,int4)':
+          return Number(a === b);
+        case 'int4lt(int4,int4)':
+          return Number(a < b);
+        case 'int4pl(int4,int4)':
+          return a + b;
+        default:
+          throw new Error(`the test interpreter does not know ${expr.fn}`);
       }
     }
-    default: throw new Error(`the test interpreter does not know ${expr.kind}`);
+    default:
+      throw new Error(`the test interpreter does not know ${expr.kind}`);
   }
 }

@@ -12,7 +12,15 @@ import { BOOL, INT, int, type TestTable, testContext } from './support.js';
 const INT8 = type(Oid.int8);
 const TEXT = type(Oid.text);
 const SMALL: Readonly<Record<string, TestTable>> = {
-  t: { columns: [['a', INT], ['b', INT], ['name', TEXT]], answers: { a: 'exact', b: 'inexact' }, splits: [{ bytes: 100, rows: 10 }] },
+  t: {
+    columns: [
+      ['a', INT],
+      ['b', INT],
+      ['name', TEXT],
+    ],
+    answers: { a: 'exact', b: 'inexact' },
+    splits: [{ bytes: 100, rows: 10 }],
+  },
 };
 const LARGE: Readonly<Record<string, TestTable>> = {
   t: { ...SMALL.t, columns: SMALL.t?.columns ?? [], splits: Array.from({ length: 8 }, () => ({ bytes: 1000, rows: 100 })) },
@@ -20,7 +28,12 @@ const LARGE: Readonly<Record<string, TestTable>> = {
 const T = table('t', ['a', 'b', 'name']);
 const equals = (a: QueryExpr, b: QueryExpr): QueryExpr => call('int4eq(int4,int4)', '=', [a, b], BOOL);
 
-async function explained(query: Query, tables = SMALL, parameters: readonly Constant[] = [], context: Partial<PlanContext> = {}): Promise<string[]> {
+async function explained(
+  query: Query,
+  tables = SMALL,
+  parameters: readonly Constant[] = [],
+  context: Partial<PlanContext> = {},
+): Promise<string[]> {
   const plan = await planQuery({ query, parameters, context: testContext(tables, context) });
   assert.deepEqual(JSON.parse(JSON.stringify(plan)), JSON.parse(JSON.stringify(JSON.parse(JSON.stringify(plan)))));
   return explainText(plan);
@@ -37,7 +50,10 @@ function fails(query: Query, sqlstate: string, message: RegExp, context: Partial
 
 describe('planQuery', () => {
   it('keeps the residual of inexact answers and drops that of exact ones', async () => {
-    const where: QueryExpr = { kind: 'and', args: [equals(v(1, 1), int(1)), equals(v(1, 2), int(2)), call('texteq(text,text)', '=', [v(1, 3, TEXT), text("it's")], BOOL)] };
+    const where: QueryExpr = {
+      kind: 'and',
+      args: [equals(v(1, 1), int(1)), equals(v(1, 2), int(2)), call('texteq(text,text)', '=', [v(1, 3, TEXT), text("it's")], BOOL)],
+    };
     assert.deepEqual(await explained(select([v(1, 2)], [T], { where })), [
       'Stage 1 (final): 1 task · 1 split, 100 B',
       '  Project: b AS t1',
@@ -53,7 +69,11 @@ describe('planQuery', () => {
 
   it('aggregates in part where it reads, and again over the parts', async () => {
     const query = select(
-      [target(v(2, 1, TEXT), 'name', 1), target(aggregate('count()', [], INT8), 'count'), target(aggregate('sum(int4)', [v(1, 1)], INT8), 'sum')],
+      [
+        target(v(2, 1, TEXT), 'name', 1),
+        target(aggregate('count()', [], INT8), 'count'),
+        target(aggregate('sum(int4)', [v(1, 1)], INT8), 'sum'),
+      ],
       [T, { kind: 'group', exprs: [v(1, 3, TEXT)] }],
       { groupBy: [1], hasAggregates: true, orderBy: [{ ref: 1, descending: true, nullsFirst: true }], limit: int8('5') },
     );
@@ -75,29 +95,45 @@ describe('planQuery', () => {
   it('gathers raw rows where an aggregate cannot be split', async () => {
     const query = select([aggregate('count(any)', [v(1, 1)], INT8, { distinct: true })], [T], { hasAggregates: true });
     const lines = await explained(query, LARGE);
-    assert.ok(lines.some((line) => line.includes('  Aggregate: count(DISTINCT a)')), lines.join('\n'));
+    assert.ok(
+      lines.some((line) => line.includes('  Aggregate: count(DISTINCT a)')),
+      lines.join('\n'),
+    );
     assert.ok(!lines.some((line) => line.includes('Partial')), lines.join('\n'));
   });
 
   it('reads nothing where no row can pass', async () => {
-    for (const rest of [{ where: { kind: 'constant', type: BOOL, value: 'false' } as const }, { where: { kind: 'constant', type: BOOL, value: null } as const }, { limit: int8('0') }]) {
+    for (const rest of [
+      { where: { kind: 'constant', type: BOOL, value: 'false' } as const },
+      { where: { kind: 'constant', type: BOOL, value: null } as const },
+      { limit: int8('0') },
+    ]) {
       assert.deepEqual(await explained(select([v(1, 1)], [T], rest)), ['Stage 1 (final): 1 task', '  No rows']);
     }
   });
 
   it('lets an order of a subselect be the order of the result', async () => {
-    const inner = select([target(v(1, 1), 'a'), target(v(1, 2), 'b', 1, true)], [T], { orderBy: [{ ref: 1, descending: false, nullsFirst: false }] });
+    const inner = select([target(v(1, 1), 'a'), target(v(1, 2), 'b', 1, true)], [T], {
+      orderBy: [{ ref: 1, descending: false, nullsFirst: false }],
+    });
     const query = select([v(1, 1)], [subquery(inner)], { where: equals(v(1, 1), int(1)) });
     const plan = await planQuery({ query, parameters: [], context: testContext(LARGE) });
     assert.equal(plan.stages.at(-1)?.ordered, true);
-    assert.deepEqual(plan.output.map((field) => field.name), ['t1']);
+    assert.deepEqual(
+      plan.output.map((field) => field.name),
+      ['t1'],
+    );
     const counted = select([aggregate('count()', [], INT8)], [subquery(inner)], { hasAggregates: true });
     assert.ok(!(await explained(counted)).some((line) => line.includes('Sort')));
   });
 
   it('sends LIMIT to the connector, but not past an inexact filter', async () => {
     const limitOf = async (where: QueryExpr | undefined): Promise<unknown> => {
-      const plan = await planQuery({ query: select([v(1, 1)], [T], { where, limit: int8('3'), offset: int8('2') }), parameters: [], context: testContext(SMALL) });
+      const plan = await planQuery({
+        query: select([v(1, 1)], [T], { where, limit: int8('3'), offset: int8('2') }),
+        parameters: [],
+        context: testContext(SMALL),
+      });
       const text = JSON.stringify(plan.stages);
       return /"limit":(\d+)\}/.exec(text.slice(text.indexOf('"handle"')))?.[1];
     };
@@ -117,22 +153,33 @@ describe('planQuery', () => {
       },
     });
     assert.equal(asked.length, 1);
-    assert.ok(lines.some((line) => line.includes('Pushed exact: a = 5')), lines.join('\n'));
+    assert.ok(
+      lines.some((line) => line.includes('Pushed exact: a = 5')),
+      lines.join('\n'),
+    );
   });
 
   it('raises what folding raises, but not where it may never be reached', async () => {
     const division = call('int4div(int4,int4)', '/', [int(1), int(0)], INT);
-    const evaluate: PlanContext['evaluate'] = async (exprs) => exprs.map(() => new TimelineError({ kind: 'data', sqlstate: '22012', message: 'division by zero' }));
+    const evaluate: PlanContext['evaluate'] = async (exprs) =>
+      exprs.map(() => new TimelineError({ kind: 'data', sqlstate: '22012', message: 'division by zero' }));
     await fails(select([division], [T]), '22012', /division by zero/, { evaluate });
     const guarded: QueryExpr = { kind: 'case', whens: [{ when: equals(v(1, 1), int(1)), result: division }], otherwise: int(0), type: INT };
     const lines = await explained(select([guarded], [T]), SMALL, [], { evaluate });
-    assert.ok(lines.some((line) => line.includes('CASE WHEN a = 1 THEN 1 / 0 ELSE 0 END')), lines.join('\n'));
+    assert.ok(
+      lines.some((line) => line.includes('CASE WHEN a = 1 THEN 1 / 0 ELSE 0 END')),
+      lines.join('\n'),
+    );
   });
 
   it('unfolds a CTE once per use, with columns of its own', async () => {
     const cte = { name: 'w', query: select([target(v(1, 1), 'a')], [T]), recursive: false, materialized: 'default' } as const;
     const use = { kind: 'cte', name: 'w', level: 0, alias: 'w', columns: ['a'], selfReference: false } as const;
-    const plan = await planQuery({ query: select([v(1, 1), v(2, 1)], [use, use], { ctes: [cte], where: equals(v(1, 1), v(2, 1)) }), parameters: [], context: testContext(SMALL) });
+    const plan = await planQuery({
+      query: select([v(1, 1), v(2, 1)], [use, use], { ctes: [cte], where: equals(v(1, 1), v(2, 1)) }),
+      parameters: [],
+      context: testContext(SMALL),
+    });
     const text = explainText(plan).join('\n');
     assert.equal(text.match(/Scan lake\.t/g)?.length, 2);
     assert.match(text, /Join: a#\d+ = a#\d+/);
@@ -141,7 +188,14 @@ describe('planQuery', () => {
   it('casts the columns of a UNION as PostgreSQL does', async () => {
     const leaf = (expr: QueryExpr): ReturnType<typeof subquery> => subquery(select([target(expr, 'x')], [T]));
     const ranges = [leaf(v(1, 1)), leaf(call('int8(int4)', undefined, [v(1, 2)], INT8))];
-    const setOperation = { kind: 'set', op: 'union', all: true, left: { kind: 'leaf', range: 1 }, right: { kind: 'leaf', range: 2 }, types: [INT8] } as const;
+    const setOperation = {
+      kind: 'set',
+      op: 'union',
+      all: true,
+      left: { kind: 'leaf', range: 1 },
+      right: { kind: 'leaf', range: 2 },
+      types: [INT8],
+    } as const;
     const query = { ...select([target(v(1, 1, INT8), 'x')], ranges), from: [], setOperation };
     const plan = await planQuery({ query, parameters: [], context: testContext(SMALL) });
     assert.equal(plan.output[0]?.type.oid, Oid.int8);
@@ -151,12 +205,26 @@ describe('planQuery', () => {
   it('joins of two large tables meet in partitions of their keys', async () => {
     const query: Query = {
       ...select([v(1, 1), v(2, 2)], [T, T, { kind: 'join', columns: [], aliasVars: [] }]),
-      from: [{ kind: 'join', type: 'left', left: { kind: 'range', range: 1 }, right: { kind: 'range', range: 2 }, on: equals(v(1, 1), v(2, 1)), range: 3 }],
+      from: [
+        {
+          kind: 'join',
+          type: 'left',
+          left: { kind: 'range', range: 1 },
+          right: { kind: 'range', range: 2 },
+          on: equals(v(1, 1), v(2, 1)),
+          range: 3,
+        },
+      ],
     };
     const plan = await planQuery({ query, parameters: [], context: testContext(LARGE) });
-    assert.deepEqual(plan.stages.map((stage) => [stage.id, stage.kind, stage.tasks.length, stage.exchange?.partitions, stage.deps]), [
-      [1, 'scan', 4, 3, []], [2, 'scan', 4, 3, []], [3, 'final', 3, undefined, [1, 2]],
-    ]);
+    assert.deepEqual(
+      plan.stages.map((stage) => [stage.id, stage.kind, stage.tasks.length, stage.exchange?.partitions, stage.deps]),
+      [
+        [1, 'scan', 4, 3, []],
+        [2, 'scan', 4, 3, []],
+        [3, 'final', 3, undefined, [1, 2]],
+      ],
+    );
   });
 
   it('names what it cannot plan', async () => {
@@ -172,12 +240,23 @@ describe('planQuery', () => {
     await fails(select([v(1, 1)], [T], { limit: int8('-1') }), '2201W', /LIMIT must not be negative/);
     await fails(select([v(1, 1)], [T], { offset: int8('-1') }), '2201X', /OFFSET must not be negative/);
     for (const [rest, name] of [
-      [{ groupingSets: true }, /ROLLUP/], [{ distinct: 'on' }, /DISTINCT ON/], [{ withTies: true }, /WITH TIES/], [{ hasForUpdate: true }, /FOR UPDATE/],
-      [{ hasTargetSrfs: true }, /set-returning/], [{ hasWindows: true }, /window/],
+      [{ groupingSets: true }, /ROLLUP/],
+      [{ distinct: 'on' }, /DISTINCT ON/],
+      [{ withTies: true }, /WITH TIES/],
+      [{ hasForUpdate: true }, /FOR UPDATE/],
+      [{ hasTargetSrfs: true }, /set-returning/],
+      [{ hasWindows: true }, /window/],
     ] as const) {
       await fails(select([v(1, 1)], [T], rest), '0A000', name);
     }
-    await fails(select([v(1, 1)], [{ kind: 'table', relid: 1, schema: 'pg_catalog', name: 'pg_class', alias: 'c', columns: ['oid'], tablesample: false }]), '0A000', /pg_catalog\.pg_class/);
+    await fails(
+      select(
+        [v(1, 1)],
+        [{ kind: 'table', relid: 1, schema: 'pg_catalog', name: 'pg_class', alias: 'c', columns: ['oid'], tablesample: false }],
+      ),
+      '0A000',
+      /pg_catalog\.pg_class/,
+    );
   });
 
   it('refuses a statement that unfolds without end', async () => {
@@ -186,6 +265,10 @@ describe('planQuery', () => {
       const query = n === 0 ? select([target(v(1, 1), 'a')], [T]) : select([target(v(1, 1), 'a')], [use(`w${n - 1}`), use(`w${n - 1}`)]);
       return { name: `w${n}`, query, recursive: false, materialized: 'default' } as const;
     });
-    await fails(select([v(1, 1)], [{ kind: 'cte', name: 'w29', level: 0, alias: 'w', columns: ['a'], selfReference: false }], { ctes }), '54001', /too complex/);
+    await fails(
+      select([v(1, 1)], [{ kind: 'cte', name: 'w29', level: 0, alias: 'w', columns: ['a'], selfReference: false }], { ctes }),
+      '54001',
+      /too complex/,
+    );
   });
 });

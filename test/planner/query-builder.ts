@@ -4,11 +4,28 @@ import { Oid, type Type, type } from '../../sql/types.js';
 /** A query that selects `targets` from `ranges`, cross joined; the rest as given. */
 export function select(targets: readonly (QueryExpr | Target)[], ranges: readonly RangeEntry[], rest: Partial<Query> = {}): Query {
   return {
-    targets: targets.map((target, n): Target => ('expr' in target && 'junk' in target ? target : { expr: target as QueryExpr, name: `t${n + 1}`, ref: 0, junk: false })),
+    targets: targets.map(
+      (target, n): Target =>
+        'expr' in target && 'junk' in target ? target : { expr: target as QueryExpr, name: `t${n + 1}`, ref: 0, junk: false },
+    ),
     ranges,
     from: ranges.flatMap((range, n) => (range.kind === 'group' || range.kind === 'join' ? [] : [{ kind: 'range' as const, range: n + 1 }])),
-    where: undefined, groupBy: [], groupingSets: false, having: undefined, distinct: 'none', distinctOn: [], orderBy: [], limit: undefined, offset: undefined,
-    withTies: false, setOperation: undefined, ctes: [], hasAggregates: false, hasWindows: false, hasTargetSrfs: false, hasForUpdate: false,
+    where: undefined,
+    groupBy: [],
+    groupingSets: false,
+    having: undefined,
+    distinct: 'none',
+    distinctOn: [],
+    orderBy: [],
+    limit: undefined,
+    offset: undefined,
+    withTies: false,
+    setOperation: undefined,
+    ctes: [],
+    hasAggregates: false,
+    hasWindows: false,
+    hasTargetSrfs: false,
+    hasForUpdate: false,
     ...rest,
   };
 }
@@ -34,7 +51,19 @@ export function call(fn: string, operator: string | undefined, args: readonly Qu
 }
 
 export function aggregate(fn: string, args: readonly QueryExpr[], result: Type, rest: Partial<AggregateCall> = {}): AggregateCall {
-  return { kind: 'aggregate', fn, args, star: args.length === 0, distinct: false, orderBy: [], filter: undefined, direct: [], level: 0, type: result, ...rest };
+  return {
+    kind: 'aggregate',
+    fn,
+    args,
+    star: args.length === 0,
+    distinct: false,
+    orderBy: [],
+    filter: undefined,
+    direct: [],
+    level: 0,
+    type: result,
+    ...rest,
+  };
 }
 
 export function text(value: string | null): QueryExpr {

@@ -56,7 +56,10 @@ describe('rules on random plans', () => {
         const expected = run(plan, ROWS);
         if (expected.length > 5000) return;
         const scans = [...operatorsIn(plan)].flatMap((op) => (op.kind === 'scan' ? [op.scan] : []));
-        const stages = cutStages(plan, { splits: new Map(scans.map((scan) => [scan, { splits }])), targets: { splitsPerTask, smallBytes: 0, partitions: 3 } });
+        const stages = cutStages(plan, {
+          splits: new Map(scans.map((scan) => [scan, { splits }])),
+          targets: { splitsPerTask, smallBytes: 0, partitions: 3 },
+        });
         const root = stages.at(-1)?.root;
         assert.deepEqual(root && fieldsOf(root), fieldsOf(plan));
         const rows: Row[] = runStages(JSON.parse(JSON.stringify(stages)), ROWS, FILES);
@@ -77,6 +80,9 @@ describe('rules on random plans', () => {
     const above = filter({ kind: 'join', type: 'left', left, right, condition: on }, isNull);
     const below: Operator = { kind: 'join', type: 'left', left, right: filter(right, isNull), condition: on };
     assert.notDeepEqual(sorted(run(above, ROWS)), sorted(run(below, ROWS)));
-    assert.equal(fieldsOf(above).every((field) => field.type !== BOOL), true);
+    assert.equal(
+      fieldsOf(above).every((field) => field.type !== BOOL),
+      true,
+    );
   });
 });

@@ -33,15 +33,34 @@ export function testConnector(tables: Readonly<Record<string, TestTable>>): Plan
         const read = columnsRead(filter);
         return read.length === 1 ? (tables[table]?.answers?.[read[0] ?? ''] ?? 'unsupported') : 'unsupported';
       });
-      const pushed: TestHandle = { table, filters: request.filters.filter((_, n) => answers[n] !== 'unsupported'), columns: request.columns, limit: request.limit };
+      const pushed: TestHandle = {
+        table,
+        filters: request.filters.filter((_, n) => answers[n] !== 'unsupported'),
+        columns: request.columns,
+        limit: request.limit,
+      };
       return { handle: pushed, answers, limitDone: false };
     },
     splits: async (handle: unknown) => {
       const { table, filters } = handle as TestHandle;
       const all = tables[table]?.splits ?? [];
-      const splits: readonly ConnectorSplit[] = (filters.length > 0 ? all.slice(0, Math.ceil(all.length / 2)) : all).map((split, n) => ({ ...split, data: { file: n } }));
+      const splits: readonly ConnectorSplit[] = (filters.length > 0 ? all.slice(0, Math.ceil(all.length / 2)) : all).map((split, n) => ({
+        ...split,
+        data: { file: n },
+      }));
       const bytes = (some: readonly { readonly bytes: number }[]): number => some.reduce((sum, split) => sum + split.bytes, 0);
-      return { splits, pruning: [{ step: 'files by column statistics', before: all.length, after: splits.length, bytesBefore: bytes(all), bytesAfter: bytes(splits) }] };
+      return {
+        splits,
+        pruning: [
+          {
+            step: 'files by column statistics',
+            before: all.length,
+            after: splits.length,
+            bytesBefore: bytes(all),
+            bytesAfter: bytes(splits),
+          },
+        ],
+      };
     },
   };
 }
@@ -60,7 +79,12 @@ function columnsRead(expr: unknown): string[] {
 
 export function describe_(name: string, table: TestTable): TableDescription {
   return {
-    schema: 'lake', table: name, comment: undefined, properties: {}, rowEstimate: undefined, schemaVersion: '1',
+    schema: 'lake',
+    table: name,
+    comment: undefined,
+    properties: {},
+    rowEstimate: undefined,
+    schemaVersion: '1',
     columns: table.columns.map(([column, columnType]) => ({ name: column, type: columnType, nullable: true, comment: undefined })),
   };
 }
@@ -96,12 +120,27 @@ export function testPlanning(tables: Readonly<Record<string, TestTable>>): Plann
       return { id, name, type: fieldType };
     },
     table: (schema, name) => ({
-      schema, table: name, connector, description: describe_(name, tables[name] ?? { columns: [] }), handle: { table: name, filters: [], columns: [], limit: undefined }, snapshot: '7',
+      schema,
+      table: name,
+      connector,
+      description: describe_(name, tables[name] ?? { columns: [] }),
+      handle: { table: name, filters: [], columns: [], limit: undefined },
+      snapshot: '7',
     }),
     scan: (schema, name): ScanOperator => {
       scans += 1;
       const fields = (tables[name]?.columns ?? []).map(([column, columnType]) => planning.newField(column, columnType));
-      return { kind: 'scan', scan: `s${scans}`, connector: 'test', schema, table: name, handle: { table: name }, fields, pushed: [], pruning: [] };
+      return {
+        kind: 'scan',
+        scan: `s${scans}`,
+        connector: 'test',
+        schema,
+        table: name,
+        handle: { table: name },
+        fields,
+        pushed: [],
+        pruning: [],
+      };
     },
     query: () => {
       throw new Error('no queries here');
@@ -128,7 +167,12 @@ export function column(field: Field | undefined): PlanExpr {
 
 const OPERATORS = { '=': ['int4eq', BOOL], '<': ['int4lt', BOOL], '+': ['int4pl', INT] } as const;
 
-export function binary(operator: keyof typeof OPERATORS, a: PlanExpr, b: PlanExpr, volatility: 'immutable' | 'volatile' = 'immutable'): PlanExpr {
+export function binary(
+  operator: keyof typeof OPERATORS,
+  a: PlanExpr,
+  b: PlanExpr,
+  volatility: 'immutable' | 'volatile' = 'immutable',
+): PlanExpr {
   const [fn, result] = OPERATORS[operator];
   return { kind: 'call', fn: `${fn}(int4,int4)`, operator, args: [a, b], type: result, volatility };
 }

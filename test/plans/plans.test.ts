@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { explainText } from '../../planner/explain.js';
+import { planQuery } from '../../planner/plan-query.js';
+import { CatalogueNames } from '../../sql/catalogue-names.js';
+import { asTimelineError } from '../../sql/errors.js';
+import { readQuery } from '../../sql/node-tree.js';
+import { EmbeddedPostgres } from '../../sql/postgres.js';
+import { Oid, type } from '../../sql/types.js';
+import { imagePath } from '../../src/paths.js';
+import { describe_, type TestTable, testContext } from '../planner/support.js';
+
+const TEXT = type(Oid.text);
+const BIGINT = type(Oid.int8);
+const TIMESTAMPTZ = type(Oid.timestamptz);
+
+/**
+ * `lake.events` is large and partitioned by day and by session; `lake.cdns` is small. What their connector answers:
+ * exact for cdn (a partition column), inexact for ts and session_id (statistics), nothing for the rest.
+ */
+const TABLES: Readonly<Record<string, TestTable>> = {
+  events: {
+    columns: [
+      ['event_id', type(Oid.uuid)],
+      ['ts', TIMESTAMPTZ],
+      ['session_id', TEXT],
+      ['cdn', TEXT],
+      ['event_type', TEXT],
+      ['device_os', TEXT],
+      ['buffer_duration_ms', BIGINT],
+      ['bitrate_kbps', type(Oid.int4)],
+      ['attributes', type(Oid.jsonb)],
+    ],
+    answers: { cdn: 'exact', ts: 'inexact', session_id: 'inexact' },
+    splits: Array.from({ length: 8 }, () => ({ bytes: 20 * 2 ** 20, rows: 100_000 })),
+  },
+  cdns: {
+    columns: [
+      ['cdn', TEXT],
+      ['owner', TEXT],
+      ['price', type(Oid.numeric, (10 << 16) + 2 + 4)],
+    ],
+    splits: [{ bytes: 2000, rows: 20 }],
+  },
+  sessions: {
+    columns: [
+      ['session_id', TEXT],
+      ['user_id', TEXT],
+    ],
+    splits: Array.from({ length: 4 }, () => ({ bytes: 20 * 2 ** 20, rows: 50_000 })),
+  },
+};
+
+/**
+ * A golden file holds cases, parted by lines of `====`; a case is SQL, a line of `----`, and what EXPLAIN shows of it
+ * (or its error). UPDATE_GOLDENS=1 writes them anew.
+ */
+describe('plan goldens', () => {
+  const folder = join(projectRoot(), 'test', 'plans');
+  let postgres: EmbeddedPostgres;
+  let names: CatalogueNames;
+
+  before(async () => {
+    postgres = await EmbeddedPostgres.open({ imagePath: imagePath() });
+    await postgres.setMirror(Object.entries(TABLES).map(([name, table]) => describe_(name, table)));
+    names = await CatalogueNames.load(postgres);
+  });
+
+  after(async () => {
+    await postgres?.close();
+  });
+
+  for (const file of readdirSync(folder)
+    .filter((name) => name.endsWith('.plan'))
+    .sort()) {
+    it(file, async () => {
+      const path = join(folder, file);
+      const before = readFileSync(path, 'utf8');
+      const cases: string[] = [];
+      for (const text of before.split(/^====\n/m)) {
+        const sql = (text.split(/^----\n/m)[0] ?? '').trim();
+        cases.push(`${sql}\n----\n${(await explained(sql)).join('\n')}\n`);
+      }
+      const after = cases.join('====\n');
+      if (process.env['UPDATE_GOLDENS'] === '1') writeFileSync(path, after);
+      else assert.equal(after, before);
+    });
+  }
+
+  async function explained(sql: string): Promise<readonly string[]> {
+    const session = { user: 'test', database: 'timeline', searchPath: ['lake', 'public'], timeZone: 'UTC', settings: {} };
+    try {
+      const tree = await postgres.analyse(sql, [], session);
+      const context = testContext(TABLES, {
+        evaluate: (exprs) => postgres.evaluate(exprs, session),
+        taskTargets: { splitsPerTask: 2, smallBytes: 64 * 2 ** 20, partitions: 2 },
+      });
+      return explainText(await planQuery({ query: readQuery(tree, names), parameters: [], context }));
+    } catch (thrown) {
+      const error = asTimelineError(thrown);
+      if (error.sqlstate === 'XX000') throw thrown;
+      return [`ERROR ${error.sqlstate}: ${error.message}`];
+    }
+  }
+});
+
+function projectRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
