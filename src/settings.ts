@@ -79,6 +79,11 @@ export class Settings {
     return this.values.get(key) ?? this.initial.get(key) ?? this.options.postgres.get(key)?.value;
   }
 
+  /** Throws 42704 with the nearest name. */
+  requireKnown(name: string): string {
+    throw unknownSetting(name, this.names());
+  }
+
   /** As `get`, for a setting of ours. */
   own(name: string): string {
     return this.get(name) ?? '';

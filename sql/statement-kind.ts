@@ -1,0 +1,163 @@
+import { TimelineError, unsupported } from './errors.js';
+
+/** A statement about the session itself. */
+export type UtilityStatement =
+  | { readonly kind: 'set'; readonly name: string; readonly value: string; readonly local: boolean }
+  | { readonly kind: 'set_transaction' }
+  | { readonly kind: 'reset'; readonly name: string | undefined }
+  | { readonly kind: 'show'; readonly name: string }
+  | { readonly kind: 'transaction'; readonly action: 'begin' }
+  | { readonly kind: 'transaction'; readonly action: 'commit' | 'rollback'; readonly chain: boolean }
+  | { readonly kind: 'transaction'; readonly action: 'savepoint' | 'release' | 'rollback_to'; readonly name: string }
+  | { readonly kind: 'discard'; readonly target: 'all' | 'plans' | 'sequences' | 'temp' }
+  | { readonly kind: 'deallocate'; readonly name: string | undefined }
+  | { readonly kind: 'close_all' }
+  | { readonly kind: 'unlisten' };
+
+export interface ExplainOptions {
+  readonly analyze: boolean;
+  readonly format: 'text' | 'json';
+}
+
+/** What a statement is, from libpg-query's tree. */
+export type StatementKind =
+  | { readonly kind: 'select' }
+  | { readonly kind: 'explain'; readonly options: ExplainOptions }
+  | { readonly kind: 'utility'; readonly statement: UtilityStatement };
+
+type Node = Readonly<Record<string, unknown>>;
+
+/** Names that a user reads in an error; every other node is named by its tag. */
+const REFUSED: Readonly<Record<string, string>> = {
+  InsertStmt: 'INSERT', UpdateStmt: 'UPDATE', DeleteStmt: 'DELETE', MergeStmt: 'MERGE', CopyStmt: 'COPY', CreateStmt: 'CREATE TABLE',
+  CreateTableAsStmt: 'CREATE TABLE AS', ViewStmt: 'CREATE VIEW', IndexStmt: 'CREATE INDEX', DropStmt: 'DROP', TruncateStmt: 'TRUNCATE',
+  AlterTableStmt: 'ALTER TABLE', DeclareCursorStmt: 'DECLARE', FetchStmt: 'FETCH', PrepareStmt: 'PREPARE', ExecuteStmt: 'EXECUTE',
+  CallStmt: 'CALL', DoStmt: 'DO', LockStmt: 'LOCK', ListenStmt: 'LISTEN', NotifyStmt: 'NOTIFY', VacuumStmt: 'VACUUM', GrantStmt: 'GRANT',
+};
+
+/** Classifies one statement: `{SelectStmt: …}` and so on. Throws 0A000 with the name of what is not supported. */
+export function statementKind(statement: unknown): StatementKind {
+  const [tag, body] = Object.entries(object(statement))[0] ?? ['', {}];
+  const node = object(body);
+  switch (tag) {
+    case 'SelectStmt':
+      return { kind: 'select' };
+    case 'ExplainStmt':
+      return explain(node);
+    case 'VariableSetStmt':
+      return { kind: 'utility', statement: variableSet(node) };
+    case 'VariableShowStmt':
+      return { kind: 'utility', statement: { kind: 'show', name: settingName(text(node['name'])) } };
+    case 'TransactionStmt':
+      return { kind: 'utility', statement: transaction(node) };
+    case 'DiscardStmt':
+      return { kind: 'utility', statement: { kind: 'discard', target: text(node['target']).slice('DISCARD_'.length).toLowerCase() as 'all' } };
+    case 'DeallocateStmt':
+      return { kind: 'utility', statement: { kind: 'deallocate', name: node['isall'] === true ? undefined : text(node['name']) } };
+    case 'UnlistenStmt':
+      return { kind: 'utility', statement: { kind: 'unlisten' } };
+    case 'ClosePortalStmt':
+      if (node['portalname'] === undefined) return { kind: 'utility', statement: { kind: 'close_all' } };
+      throw new TimelineError({ kind: 'semantic', sqlstate: '34000', message: `cursor "${text(node['portalname'])}" does not exist` });
+    default:
+      throw unsupported(REFUSED[tag] ?? tag.replace(/Stmt$/, ''));
+  }
+}
+
+function explain(node: Node): StatementKind {
+  if (object(node['query'])['SelectStmt'] === undefined) throw unsupported('EXPLAIN of anything but SELECT');
+  let analyze = false;
+  let format: ExplainOptions['format'] = 'text';
+  for (const option of list(node['options'])) {
+    const { defname, arg } = object(object(option)['DefElem']);
+    const value = constantText(arg);
+    switch (text(defname)) {
+      case 'analyze':
+        analyze = isTrue(value);
+        break;
+      case 'format':
+        if (value !== 'text' && value !== 'json') throw unsupported(`EXPLAIN (FORMAT ${value ?? ''})`);
+        format = value;
+        break;
+      case 'verbose': case 'costs': case 'buffers': case 'timing': case 'summary': case 'settings': case 'wal': case 'memory': case 'generic_plan':
+        break;
+      default:
+        throw new TimelineError({ kind: 'syntax', sqlstate: '42601', message: `unrecognized EXPLAIN option "${text(defname)}"` });
+    }
+  }
+  return { kind: 'explain', options: { analyze, format } };
+}
+
+function variableSet(node: Node): UtilityStatement {
+  const name = settingName(text(node['name']));
+  switch (node['kind']) {
+    case 'VAR_SET_VALUE':
+      return { kind: 'set', name, value: list(node['args']).map((arg) => constantText(arg) ?? '').join(', '), local: node['is_local'] === true };
+    case 'VAR_SET_MULTI':
+      // READ WRITE is accepted: drivers send it by habit, and what would write is refused by itself.
+      return { kind: 'set_transaction' };
+    case 'VAR_RESET_ALL':
+      return { kind: 'reset', name: undefined };
+    case 'VAR_SET_DEFAULT': case 'VAR_RESET':
+      return { kind: 'reset', name };
+    default:
+      throw unsupported(`SET ${name} FROM CURRENT`);
+  }
+}
+
+function transaction(node: Node): UtilityStatement {
+  const name = text(node['savepoint_name']);
+  const chain = node['chain'] === true;
+  switch (node['kind']) {
+    case 'TRANS_STMT_BEGIN': case 'TRANS_STMT_START':
+      return { kind: 'transaction', action: 'begin' };
+    case 'TRANS_STMT_COMMIT':
+      return { kind: 'transaction', action: 'commit', chain };
+    case 'TRANS_STMT_ROLLBACK':
+      return { kind: 'transaction', action: 'rollback', chain };
+    case 'TRANS_STMT_SAVEPOINT':
+      return { kind: 'transaction', action: 'savepoint', name };
+    case 'TRANS_STMT_RELEASE':
+      return { kind: 'transaction', action: 'release', name };
+    case 'TRANS_STMT_ROLLBACK_TO':
+      return { kind: 'transaction', action: 'rollback_to', name };
+    default:
+      throw unsupported('two-phase commit');
+  }
+}
+
+/** `SET TIME ZONE` and `SHOW TRANSACTION ISOLATION LEVEL` have names of their own in the grammar. */
+function settingName(name: string): string {
+  return name === 'timezone' ? 'TimeZone' : name;
+}
+
+function constantText(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const node = object(value);
+  if (node['String'] !== undefined) return text(object(node['String'])['sval']);
+  const constant = object(node['A_Const']);
+  if (constant['sval'] !== undefined) return text(object(constant['sval'])['sval']);
+  if (constant['ival'] !== undefined) return String(object(constant['ival'])['ival'] ?? 0);
+  if (constant['fval'] !== undefined) return text(object(constant['fval'])['fval']);
+  if (constant['boolval'] !== undefined) return object(constant['boolval'])['boolval'] === true ? 'on' : 'off';
+  if (node['TypeCast'] !== undefined) return constantText(object(node['TypeCast'])['arg']);
+  if (node['Integer'] !== undefined) return String(object(node['Integer'])['ival'] ?? 0);
+  if (node['Boolean'] !== undefined) return object(node['Boolean'])['boolval'] === true ? 'on' : 'off';
+  throw unsupported('this form of value');
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value === undefined || ['on', 'true', '1', 'yes'].includes(value.toLowerCase());
+}
+
+function object(value: unknown): Node {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Node) : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,103 @@
+import { parseArgs } from 'node:util';
+import { asTimelineError, TimelineError } from '../sql/errors.js';
+
+interface Command {
+  readonly usage: string;
+  readonly summary: string;
+  run(args: readonly string[]): Promise<void>;
+}
+
+// Commands are imported when they run: `timeline --help` must not load a database.
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: {
+    usage: 'serve',
+    summary: 'serve Postgres and HTTP, with the durable engine beside it',
+    run: async (args) => {
+      parse(args, {});
+      const { serve } = await import('./serve.js');
+      await serve();
+    },
+  },
+  worker: {
+    usage: 'worker',
+    summary: 'run tasks of replay workflows (needs TEMPORAL_ADDRESS or temporal.address)',
+    run: async (args) => {
+      parse(args, {});
+      const { work } = await import('./worker-process.js');
+      await work();
+    },
+  },
+  query: {
+    usage: 'query "SQL" [--format table|csv|json]',
+    summary: 'answer one query in this process and print it',
+    run: async (args) => {
+      const { values, positionals } = parse(args, { format: { type: 'string', default: 'table' } }, true);
+      const [sql, ...rest] = positionals;
+      if (sql === undefined || rest.length > 0) throw usageError('query takes one SQL text');
+      const { queryCommand } = await import('./query-command.js');
+      await queryCommand(sql, String(values['format']));
+    },
+  },
+  replay: {
+    usage: 'replay list',
+    summary: 'list the plans that ran (timeline.replays)',
+    run: async (args) => {
+      const { values, positionals } = parse(args, { format: { type: 'string', default: 'table' } }, true);
+      if (positionals[0] !== 'list' || positionals.length > 1) throw usageError(`replay ${positionals[0] ?? ''}: only "replay list" is supported yet`);
+      const { queryCommand } = await import('./query-command.js');
+      await queryCommand(
+        'SELECT id, driver, state, started_at, ended_at, tasks_done, tasks, rows, bytes_read, error FROM timeline.replays ORDER BY started_at',
+        String(values['format']),
+      );
+    },
+  },
+};
+
+type Options = NonNullable<Parameters<typeof parseArgs>[0]>['options'];
+
+function parse(args: readonly string[], options: NonNullable<Options>, allowPositionals = false) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals, strict: true });
+  } catch (error) {
+    throw usageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function usageError(message: string): TimelineError {
+  return new TimelineError({ kind: 'syntax', sqlstate: '42601', message, hint: 'Run "timeline --help".' });
+}
+
+function help(): string {
+  const width = Math.max(...Object.values(COMMANDS).map((command) => command.usage.length));
+  const lines = Object.values(COMMANDS).map((command) => `  timeline ${command.usage.padEnd(width)}  ${command.summary}`);
+  return [
+    'Timeline: questions of event history, over the Postgres protocol.',
+    '',
+    ...lines,
+    '',
+    'Configuration: timeline.yaml in this folder, or the file that TIMELINE_CONFIG names; every key also as TIMELINE_…',
+    '(TIMELINE_PG_PORT, TIMELINE_HTTP_PORT, TIMELINE_HOME, TEMPORAL_ADDRESS, TIMELINE_TEMPORAL=dev|off).',
+    '',
+  ].join('\n');
+}
+
+/** The command line. Errors are one line on standard error, with a hint where there is one, and exit code 1. */
+export async function main(args: readonly string[]): Promise<void> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help' || rest.includes('--help')) {
+    process.stdout.write(help());
+    return;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  try {
+    if (command === undefined) throw usageError(`unknown command "${name}"`);
+    await command.run(rest);
+  } catch (thrown) {
+    const error = asTimelineError(thrown);
+    process.stderr.write(`timeline: ${error.message}\n`);
+    if (error.detail !== undefined) process.stderr.write(`  detail: ${error.detail}\n`);
+    if (error.hint !== undefined) process.stderr.write(`  hint: ${error.hint}\n`);
+    if (error.kind === 'internal' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack ?? ''}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,44 @@
+import { TimelineError } from '../sql/errors.js';
+import type { Batch } from '../sql/result.js';
+import type { Execution } from './statement.js';
+
+/**
+ * Runs a statement under statement_timeout (0: none): the signal that `start` gets is aborted with 57014 when the time
+ * is over before the last row was taken, or with the outer signal's reason.
+ */
+export async function withDeadline(
+  options: { readonly milliseconds: number; readonly signal: AbortSignal },
+  start: (signal: AbortSignal) => Promise<Execution>,
+): Promise<Execution> {
+  if (options.milliseconds === 0) return start(options.signal);
+  const timer = new AbortController();
+  const handle = setTimeout(() => timer.abort(timedOut()), options.milliseconds);
+  const signal = AbortSignal.any([options.signal, timer.signal]);
+  try {
+    // Catalogue queries don't take a signal: their answer is simply not waited for any longer.
+    const execution = await Promise.race([start(signal), rejection(signal)]);
+    return { ...execution, batches: clearing(execution.batches, () => clearTimeout(handle)) };
+  } catch (error) {
+    clearTimeout(handle);
+    throw error;
+  }
+}
+
+async function* clearing(batches: AsyncIterable<Batch>, done: () => void): AsyncGenerator<Batch> {
+  try {
+    yield* batches;
+  } finally {
+    done();
+  }
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    else signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
+
+function timedOut(): TimelineError {
+  return new TimelineError({ kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to statement timeout' });
+}

@@ -1,0 +1,31 @@
+import type { EmbeddedPostgres } from '../sql/postgres.js';
+import type { CatalogueNames } from '../sql/catalogue-names.js';
+import type { Catalog } from './catalog.js';
+import type { Config } from './config.js';
+import type { History } from './history.js';
+import type { Kernel } from './kernel/kernel.js';
+import type { Driver } from './replay/driver.js';
+import type { PostgresSetting } from './settings.js';
+import type { Metrics } from './telemetry/metrics.js';
+
+/** What every session of one engine shares. */
+export interface EngineContext {
+  readonly config: Config;
+  readonly postgres: EmbeddedPostgres;
+  readonly names: CatalogueNames;
+  readonly postgresSettings: ReadonlyMap<string, PostgresSetting>;
+  readonly kernel: Kernel;
+  readonly history: History;
+  readonly metrics: Metrics;
+  readonly drivers: Drivers;
+  catalog(): Catalog;
+  /** Asks the connectors again; true when anything changed. */
+  refreshCatalog(): Promise<boolean>;
+}
+
+export interface Drivers {
+  readonly local: Driver;
+  /** Undefined while the durable engine is off or not up yet; `temporalState` says which. */
+  readonly temporal: Driver | undefined;
+  readonly temporalState: string;
+}

@@ -1,0 +1,186 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { IcebergConnector } from '../connectors/iceberg/connector.js';
+import { SystemConnector } from '../connectors/system/connector.js';
+import type { Connector } from '../connectors/connector.js';
+import { CatalogueNames } from '../sql/catalogue-names.js';
+import { TimelineError } from '../sql/errors.js';
+import { loadParser } from '../sql/parse.js';
+import { EmbeddedPostgres } from '../sql/postgres.js';
+import { Catalog, readCatalog, type Source } from './catalog.js';
+import type { Config } from './config.js';
+import type { EngineContext } from './engine-context.js';
+import { History } from './history.js';
+import { createKernel } from './kernel/kernel-pool.js';
+import type { Kernel } from './kernel/kernel.js';
+import type { Driver } from './replay/driver.js';
+import { createLocalDriver } from './replay/local-driver.js';
+import { createStageStore, type StageStore } from './replay/stage-store.js';
+import { TimelineSession } from './session.js';
+import { readPostgresSettings } from './postgres-settings.js';
+import type { ConnectOptions, Engine, Session } from './statement.js';
+import { systemTables } from './system-tables.js';
+import { log } from './telemetry/log.js';
+import { Metrics } from './telemetry/metrics.js';
+import { imagePath } from './paths.js';
+
+const EMPTY = new Catalog([], []);
+
+/** How often the connectors are asked for new tables. */
+const REFRESH_MS = 30_000;
+
+/** Everything that answers queries, without a listener. */
+export class TimelineEngine implements Engine {
+  private temporal: { readonly driver: Driver | undefined; readonly state: string } = { driver: undefined, state: 'it is off (temporal: off)' };
+  private readonly timer: NodeJS.Timeout;
+  private sessions = 0;
+  readonly context: EngineContext;
+
+  private constructor(
+    private readonly parts: {
+      readonly config: Config;
+      readonly postgres: EmbeddedPostgres;
+      readonly kernel: Kernel;
+      readonly history: History;
+      readonly metrics: Metrics;
+      readonly sources: readonly Source[];
+      readonly connectors: ReadonlyMap<string, Connector>;
+      readonly store: StageStore;
+      readonly local: Driver;
+    },
+    context: Omit<EngineContext, 'drivers' | 'catalog' | 'refreshCatalog'>,
+    private current: Catalog,
+  ) {
+    const engine = this;
+    this.context = {
+      ...context,
+      catalog: () => engine.current,
+      refreshCatalog: () => engine.refresh(),
+      drivers: {
+        local: parts.local,
+        get temporal() {
+          return engine.temporal.driver;
+        },
+        get temporalState() {
+          return engine.temporal.state;
+        },
+      },
+    };
+    this.timer = setInterval(() => {
+      this.refresh().catch((error: unknown) => log('warn', `catalog refresh failed: ${String(error)}`));
+    }, REFRESH_MS);
+    this.timer.unref();
+  }
+
+  get serverVersion(): string {
+    return this.parts.postgres.version;
+  }
+
+  get stageStore(): StageStore {
+    return this.parts.store;
+  }
+
+  get metrics(): Metrics {
+    return this.parts.metrics;
+  }
+
+  /** Opens connectors, the embedded Postgres and the kernel. Throws what is wrong with the configuration or a catalog. */
+  static async open(config: Config): Promise<TimelineEngine> {
+    await makeFolders(config);
+    const metrics = new Metrics();
+    const [postgres, history] = await Promise.all([
+      EmbeddedPostgres.open({ imagePath: imagePath() }),
+      History.open(join(config.home, 'history.ndjson')),
+      loadParser(),
+    ]);
+    // The system tables show the catalogue that holds them: the engine is there before anybody asks.
+    const opened: { engine?: TimelineEngine } = {};
+    const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY }));
+    const { sources, readableFolders } = await openSources(config, [system]);
+    const connectors = new Map(sources.map((source) => [source.connector.name, source.connector]));
+    const kernel = createKernel({ threads: 2, memoryLimit: config.limits.taskMemory, tempFolder: join(config.home, 'spill') });
+    const store = createStageStore({ folder: join(config.home, 'stages') });
+    const local = createLocalDriver({ connectors, kernel, store, scratchFolder: join(config.home, 'scratch'), readableFolders, concurrency: 2 });
+    const names = await CatalogueNames.load(postgres);
+    const postgresSettings = await readPostgresSettings(postgres);
+    const engine = new TimelineEngine(
+      { config, postgres, kernel, history, metrics, sources, connectors, store, local },
+      { config, postgres, names, postgresSettings, kernel, history, metrics },
+      EMPTY,
+    );
+    opened.engine = engine;
+    await engine.refresh();
+    for (const table of engine.current.brokenTables()) {
+      log('warn', `table ${table.name.schema}.${table.name.table} cannot be read: ${table.error.message}`);
+    }
+    return engine;
+  }
+
+  async connect(options: ConnectOptions): Promise<Session> {
+    const session = new TimelineSession(this.context, options);
+    this.sessions += 1;
+    this.parts.metrics.connections.set(this.sessions);
+    const close = session.close.bind(session);
+    let open = true;
+    session.close = async () => {
+      if (open) this.parts.metrics.connections.set(--this.sessions);
+      open = false;
+      await close();
+    };
+    return session;
+  }
+
+  /** The durable engine came up, went away, or is on its way (`state` completes "cannot take queries: …"). */
+  setTemporal(driver: Driver | undefined, state: string): void {
+    this.temporal = { driver, state };
+    this.parts.metrics.temporalUp.set(driver === undefined ? 0 : 1);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.temporal.driver?.close();
+    await this.parts.local.close();
+    await this.parts.kernel.close();
+    await Promise.all(this.parts.sources.map((source) => source.connector.close()));
+    await this.parts.postgres.close();
+    await this.parts.history.close();
+  }
+
+  private async refresh(): Promise<boolean> {
+    const next = await readCatalog(this.parts.sources);
+    const changed = !next.sameAs(this.current);
+    if (changed) await this.parts.postgres.setMirror(next.tables().map((entry) => entry.description));
+    this.current = next;
+    return changed;
+  }
+}
+
+/** Opens every configured catalog, as the gateway and workers do. */
+export async function openSources(
+  config: Config,
+  system: readonly Connector[],
+): Promise<{ readonly sources: readonly Source[]; readonly readableFolders: readonly string[] }> {
+  const sources: Source[] = system.map((connector) => ({ connector, prefix: '' }));
+  const readableFolders: string[] = [];
+  for (const [name, catalog] of Object.entries(config.catalogs)) {
+    const connector = await IcebergConnector.open({ name, config: catalog, cacheFolder: join(config.home, 'cache'), cacheBytes: config.limits.cacheBytes });
+    sources.push({ connector, prefix: catalog.prefix ?? '' });
+    readableFolders.push(...connector.readableFolders);
+  }
+  return { sources, readableFolders };
+}
+
+async function makeFolders(config: Config): Promise<void> {
+  try {
+    for (const folder of ['', 'stages', 'scratch', 'spill', 'cache']) await mkdir(join(config.home, folder), { recursive: true });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new TimelineError({
+      kind: 'connector',
+      sqlstate: code === 'ENOSPC' ? '53100' : '58030',
+      message: `the home folder ${config.home} cannot be used: ${code}`,
+      hint: 'Set TIMELINE_HOME to a folder that can be written.',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+import { explainText } from '../planner/explain.js';
+import { planQuery } from '../planner/plan-query.js';
+import type { PhysicalPlan } from '../planner/physical-plan.js';
+import { asTimelineError, TimelineError } from '../sql/errors.js';
+import type { Constant } from '../sql/expression.js';
+import { readQuery } from '../sql/node-tree.js';
+import type { Batch, ResultColumn } from '../sql/result.js';
+import { type } from '../sql/types.js';
+import type { Catalog } from './catalog.js';
+import type { EngineContext } from './engine-context.js';
+import { textColumn, textExecution } from './execution.js';
+import type { ReplayRecord } from './history.js';
+import type { Driver, Run, RunProgress, RunSummary } from './replay/driver.js';
+import type { Execution, Notice } from './statement.js';
+
+/** A SELECT over connector tables, rewritten so that the embedded Postgres can analyse it. */
+export interface SelectStatement {
+  /** As the user wrote it, for history. */
+  readonly original: string;
+  readonly rewritten: string;
+  mapPosition(position: number): number;
+  readonly parameterTypes: readonly number[];
+  readonly columns: readonly ResultColumn[];
+}
+
+export interface SelectContext {
+  readonly engine: EngineContext;
+  readonly catalog: Catalog;
+  readonly user: string;
+  readonly database: string;
+  readonly searchPath: readonly string[];
+  readonly timeZone: string;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly driver: 'auto' | 'local' | 'temporal';
+  readonly maxBytes: number | undefined;
+  readonly asOf: string | undefined;
+  /** Statement start, microseconds since 1970. */
+  readonly now: bigint;
+  /** Snapshots pinned by the open transaction. */
+  readonly pins: Map<string, Promise<{ readonly handle: unknown; readonly snapshot: string | null }>>;
+  readonly signal: AbortSignal;
+}
+
+const TASK_TARGETS = { splitsPerTask: 1, smallBytes: 64 * 2 ** 20, partitions: 2 };
+
+/** Text -> analysed tree -> physical plan, with every snapshot pinned. */
+export async function planSelect(statement: SelectStatement, parameters: readonly (string | null)[], context: SelectContext): Promise<PhysicalPlan> {
+  const { engine } = context;
+  const analysis = { user: context.user, database: context.database, searchPath: context.searchPath, timeZone: context.timeZone, settings: context.settings };
+  const tree = await engine.postgres.analyse(statement.rewritten, statement.parameterTypes, analysis).catch((error: unknown) => {
+    throw mapped(error, statement);
+  });
+  const constants = statement.parameterTypes.map((oid, i): Constant => ({ kind: 'constant', type: type(oid), value: parameters[i] ?? null }));
+  return planQuery({
+    query: readQuery(tree, engine.names),
+    parameters: constants,
+    context: {
+      session: { timeZone: context.timeZone, now: context.now.toString(), memoryLimit: engine.config.limits.taskMemory },
+      connectorOf: (schema, table) => context.catalog.find(schema, table, []),
+      pin: async (connector, table) => {
+        const entry = context.catalog.find(table.schema, table.table, []);
+        if (entry === undefined) throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${table.schema}.${table.table}" does not exist` });
+        const key = JSON.stringify([connector.name, entry.source, context.asOf]);
+        const known = context.pins.get(key);
+        if (known !== undefined) return known;
+        const pinned = entry.connector.pin(entry.source, context.asOf, context.signal);
+        context.pins.set(key, pinned);
+        pinned.catch(() => context.pins.delete(key));
+        return pinned;
+      },
+      evaluate: (exprs) => engine.postgres.evaluate(exprs, analysis),
+      taskTargets: TASK_TARGETS,
+      signal: context.signal,
+    },
+  });
+}
+
+/** Plans and starts a SELECT; its rows come as tasks commit them. */
+export async function runSelect(statement: SelectStatement, parameters: readonly (string | null)[], context: SelectContext): Promise<Execution> {
+  const plan = await planSelect(statement, parameters, context);
+  const notices = plan.notices.map(notice);
+  const { run, record } = await startRun(plan, statement.original, context, notices);
+  return {
+    columns: statement.columns,
+    batches: resultBatches(plan, run, record, context, notices),
+    tag: (rows) => `SELECT ${rows}`,
+    notices,
+  };
+}
+
+/** EXPLAIN [ANALYZE]: the plan as rows of text; with `analyze` it runs first, and its rows are counted and dropped. */
+export async function explainSelect(
+  statement: SelectStatement,
+  parameters: readonly (string | null)[],
+  context: SelectContext,
+  options: { readonly analyze: boolean },
+): Promise<Execution> {
+  const plan = await planSelect(statement, parameters, context);
+  let lines = explainText(plan);
+  if (options.analyze) {
+    const { run, record } = await startRun(plan, statement.original, context, []);
+    const started = performance.now();
+    for await (const batch of resultBatches(plan, run, record, context, [])) void batch;
+    const summary = await run.summary;
+    lines = explainText(plan, { summary, driver: record.driver, runId: run.id, milliseconds: performance.now() - started });
+  }
+  return textExecution({ columns: [textColumn('QUERY PLAN')], rows: lines.map((line) => [line]), tag: () => 'EXPLAIN' });
+}
+
+async function startRun(
+  plan: PhysicalPlan,
+  sql: string,
+  context: SelectContext,
+  notices: Notice[],
+): Promise<{ readonly run: Run; readonly record: ReplayRecord }> {
+  const { engine } = context;
+  const id = `replay-${randomUUID()}`;
+  const tasks = plan.stages.reduce((sum, stage) => sum + stage.tasks.length, 0);
+  const scans = fileCounts(plan);
+  let record: ReplayRecord = {
+    id, driver: 'local', state: 'running', user: context.user, sql, startedAt: Date.now(), endedAt: undefined, stages: plan.stages.length, tasks,
+    tasksDone: 0, rows: 0, bytesRead: 0, filesTotal: scans.total, filesRead: scans.read, sqlstate: undefined, error: undefined,
+  };
+  const onProgress = (progress: RunProgress): void => {
+    const current = engine.history.get(id);
+    if (current?.state === 'running') engine.history.put({ ...current, tasksDone: progress.tasksDone, rows: progress.rows, bytesRead: progress.bytesRead });
+  };
+  const start = async (driver: Driver): Promise<Run> => {
+    record = { ...record, driver: driver.kind };
+    engine.history.put(record);
+    return driver.start(plan, { id, sql, user: context.user, signal: context.signal, maxBytes: context.maxBytes, onProgress });
+  };
+  try {
+    return { run: await start(chooseDriver(context)), record };
+  } catch (thrown) {
+    const error = asTimelineError(thrown);
+    // Only `auto` may go on without the durable engine, and it says so; `temporal` fails with what to do.
+    if (context.driver === 'auto' && record.driver === 'temporal' && error.sqlstate.startsWith('08') && !context.signal.aborted) {
+      notices.push({ severity: 'WARNING', sqlstate: '01000', message: `running in this process: ${error.message}` });
+      return { run: await start(engine.drivers.local), record };
+    }
+    endRecord(engine, record, error, undefined);
+    throw error;
+  }
+}
+
+function chooseDriver(context: SelectContext): Driver {
+  const { drivers } = context.engine;
+  switch (context.driver) {
+    case 'local':
+      return drivers.local;
+    case 'auto':
+      return drivers.temporal ?? drivers.local;
+    case 'temporal':
+      if (drivers.temporal !== undefined) return drivers.temporal;
+      throw new TimelineError({
+        kind: 'connector',
+        sqlstate: '08001',
+        message: `the durable engine cannot take queries: ${drivers.temporalState}`,
+        hint: 'Wait until it is up, set TEMPORAL_ADDRESS to a running Temporal, or SET timeline.driver = local.',
+      });
+  }
+}
+
+async function* resultBatches(plan: PhysicalPlan, run: Run, record: ReplayRecord, context: SelectContext, notices: Notice[]): AsyncGenerator<Batch> {
+  const { engine } = context;
+  let rows = 0;
+  let failure: TimelineError | undefined;
+  let finished = false;
+  try {
+    for await (const file of run.files) {
+      for await (const batch of engine.kernel.read([file], plan.output, context.signal)) {
+        rows += batch.kind === 'columns' ? batch.rowCount : batch.rows.length;
+        yield batch;
+      }
+    }
+    const summary = await run.summary;
+    notices.push(...summary.notices.map(notice));
+    finished = true;
+    endRecord(engine, { ...record, rows }, undefined, summary);
+  } catch (thrown) {
+    const reason: unknown = context.signal.aborted ? context.signal.reason : thrown;
+    failure = asTimelineError(reason);
+    throw failure;
+  } finally {
+    // A portal closed half-way: the rows the client wanted have been sent, and closing run.files ended the work.
+    if (!finished) endRecord(engine, { ...record, rows }, failure ?? closedEarly(), undefined);
+    await run.release();
+  }
+}
+
+function closedEarly(): TimelineError {
+  return new TimelineError({ kind: 'cancelled', sqlstate: '57014', message: 'the client closed the result before its end' });
+}
+
+function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineError | undefined, summary: RunSummary | undefined): void {
+  const ended: ReplayRecord = {
+    ...record,
+    state: error === undefined ? 'completed' : error.kind === 'cancelled' ? 'cancelled' : 'failed',
+    endedAt: Date.now(),
+    tasksDone: summary === undefined ? (engine.history.get(record.id)?.tasksDone ?? 0) : summary.stages.reduce((sum, stage) => sum + stage.tasks, 0),
+    bytesRead: summary?.bytesRead ?? engine.history.get(record.id)?.bytesRead ?? 0,
+    sqlstate: error?.sqlstate,
+    error: error?.message,
+  };
+  engine.history.put(ended);
+  engine.metrics.queries.inc({ driver: ended.driver, outcome: ended.state });
+  engine.metrics.seconds.observe({ driver: ended.driver }, ((ended.endedAt ?? 0) - ended.startedAt) / 1000);
+  engine.metrics.rows.inc(ended.rows);
+  engine.metrics.bytesRead.inc(ended.bytesRead);
+}
+
+function fileCounts(plan: PhysicalPlan): { readonly total: number; readonly read: number } {
+  let total = 0;
+  let read = 0;
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if (Array.isArray(value)) {
+      for (const item of value) visit(item);
+      return;
+    }
+    const operator = value as { kind?: unknown; pruning?: readonly { before: number; after: number; step: string }[] };
+    if (operator.kind === 'scan') {
+      const files = (operator.pruning ?? []).filter((step) => step.step.includes('file'));
+      total += files[0]?.before ?? 0;
+      read += files.at(-1)?.after ?? 0;
+      return;
+    }
+    for (const child of Object.values(value)) visit(child);
+  };
+  for (const stage of plan.stages) visit(stage.root);
+  return { total, read };
+}
+
+function notice(message: string): Notice {
+  return { severity: 'NOTICE', sqlstate: '00000', message };
+}
+
+/** Errors of the rewritten text, at the place of the user's text. */
+export function mapped(thrown: unknown, statement: Pick<SelectStatement, 'mapPosition'>): TimelineError {
+  const error = asTimelineError(thrown);
+  return error.position === undefined ? error : error.at(statement.mapPosition(error.position));
+}

@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { TimelineError } from '../sql/errors.js';
+import { loadConfig } from './config-file.js';
+import type { Config } from './config.js';
+import { startDurableEngine, type DurableEngine } from './durable-engine.js';
+import { TimelineEngine } from './engine.js';
+import { makeDemoLake } from './events/demo-lake.js';
+import { startHttpServer } from './telemetry/http-server.js';
+import { log } from './telemetry/log.js';
+import { startWireServer } from './wire/server.js';
+
+/** How long the ready line waits for a durable engine that only has to be started. */
+const DURABLE_WAIT_MS = 8000;
+
+/** `timeline serve`: runs until SIGINT or SIGTERM, then ends everything that it started. */
+export async function serve(): Promise<void> {
+  const config = await withDemoLake(loadConfig({ env: process.env, cwd: process.cwd() }));
+  const stop = stopSignal();
+  const closers: (() => Promise<void>)[] = [];
+  try {
+    const engine = await TimelineEngine.open(config);
+    closers.push(() => engine.close());
+    const durable = startDurableEngine({ config, engine });
+    closers.push(() => durable.close());
+    const wire = await startWireServer({
+      engine,
+      host: config.listen.host,
+      port: config.listen.pg,
+      limits: { maxConnections: config.limits.maxConnections, maxMessageBytes: 64 * 2 ** 20, loginTimeoutMs: 10_000 },
+    });
+    closers.push(() => wire.close());
+    let ready = false;
+    const http = await startHttpServer({
+      host: config.listen.host,
+      port: config.listen.http,
+      metrics: engine.metrics,
+      notReady: () => (ready ? [] : ['starting']),
+    });
+    closers.push(() => http.close());
+    await Promise.race([durable.settled, sleep(DURABLE_WAIT_MS), stop.promise]);
+    ready = true;
+    announce(config, durable, wire, http);
+    await stop.promise;
+    log('info', 'stopping');
+  } finally {
+    stop.dispose();
+    for (const close of closers.reverse()) await close().catch((error: unknown) => log('error', `while stopping: ${String(error)}`));
+  }
+}
+
+/** Without any configured catalog there is the demo lake, made on the first start. */
+export async function withDemoLake(config: Config): Promise<Config> {
+  if (Object.keys(config.catalogs).length > 0) return config;
+  const folder = join(config.home, 'lake');
+  const fresh = !existsSync(join(folder, 'lake.json'));
+  if (fresh) log('info', 'making the demo lake: video events of March 2025');
+  const lake = await makeDemoLake({ folder });
+  if (fresh) log('info', `demo lake ready: ${lake.rows} events in ${lake.sessions} sessions`);
+  return {
+    ...config,
+    catalogs: {
+      demo: { type: 'iceberg', catalog: { type: 'sql', uri: lake.catalogUri, warehouse: lake.warehouse, name: lake.catalogName }, locations: lake.locations },
+    },
+  };
+}
+
+function announce(
+  config: Config,
+  durable: DurableEngine,
+  wire: { readonly host: string; readonly port: number },
+  http: { readonly host: string; readonly port: number },
+): void {
+  const demo = 'demo' in config.catalogs ? demoQueries() : '';
+  process.stdout.write(
+    `timeline ready pg=${wire.host}:${wire.port} http=${http.host}:${http.port} driver=${durable.ready() ? 'temporal' : 'local'}\n` +
+      `\n  psql "host=${wire.host} port=${wire.port} user=analyst dbname=timeline"\n${demo}`,
+  );
+}
+
+/** The three queries of the README. */
+export const DEMO_QUERIES: readonly { readonly title: string; readonly sql: string }[] = [
+  {
+    title: 'rebuffers on CDN1 from Android, per day: how many, how long',
+    sql: `SELECT ts::date AS day, count(*) AS rebuffers, sum(buffer_duration_ms) / 1000.0 AS seconds
+FROM lake.events
+WHERE event_type = 'rebuffer' AND cdn = 'CDN1' AND device_os = 'Android'
+  AND ts >= '2025-03-01' AND ts < '2025-04-01'
+GROUP BY 1 ORDER BY 1;`,
+  },
+  {
+    title: 'buffering caused by the connection, per CDN, leaving out 5 s after each seek',
+    sql: `SELECT cdn, round(sum(seconds)::numeric, 1) AS seconds, count(DISTINCT session_id) AS sessions
+FROM timeline(lake.events, key => session_id, ts => ts,
+       state   => latest_when(event_type IN ('play', 'rebuffer', 'pause', 'end'), event_type),
+       started => has_existed(event_type = 'play'),
+       seeking => has_existed_within(event_type = 'seek', INTERVAL '5 s'),
+       cdn     => latest(cdn),
+       since => '2025-03-01', until => '2025-04-01') AS t
+WHERE state = 'rebuffer' AND started AND NOT seeking
+GROUP BY cdn ORDER BY seconds DESC;`,
+  },
+  {
+    title: 'replay ten minutes of the session with the most buffering',
+    sql: '',
+  },
+];
+
+function demoQueries(): string {
+  return DEMO_QUERIES.filter((query) => query.sql !== '')
+    .map((query) => `\n-- ${query.title}\n${query.sql}\n`)
+    .join('');
+}
+
+function stopSignal(): { readonly promise: Promise<void>; dispose(): void } {
+  let stopped: () => void = () => undefined;
+  const promise = new Promise<void>((resolve) => {
+    stopped = resolve;
+  });
+  const handler = (): void => stopped();
+  process.on('SIGINT', handler);
+  process.on('SIGTERM', handler);
+  return {
+    promise,
+    dispose: () => {
+      process.off('SIGINT', handler);
+      process.off('SIGTERM', handler);
+    },
+  };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}
+
+export function requireTemporalAddress(config: Config): string {
+  if (config.temporal.mode === 'address' && config.temporal.address !== undefined) return config.temporal.address;
+  throw new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message: 'a worker needs a Temporal server', hint: 'Set TEMPORAL_ADDRESS or temporal.address.' });
+}

@@ -1,0 +1,87 @@
+import type { ResultColumn } from '../sql/result.js';
+import type { UtilityStatement } from '../sql/statement-kind.js';
+import { commandExecution, textColumn, textExecution } from './execution.js';
+import { displayed, type Settings } from './settings.js';
+import type { Execution, Notice } from './statement.js';
+import type { Transaction } from './transaction.js';
+
+export interface UtilityContext {
+  readonly settings: Settings;
+  readonly transaction: Transaction;
+}
+
+/** Statements about the session itself: none of them reads a table. */
+export function runUtility(statement: UtilityStatement, { settings, transaction }: UtilityContext): Execution {
+  switch (statement.kind) {
+    case 'set':
+      settings.set(statement.name, statement.value, statement.local);
+      return commandExecution('SET');
+    case 'set_transaction':
+      // Every isolation level is accepted: transactions are read-only snapshots, so all are serializable.
+      return commandExecution('SET');
+    case 'reset':
+      if (statement.name === undefined) settings.resetAll();
+      else settings.reset(statement.name);
+      return commandExecution('RESET');
+    case 'show':
+      return show(statement.name, settings);
+    case 'transaction':
+      return runTransaction(statement, settings, transaction);
+    case 'discard':
+      if (statement.target === 'all') settings.resetAll();
+      return commandExecution(`DISCARD ${statement.target.toUpperCase()}`);
+    case 'deallocate':
+      return commandExecution(statement.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE');
+    case 'close_all':
+      return commandExecution('CLOSE CURSOR ALL');
+    case 'unlisten':
+      return commandExecution('UNLISTEN');
+  }
+}
+
+/** Columns of SHOW, known before it runs. */
+export function showColumns(name: string): readonly ResultColumn[] {
+  return name.toLowerCase() === 'all' ? ['name', 'setting', 'description'].map(textColumn) : [textColumn(name)];
+}
+
+function show(name: string, settings: Settings): Execution {
+  const columns = showColumns(name);
+  if (name.toLowerCase() === 'all') {
+    return textExecution({ columns, rows: settings.all().map(([key, value]) => [key, displayed(key, value), null]), tag: () => 'SHOW' });
+  }
+  const value = settings.get(name) ?? settings.requireKnown(name);
+  return textExecution({ columns, rows: [[displayed(name, value)]], tag: () => 'SHOW' });
+}
+
+function runTransaction(statement: UtilityStatement & { readonly kind: 'transaction' }, settings: Settings, transaction: Transaction): Execution {
+  const warning = (sqlstate: string, message: string): readonly Notice[] => [{ severity: 'WARNING', sqlstate, message }];
+  switch (statement.action) {
+    case 'begin': {
+      const notices = transaction.status === 'I' ? [] : warning('25001', 'there is already a transaction in progress');
+      transaction.begin();
+      settings.begin();
+      return commandExecution('BEGIN', notices);
+    }
+    case 'commit':
+    case 'rollback': {
+      const notices = transaction.status === 'I' ? warning('25P01', 'there is no transaction in progress') : [];
+      const { committed } = transaction.end(statement.action === 'commit');
+      settings.end(committed);
+      if (statement.chain) {
+        transaction.begin();
+        settings.begin();
+      }
+      // COMMIT of a failed transaction is answered ROLLBACK, as PostgreSQL does.
+      return commandExecution(statement.action === 'commit' && (committed || notices.length > 0) ? 'COMMIT' : 'ROLLBACK', notices);
+    }
+    case 'savepoint':
+      transaction.savepoint(statement.name);
+      return commandExecution('SAVEPOINT');
+    case 'release':
+      transaction.release(statement.name);
+      return commandExecution('RELEASE');
+    case 'rollback_to':
+      transaction.rollbackTo(statement.name);
+      return commandExecution('ROLLBACK');
+  }
+}
