@@ -92,6 +92,8 @@ export interface ReadRequest {
 export interface Connector {
   /** Its name in the configuration. */
   readonly name: string;
+  /** Local folders that a task must be allowed to read for what `read` gives; may grow by reading. Absent: none. */
+  readonly readableFolders?: readonly string[];
   tables(signal?: AbortSignal): Promise<readonly TableName[]>;
   /** Undefined: no such table. */
   describe(table: TableName, signal?: AbortSignal): Promise<TableDescription | undefined>;

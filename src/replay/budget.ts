@@ -21,8 +21,12 @@ export function createBudget(maxBytes: number | undefined, spent = 0): Budget {
       let bytes = 0;
       let requests = 0;
       return {
-        get bytes() { return bytes; },
-        get requests() { return requests; },
+        get bytes() {
+          return bytes;
+        },
+        get requests() {
+          return requests;
+        },
         charge(moreBytes, moreRequests) {
           if (maxBytes !== undefined && total + moreBytes > maxBytes) throw TimelineError.fromJSON(budgetExceeded(maxBytes));
           total += moreBytes;

@@ -43,6 +43,13 @@ export interface Run {
 export interface RunSummary {
   readonly rows: number;
   readonly bytesRead: number;
-  readonly stages: readonly { readonly id: number; readonly tasks: number; readonly rows: number; readonly bytesRead: number; readonly milliseconds: number; readonly retries: number }[];
+  readonly stages: readonly {
+    readonly id: number;
+    readonly tasks: number;
+    readonly rows: number;
+    readonly bytesRead: number;
+    readonly milliseconds: number;
+    readonly retries: number;
+  }[];
   readonly notices: readonly string[];
 }

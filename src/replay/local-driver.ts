@@ -1,5 +1,5 @@
-import { TimelineError } from '../../sql/errors.js';
 import type { PhysicalPlan } from '../../planner/physical-plan.js';
+import { TimelineError } from '../../sql/errors.js';
 import { createBudget } from './budget.js';
 import type { Driver, Run, RunOptions, RunSummary } from './driver.js';
 import { runPlan } from './plan-runner.js';
@@ -28,12 +28,21 @@ export function createLocalDriver(options: LocalDriverOptions): Driver {
       runOptions.signal.throwIfAborted();
       const abort = new AbortController();
       const run = startRun({ context: options, concurrency, slots, plan, runOptions, abort });
-      const settled = run.summary.then(() => undefined, () => undefined).then(() => open.delete(abort));
+      const settled = run.summary
+        .then(
+          () => undefined,
+          () => undefined,
+        )
+        .then(() => open.delete(abort));
       open.set(abort, settled);
       return run;
     },
     async close() {
-      const reason = new TimelineError({ kind: 'cancelled', sqlstate: '57P01', message: 'terminating connection due to administrator command' });
+      const reason = new TimelineError({
+        kind: 'cancelled',
+        sqlstate: '57P01',
+        message: 'terminating connection due to administrator command',
+      });
       const ending = [...open.values()];
       for (const abort of open.keys()) abort.abort(reason);
       await Promise.all(ending);
@@ -62,9 +71,19 @@ function startRun({ context, concurrency, slots, plan, runOptions, abort }: Star
   const figures = runPlan({
     spec: planShape(plan, { window: concurrency, maxAttempts: 6, maxBytes, batch: () => 1 }),
     signal,
-    runTask: (task) => slots.run(task.signal, () => runTask({
-      ...context, query: id, plan, stageId: task.stage, taskId: task.task, attempt: task.attempt, budget, signal: task.signal,
-    })),
+    runTask: (task) =>
+      slots.run(task.signal, () =>
+        runTask({
+          ...context,
+          query: id,
+          plan,
+          stageId: task.stage,
+          taskId: task.task,
+          attempt: task.attempt,
+          budget,
+          signal: task.signal,
+        }),
+      ),
     onCommit: ({ stage, task, manifest, state }) => {
       if (stage === last?.id) result.resolve(task, manifest);
       if (manifest.notices.length > 0) noticed.set(`${stage}.${task}`, manifest.notices);
@@ -75,15 +94,24 @@ function startRun({ context, concurrency, slots, plan, runOptions, abort }: Star
     },
   });
   figures.catch((error: unknown) => result.reject(error));
-  const summary = figures.then(({ rows, bytesRead, stages, noticed: order }): RunSummary => ({
-    rows, bytesRead, stages, notices: [...new Set(order.flatMap(([stage, task]) => noticed.get(`${stage}.${task}`) ?? []))],
-  }));
+  const summary = figures.then(
+    ({ rows, bytesRead, stages, noticed: order }): RunSummary => ({
+      rows,
+      bytesRead,
+      stages,
+      notices: [...new Set(order.flatMap(([stage, task]) => noticed.get(`${stage}.${task}`) ?? []))],
+    }),
+  );
   summary.catch(() => undefined);
 
   return {
     id,
     files: runFiles({
-      store, tasks: last?.tasks.length ?? 0, manifest: result.wait, ended: figures, signal,
+      store,
+      tasks: last?.tasks.length ?? 0,
+      manifest: result.wait,
+      ended: figures,
+      signal,
       onClose: () => abort.abort(closedEarly()),
     }),
     summary,
@@ -120,11 +148,12 @@ function createWaiters<T>(): Waiters<T> {
       failure = { error };
       for (const one of waiting.values()) one.reject(error);
     },
-    wait: (key) => new Promise((resolve, reject) => {
-      const value = values.get(key);
-      if (value !== undefined) resolve(value);
-      else if (failure !== undefined) reject(failure.error);
-      else waiting.set(key, { resolve, reject });
-    }),
+    wait: (key) =>
+      new Promise((resolve, reject) => {
+        const value = values.get(key);
+        if (value !== undefined) resolve(value);
+        else if (failure !== undefined) reject(failure.error);
+        else waiting.set(key, { resolve, reject });
+      }),
   };
 }

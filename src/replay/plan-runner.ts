@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asTimelineError, type ErrorDetails, TimelineError } from '../../sql/errors.js';
-import { advance, type Batch, initialState, type SchedulerCommand, type SchedulerEvent, type SchedulerSpec, type SchedulerState } from './scheduler.js';
+import {
+  advance,
+  type Batch,
+  initialState,
+  type SchedulerCommand,
+  type SchedulerEvent,
+  type SchedulerSpec,
+  type SchedulerState,
+} from './scheduler.js';
 import { figuresOf, noteTimes, type RunFigures, type StageTimes } from './stage-clock.js';
 import type { Manifest } from './stage-store.js';
 
@@ -8,8 +16,18 @@ export interface PlanRunnerOptions {
   readonly spec: SchedulerSpec;
   /** Aborted with the reason that the run then fails with. */
   readonly signal: AbortSignal;
-  readonly runTask: (task: { readonly stage: number; readonly task: number; readonly attempt: number; readonly signal: AbortSignal }) => Promise<Manifest>;
-  readonly onCommit?: (commit: { readonly stage: number; readonly task: number; readonly manifest: Manifest; readonly state: SchedulerState }) => void;
+  readonly runTask: (task: {
+    readonly stage: number;
+    readonly task: number;
+    readonly attempt: number;
+    readonly signal: AbortSignal;
+  }) => Promise<Manifest>;
+  readonly onCommit?: (commit: {
+    readonly stage: number;
+    readonly task: number;
+    readonly manifest: Manifest;
+    readonly state: SchedulerState;
+  }) => void;
 }
 
 /**
@@ -73,7 +91,12 @@ export function runPlan(options: PlanRunnerOptions): Promise<RunFigures> {
         for (const task of batch.tasks) {
           const manifest = await options.runTask({ stage: batch.stage, task, attempt: batch.attempt, signal: abort.signal });
           take({
-            kind: 'task_committed', stage: batch.stage, task, rows: manifest.rows, bytes: manifest.bytesRead, noticed: manifest.notices.length > 0,
+            kind: 'task_committed',
+            stage: batch.stage,
+            task,
+            rows: manifest.rows,
+            bytes: manifest.bytesRead,
+            noticed: manifest.notices.length > 0,
           });
           options.onCommit?.({ stage: batch.stage, task, manifest, state });
         }
@@ -86,7 +109,8 @@ export function runPlan(options: PlanRunnerOptions): Promise<RunFigures> {
       }
     }
 
-    const reasonOf = (of: SchedulerState): unknown => (of.ending === undefined ? signal.reason : thrown.get(of.ending) ?? TimelineError.fromJSON(of.ending));
+    const reasonOf = (of: SchedulerState): unknown =>
+      of.ending === undefined ? signal.reason : (thrown.get(of.ending) ?? TimelineError.fromJSON(of.ending));
 
     if (signal.aborted) {
       reject(asTimelineError(signal.reason));

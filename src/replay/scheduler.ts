@@ -74,7 +74,14 @@ export interface Batch {
 export type SchedulerEvent =
   /** Begins a run, or goes on from a checkpoint: what was in flight there is lost. */
   | { readonly kind: 'start' }
-  | { readonly kind: 'task_committed'; readonly stage: number; readonly task: number; readonly rows: number; readonly bytes: number; readonly noticed: boolean }
+  | {
+      readonly kind: 'task_committed';
+      readonly stage: number;
+      readonly task: number;
+      readonly rows: number;
+      readonly bytes: number;
+      readonly noticed: boolean;
+    }
   /** The batch runs no longer; those of its tasks that have not been reported as committed are lost and run again. */
   | { readonly kind: 'batch_ended'; readonly batch: string }
   | { readonly kind: 'batch_failed'; readonly batch: string; readonly error: ErrorDetails; readonly retryable: boolean }
@@ -104,7 +111,15 @@ export function initialState(spec: SchedulerSpec): SchedulerState {
     version: 1,
     spec,
     stages: spec.stages.map((stage) => ({
-      id: stage.id, committed: clearBitmap(stage.tasks), count: 0, next: 0, again: [], done: false, rows: 0, bytes: 0, retries: 0,
+      id: stage.id,
+      committed: clearBitmap(stage.tasks),
+      count: 0,
+      next: 0,
+      again: [],
+      done: false,
+      rows: 0,
+      bytes: 0,
+      retries: 0,
     })),
     inFlight: [],
     failures: {},
@@ -140,7 +155,12 @@ export function advance(state: SchedulerState, event: SchedulerEvent): Scheduler
 }
 
 /** Sums over all stages. */
-export function totals(state: SchedulerState): { readonly tasks: number; readonly tasksDone: number; readonly rows: number; readonly bytes: number } {
+export function totals(state: SchedulerState): {
+  readonly tasks: number;
+  readonly tasksDone: number;
+  readonly rows: number;
+  readonly bytes: number;
+} {
   let tasks = 0;
   let tasksDone = 0;
   let bytes = 0;
@@ -192,9 +212,14 @@ function lost(state: SchedulerState, id: string, error: ErrorDetails | undefined
   next = requeue({ ...next, failures }, batch);
   const worst = Math.max(...missing.map((task) => failures[`${batch.stage}.${task}`] ?? 0));
   if (worst < state.spec.maxAttempts) return settle(next, []);
-  return end(next, error ?? {
-    kind: 'internal', sqlstate: 'XX000', message: `task ${batch.stage}/${missing[0]} ended ${worst} times without a result`,
-  });
+  return end(
+    next,
+    error ?? {
+      kind: 'internal',
+      sqlstate: 'XX000',
+      message: `task ${batch.stage}/${missing[0]} ended ${worst} times without a result`,
+    },
+  );
 }
 
 function failed(state: SchedulerState, id: string, error: ErrorDetails): SchedulerStep {

@@ -15,7 +15,14 @@ export function noteTimes(times: StageTimes, command: SchedulerCommand, now: num
 export interface RunFigures {
   readonly rows: number;
   readonly bytesRead: number;
-  readonly stages: readonly { readonly id: number; readonly tasks: number; readonly rows: number; readonly bytesRead: number; readonly milliseconds: number; readonly retries: number }[];
+  readonly stages: readonly {
+    readonly id: number;
+    readonly tasks: number;
+    readonly rows: number;
+    readonly bytesRead: number;
+    readonly milliseconds: number;
+    readonly retries: number;
+  }[];
   /** Tasks whose manifests hold notices. */
   readonly noticed: readonly (readonly [number, number])[];
 }
@@ -25,7 +32,12 @@ export function figuresOf(state: SchedulerState, times: StageTimes): RunFigures 
     rows: state.stages.at(-1)?.rows ?? 0,
     bytesRead: state.stages.reduce((sum, stage) => sum + stage.bytes, 0),
     stages: state.stages.map((stage) => ({
-      id: stage.id, tasks: stage.count, rows: stage.rows, bytesRead: stage.bytes, milliseconds: times.milliseconds[stage.id] ?? 0, retries: stage.retries,
+      id: stage.id,
+      tasks: stage.count,
+      rows: stage.rows,
+      bytesRead: stage.bytes,
+      milliseconds: times.milliseconds[stage.id] ?? 0,
+      retries: stage.retries,
     })),
     noticed: state.noticed,
   };

@@ -117,7 +117,8 @@ async function* walk(path: string, prefix: string): AsyncGenerator<{ key: string
 
 function checkedParts(key: string): readonly string[] {
   const parts = key.split('/');
-  if (parts.some((part) => !/^[\w.-]+$/.test(part) || /^\.+$/.test(part))) throw new RangeError(`not a stage file's name: ${JSON.stringify(key)}`);
+  if (parts.some((part) => !/^[\w.-]+$/.test(part) || /^\.+$/.test(part)))
+    throw new RangeError(`not a stage file's name: ${JSON.stringify(key)}`);
   return parts;
 }
 
@@ -128,7 +129,10 @@ export function codeOf(error: unknown): string | undefined {
 /** A full or read-only disk as an error for users; anything else as it is. */
 export function diskError(error: unknown, folder: string): unknown {
   if (error instanceof TimelineError) return error;
-  const full = codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT' || (error instanceof Error && /No space left on device|disk quota exceeded/i.test(error.message));
+  const full =
+    codeOf(error) === 'ENOSPC' ||
+    codeOf(error) === 'EDQUOT' ||
+    (error instanceof Error && /No space left on device|disk quota exceeded/i.test(error.message));
   if (!full) return error;
   return new TimelineError({
     kind: 'limit',

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { TaskOutput } from '../kernel/kernel.js';
-import { type ErrorDetails, internal } from '../../sql/errors.js';
 import type { PhysicalPlan } from '../../planner/physical-plan.js';
+import { type ErrorDetails, internal } from '../../sql/errors.js';
+import type { TaskOutput } from '../kernel/kernel.js';
 import { createFolderFiles, type StageFiles } from './stage-files.js';
 
 /** What a task did: written once, by its first attempt to finish. The files it names are complete. */
@@ -80,13 +80,23 @@ export function createStageStore(options: StageStoreOptions): StageStore {
     manifest: readManifest,
     async commit({ query, stage, task, attempt, folder, output, bytesRead }) {
       const nonce = randomBytes(6).toString('hex');
-      const placed = await Promise.all(output.files.map(async (file, n) => {
-        const suffix = file.partition === undefined ? (output.files.length > 1 ? `.f${n}` : '') : `.p${file.partition}`;
-        const key = `${query}/${stage}/${task}/${attempt}-${nonce}${suffix}.parquet`;
-        await files.moveIn(`${folder}/${file.name}`, key);
-        return { key, partition: file.partition ?? null, rows: file.rows, bytes: file.bytes };
-      }));
-      const manifest: Manifest = { version: 1, attempt, rows: output.rows, bytesRead, files: placed, notices: output.notices, at: Date.now() };
+      const placed = await Promise.all(
+        output.files.map(async (file, n) => {
+          const suffix = file.partition === undefined ? (output.files.length > 1 ? `.f${n}` : '') : `.p${file.partition}`;
+          const key = `${query}/${stage}/${task}/${attempt}-${nonce}${suffix}.parquet`;
+          await files.moveIn(`${folder}/${file.name}`, key);
+          return { key, partition: file.partition ?? null, rows: file.rows, bytes: file.bytes };
+        }),
+      );
+      const manifest: Manifest = {
+        version: 1,
+        attempt,
+        rows: output.rows,
+        bytesRead,
+        files: placed,
+        notices: output.notices,
+        at: Date.now(),
+      };
       if (await files.putIfAbsent(manifestKey(query, stage, task), encode(manifest))) return manifest;
       const winner = await readManifest(query, stage, task);
       if (winner === undefined) throw internal(`the manifest of task ${stage}/${task} of ${query} was removed while it was written`);
@@ -111,7 +121,8 @@ export function createStageStore(options: StageStoreOptions): StageStore {
     async readPlan(planRef, hash) {
       const bytes = await files.read(planRef);
       if (bytes === undefined) throw internal(`the plan ${planRef} is not in the stage store ${name}`);
-      if (hash !== undefined && createHash('sha256').update(bytes).digest('hex') !== hash) throw internal(`the plan ${planRef} is not the one that was submitted`);
+      if (hash !== undefined && createHash('sha256').update(bytes).digest('hex') !== hash)
+        throw internal(`the plan ${planRef} is not the one that was submitted`);
       return parsePlan(Buffer.from(bytes).toString('utf8'), planRef);
     },
     async requestCancel(query, reason) {
@@ -163,11 +174,18 @@ function parseManifest(bytes: Uint8Array, key: string, query: string): Manifest 
   } catch (error) {
     throw internal(`the manifest ${key} is not readable JSON`, error);
   }
-  if (!isRecord(value) || value['version'] !== 1 || !Array.isArray(value['files']) || !Array.isArray(value['notices']) || typeof value['at'] !== 'number') {
+  if (
+    !isRecord(value) ||
+    value['version'] !== 1 ||
+    !Array.isArray(value['files']) ||
+    !Array.isArray(value['notices']) ||
+    typeof value['at'] !== 'number'
+  ) {
     throw internal(`the manifest ${key} is malformed`);
   }
   for (const file of value['files'] as unknown[]) {
-    if (!isRecord(file) || typeof file['key'] !== 'string' || !file['key'].startsWith(`${query}/`)) throw internal(`the manifest ${key} is malformed`);
+    if (!isRecord(file) || typeof file['key'] !== 'string' || !file['key'].startsWith(`${query}/`))
+      throw internal(`the manifest ${key} is malformed`);
   }
   return value as unknown as Manifest;
 }
@@ -176,7 +194,9 @@ function parseReason(bytes: Uint8Array): ErrorDetails {
   const fallback: ErrorDetails = { kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to user request' };
   try {
     const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    return isRecord(value) && typeof value['message'] === 'string' && typeof value['sqlstate'] === 'string' ? (value as unknown as ErrorDetails) : fallback;
+    return isRecord(value) && typeof value['message'] === 'string' && typeof value['sqlstate'] === 'string'
+      ? (value as unknown as ErrorDetails)
+      : fallback;
   } catch {
     return fallback;
   }

@@ -15,7 +15,7 @@ export interface TaskContext {
   readonly store: StageStore;
   /** Local folder for attempts' output; best on the stage store's own disk, where files are moved, not copied. */
   readonly scratchFolder: string;
-  /** Further folders that the kernel may read: where catalogs' local files and caches lie. */
+  /** Folders that the kernel may read besides those of the connectors and of the stage store. */
   readonly readableFolders?: readonly string[];
 }
 
@@ -61,20 +61,31 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       opened.push(readable);
       scans[scan.scan] = readable;
     }
+    // Asked after reading: what a connector fetched may lie in a folder of its own.
+    const sources = scansOf(stage.root).flatMap((scan) => options.connectors.get(scan.connector)?.readableFolders ?? []);
     const { inputs, folders } = await gatherInputs(options, stage, task);
     signal.throwIfAborted();
-    const output = await kernel.run({
-      root: stage.root,
-      session: plan.session,
-      scans,
-      inputs,
-      outputFolder: folder,
-      exchange: stage.exchange,
-      readableFolders: [...(options.readableFolders ?? []), ...folders],
-    }, signal);
+    const output = await kernel.run(
+      {
+        root: stage.root,
+        session: plan.session,
+        scans,
+        inputs,
+        outputFolder: folder,
+        exchange: stage.exchange,
+        readableFolders: [...new Set([...(options.readableFolders ?? []), ...sources, ...folders])],
+      },
+      signal,
+    );
     signal.throwIfAborted();
     return await store.commit({
-      query, stage: stage.id, task: options.taskId, attempt: options.attempt, folder, output, bytesRead: meter.bytes,
+      query,
+      stage: stage.id,
+      task: options.taskId,
+      attempt: options.attempt,
+      folder,
+      output,
+      bytesRead: meter.bytes,
     });
   } finally {
     for (const readable of opened) if (readable.kind === 'sql') await readable.release();
@@ -86,8 +97,10 @@ async function openScan(options: RunTaskOptions, scan: ScanOperator, task: Task,
   const connector = options.connectors.get(scan.connector);
   if (connector === undefined) {
     throw new TimelineError({
-      kind: 'connector', sqlstate: '08001', message: `catalog "${scan.connector}" is not configured in this process`,
-      hint: 'Give every worker the catalogs of the gateway\'s configuration.',
+      kind: 'connector',
+      sqlstate: '08001',
+      message: `catalog "${scan.connector}" is not configured in this process`,
+      hint: "Give every worker the catalogs of the gateway's configuration.",
     });
   }
   const columns = scan.fields.map((field) => ({ name: field.name, type: field.type, nullable: true, comment: undefined }));
@@ -96,7 +109,11 @@ async function openScan(options: RunTaskOptions, scan: ScanOperator, task: Task,
 }
 
 /** Files of earlier stages by stage id, and the folders they lie in. A partitioned stage is read by partition where the task has one. */
-async function gatherInputs(options: RunTaskOptions, stage: Stage, task: Task): Promise<{ inputs: Record<string, string[]>; folders: string[] }> {
+async function gatherInputs(
+  options: RunTaskOptions,
+  stage: Stage,
+  task: Task,
+): Promise<{ inputs: Record<string, string[]>; folders: string[] }> {
   const { plan, store, query } = options;
   const inputs: Record<string, string[]> = {};
   const folders = new Set<string>();
@@ -107,12 +124,14 @@ async function gatherInputs(options: RunTaskOptions, stage: Stage, task: Task): 
     const paths: string[] = [];
     for (let n = 0; n < source.tasks.length; n += READS_AT_ONCE) {
       const some = Array.from({ length: Math.min(READS_AT_ONCE, source.tasks.length - n) }, (_, i) => n + i);
-      const lists = await Promise.all(some.map(async (from) => {
-        const manifest = await store.manifest(query, dep, from);
-        if (manifest === undefined) throw internal(`the result of task ${dep}/${from} is gone from the stage store`);
-        const files = manifest.files.filter((file) => partition === undefined || file.partition === partition);
-        return Promise.all(files.map((file) => store.toLocalFile(file.key)));
-      }));
+      const lists = await Promise.all(
+        some.map(async (from) => {
+          const manifest = await store.manifest(query, dep, from);
+          if (manifest === undefined) throw internal(`the result of task ${dep}/${from} is gone from the stage store`);
+          const files = manifest.files.filter((file) => partition === undefined || file.partition === partition);
+          return Promise.all(files.map((file) => store.toLocalFile(file.key)));
+        }),
+      );
       options.signal.throwIfAborted();
       for (const path of lists.flat()) paths.push(path);
     }
@@ -126,16 +145,39 @@ const READS_AT_ONCE = 16;
 
 function scansOf(op: Operator): readonly ScanOperator[] {
   switch (op.kind) {
-    case 'scan': return [op];
-    case 'exchange_read': case 'values': return [];
-    case 'filter': case 'project': case 'aggregate': case 'sort': case 'limit': case 'distinct': case 'assert': return scansOf(op.input);
-    case 'join': return [...scansOf(op.left), ...scansOf(op.right)];
-    case 'union_all': return op.inputs.flatMap(scansOf);
-    case 'timeline': return [...scansOf(op.input), ...(op.horizon === undefined ? [] : scansOf(op.horizon))];
+    case 'scan':
+      return [op];
+    case 'exchange_read':
+    case 'values':
+      return [];
+    case 'filter':
+    case 'project':
+    case 'aggregate':
+    case 'sort':
+    case 'limit':
+    case 'distinct':
+    case 'assert':
+      return scansOf(op.input);
+    case 'join':
+      return [...scansOf(op.left), ...scansOf(op.right)];
+    case 'union_all':
+      return op.inputs.flatMap(scansOf);
+    case 'timeline':
+      return [...scansOf(op.input), ...(op.horizon === undefined ? [] : scansOf(op.horizon))];
   }
 }
 
-const TRANSIENT: ReadonlySet<string> = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'EMFILE', 'ENFILE', 'EBUSY', 'EAGAIN']);
+const TRANSIENT: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+  'EMFILE',
+  'ENFILE',
+  'EBUSY',
+  'EAGAIN',
+]);
 
 function taskError(error: unknown, storeName: string): unknown {
   const told = diskError(error, storeName);

@@ -63,8 +63,16 @@ describe('chaos: workers and servers that die', function () {
     assert.deepEqual((await rows).sort(), splits.map((split) => split.rows[0]).sort());
     const after = readLog(folder).slice(before.length);
     assert.ok(after.every(({ pid }) => pid === second.process.pid));
-    assert.deepEqual(after.filter(({ row }) => committed.has(Number(row.slice(3)))), [], 'no committed task ran again');
-    for (const { row } of inFlight) assert.ok(after.some((one) => one.row === row), `${row} was in flight and ran again`);
+    assert.deepEqual(
+      after.filter(({ row }) => committed.has(Number(row.slice(3)))),
+      [],
+      'no committed task ran again',
+    );
+    for (const { row } of inFlight)
+      assert.ok(
+        after.some((one) => one.row === row),
+        `${row} was in flight and ran again`,
+      );
     assert.equal((await run.summary).rows, 24);
     await run.release();
     await driver.close();
@@ -73,13 +81,24 @@ describe('chaos: workers and servers that die', function () {
   it('kill -9 of the worker in the fast lane: another one runs the plan', async () => {
     const { folder, start, driver } = await setUp(true);
     const first = await start();
-    const run = await driver.start(planOf(scanStage(0, [{ rows: ['a'], delay: 1500 }, { rows: ['b'], delay: 1500 }])), runOptions());
+    const run = await driver.start(
+      planOf(
+        scanStage(0, [
+          { rows: ['a'], delay: 1500 },
+          { rows: ['b'], delay: 1500 },
+        ]),
+      ),
+      runOptions(),
+    );
     const rows = rowsOf(run.files);
     await until('begin of a task', () => readLog(folder).length > 0);
     await first.kill('SIGKILL');
     const second = await start();
     assert.deepEqual(await rows, ['a', 'b']);
-    assert.ok(readLog(folder).some(({ pid }) => pid === second.process.pid), 'the kill hit the plan in flight');
+    assert.ok(
+      readLog(folder).some(({ pid }) => pid === second.process.pid),
+      'the kill hit the plan in flight',
+    );
     await run.release();
     await driver.close();
   });
@@ -94,7 +113,10 @@ describe('chaos: workers and servers that die', function () {
     const stopping = first.kill('SIGTERM');
     await start();
     await stopping;
-    assert.deepEqual(await rows, splits.map((split) => split.rows[0]));
+    assert.deepEqual(
+      await rows,
+      splits.map((split) => split.rows[0]),
+    );
     assert.equal(readLog(folder).length, 16);
     assert.equal(new Set(readLog(folder).map(({ pid }) => pid)).size, 2);
     await run.release();

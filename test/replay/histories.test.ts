@@ -24,13 +24,21 @@ async function record(): Promise<void> {
   const store = createStageStore({ folder: join(folder, 'stages') });
   const base = { address: server.address, namespace: 'default', taskQueue: 'record', store };
   const worker = await startTemporalWorker({
-    ...base, bundlePath: await freshBundle(), handleSignals: false,
-    connectors: connectors(createTestConnector()), kernel: createTestKernel(), scratchFolder: join(folder, 'scratch'),
+    ...base,
+    bundlePath: await freshBundle(),
+    handleSignals: false,
+    connectors: connectors(createTestConnector()),
+    kernel: createTestKernel(),
+    scratchFolder: join(folder, 'scratch'),
   });
   const connection = await Connection.connect({ address: server.address });
   const client = new Client({ connection });
   await mkdir(FOLDER, { recursive: true });
-  const scan = scanStage(0, Array.from({ length: 40 }, (_, n) => ({ rows: [`row${n}`] })), { exchange: { by: [1], partitions: 3 } });
+  const scan = scanStage(
+    0,
+    Array.from({ length: 40 }, (_, n) => ({ rows: [`row${n}`] })),
+    { exchange: { by: [1], partitions: 3 } },
+  );
   const read = readStage(1, scan);
   const plans = [
     { name: 'runPlanV1-stages', fastLane: false, plan: planOf(scan, read, readStage(2, read)) },
@@ -38,7 +46,13 @@ async function record(): Promise<void> {
   ];
   for (const { name, fastLane, plan } of plans) {
     const driver = createTemporalDriver({ ...base, fastLane });
-    const run = await driver.start(plan, { id: `replay-${name}`, sql: 'SELECT 1', user: 'test', signal: new AbortController().signal, maxBytes: undefined });
+    const run = await driver.start(plan, {
+      id: `replay-${name}`,
+      sql: 'SELECT 1',
+      user: 'test',
+      signal: new AbortController().signal,
+      maxBytes: undefined,
+    });
     assert.ok((await rowsOf(run.files)).length > 0);
     await run.summary;
     await writeFile(join(FOLDER, `${name}.json`), `${historyToJSON(await client.workflow.getHandle(run.id).fetchHistory())}\n`);
@@ -75,7 +89,13 @@ describe('replay/workflow histories', function () {
   }
 
   it('would notice another order of activities', async () => {
-    await assert.rejects(replay('runPlanV1-stages.json', (text) => text.replaceAll('"operatorBatch"', '"renamedBatch"')), DeterminismViolationError);
-    await assert.rejects(replay('runPlanV1-fast.json', (text) => text.replaceAll('core_local_activity', 'core_patch')), Error);
+    await assert.rejects(
+      replay('runPlanV1-stages.json', (text) => text.replaceAll('"operatorBatch"', '"renamedBatch"')),
+      DeterminismViolationError,
+    );
+    await assert.rejects(
+      replay('runPlanV1-fast.json', (text) => text.replaceAll('core_local_activity', 'core_patch')),
+      Error,
+    );
   });
 });

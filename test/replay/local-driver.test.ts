@@ -8,7 +8,18 @@ import type { RunOptions, RunProgress } from '../../src/replay/driver.js';
 import { createLocalDriver } from '../../src/replay/local-driver.js';
 import { createFolderFiles } from '../../src/replay/stage-files.js';
 import { createStageStore } from '../../src/replay/stage-store.js';
-import { connectors, createTestConnector, createTestKernel, planOf, readStage, rowsOf, scanStage, temporaryFolder, type TestSplit, valuesPlan } from './support.js';
+import {
+  connectors,
+  createTestConnector,
+  createTestKernel,
+  planOf,
+  readStage,
+  rowsOf,
+  scanStage,
+  type TestSplit,
+  temporaryFolder,
+  valuesPlan,
+} from './support.js';
 
 let runs = 0;
 
@@ -27,10 +38,18 @@ function setUp(options: { connector?: Connector; kernel?: Kernel } = {}) {
 }
 
 function runOptions(extra: Partial<RunOptions> = {}): RunOptions {
-  return { id: `replay-${process.pid}-${runs++}`, sql: 'SELECT 1', user: 'test', signal: new AbortController().signal, maxBytes: undefined, ...extra };
+  return {
+    id: `replay-${process.pid}-${runs++}`,
+    sql: 'SELECT 1',
+    user: 'test',
+    signal: new AbortController().signal,
+    maxBytes: undefined,
+    ...extra,
+  };
 }
 
-const numbered = (count: number, extra: Partial<TestSplit> = {}): TestSplit[] => Array.from({ length: count }, (_, n) => ({ rows: [`a${n}`, `b${n}`], ...extra }));
+const numbered = (count: number, extra: Partial<TestSplit> = {}): TestSplit[] =>
+  Array.from({ length: count }, (_, n) => ({ rows: [`a${n}`, `b${n}`], ...extra }));
 
 describe('replay/local-driver', () => {
   it('answers VALUES', async () => {
@@ -47,7 +66,10 @@ describe('replay/local-driver', () => {
     const { driver } = setUp();
     const splits = numbered(6).map((split, n) => ({ ...split, delay: n % 2 === 0 ? 30 : 1 }));
     const run = await driver.start(planOf(scanStage(0, splits)), runOptions());
-    assert.deepEqual(await rowsOf(run.files), splits.flatMap((split) => split.rows));
+    assert.deepEqual(
+      await rowsOf(run.files),
+      splits.flatMap((split) => split.rows),
+    );
     await run.release();
   });
 
@@ -58,9 +80,21 @@ describe('replay/local-driver', () => {
     const second = readStage(1, first);
     const third = readStage(2, second);
     const run = await driver.start(planOf(first, second, third), runOptions({ onProgress: (one) => progress.push(one) }));
-    assert.deepEqual((await rowsOf(run.files)).sort(), numbered(7).flatMap((split) => split.rows).sort());
+    assert.deepEqual(
+      (await rowsOf(run.files)).sort(),
+      numbered(7)
+        .flatMap((split) => split.rows)
+        .sort(),
+    );
     const summary = await run.summary;
-    assert.deepEqual(summary.stages.map(({ id, tasks, rows, bytesRead }) => [id, tasks, rows, bytesRead]), [[0, 7, 14, 700], [1, 3, 14, 0], [2, 1, 14, 0]]);
+    assert.deepEqual(
+      summary.stages.map(({ id, tasks, rows, bytesRead }) => [id, tasks, rows, bytesRead]),
+      [
+        [0, 7, 14, 700],
+        [1, 3, 14, 0],
+        [2, 1, 14, 0],
+      ],
+    );
     assert.deepEqual([summary.rows, summary.bytesRead], [14, 700]);
     assert.equal(progress.length, 11);
     assert.deepEqual(progress.at(-1), { stage: 2, tasksDone: 11, tasks: 11, rows: 14, bytesRead: 700 });
@@ -90,7 +124,12 @@ describe('replay/local-driver', () => {
   it('fails at once with an error that would come again, and keeps it as it was', async () => {
     const error = new TimelineError({ kind: 'data', sqlstate: '22012', message: 'division by zero', hint: 'do not' });
     let reads = 0;
-    const connector = createTestConnector({ log: () => { reads++; throw error; } });
+    const connector = createTestConnector({
+      log: () => {
+        reads++;
+        throw error;
+      },
+    });
     const { driver } = setUp({ connector });
     const run = await driver.start(planOf(scanStage(0, numbered(9))), runOptions());
     await assert.rejects(rowsOf(run.files), (thrown) => thrown === error);
@@ -102,7 +141,11 @@ describe('replay/local-driver', () => {
   it('ends at once when the signal is aborted, with its reason', async () => {
     const abort = new AbortController();
     const reason = new TimelineError({ kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to statement timeout' });
-    const connector = createTestConnector({ log: () => { setTimeout(() => abort.abort(reason), 20); } });
+    const connector = createTestConnector({
+      log: () => {
+        setTimeout(() => abort.abort(reason), 20);
+      },
+    });
     const { driver, folder } = setUp({ connector });
     const run = await driver.start(planOf(scanStage(0, numbered(4, { delay: 50_000 }))), runOptions({ signal: abort.signal }));
     await assert.rejects(rowsOf(run.files), (thrown) => thrown === reason);
@@ -119,7 +162,11 @@ describe('replay/local-driver', () => {
 
   it('cancels the run when its files are closed early', async () => {
     let reads = 0;
-    const connector = createTestConnector({ log: () => { reads++; } });
+    const connector = createTestConnector({
+      log: () => {
+        reads++;
+      },
+    });
     const { driver } = setUp({ connector });
     const run = await driver.start(planOf(scanStage(0, [...numbered(1), ...numbered(40, { delay: 40 })])), runOptions());
     for await (const file of run.files) {
@@ -154,12 +201,17 @@ describe('replay/local-driver', () => {
 
   it('keeps the rows right with many runs at once', async () => {
     const { driver } = setUp();
-    const all = await Promise.all(Array.from({ length: 20 }, async (_, n) => {
-      const run = await driver.start(planOf(scanStage(0, [{ rows: [`r${n}`] }, { rows: [`s${n}`], delay: 2 }])), runOptions());
-      const rows = await rowsOf(run.files);
-      await run.release();
-      return rows;
-    }));
-    assert.deepEqual(all, Array.from({ length: 20 }, (_, n) => [`r${n}`, `s${n}`]));
+    const all = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const run = await driver.start(planOf(scanStage(0, [{ rows: [`r${n}`] }, { rows: [`s${n}`], delay: 2 }])), runOptions());
+        const rows = await rowsOf(run.files);
+        await run.release();
+        return rows;
+      }),
+    );
+    assert.deepEqual(
+      all,
+      Array.from({ length: 20 }, (_, n) => [`r${n}`, `s${n}`]),
+    );
   });
 });

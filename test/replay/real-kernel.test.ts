@@ -20,8 +20,12 @@ const T: Field = { id: 2, name: 't', type: type(Oid.text) };
 
 function values(rows: readonly (readonly [string, string])[]): Operator {
   return {
-    kind: 'values', fields: [N, T],
-    rows: rows.map(([n, t]) => [{ kind: 'constant', type: N.type, value: n }, { kind: 'constant', type: T.type, value: t }]),
+    kind: 'values',
+    fields: [N, T],
+    rows: rows.map(([n, t]) => [
+      { kind: 'constant', type: N.type, value: n },
+      { kind: 'constant', type: T.type, value: t },
+    ]),
   };
 }
 
@@ -29,17 +33,38 @@ const ROWS: readonly (readonly [string, string])[] = Array.from({ length: 20 }, 
 
 /** VALUES in one stage, cut by hash; read back by three tasks; sorted by the last. */
 const PLAN: PhysicalPlan = {
-  version: 1, output: [N, T], snapshots: [], session: { timeZone: 'UTC', now: '0', memoryLimit: 100_000_000 }, notices: [],
+  version: 1,
+  output: [N, T],
+  snapshots: [],
+  session: { timeZone: 'UTC', now: '0', memoryLimit: 100_000_000 },
+  notices: [],
   stages: [
-    { id: 0, kind: 'operator', root: values(ROWS), deps: [], ordered: false, exchange: { by: [1], partitions: 3 }, tasks: [{ id: 0, splits: {} }] },
     {
-      id: 1, kind: 'operator', root: { kind: 'exchange_read', stage: 0, fields: [N, T] }, deps: [0], ordered: false,
+      id: 0,
+      kind: 'operator',
+      root: values(ROWS),
+      deps: [],
+      ordered: false,
+      exchange: { by: [1], partitions: 3 },
+      tasks: [{ id: 0, splits: {} }],
+    },
+    {
+      id: 1,
+      kind: 'operator',
+      root: { kind: 'exchange_read', stage: 0, fields: [N, T] },
+      deps: [0],
+      ordered: false,
       tasks: [0, 1, 2].map((partition) => ({ id: partition, splits: {}, partition })),
     },
     {
-      id: 2, kind: 'final', deps: [1], ordered: true, tasks: [{ id: 0, splits: {} }],
+      id: 2,
+      kind: 'final',
+      deps: [1],
+      ordered: true,
+      tasks: [{ id: 0, splits: {} }],
       root: {
-        kind: 'sort', input: { kind: 'exchange_read', stage: 1, fields: [N, T] },
+        kind: 'sort',
+        input: { kind: 'exchange_read', stage: 1, fields: [N, T] },
         keys: [{ expr: { kind: 'column', id: 1, type: N.type }, descending: true, nullsFirst: true }],
       },
     },
@@ -68,7 +93,13 @@ describe('replay with the real kernel', function () {
   });
 
   async function answer(driver: Driver): Promise<(Value | null)[][]> {
-    const run = await driver.start(PLAN, { id: `replay-${randomUUID()}`, sql: 'VALUES', user: 'test', signal: new AbortController().signal, maxBytes: undefined });
+    const run = await driver.start(PLAN, {
+      id: `replay-${randomUUID()}`,
+      sql: 'VALUES',
+      user: 'test',
+      signal: new AbortController().signal,
+      maxBytes: undefined,
+    });
     const rows: (Value | null)[][] = [];
     for await (const file of run.files) {
       for await (const batch of kernel.read([file], PLAN.output, new AbortController().signal)) {
@@ -76,7 +107,10 @@ describe('replay with the real kernel', function () {
         if (batch.kind === 'columns') for (let n = 0; n < batch.rowCount; n++) rows.push(batch.columns.map((column) => column[n] ?? null));
       }
     }
-    assert.deepEqual((await run.summary).stages.map((stage) => stage.rows), [20, 20, 20]);
+    assert.deepEqual(
+      (await run.summary).stages.map((stage) => stage.rows),
+      [20, 20, 20],
+    );
     await run.release();
     return rows;
   }
@@ -97,7 +131,14 @@ describe('replay with the real kernel', function () {
       return;
     }
     const base = { address: server.address, namespace: 'default', taskQueue: 'kernel', store };
-    worker = await startTemporalWorker({ ...base, bundlePath, connectors: new Map(), kernel, scratchFolder: join(folder, 'scratch'), handleSignals: false });
+    worker = await startTemporalWorker({
+      ...base,
+      bundlePath,
+      connectors: new Map(),
+      kernel,
+      scratchFolder: join(folder, 'scratch'),
+      handleSignals: false,
+    });
     for (const fastLane of [true, false]) {
       const driver = createTemporalDriver({ ...base, fastLane });
       drivers.push(driver);

@@ -1,12 +1,24 @@
 import assert from 'node:assert/strict';
 import type { ErrorDetails } from '../../sql/errors.js';
 import { clearBitmap, hasBit, withBit } from '../../src/replay/bitmap.js';
-import { advance, type Batch, initialState, type SchedulerEvent, type SchedulerSpec, type SchedulerState, totals } from '../../src/replay/scheduler.js';
+import {
+  advance,
+  type Batch,
+  initialState,
+  type SchedulerEvent,
+  type SchedulerSpec,
+  type SchedulerState,
+  totals,
+} from '../../src/replay/scheduler.js';
 
 const CANCEL: ErrorDetails = { kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to user request' };
 const BROKEN: ErrorDetails = { kind: 'connector', sqlstate: '58030', message: 'the disk burns', retryable: true };
 
-function spec(stages: readonly (readonly [tasks: number, batch: number, deps: readonly number[]])[], window = 3, maxAttempts = 3): SchedulerSpec {
+function spec(
+  stages: readonly (readonly [tasks: number, batch: number, deps: readonly number[]])[],
+  window = 3,
+  maxAttempts = 3,
+): SchedulerSpec {
   return { stages: stages.map(([tasks, batch, deps], id) => ({ id, tasks, batch, deps })), window, maxAttempts };
 }
 
@@ -55,33 +67,59 @@ describe('replay/scheduler', () => {
     let bitmap = clearBitmap(9);
     assert.equal(bitmap, '000');
     bitmap = withBit(withBit(bitmap, 8), 3);
-    assert.deepEqual([0, 3, 7, 8, 9, 100].map((bit) => hasBit(bitmap, bit)), [false, true, false, true, false, false]);
+    assert.deepEqual(
+      [0, 3, 7, 8, 9, 100].map((bit) => hasBit(bitmap, bit)),
+      [false, true, false, true, false, false],
+    );
     assert.throws(() => withBit(bitmap, 12), RangeError);
   });
 
   it('starts a stage when all it depends on is committed', () => {
-    const shell = new Shell(spec([[2, 2, []], [1, 1, []], [1, 1, [0, 1]]]));
-    assert.deepEqual(shell.dispatched.map((batch) => batch.id), ['0.0.0', '1.0.1']);
+    const shell = new Shell(
+      spec([
+        [2, 2, []],
+        [1, 1, []],
+        [1, 1, [0, 1]],
+      ]),
+    );
+    assert.deepEqual(
+      shell.dispatched.map((batch) => batch.id),
+      ['0.0.0', '1.0.1'],
+    );
     shell.commit(0, 0);
     shell.commit(0, 1);
     assert.deepEqual(shell.stagesDone, [0]);
     assert.equal(shell.dispatched.length, 2);
     shell.commit(1, 0);
-    assert.deepEqual(shell.dispatched.map((batch) => batch.stage), [0, 1, 2]);
+    assert.deepEqual(
+      shell.dispatched.map((batch) => batch.stage),
+      [0, 1, 2],
+    );
     shell.commit(2, 0, 7);
     assert.deepEqual(shell.end, { kind: 'finish' });
     assert.deepEqual(totals(shell.state), { tasks: 4, tasksDone: 4, rows: 7, bytes: 40 });
   });
 
   it('commits stages without tasks at once', () => {
-    const shell = new Shell(spec([[0, 1, []], [0, 1, [0]]]));
+    const shell = new Shell(
+      spec([
+        [0, 1, []],
+        [0, 1, [0]],
+      ]),
+    );
     assert.deepEqual(shell.stagesDone, [0, 1]);
     assert.deepEqual(shell.end, { kind: 'finish' });
   });
 
   it('keeps no more batches in flight than its window', () => {
     const shell = new Shell(spec([[10, 2, []]], 2));
-    assert.deepEqual(shell.dispatched.map((batch) => batch.tasks), [[0, 1], [2, 3]]);
+    assert.deepEqual(
+      shell.dispatched.map((batch) => batch.tasks),
+      [
+        [0, 1],
+        [2, 3],
+      ],
+    );
     shell.commit(0, 0);
     assert.equal(shell.dispatched.length, 2);
     shell.commit(0, 1);
@@ -169,7 +207,10 @@ describe('replay/scheduler', () => {
     assert.ok(checkpoint);
     assert.deepEqual(checkpoint.inFlight, []);
     const next = new Shell(checkpoint);
-    assert.deepEqual(next.dispatched.map((batch) => batch.tasks[0]), [2, 3]);
+    assert.deepEqual(
+      next.dispatched.map((batch) => batch.tasks[0]),
+      [2, 3],
+    );
     next.commit(0, 2);
     next.commit(0, 3);
     assert.deepEqual(next.end, { kind: 'finish' });
@@ -197,11 +238,16 @@ class World {
   readonly mail: SchedulerEvent[] = [];
   readonly working: { readonly batch: Batch; at: number }[] = [];
 
-  constructor(readonly roll: (below: number) => number, readonly plan: SchedulerSpec, readonly faults: boolean) {}
+  constructor(
+    readonly roll: (below: number) => number,
+    readonly plan: SchedulerSpec,
+    readonly faults: boolean,
+  ) {}
 
   accept(batch: Batch): void {
     for (const dep of this.plan.stages[batch.stage]?.deps ?? []) {
-      for (let task = 0; task < (this.plan.stages[dep]?.tasks ?? 0); task++) assert.ok(this.manifests.has(`${dep}.${task}`), 'inputs are committed');
+      for (let task = 0; task < (this.plan.stages[dep]?.tasks ?? 0); task++)
+        assert.ok(this.manifests.has(`${dep}.${task}`), 'inputs are committed');
     }
     assert.ok(batch.tasks.length > 0 && batch.tasks.length <= (this.plan.stages[batch.stage]?.batch ?? 0));
     this.working.push({ batch, at: 0 });
@@ -243,13 +289,21 @@ class World {
 
 function randomSpec(roll: (below: number) => number): SchedulerSpec {
   const stages = Array.from({ length: 1 + roll(4) }, (_, id) => ({
-    id, tasks: roll(15), batch: 1 + roll(5), deps: Array.from({ length: id }, (_unused, dep) => dep).filter(() => roll(2) === 0),
+    id,
+    tasks: roll(15),
+    batch: 1 + roll(5),
+    deps: Array.from({ length: id }, (_unused, dep) => dep).filter(() => roll(2) === 0),
   }));
   return { stages, window: 1 + roll(5), maxAttempts: 10_000 };
 }
 
 /** Runs a plan to its end; `stop` is called before every step and may replace the shell or send events. */
-function simulate(seed: number, plan: SchedulerSpec, faults: boolean, each: (shell: Shell, step: number, world: World) => Shell): { shell: Shell; world: World; steps: number } {
+function simulate(
+  seed: number,
+  plan: SchedulerSpec,
+  faults: boolean,
+  each: (shell: Shell, step: number, world: World) => Shell,
+): { shell: Shell; world: World; steps: number } {
   const roll = random(seed);
   const world = new World(roll, plan, faults);
   let shell = new Shell(plan);
@@ -281,7 +335,10 @@ describe('replay/scheduler in simulation', () => {
       const plan = randomSpec(random(seed));
       const { shell, world } = simulate(seed, plan, false, (same) => same);
       assertComplete(plan, shell, world);
-      assert.equal(world.runs, plan.stages.reduce((sum, stage) => sum + stage.tasks, 0));
+      assert.equal(
+        world.runs,
+        plan.stages.reduce((sum, stage) => sum + stage.tasks, 0),
+      );
     }
   });
 

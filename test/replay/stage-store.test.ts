@@ -35,9 +35,19 @@ for (const [kind, filesIn] of KINDS) {
       const store = createStageStore({ files: filesIn(folder), name: folder });
       assert.equal(await store.manifest('q', 0, 0), undefined);
       const attempts = Array.from({ length: 8 }, (_, n) => n);
-      const manifests = await Promise.all(attempts.map((attempt) => store.commit({
-        query: 'q', stage: 0, task: 0, attempt, folder: join(folder, `a${attempt}`), output: output(join(folder, `a${attempt}`), `row ${attempt}`), bytesRead: attempt,
-      })));
+      const manifests = await Promise.all(
+        attempts.map((attempt) =>
+          store.commit({
+            query: 'q',
+            stage: 0,
+            task: 0,
+            attempt,
+            folder: join(folder, `a${attempt}`),
+            output: output(join(folder, `a${attempt}`), `row ${attempt}`),
+            bytesRead: attempt,
+          }),
+        ),
+      );
       const [winner] = manifests;
       assert.ok(winner);
       for (const manifest of manifests) assert.deepEqual(manifest, winner);
@@ -95,7 +105,13 @@ for (const [kind, filesIn] of KINDS) {
       const folder = temporaryFolder();
       const store = createStageStore({ files: filesIn(folder), name: folder });
       mkdirSync(join(folder, 'stages', 'q', '0'), { recursive: true });
-      const bad = ['', '{"version":1', 'null', '{"version":2,"files":[],"notices":[],"at":1}', '{"version":1,"files":[{"key":"other/0/0/x"}],"notices":[],"at":1}'];
+      const bad = [
+        '',
+        '{"version":1',
+        'null',
+        '{"version":2,"files":[],"notices":[],"at":1}',
+        '{"version":1,"files":[{"key":"other/0/0/x"}],"notices":[],"at":1}',
+      ];
       for (const [task, text] of bad.entries()) {
         writeFileSync(join(folder, 'stages', 'q', '0', `${task}.manifest.json`), text);
         await assert.rejects(store.manifest('q', 0, task), { sqlstate: 'XX000', message: new RegExp(`manifest q/0/${task}`) });
@@ -120,7 +136,10 @@ describe('replay/stage-files', () => {
   });
 
   it('tells a full disk, and the folder that it is about', () => {
-    for (const cause of [Object.assign(new Error('write'), { code: 'ENOSPC' }), new Error('IO Error: Could not write file "x": No space left on device')]) {
+    for (const cause of [
+      Object.assign(new Error('write'), { code: 'ENOSPC' }),
+      new Error('IO Error: Could not write file "x": No space left on device'),
+    ]) {
       const error = diskError(cause, '/srv/home');
       assert.ok(error instanceof TimelineError);
       assert.equal(error.sqlstate, '53100');

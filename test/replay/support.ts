@@ -28,7 +28,11 @@ export function temporaryFolder(): string {
  * what the drivers do must not depend on how rows are computed.
  */
 export function createTestKernel(): Kernel {
-  const rowsOf = async (op: Operator, scans: Readonly<Record<string, Readable>>, inputs: Readonly<Record<string, readonly string[]>>): Promise<string[]> => {
+  const rowsOf = async (
+    op: Operator,
+    scans: Readonly<Record<string, Readable>>,
+    inputs: Readonly<Record<string, readonly string[]>>,
+  ): Promise<string[]> => {
     switch (op.kind) {
       case 'values':
         return op.rows.map(([value]) => (value?.kind === 'constant' ? String(value.value) : '?'));
@@ -69,7 +73,10 @@ export function createTestKernel(): Kernel {
 }
 
 export async function linesOf(file: string): Promise<string[]> {
-  return (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as string);
+  return (await readFile(file, 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as string);
 }
 
 function hash(text: string): number {
@@ -113,13 +120,30 @@ export function connectors(connector: Connector): ReadonlyMap<string, Connector>
   return new Map([[connector.name, connector]]);
 }
 
-const SCAN: Operator = { kind: 'scan', scan: 's', connector: 'test', schema: 'test', table: 't', handle: {}, fields: [FIELD], pushed: [], pruning: [] };
+const SCAN: Operator = {
+  kind: 'scan',
+  scan: 's',
+  connector: 'test',
+  schema: 'test',
+  table: 't',
+  handle: {},
+  fields: [FIELD],
+  pushed: [],
+  pruning: [],
+};
 
 /** A stage that scans: one task a split. */
 export function scanStage(id: number, splits: readonly TestSplit[], extra: Partial<Stage> = {}): Stage {
   return {
-    id, kind: 'scan', root: SCAN, deps: [], ordered: true,
-    tasks: splits.map((data, n) => ({ id: n, splits: { s: [{ connector: 'test', data, bytes: data.bytes ?? 100, rows: data.rows.length }] } })),
+    id,
+    kind: 'scan',
+    root: SCAN,
+    deps: [],
+    ordered: true,
+    tasks: splits.map((data, n) => ({
+      id: n,
+      splits: { s: [{ connector: 'test', data, bytes: data.bytes ?? 100, rows: data.rows.length }] },
+    })),
     ...extra,
   };
 }
@@ -128,22 +152,36 @@ export function scanStage(id: number, splits: readonly TestSplit[], extra: Parti
 export function readStage(id: number, from: Stage, extra: Partial<Stage> = {}): Stage {
   const partitions = from.exchange?.partitions;
   return {
-    id, kind: 'operator', root: { kind: 'exchange_read', stage: from.id, fields: [FIELD] }, deps: [from.id], ordered: false,
-    tasks: partitions === undefined
-      ? [{ id: 0, splits: {} }]
-      : Array.from({ length: partitions }, (_, partition) => ({ id: partition, splits: {}, partition })),
+    id,
+    kind: 'operator',
+    root: { kind: 'exchange_read', stage: from.id, fields: [FIELD] },
+    deps: [from.id],
+    ordered: false,
+    tasks:
+      partitions === undefined
+        ? [{ id: 0, splits: {} }]
+        : Array.from({ length: partitions }, (_, partition) => ({ id: partition, splits: {}, partition })),
     ...extra,
   };
 }
 
 export function planOf(...stages: readonly Stage[]): PhysicalPlan {
   return {
-    version: 1, output: [FIELD], stages, snapshots: [], session: { timeZone: 'UTC', now: '0', memoryLimit: 100_000_000 }, notices: [],
+    version: 1,
+    output: [FIELD],
+    stages,
+    snapshots: [],
+    session: { timeZone: 'UTC', now: '0', memoryLimit: 100_000_000 },
+    notices: [],
   };
 }
 
 export function valuesPlan(...rows: readonly string[]): PhysicalPlan {
-  const root: Operator = { kind: 'values', fields: [FIELD], rows: rows.map((value) => [{ kind: 'constant', type: type(Oid.text), value }]) };
+  const root: Operator = {
+    kind: 'values',
+    fields: [FIELD],
+    rows: rows.map((value) => [{ kind: 'constant', type: type(Oid.text), value }]),
+  };
   return planOf({ id: 0, kind: 'final', root, deps: [], ordered: true, tasks: [{ id: 0, splits: {} }] });
 }
 

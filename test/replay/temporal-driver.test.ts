@@ -11,14 +11,33 @@ import { createCommitBus } from '../../src/replay/temporal/commit-bus.js';
 import type { DevServer } from '../../src/replay/temporal/dev-server.js';
 import { createTemporalDriver } from '../../src/replay/temporal/temporal-driver.js';
 import { startTemporalWorker, type TemporalWorker } from '../../src/replay/temporal/worker.js';
-import { connectors, createTestConnector, createTestKernel, planOf, readStage, rowsOf, scanStage, temporaryFolder, type TestSplit, valuesPlan } from './support.js';
+import {
+  connectors,
+  createTestConnector,
+  createTestKernel,
+  planOf,
+  readStage,
+  rowsOf,
+  scanStage,
+  type TestSplit,
+  temporaryFolder,
+  valuesPlan,
+} from './support.js';
 import { freshBundle, openServer, until } from './temporal-support.js';
 
-const numbered = (count: number, extra: Partial<TestSplit> = {}): TestSplit[] => Array.from({ length: count }, (_, n) => ({ rows: [`a${n}`, `b${n}`], ...extra }));
+const numbered = (count: number, extra: Partial<TestSplit> = {}): TestSplit[] =>
+  Array.from({ length: count }, (_, n) => ({ rows: [`a${n}`, `b${n}`], ...extra }));
 const allRows = (splits: readonly TestSplit[]): string[] => splits.flatMap((split) => split.rows);
 
 function runOptions(extra: Partial<RunOptions> = {}): RunOptions {
-  return { id: `replay-${randomUUID()}`, sql: 'SELECT n\nFROM t', user: 'ann', signal: new AbortController().signal, maxBytes: undefined, ...extra };
+  return {
+    id: `replay-${randomUUID()}`,
+    sql: 'SELECT n\nFROM t',
+    user: 'ann',
+    signal: new AbortController().signal,
+    maxBytes: undefined,
+    ...extra,
+  };
 }
 
 describe('replay/temporal-driver', function () {
@@ -44,9 +63,23 @@ describe('replay/temporal-driver', function () {
     store = createStageStore({ folder: join(folder, 'stages') });
     const bus = createCommitBus();
     worker = await startTemporalWorker({
-      address, namespace: 'default', taskQueue: 'test', bundlePath, store, bus,
-      connectors: connectors(createTestConnector({ log: (split) => { reads.push(String(split.rows[0])); onRead?.(split); } })),
-      kernel: createTestKernel(), scratchFolder: join(folder, 'scratch'), handleSignals: false,
+      address,
+      namespace: 'default',
+      taskQueue: 'test',
+      bundlePath,
+      store,
+      bus,
+      connectors: connectors(
+        createTestConnector({
+          log: (split) => {
+            reads.push(String(split.rows[0]));
+            onRead?.(split);
+          },
+        }),
+      ),
+      kernel: createTestKernel(),
+      scratchFolder: join(folder, 'scratch'),
+      handleSignals: false,
     });
     driver = createTemporalDriver({ address, namespace: 'default', taskQueue: 'test', store, bus, connection: worker.connection });
     slow = createTemporalDriver({ address, namespace: 'default', taskQueue: 'test', store, fastLane: false });
@@ -76,9 +109,19 @@ describe('replay/temporal-driver', function () {
   it('answers VALUES by the fast lane, in one local activity', async () => {
     const run = await driver.start(valuesPlan('x', 'y'), runOptions());
     assert.deepEqual(await rowsOf(run.files), ['x', 'y']);
-    assert.deepEqual((await run.summary).stages.map((stage) => [stage.id, stage.tasks, stage.rows]), [[0, 1, 2]]);
-    assert.deepEqual(await eventTypes(run.id), ['eventTypeWorkflowExecutionStarted', 'eventTypeWorkflowTaskScheduled', 'eventTypeWorkflowTaskStarted', 'eventTypeWorkflowTaskCompleted',
-      'eventTypeMarkerRecorded', 'eventTypeUpsertWorkflowSearchAttributes', 'eventTypeWorkflowExecutionCompleted']);
+    assert.deepEqual(
+      (await run.summary).stages.map((stage) => [stage.id, stage.tasks, stage.rows]),
+      [[0, 1, 2]],
+    );
+    assert.deepEqual(await eventTypes(run.id), [
+      'eventTypeWorkflowExecutionStarted',
+      'eventTypeWorkflowTaskScheduled',
+      'eventTypeWorkflowTaskStarted',
+      'eventTypeWorkflowTaskCompleted',
+      'eventTypeMarkerRecorded',
+      'eventTypeUpsertWorkflowSearchAttributes',
+      'eventTypeWorkflowExecutionCompleted',
+    ]);
     await run.release();
     assert.equal(readdirSync(join(folder, 'stages')).includes(run.id), false);
   });
@@ -93,7 +136,9 @@ describe('replay/temporal-driver', function () {
   }
 
   async function eventTypes(id: string): Promise<string[]> {
-    return ((await history(id)).events ?? []).map((event) => Object.keys(event).find((key) => key.endsWith('EventAttributes')) ?? '').map(typeNameOf);
+    return ((await history(id)).events ?? [])
+      .map((event) => Object.keys(event).find((key) => key.endsWith('EventAttributes')) ?? '')
+      .map(typeNameOf);
   }
 
   it('answers a plan of three stages by activities, with the figures of it', async () => {
@@ -103,7 +148,14 @@ describe('replay/temporal-driver', function () {
     const run = await slow.start(planOf(first, second, readStage(2, second)), runOptions());
     assert.deepEqual((await rowsOf(run.files)).sort(), allRows(splits).sort());
     const summary = await run.summary;
-    assert.deepEqual(summary.stages.map(({ id, tasks, rows, bytesRead, retries }) => [id, tasks, rows, bytesRead, retries]), [[0, 9, 18, 900, 0], [1, 3, 18, 0, 0], [2, 1, 18, 0, 0]]);
+    assert.deepEqual(
+      summary.stages.map(({ id, tasks, rows, bytesRead, retries }) => [id, tasks, rows, bytesRead, retries]),
+      [
+        [0, 9, 18, 900, 0],
+        [1, 3, 18, 0, 0],
+        [2, 1, 18, 0, 0],
+      ],
+    );
     assert.equal(reads.length, 9);
     await run.release();
   });
@@ -124,7 +176,14 @@ describe('replay/temporal-driver', function () {
   });
 
   it('continues as new and goes on where it was', async () => {
-    const checkpointing = createTemporalDriver({ address, namespace: 'default', taskQueue: 'test', store, fastLane: false, checkpointEvery: 20 });
+    const checkpointing = createTemporalDriver({
+      address,
+      namespace: 'default',
+      taskQueue: 'test',
+      store,
+      fastLane: false,
+      checkpointEvery: 20,
+    });
     try {
       const splits = numbered(300);
       const run = await checkpointing.start(planOf(scanStage(0, splits)), runOptions());
@@ -133,18 +192,34 @@ describe('replay/temporal-driver', function () {
       assert.equal(reads.length, 300, 'no task ran twice');
       const types = await eventTypes(run.id);
       assert.equal(types[0], 'eventTypeWorkflowExecutionStarted');
-      assert.ok((await history(run.id)).events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId, 'the last run continues another');
+      assert.ok(
+        (await history(run.id)).events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId,
+        'the last run continues another',
+      );
       await run.release();
     } finally {
       await checkpointing.close();
     }
   });
 
-  for (const [lane, by] of [['the fast lane', () => driver], ['activities', () => slow]] as const) {
+  for (const [lane, by] of [
+    ['the fast lane', () => driver],
+    ['activities', () => slow],
+  ] as const) {
     it(`tells an error as the task threw it (${lane})`, async () => {
-      onRead = () => { throw new TimelineError({ kind: 'data', sqlstate: '22012', message: 'division by zero', detail: 'd', hint: 'h', position: 7 }); };
+      onRead = () => {
+        throw new TimelineError({ kind: 'data', sqlstate: '22012', message: 'division by zero', detail: 'd', hint: 'h', position: 7 });
+      };
       const run = await by().start(planOf(scanStage(0, numbered(3))), runOptions());
-      await assert.rejects(rowsOf(run.files), { name: 'TimelineError', kind: 'data', sqlstate: '22012', message: 'division by zero', detail: 'd', hint: 'h', position: 7 });
+      await assert.rejects(rowsOf(run.files), {
+        name: 'TimelineError',
+        kind: 'data',
+        sqlstate: '22012',
+        message: 'division by zero',
+        detail: 'd',
+        hint: 'h',
+        position: 7,
+      });
       await assert.rejects(run.summary, { sqlstate: '22012' });
       assert.equal(new Set(reads).size, reads.length, 'no retries');
       await run.release();
@@ -162,7 +237,9 @@ describe('replay/temporal-driver', function () {
     it(`cancels: the reader hears at once, the work ends, with the reason (${lane})`, async () => {
       const abort = new AbortController();
       const reason = new TimelineError({ kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to statement timeout' });
-      onRead = () => { setTimeout(() => abort.abort(reason), 50); };
+      onRead = () => {
+        setTimeout(() => abort.abort(reason), 50);
+      };
       const splits = numbered(3, { delay: 4000 });
       const run = await by().start(planOf(scanStage(0, splits)), runOptions({ signal: abort.signal }));
       await assert.rejects(rowsOf(run.files), (thrown) => thrown === reason);
@@ -192,7 +269,12 @@ describe('replay/temporal-driver', function () {
   it('streams files before the run has ended', async () => {
     const run = await slow.start(planOf(scanStage(0, [{ rows: ['first'] }, { rows: ['second'], delay: 3000 }])), runOptions());
     let over = false;
-    run.summary.then(() => { over = true; }, () => undefined);
+    run.summary.then(
+      () => {
+        over = true;
+      },
+      () => undefined,
+    );
     for await (const file of run.files) {
       assert.ok(file);
       assert.equal(over, false);
@@ -217,9 +299,20 @@ describe('replay/temporal-driver', function () {
     const description = await new Client({ connection }).workflow.getHandle(run.id).describe();
     await connection.close();
     assert.equal(await description.staticSummary(), 'SELECT n');
-    assert.deepEqual(Object.fromEntries(description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]).filter(([name]) => String(name).startsWith('Timeline'))), {
-      TimelineUser: 'ann', TimelineState: 'completed', TimelineKind: 'query', TimelineRows: 1,
-    });
+    assert.deepEqual(
+      Object.fromEntries(
+        description.typedSearchAttributes
+          .getAll()
+          .map(({ key, value }) => [key.name, value])
+          .filter(([name]) => String(name).startsWith('Timeline')),
+      ),
+      {
+        TimelineUser: 'ann',
+        TimelineState: 'completed',
+        TimelineKind: 'query',
+        TimelineRows: 1,
+      },
+    );
     await run.release();
   });
 
@@ -248,8 +341,15 @@ describe('replay/temporal-driver', function () {
   });
 
   it('runs many plans at once', async () => {
-    const all = await Promise.all(Array.from({ length: 20 }, (_, n) => answer(n % 2 === 0 ? driver : slow, planOf(scanStage(0, [{ rows: [`r${n}`] }, { rows: [`s${n}`] }])))));
-    assert.deepEqual(all, Array.from({ length: 20 }, (_, n) => [`r${n}`, `s${n}`]));
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        answer(n % 2 === 0 ? driver : slow, planOf(scanStage(0, [{ rows: [`r${n}`] }, { rows: [`s${n}`] }]))),
+      ),
+    );
+    assert.deepEqual(
+      all,
+      Array.from({ length: 20 }, (_, n) => [`r${n}`, `s${n}`]),
+    );
   });
 });
 
@@ -260,16 +360,33 @@ function typeNameOf(attributes: string): string {
 describe('replay/temporal-driver without a server', () => {
   it('says that Temporal is unreachable and what to do', async () => {
     const folder = temporaryFolder();
-    const driver = createTemporalDriver({ address: '127.0.0.1:1', namespace: 'default', taskQueue: 'test', store: createStageStore({ folder }) });
+    const driver = createTemporalDriver({
+      address: '127.0.0.1:1',
+      namespace: 'default',
+      taskQueue: 'test',
+      store: createStageStore({ folder }),
+    });
     for (let again = 0; again < 2; again++) {
       await assert.rejects(driver.start(valuesPlan('x'), runOptions()), {
-        sqlstate: '08001', message: 'Temporal at 127.0.0.1:1 is unreachable', hint: /TEMPORAL_ADDRESS.*timeline\.driver = local/,
+        sqlstate: '08001',
+        message: 'Temporal at 127.0.0.1:1 is unreachable',
+        hint: /TEMPORAL_ADDRESS.*timeline\.driver = local/,
       });
     }
-    await assert.rejects(startTemporalWorker({
-      address: '127.0.0.1:1', namespace: 'default', taskQueue: 'test', store: createStageStore({ folder }), bundlePath: await freshBundle(),
-      connectors: new Map(), kernel: createTestKernel(), scratchFolder: folder, handleSignals: false,
-    }), { sqlstate: '08001' });
+    await assert.rejects(
+      startTemporalWorker({
+        address: '127.0.0.1:1',
+        namespace: 'default',
+        taskQueue: 'test',
+        store: createStageStore({ folder }),
+        bundlePath: await freshBundle(),
+        connectors: new Map(),
+        kernel: createTestKernel(),
+        scratchFolder: folder,
+        handleSignals: false,
+      }),
+      { sqlstate: '08001' },
+    );
     await driver.close();
   });
 });

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildWorkflowBundle, BUNDLE_PATH } from '../../src/replay/temporal/bundle.js';
+import { fileURLToPath } from 'node:url';
+import { BUNDLE_PATH, buildWorkflowBundle } from '../../src/replay/temporal/bundle.js';
 import { type DevServer, findTemporal, startDevServer } from '../../src/replay/temporal/dev-server.js';
 
 /** Undefined: there is no `temporal` program here. */
@@ -34,17 +34,30 @@ export interface WorkerChild {
 }
 
 /** A worker process with the test kernel and connector; every read is a line `{pid} {first row}` in `{folder}/reads.log`. */
-export async function startWorker(options: { readonly address: string; readonly taskQueue: string; readonly folder: string; readonly activities?: number }): Promise<WorkerChild> {
+export async function startWorker(options: {
+  readonly address: string;
+  readonly taskQueue: string;
+  readonly folder: string;
+  readonly activities?: number;
+}): Promise<WorkerChild> {
   const bundlePath = await freshBundle();
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./worker-child.js', import.meta.url)), JSON.stringify({ ...options, bundlePath })], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('./worker-child.js', import.meta.url)), JSON.stringify({ ...options, bundlePath })],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await Promise.race([
-    new Promise<void>((resolve) => createInterface({ input: child.stdout }).on('line', (line) => {
-      if (line === 'ready') resolve();
-    })),
-    ended.then(() => { throw new Error('the worker ended before it was ready'); }),
+    new Promise<void>((resolve) =>
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (line === 'ready') resolve();
+      }),
+    ),
+    ended.then(() => {
+      throw new Error('the worker ended before it was ready');
+    }),
   ]);
   return {
     process: child,
@@ -58,10 +71,13 @@ export async function startWorker(options: { readonly address: string; readonly 
 export function readLog(folder: string): readonly { readonly pid: number; readonly row: string }[] {
   const path = join(folder, 'reads.log');
   if (!existsSync(path)) return [];
-  return readFileSync(path, 'utf8').split('\n').filter((line) => line !== '').map((line) => {
-    const [pid, row] = line.split(' ');
-    return { pid: Number(pid), row: String(row) };
-  });
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [pid, row] = line.split(' ');
+      return { pid: Number(pid), row: String(row) };
+    });
 }
 
 /** Waits for something that another process brings about. */

@@ -17,7 +17,9 @@ const { folder, ...settings } = JSON.parse(String(process.argv[2])) as Settings;
 await runWorker({
   ...settings,
   namespace: 'default',
-  connectors: connectors(createTestConnector({ log: (split) => appendFileSync(join(folder, 'reads.log'), `${process.pid} ${split.rows[0]}\n`) })),
+  connectors: connectors(
+    createTestConnector({ log: (split) => appendFileSync(join(folder, 'reads.log'), `${process.pid} ${split.rows[0]}\n`) }),
+  ),
   kernel: createTestKernel(),
   store: createStageStore({ folder: join(folder, 'stages') }),
   scratchFolder: join(folder, 'scratch'),

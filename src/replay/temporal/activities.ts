@@ -40,7 +40,12 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
   }
 
   /** Batches of one query share what is left of its bytes while some of them run here. */
-  async function withBudget<T>(query: string, maxBytes: number | undefined, spent: number, work: (budget: Budget) => Promise<T>): Promise<T> {
+  async function withBudget<T>(
+    query: string,
+    maxBytes: number | undefined,
+    spent: number,
+    work: (budget: Budget) => Promise<T>,
+  ): Promise<T> {
     const entry = budgets.get(query) ?? { budget: createBudget(maxBytes, spent), users: 0 };
     budgets.set(query, entry);
     entry.users++;
@@ -63,7 +68,14 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
         await withBudget(input.query, input.maxBytes, input.spent, async (budget) => {
           for (const task of input.tasks) {
             const manifest = await runTask({
-              ...options, query: input.query, plan, stageId: input.stage, taskId: task, attempt: context.info.attempt, budget, signal,
+              ...options,
+              query: input.query,
+              plan,
+              stageId: input.stage,
+              taskId: task,
+              attempt: context.info.attempt,
+              budget,
+              signal,
             });
             done.push([task, manifest.rows, manifest.bytesRead, manifest.notices.length > 0 ? 1 : 0]);
             bus?.publish(input.query);
@@ -80,19 +92,28 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
     scanBatch: batch,
     operatorBatch: batch,
     finalStage: batch,
-    fastPlan: (input) => guarded(Context.current(), store, input.query, async (signal) => {
-      if (sha256(input.plan) !== input.planHash) throw internal('the plan is not the one that was submitted');
-      const plan = parsePlan(input.plan, input.planRef);
-      const budget = createBudget(input.spec.maxBytes);
-      return runPlan({
-        spec: { ...input.spec, window: options.concurrency ?? 2, stages: input.spec.stages.map((stage) => ({ ...stage, batch: 1 })) },
-        signal,
-        runTask: (task) => runTask({
-          ...options, query: input.query, plan, stageId: task.stage, taskId: task.task, attempt: task.attempt, budget, signal: task.signal,
-        }),
-        onCommit: () => bus?.publish(input.query),
-      });
-    }),
+    fastPlan: (input) =>
+      guarded(Context.current(), store, input.query, async (signal) => {
+        if (sha256(input.plan) !== input.planHash) throw internal('the plan is not the one that was submitted');
+        const plan = parsePlan(input.plan, input.planRef);
+        const budget = createBudget(input.spec.maxBytes);
+        return runPlan({
+          spec: { ...input.spec, window: options.concurrency ?? 2, stages: input.spec.stages.map((stage) => ({ ...stage, batch: 1 })) },
+          signal,
+          runTask: (task) =>
+            runTask({
+              ...options,
+              query: input.query,
+              plan,
+              stageId: task.stage,
+              taskId: task.task,
+              attempt: task.attempt,
+              budget,
+              signal: task.signal,
+            }),
+          onCommit: () => bus?.publish(input.query),
+        });
+      }),
     async cleanup(input) {
       for (const stage of input.stages) await store.removeStage(input.query, stage);
     },
@@ -107,12 +128,20 @@ export function sha256(text: string): string {
  * Runs an activity's work under one signal: Temporal's cancellation, and the cancel request in the stage store (a local
  * activity hears of a cancelled workflow only with its next workflow task). Errors leave as Temporal knows them.
  */
-async function guarded<T>(context: Context, store: TaskContext['store'], query: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function guarded<T>(
+  context: Context,
+  store: TaskContext['store'],
+  query: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const requested = new AbortController();
   const poll = setInterval(() => {
-    store.cancelRequest(query).then((reason) => {
-      if (reason !== undefined) requested.abort(TimelineError.fromJSON(reason));
-    }, () => undefined);
+    store.cancelRequest(query).then(
+      (reason) => {
+        if (reason !== undefined) requested.abort(TimelineError.fromJSON(reason));
+      },
+      () => undefined,
+    );
   }, CANCEL_POLL);
   const signal = AbortSignal.any([context.cancellationSignal, requested.signal]);
   try {
@@ -128,12 +157,14 @@ function failureOf(error: unknown, context: Context): Error {
   if (context.cancellationSignal.aborted) {
     const reason: unknown = context.cancellationSignal.reason;
     // A worker that is told to stop leaves its tasks to the others.
-    if (reason instanceof Error && reason.message === 'WORKER_SHUTDOWN') return ApplicationFailure.retryable('the worker was stopped', 'WORKER_SHUTDOWN');
+    if (reason instanceof Error && reason.message === 'WORKER_SHUTDOWN')
+      return ApplicationFailure.retryable('the worker was stopped', 'WORKER_SHUTDOWN');
     return reason instanceof CancelledFailure ? reason : new CancelledFailure('cancelled');
   }
   const told = asTimelineError(error);
   const details: ErrorDetails = {
-    ...told.toJSON(), message: told.message.slice(0, MESSAGE_MOST),
+    ...told.toJSON(),
+    message: told.message.slice(0, MESSAGE_MOST),
     ...(told.detail === undefined ? {} : { detail: told.detail.slice(0, MESSAGE_MOST) }),
   };
   return ApplicationFailure.create({ message: details.message, type: details.sqlstate, nonRetryable: !told.retryable, details: [details] });

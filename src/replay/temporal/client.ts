@@ -21,7 +21,9 @@ const CONNECT_TIMEOUT = 5000;
 const INDEXED_VALUE_TYPE = { KEYWORD: 2, INT: 3 } as const;
 
 /** Connects, or uses the worker's connection of this process; registers our search attributes where it may. Throws 08001. */
-export async function connectTemporal(options: TemporalAddress & { readonly connection?: NativeConnection | undefined }): Promise<TemporalClient> {
+export async function connectTemporal(
+  options: TemporalAddress & { readonly connection?: NativeConnection | undefined },
+): Promise<TemporalClient> {
   const { address, namespace } = options;
   let own: Connection | undefined;
   try {
@@ -31,7 +33,9 @@ export async function connectTemporal(options: TemporalAddress & { readonly conn
     await connection.withDeadline(Date.now() + CONNECT_TIMEOUT, () => connection.workflowService.describeNamespace({ namespace }));
     const attributes = await registerAttributes(connection, namespace);
     return {
-      client: new Client({ connection, namespace }), connection, attributes,
+      client: new Client({ connection, namespace }),
+      connection,
+      attributes,
       close: async () => own?.close(),
     };
   } catch (error) {
@@ -45,10 +49,13 @@ async function registerAttributes(connection: Connection | NativeConnection, nam
   try {
     return await connection.withDeadline(Date.now() + CONNECT_TIMEOUT, async () => {
       const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-      const missing = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => customAttributes?.[name] === undefined || customAttributes[name] === null);
+      const missing = Object.entries(SEARCH_ATTRIBUTES).filter(
+        ([name]) => customAttributes?.[name] === undefined || customAttributes[name] === null,
+      );
       if (missing.length === 0) return true;
       await connection.operatorService.addSearchAttributes({
-        namespace, searchAttributes: Object.fromEntries(missing.map(([name, kind]) => [name, INDEXED_VALUE_TYPE[kind]])),
+        namespace,
+        searchAttributes: Object.fromEntries(missing.map(([name, kind]) => [name, INDEXED_VALUE_TYPE[kind]])),
       });
       return true;
     });

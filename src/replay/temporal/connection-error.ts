@@ -16,7 +16,9 @@ export function isUnreachable(error: unknown): boolean {
   const code = grpcCode(error);
   if (code !== undefined) return UNREACHABLE.has(code);
   // What the native client and the resolver throw before there is any status.
-  return error instanceof Error && (error.name === 'TransportError' || /failed to connect|connection refused|tcp connect/i.test(error.message));
+  return (
+    error instanceof Error && (error.name === 'TransportError' || /failed to connect|connection refused|tcp connect/i.test(error.message))
+  );
 }
 
 /** What a failed call to Temporal says to the user, and what they can do. */
@@ -26,17 +28,30 @@ export function connectionError(error: unknown, where: { readonly address: strin
   const text = error instanceof Error ? error.message : String(error);
   if (code === NOT_FOUND) {
     return new TimelineError({
-      kind: 'connector', sqlstate: '08001', message: `Temporal at ${where.address} has no namespace "${where.namespace}"`,
-      hint: 'Create it there, or set temporal.namespace.', cause: error,
+      kind: 'connector',
+      sqlstate: '08001',
+      message: `Temporal at ${where.address} has no namespace "${where.namespace}"`,
+      hint: 'Create it there, or set temporal.namespace.',
+      cause: error,
     });
   }
   if (code !== undefined && DENIED.has(code)) {
-    return new TimelineError({ kind: 'connector', sqlstate: '08004', message: `Temporal at ${where.address} refused the connection: ${text}`, cause: error });
+    return new TimelineError({
+      kind: 'connector',
+      sqlstate: '08004',
+      message: `Temporal at ${where.address} refused the connection: ${text}`,
+      cause: error,
+    });
   }
   if (isUnreachable(error)) {
     return new TimelineError({
-      kind: 'connector', sqlstate: '08001', message: `Temporal at ${where.address} is unreachable`, detail: text,
-      hint: 'Start it, set TEMPORAL_ADDRESS, or SET timeline.driver = local.', retryable: true, cause: error,
+      kind: 'connector',
+      sqlstate: '08001',
+      message: `Temporal at ${where.address} is unreachable`,
+      detail: text,
+      hint: 'Start it, set TEMPORAL_ADDRESS, or SET timeline.driver = local.',
+      retryable: true,
+      cause: error,
     });
   }
   return new TimelineError({ kind: 'connector', sqlstate: '58000', message: `Temporal at ${where.address}: ${text}`, cause: error });

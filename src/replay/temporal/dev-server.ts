@@ -49,13 +49,34 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
 class PortTaken extends Error {}
 
 async function startOn(port: number, options: DevServerOptions): Promise<DevServer> {
-  const child = spawn(options.executable, [
-    'server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--headless', '--log-level', 'error',
-    ...['history.transferProcessorMaxPollRPS=2000', 'history.timerProcessorMaxPollRPS=2000', 'history.visibilityProcessorMaxPollRPS=200', 'matching.useNewMatcher=true']
-      .flatMap((flag) => ['--dynamic-config-value', flag]),
-    ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, kind]) => ['--search-attribute', `${name}=${kind === 'INT' ? 'Int' : 'Keyword'}`]),
-    ...(options.dbFile === undefined ? [] : ['--db-filename', options.dbFile, '--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal']),
-  ], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(
+    options.executable,
+    [
+      'server',
+      'start-dev',
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--headless',
+      '--log-level',
+      'error',
+      ...[
+        'history.transferProcessorMaxPollRPS=2000',
+        'history.timerProcessorMaxPollRPS=2000',
+        'history.visibilityProcessorMaxPollRPS=200',
+        'matching.useNewMatcher=true',
+      ].flatMap((flag) => ['--dynamic-config-value', flag]),
+      ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, kind]) => [
+        '--search-attribute',
+        `${name}=${kind === 'INT' ? 'Int' : 'Keyword'}`,
+      ]),
+      ...(options.dbFile === undefined
+        ? []
+        : ['--db-filename', options.dbFile, '--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal']),
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -80,8 +101,12 @@ async function startOn(port: number, options: DevServerOptions): Promise<DevServ
     const text = said.join('\n');
     if (/address already in use/i.test(text)) throw new PortTaken(text);
     throw new TimelineError({
-      kind: 'connector', sqlstate: '08001', message: 'the Temporal development server does not start', detail: text.slice(-1000) || String(error),
-      hint: 'Set TEMPORAL_ADDRESS to a server of your own, or temporal: off.', cause: error,
+      kind: 'connector',
+      sqlstate: '08001',
+      message: 'the Temporal development server does not start',
+      detail: text.slice(-1000) || String(error),
+      hint: 'Set TEMPORAL_ADDRESS to a server of your own, or temporal: off.',
+      cause: error,
     });
   }
   return { address, pid: child.pid ?? 0, exited, close: () => stop(child, exited) };
@@ -91,7 +116,8 @@ async function answers(address: string, child: ChildProcess, failure: () => Erro
   const deadline = Date.now() + START_MOST;
   for (;;) {
     if (failure() !== undefined) throw failure();
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended with ${child.signalCode ?? `code ${child.exitCode}`}`);
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`it ended with ${child.signalCode ?? `code ${child.exitCode}`}`);
     let connection: Connection | undefined;
     try {
       connection = await Connection.connect({ address, connectTimeout: 1000 });
@@ -138,7 +164,11 @@ export async function findTemporal(cacheFolder: string): Promise<string | undefi
 async function goFolders(): Promise<readonly string[]> {
   try {
     const { stdout } = await execute('go', ['env', 'GOPATH']);
-    return stdout.trim().split(delimiter).filter((folder) => folder !== '').map((folder) => join(folder, 'bin'));
+    return stdout
+      .trim()
+      .split(delimiter)
+      .filter((folder) => folder !== '')
+      .map((folder) => join(folder, 'bin'));
   } catch {
     return [];
   }
@@ -166,10 +196,14 @@ export async function installTemporal(cacheFolder: string): Promise<string> {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     const told = error instanceof Error && 'stderr' in error ? String(error.stderr).slice(-1000) : '';
     throw new TimelineError({
-      kind: 'connector', sqlstate: '58000',
-      message: missing ? 'the Temporal server is not installed, and there is no Go toolchain to build it with' : 'the Temporal server could not be built',
+      kind: 'connector',
+      sqlstate: '58000',
+      message: missing
+        ? 'the Temporal server is not installed, and there is no Go toolchain to build it with'
+        : 'the Temporal server could not be built',
       ...(told === '' ? {} : { detail: told }),
-      hint: 'Install "temporal" (Temporal CLI) into PATH, or set TEMPORAL_ADDRESS to a running server.', cause: error,
+      hint: 'Install "temporal" (Temporal CLI) into PATH, or set TEMPORAL_ADDRESS to a running server.',
+      cause: error,
     });
   }
   return join(cacheFolder, 'temporal');

@@ -17,7 +17,10 @@ export const QUERY_PROGRESS = 'progress';
 export const INLINE_PLAN_BYTES = 32_768;
 
 export const SEARCH_ATTRIBUTES = {
-  TimelineUser: 'KEYWORD', TimelineState: 'KEYWORD', TimelineKind: 'KEYWORD', TimelineRows: 'INT',
+  TimelineUser: 'KEYWORD',
+  TimelineState: 'KEYWORD',
+  TimelineKind: 'KEYWORD',
+  TimelineRows: 'INT',
 } as const;
 
 export interface RunPlanInput {
@@ -89,6 +92,14 @@ export interface WorkflowProgress {
 }
 
 export function isErrorDetails(value: unknown): value is ErrorDetails {
-  return typeof value === 'object' && value !== null && 'sqlstate' in value && typeof value.sqlstate === 'string'
-    && 'message' in value && typeof value.message === 'string' && 'kind' in value && typeof value.kind === 'string';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'sqlstate' in value &&
+    typeof value.sqlstate === 'string' &&
+    'message' in value &&
+    typeof value.message === 'string' &&
+    'kind' in value &&
+    typeof value.kind === 'string'
+  );
 }

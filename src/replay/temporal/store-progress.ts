@@ -18,7 +18,14 @@ export async function watchProgress(options: {
   const last = plan.stages.at(-1)?.id;
   const seen = new Map<string, { readonly rows: number; readonly bytes: number }>();
   let over = false;
-  const end = options.ended.then(() => { over = true; }, () => { over = true; });
+  const end = options.ended.then(
+    () => {
+      over = true;
+    },
+    () => {
+      over = true;
+    },
+  );
   while (!over) {
     await Promise.race([end, sleep(INTERVAL, undefined, { ref: false })]);
     if (over) return;

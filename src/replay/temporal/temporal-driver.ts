@@ -1,7 +1,7 @@
-import { type WorkflowHandle, WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PhysicalPlan } from '../../../planner/physical-plan.js';
 import { internal, TimelineError } from '../../../sql/errors.js';
 import type { Driver, Run, RunOptions, RunSummary } from '../driver.js';
@@ -63,11 +63,23 @@ export function createTemporalDriver(options: TemporalDriverOptions): Driver {
       const handle = await startWorkflow(options, temporal, plan, runOptions);
       const abort = new AbortController();
       const run = followRun({ options, temporal, handle, plan, runOptions, abort });
-      open.set(abort, run.summary.then(() => undefined, () => undefined).then(() => open.delete(abort)));
+      open.set(
+        abort,
+        run.summary
+          .then(
+            () => undefined,
+            () => undefined,
+          )
+          .then(() => open.delete(abort)),
+      );
       return run;
     },
     async close() {
-      const reason = new TimelineError({ kind: 'cancelled', sqlstate: '57P01', message: 'terminating connection due to administrator command' });
+      const reason = new TimelineError({
+        kind: 'cancelled',
+        sqlstate: '57P01',
+        message: 'terminating connection due to administrator command',
+      });
       const ending = [...open.values()];
       for (const abort of open.keys()) abort.abort(reason);
       await Promise.all(ending);
@@ -78,37 +90,57 @@ export function createTemporalDriver(options: TemporalDriverOptions): Driver {
 
 type PlanHandle = WorkflowHandle & { readonly firstExecutionRunId?: string };
 
-async function startWorkflow(options: TemporalDriverOptions, temporal: TemporalClient, plan: PhysicalPlan, runOptions: RunOptions): Promise<PlanHandle> {
+async function startWorkflow(
+  options: TemporalDriverOptions,
+  temporal: TemporalClient,
+  plan: PhysicalPlan,
+  runOptions: RunOptions,
+): Promise<PlanHandle> {
   const { store } = options;
   const { id, maxBytes, signal, user, sql } = runOptions;
   const json = JSON.stringify(plan);
-  const spec = planShape(plan, { window: WINDOW, maxAttempts: 2, maxBytes, batch: (tasks) => Math.min(8, Math.max(1, Math.ceil(tasks / WINDOW))) });
+  const spec = planShape(plan, {
+    window: WINDOW,
+    maxAttempts: 2,
+    maxBytes,
+    batch: (tasks) => Math.min(8, Math.max(1, Math.ceil(tasks / WINDOW))),
+  });
   const fast = options.fastLane !== false && isSmall(plan) && Buffer.byteLength(json) <= INLINE_PLAN_BYTES;
   const planRef = await store.writePlan(id, Buffer.from(json, 'utf8'));
 
   const attempt = (attributes: boolean): Promise<PlanHandle> => {
     const input: RunPlanInput = {
-      version: 1, query: id, planRef, planHash: sha256(json), spec, fast, attributes,
+      version: 1,
+      query: id,
+      planRef,
+      planHash: sha256(json),
+      spec,
+      fast,
+      attributes,
       ...(fast ? { plan: json } : {}),
       ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
     };
-    return temporal.connection.withDeadline(Date.now() + CALL_TIMEOUT, () => temporal.client.workflow.start(RUN_PLAN, {
-      args: [input],
-      workflowId: id,
-      taskQueue: options.taskQueue,
-      // A worker that dies in the fast lane is noticed by this timeout.
-      workflowTaskTimeout: fast ? '5s' : '10s',
-      requestEagerStart: options.connection !== undefined,
-      staticSummary: firstLine(sql),
-      ...(attributes ? {
-        typedSearchAttributes: new TypedSearchAttributes([
-          { key: { name: 'TimelineUser', type: 'KEYWORD' }, value: user },
-          { key: { name: 'TimelineState', type: 'KEYWORD' }, value: 'running' },
-          { key: { name: 'TimelineKind', type: 'KEYWORD' }, value: 'query' },
-          { key: { name: 'TimelineRows', type: 'INT' }, value: 0 },
-        ]),
-      } : {}),
-    }));
+    return temporal.connection.withDeadline(Date.now() + CALL_TIMEOUT, () =>
+      temporal.client.workflow.start(RUN_PLAN, {
+        args: [input],
+        workflowId: id,
+        taskQueue: options.taskQueue,
+        // A worker that dies in the fast lane is noticed by this timeout.
+        workflowTaskTimeout: fast ? '5s' : '10s',
+        requestEagerStart: options.connection !== undefined,
+        staticSummary: firstLine(sql),
+        ...(attributes
+          ? {
+              typedSearchAttributes: new TypedSearchAttributes([
+                { key: { name: 'TimelineUser', type: 'KEYWORD' }, value: user },
+                { key: { name: 'TimelineState', type: 'KEYWORD' }, value: 'running' },
+                { key: { name: 'TimelineKind', type: 'KEYWORD' }, value: 'query' },
+                { key: { name: 'TimelineRows', type: 'INT' }, value: 0 },
+              ]),
+            }
+          : {}),
+      }),
+    );
   };
   try {
     signal.throwIfAborted();
@@ -151,11 +183,17 @@ function followRun({ options, temporal, handle, plan, runOptions, abort }: Follo
   };
   const unsubscribe = bus?.subscribe(id, wake);
 
-  const cancelling = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })).then(() => cancelRun());
+  const cancelling = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })).then(() =>
+    cancelRun(),
+  );
   const figures: Promise<RunFigures> = Promise.race([
     workflowResult(handle, signal, { ...options, id }),
     // Without workers a cancelled workflow goes on until one is back; its reader need not wait for that.
-    cancelling.then(() => sleep(CANCEL_MOST, undefined, { ref: false })).then((): never => { throw signal.reason; }),
+    cancelling
+      .then(() => sleep(CANCEL_MOST, undefined, { ref: false }))
+      .then((): never => {
+        throw signal.reason;
+      }),
   ]).finally(() => {
     ended = true;
     unsubscribe?.();
@@ -214,12 +252,17 @@ function followRun({ options, temporal, handle, plan, runOptions, abort }: Follo
     return { rows, bytesRead, stages, notices: [...new Set(manifests.flatMap((one) => one?.notices ?? []))] };
   });
   summary.catch(() => undefined);
-  if (runOptions.onProgress !== undefined) void watchProgress({ store, plan, query: id, onProgress: runOptions.onProgress, ended: summary });
+  if (runOptions.onProgress !== undefined)
+    void watchProgress({ store, plan, query: id, onProgress: runOptions.onProgress, ended: summary });
 
   return {
     id,
     files: runFiles({
-      store, tasks: last?.tasks.length ?? 0, manifest, ended: figures, signal,
+      store,
+      tasks: last?.tasks.length ?? 0,
+      manifest,
+      ended: figures,
+      signal,
       onClose: () => {
         if (!ended) abort.abort(closedEarly());
       },
@@ -234,7 +277,11 @@ function followRun({ options, temporal, handle, plan, runOptions, abort }: Follo
 }
 
 /** Waits for the workflow's end, over restarts of the server. */
-async function workflowResult(handle: PlanHandle, signal: AbortSignal, where: TemporalAddress & { readonly id: string }): Promise<RunFigures> {
+async function workflowResult(
+  handle: PlanHandle,
+  signal: AbortSignal,
+  where: TemporalAddress & { readonly id: string },
+): Promise<RunFigures> {
   let since: number | undefined;
   for (;;) {
     try {
@@ -249,8 +296,11 @@ async function workflowResult(handle: PlanHandle, signal: AbortSignal, where: Te
       if (Date.now() - since > OUTAGE_MOST || signal.aborted) {
         if (signal.aborted) throw signal.reason;
         throw new TimelineError({
-          kind: 'connector', sqlstate: '08006', message: `Temporal at ${where.address} went away while replay ${where.id} ran`,
-          hint: 'The replay goes on when Temporal is back.', cause: error,
+          kind: 'connector',
+          sqlstate: '08006',
+          message: `Temporal at ${where.address} went away while replay ${where.id} ran`,
+          hint: 'The replay goes on when Temporal is back.',
+          cause: error,
         });
       }
       await sleep(500);

@@ -1,20 +1,51 @@
 import {
-  ActivityCancellationType, ActivityFailure, ApplicationFailure, CancellationScope, CancelledFailure, condition, continueAsNew,
-  isCancellation, proxyActivities, proxyLocalActivities, setCurrentDetails, setHandler, defineQuery, defineSignal, TimeoutFailure,
-  upsertSearchAttributes, workflowInfo,
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  setCurrentDetails,
+  setHandler,
+  TimeoutFailure,
+  upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { ErrorDetails } from '../../../sql/errors.js';
-import { advance, type Batch, initialState, type SchedulerCommand, type SchedulerEvent, type SchedulerState, totals } from '../scheduler.js';
+import {
+  advance,
+  type Batch,
+  initialState,
+  type SchedulerCommand,
+  type SchedulerEvent,
+  type SchedulerState,
+  totals,
+} from '../scheduler.js';
 import { figuresOf, noteTimes, type RunFigures, type StageTimes } from '../stage-clock.js';
 import {
-  type BatchInput, type BatchOutput, isErrorDetails, type PlanActivities, QUERY_PROGRESS, type RunPlanInput, SIGNAL_CANCEL, SIGNAL_PAUSE, SIGNAL_RESUME,
+  type BatchInput,
+  type BatchOutput,
+  isErrorDetails,
+  type PlanActivities,
+  QUERY_PROGRESS,
+  type RunPlanInput,
+  SIGNAL_CANCEL,
+  SIGNAL_PAUSE,
+  SIGNAL_RESUME,
   type WorkflowProgress,
 } from './protocol.js';
 
 const retry = { initialInterval: '100ms', maximumInterval: '5s', backoffCoefficient: 2 } as const;
 
 const activities = proxyActivities<PlanActivities>({
-  startToCloseTimeout: '2 minutes', retry: { ...retry, maximumAttempts: 10 },
+  startToCloseTimeout: '2 minutes',
+  retry: { ...retry, maximumAttempts: 10 },
 });
 const local = proxyLocalActivities<PlanActivities>({ startToCloseTimeout: '5s', retry: { ...retry, maximumAttempts: 2 } });
 
@@ -62,21 +93,35 @@ export async function runPlanV1(input: RunPlanInput): Promise<RunFigures> {
     const scope = new CancellationScope();
     running.set(batch.id, scope);
     const batchInput: BatchInput = {
-      version: 1, query: input.query, planRef: input.planRef, planHash: input.planHash, stage: batch.stage, tasks: batch.tasks, spent: totals(state).bytes,
+      version: 1,
+      query: input.query,
+      planRef: input.planRef,
+      planHash: input.planHash,
+      stage: batch.stage,
+      tasks: batch.tasks,
+      spent: totals(state).bytes,
       ...(input.spec.maxBytes === undefined ? {} : { maxBytes: input.spec.maxBytes }),
     };
-    scope.run(() => batchActivity(input, batch, batchInput)).then(
-      (output) => {
-        running.delete(batch.id);
-        for (const [task, rows, bytes, noticed] of output.tasks) events.push({ kind: 'task_committed', stage: batch.stage, task, rows, bytes, noticed: noticed === 1 });
-        events.push({ kind: 'batch_ended', batch: batch.id });
-      },
-      (error: unknown) => {
-        running.delete(batch.id);
-        // The server has tried it as often as the activity's options say.
-        events.push({ kind: 'batch_failed', batch: batch.id, error: detailsOf(error, `${batch.stage}/${batch.tasks[0]}`), retryable: false });
-      },
-    );
+    scope
+      .run(() => batchActivity(input, batch, batchInput))
+      .then(
+        (output) => {
+          running.delete(batch.id);
+          for (const [task, rows, bytes, noticed] of output.tasks)
+            events.push({ kind: 'task_committed', stage: batch.stage, task, rows, bytes, noticed: noticed === 1 });
+          events.push({ kind: 'batch_ended', batch: batch.id });
+        },
+        (error: unknown) => {
+          running.delete(batch.id);
+          // The server has tried it as often as the activity's options say.
+          events.push({
+            kind: 'batch_failed',
+            batch: batch.id,
+            error: detailsOf(error, `${batch.stage}/${batch.tasks[0]}`),
+            retryable: false,
+          });
+        },
+      );
   }
 
   // The scheduler decides how a cancelled run ends; its own waiting is not interrupted.
@@ -86,7 +131,8 @@ export async function runPlanV1(input: RunPlanInput): Promise<RunFigures> {
       setCurrentDetails(describe(state));
       await condition(() => events.length > 0);
       for (let event = events.shift(); event !== undefined; event = events.shift()) take(event);
-      if (end === undefined && !state.draining && (workflowInfo().continueAsNewSuggested || totals(state).tasksDone >= checkpointAt)) take({ kind: 'checkpoint' });
+      if (end === undefined && !state.draining && (workflowInfo().continueAsNewSuggested || totals(state).tasksDone >= checkpointAt))
+        take({ kind: 'checkpoint' });
     }
     switch (end.kind) {
       case 'finish':
@@ -122,7 +168,9 @@ async function fastLane(input: RunPlanInput, plan: string, root: CancellationSco
 function batchActivity(input: RunPlanInput, batch: Batch, batchInput: BatchInput): Promise<BatchOutput> {
   const options = {
     activityId: batch.id,
-    startToCloseTimeout: '10 minutes', heartbeatTimeout: '5s', retry: { ...retry, maximumAttempts: 6 },
+    startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: '5s',
+    retry: { ...retry, maximumAttempts: 6 },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   } as const;
   const shape = input.spec.stages.find((stage) => stage.id === batch.stage);
@@ -168,7 +216,9 @@ function detailsOf(error: unknown, task: string): ErrorDetails {
   }
   if (cause instanceof TimeoutFailure) {
     return {
-      kind: 'internal', sqlstate: '58000', message: `task ${task} got no answer from its worker (${cause.timeoutType}), again and again`,
+      kind: 'internal',
+      sqlstate: '58000',
+      message: `task ${task} got no answer from its worker (${cause.timeoutType}), again and again`,
       hint: 'See the log of the workers: they may be short of memory.',
     };
   }
@@ -183,9 +233,15 @@ function progressOf(state: SchedulerState): WorkflowProgress {
 /** Markdown for Temporal's own UI. */
 function describe(state: SchedulerState): string {
   const { tasks, tasksDone, bytes } = totals(state);
-  const lines = state.stages.map((stage, n) => `| ${stage.id} | ${stage.count} of ${state.spec.stages[n]?.tasks ?? 0} | ${stage.rows} | ${stage.bytes} | ${stage.retries} |`);
+  const lines = state.stages.map(
+    (stage, n) =>
+      `| ${stage.id} | ${stage.count} of ${state.spec.stages[n]?.tasks ?? 0} | ${stage.rows} | ${stage.bytes} | ${stage.retries} |`,
+  );
   return [
-    `**${progressOf(state).state}**: ${tasksDone} of ${tasks} tasks, ${bytes} bytes read`, '',
-    '| stage | tasks | rows | bytes read | retries |', '|---|---|---|---|---|', ...lines,
+    `**${progressOf(state).state}**: ${tasksDone} of ${tasks} tasks, ${bytes} bytes read`,
+    '',
+    '| stage | tasks | rows | bytes read | retries |',
+    '|---|---|---|---|---|',
+    ...lines,
   ].join('\n');
 }
