@@ -29,23 +29,43 @@ export function stateFields(fn: string, argTypes: readonly Type[]): readonly Typ
   const declared = fn.slice(fn.indexOf('(') + 1, -1);
   const arg = argTypes[0];
   switch (name) {
-    case 'count': return [BIGINT];
-    case 'bool_and': case 'bool_or': case 'every': return [typeOf(Oid.bool)];
-    case 'min': case 'max': return arg === undefined ? undefined : [arg];
+    case 'count':
+      return [BIGINT];
+    case 'bool_and':
+    case 'bool_or':
+    case 'every':
+      return [typeOf(Oid.bool)];
+    case 'min':
+    case 'max':
+      return arg === undefined ? undefined : [arg];
     case 'sum':
       switch (declared) {
-        case 'int2': case 'int4': case 'int8': return [WHOLE];
-        case 'float8': return FLOAT_SUM_STATE;
-        case 'numeric': return numericState(arg);
-        default: return undefined;
+        case 'int2':
+        case 'int4':
+        case 'int8':
+          return [WHOLE];
+        case 'float8':
+          return FLOAT_SUM_STATE;
+        case 'numeric':
+          return numericState(arg);
+        default:
+          return undefined;
       }
     case 'avg':
       switch (declared) {
-        case 'int2': case 'int4': case 'int8': return [WHOLE, BIGINT];
-        case 'float4': case 'float8': return FLOAT_SUM_STATE;
-        case 'numeric': return numericState(arg);
-        default: return undefined;
+        case 'int2':
+        case 'int4':
+        case 'int8':
+          return [WHOLE, BIGINT];
+        case 'float4':
+        case 'float8':
+          return FLOAT_SUM_STATE;
+        case 'numeric':
+          return numericState(arg);
+        default:
+          return undefined;
       }
-    default: return undefined;
+    default:
+      return undefined;
   }
 }

@@ -10,10 +10,15 @@ const DUCKDB_INTEGER: Readonly<Record<string, string>> = { int2: 'SMALLINT', int
 function integers(): FunctionList {
   const list: Record<string, FunctionEntry> = {};
   const pairs: readonly (readonly [prefix: string, left: string, right: string, result: string])[] = [
-    ['int2', 'int2', 'int2', 'int2'], ['int4', 'int4', 'int4', 'int4'], ['int8', 'int8', 'int8', 'int8'],
-    ['int24', 'int2', 'int4', 'int4'], ['int42', 'int4', 'int2', 'int4'],
-    ['int28', 'int2', 'int8', 'int8'], ['int82', 'int8', 'int2', 'int8'],
-    ['int48', 'int4', 'int8', 'int8'], ['int84', 'int8', 'int4', 'int8'],
+    ['int2', 'int2', 'int2', 'int2'],
+    ['int4', 'int4', 'int4', 'int4'],
+    ['int8', 'int8', 'int8', 'int8'],
+    ['int24', 'int2', 'int4', 'int4'],
+    ['int42', 'int4', 'int2', 'int4'],
+    ['int28', 'int2', 'int8', 'int8'],
+    ['int82', 'int8', 'int2', 'int8'],
+    ['int48', 'int4', 'int8', 'int8'],
+    ['int84', 'int8', 'int4', 'int8'],
   ];
   for (const [prefix, left, right, result] of pairs) {
     const sqlType = DUCKDB_INTEGER[result] as string;
@@ -54,7 +59,12 @@ function divided(operator: string, a: string, b: string, sqlType: string): Funct
 /** IEEE arithmetic with PostgreSQL's checks: an infinity (or a zero) that comes from finite (non-zero) operands is an error. */
 function floats(): FunctionList {
   const list: Record<string, FunctionEntry> = {};
-  const pairs = [['float4', 'float4', 'float4', 'FLOAT'], ['float8', 'float8', 'float8', 'DOUBLE'], ['float48', 'float4', 'float8', 'DOUBLE'], ['float84', 'float8', 'float4', 'DOUBLE']] as const;
+  const pairs = [
+    ['float4', 'float4', 'float4', 'FLOAT'],
+    ['float8', 'float8', 'float8', 'DOUBLE'],
+    ['float48', 'float4', 'float8', 'DOUBLE'],
+    ['float84', 'float8', 'float4', 'DOUBLE'],
+  ] as const;
   for (const [prefix, left, right, sqlType] of pairs) {
     const a = `CAST($1 AS ${sqlType})`;
     const b = `CAST($2 AS ${sqlType})`;
@@ -74,7 +84,7 @@ function floats(): FunctionList {
     list[`${name}abs(${name})`] = 'abs($1)';
     list[`abs(${name})`] = 'abs($1)';
   }
-  list['sign(float8)'] = 'CASE WHEN isnan($1) THEN $1 ELSE CAST(sign($1) AS DOUBLE) END';
+  list['sign(float8)'] = 'CASE WHEN isnan($1) THEN 0.0 ELSE CAST(sign($1) AS DOUBLE) END';
   for (const name of ['ceil', 'ceiling']) list[`${name}(float8)`] = 'ceil($1)';
   list['floor(float8)'] = 'floor($1)';
   for (const name of ['trunc', 'dtrunc']) list[`${name}(float8)`] = 'trunc($1)';

@@ -49,11 +49,4 @@ export const CASTS: FunctionList = {
   'text(bool)': "CASE WHEN $1 THEN 'true' WHEN NOT $1 THEN 'false' END",
   'text(name)': '$1',
   'text(bpchar)': "rtrim($1, ' ')",
-  'date(timestamp)': 'CAST($1 AS DATE)',
-  'date(timestamptz)': 'CAST($1 AS DATE)',
-  'timestamp(date)': 'CAST($1 AS TIMESTAMP)',
-  'timestamp(timestamptz)': 'CAST($1 AS TIMESTAMP)',
-  'timestamptz(date)': 'CAST($1 AS TIMESTAMPTZ)',
-  'timestamptz(timestamp)': 'CAST($1 AS TIMESTAMPTZ)',
-  'time(timestamp)': 'CAST($1 AS TIME)',
 };

@@ -1,8 +1,12 @@
 import type { FunctionEntry, FunctionList } from './entry.js';
 
 const OPERATORS = [
-  { suffix: 'eq', symbol: '=' }, { suffix: 'ne', symbol: '<>' }, { suffix: 'lt', symbol: '<' },
-  { suffix: 'le', symbol: '<=' }, { suffix: 'gt', symbol: '>' }, { suffix: 'ge', symbol: '>=' },
+  { suffix: 'eq', symbol: '=' },
+  { suffix: 'ne', symbol: '<>' },
+  { suffix: 'lt', symbol: '<' },
+  { suffix: 'le', symbol: '<=' },
+  { suffix: 'gt', symbol: '>' },
+  { suffix: 'ge', symbol: '>=' },
 ] as const;
 
 /** Prefix of the function names, the two argument types, and how each side is made comparable (default: as it is). */
@@ -17,12 +21,18 @@ interface Family {
 
 const FAMILIES: readonly Family[] = [
   { prefix: 'bool', left: 'bool' },
-  { prefix: 'int2', left: 'int2' }, { prefix: 'int4', left: 'int4' }, { prefix: 'int8', left: 'int8' },
-  { prefix: 'int24', left: 'int2', right: 'int4' }, { prefix: 'int28', left: 'int2', right: 'int8' },
-  { prefix: 'int42', left: 'int4', right: 'int2' }, { prefix: 'int48', left: 'int4', right: 'int8' },
-  { prefix: 'int82', left: 'int8', right: 'int2' }, { prefix: 'int84', left: 'int8', right: 'int4' },
+  { prefix: 'int2', left: 'int2' },
+  { prefix: 'int4', left: 'int4' },
+  { prefix: 'int8', left: 'int8' },
+  { prefix: 'int24', left: 'int2', right: 'int4' },
+  { prefix: 'int28', left: 'int2', right: 'int8' },
+  { prefix: 'int42', left: 'int4', right: 'int2' },
+  { prefix: 'int48', left: 'int4', right: 'int8' },
+  { prefix: 'int82', left: 'int8', right: 'int2' },
+  { prefix: 'int84', left: 'int8', right: 'int4' },
   { prefix: 'oid', left: 'oid' },
-  { prefix: 'float4', left: 'float4' }, { prefix: 'float8', left: 'float8' },
+  { prefix: 'float4', left: 'float4' },
+  { prefix: 'float8', left: 'float8' },
   { prefix: 'float48', left: 'float4', right: 'float8', side: 'CAST($ AS DOUBLE)' },
   { prefix: 'float84', left: 'float8', right: 'float4', side: 'CAST($ AS DOUBLE)' },
   { prefix: 'numeric_', left: 'numeric', side: 'tl_numeric_key($)' },
@@ -30,8 +40,10 @@ const FAMILIES: readonly Family[] = [
   { prefix: 'bpchar', left: 'bpchar', side: "rtrim($, ' ')" },
   { prefix: 'name', left: 'name' },
   { prefix: 'bytea', left: 'bytea' },
-  { prefix: 'date_', left: 'date' }, { prefix: 'time_', left: 'time' },
-  { prefix: 'timestamp_', left: 'timestamp' }, { prefix: 'timestamptz_', left: 'timestamptz' },
+  { prefix: 'date_', left: 'date' },
+  { prefix: 'time_', left: 'time' },
+  { prefix: 'timestamp_', left: 'timestamp' },
+  { prefix: 'timestamptz_', left: 'timestamptz' },
   { prefix: 'interval_', left: 'interval', side: 'tl_interval_key($)' },
   { prefix: 'uuid_', left: 'uuid' },
 ];

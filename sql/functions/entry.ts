@@ -4,6 +4,8 @@ export interface PrintedArgument {
   readonly sql: string;
   /** PostgreSQL's text when the argument is a constant (null: NULL); undefined when it isn't. */
   readonly constant: string | null | undefined;
+  /** OID of its type. */
+  readonly oid: number;
 }
 
 /**

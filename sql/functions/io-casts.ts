@@ -3,15 +3,42 @@ import { Oid } from '../types.js';
 /** DuckDB SQL that gives PostgreSQL's text form of a value (`$1`); undefined: not known to be equal. */
 export function outputTemplate(oid: number): string | undefined {
   switch (oid) {
-    case Oid.text: case Oid.varchar: case Oid.bpchar: case Oid.name: case Oid.unknown: case Oid.json: case Oid.numeric: return '$1';
-    case Oid.int2: case Oid.int4: case Oid.int8: case Oid.oid: case Oid.uuid: return 'CAST($1 AS VARCHAR)';
-    case Oid.bool: return "CASE WHEN $1 THEN 't' WHEN NOT $1 THEN 'f' END";
-    case Oid.jsonb: return 'tl_jsonb_out($1)';
-    case Oid.float8: return 'tl_float8_out($1)';
-    case Oid.float4: return 'tl_float4_out($1)';
-    case Oid.date: case Oid.timestamp: case Oid.timestamptz: case Oid.time: return 'CAST($1 AS VARCHAR)';
-    case Oid.interval: return 'tl_interval_out($1)';
-    default: return undefined;
+    case Oid.text:
+    case Oid.varchar:
+    case Oid.bpchar:
+    case Oid.name:
+    case Oid.unknown:
+    case Oid.json:
+    case Oid.numeric:
+      return '$1';
+    case Oid.int2:
+    case Oid.int4:
+    case Oid.int8:
+    case Oid.oid:
+    case Oid.uuid:
+      return 'CAST($1 AS VARCHAR)';
+    case Oid.bool:
+      return "CASE WHEN $1 THEN 't' WHEN NOT $1 THEN 'f' END";
+    case Oid.jsonb:
+      return 'tl_jsonb_out($1)';
+    case Oid.float8:
+      return 'tl_float8_out($1)';
+    case Oid.float4:
+      return 'tl_float4_out($1)';
+    case Oid.date:
+      return 'tl_date_out($1)';
+    case Oid.timestamp:
+      return 'tl_timestamp_out($1)';
+    case Oid.timestamptz:
+      return 'tl_timestamptz_out($1)';
+    case Oid.time:
+      return 'tl_time_out($1)';
+    case Oid.bytea:
+      return 'tl_bytea_out($1)';
+    case Oid.interval:
+      return 'tl_interval_out($1)';
+    default:
+      return undefined;
   }
 }
 
@@ -21,20 +48,36 @@ export function outputTemplate(oid: number): string | undefined {
  */
 export function inputTemplate(oid: number): string | undefined {
   switch (oid) {
-    case Oid.text: case Oid.varchar: case Oid.unknown: return '$1';
-    case Oid.int2: return guarded('[+-]?[0-9]{1,4}', 'SMALLINT', 'tl_int2_in');
-    case Oid.int4: return guarded('[+-]?[0-9]{1,9}', 'INTEGER', 'tl_int4_in');
-    case Oid.int8: return guarded('[+-]?[0-9]{1,18}', 'BIGINT', 'tl_int8_in');
-    case Oid.float8: return guarded('[+-]?[0-9]{1,300}([.][0-9]{1,300})?', 'DOUBLE', 'tl_float8_in');
-    case Oid.numeric: return 'tl_numeric_in($1)';
-    case Oid.bool: return 'tl_bool_in($1)';
-    case Oid.uuid: return 'CAST(tl_uuid_in($1) AS UUID)';
-    case Oid.jsonb: return 'tl_jsonb_out($1)';
-    case Oid.json: return 'tl_json_in($1)';
-    case Oid.date: return 'CAST(tl_date_in($1) AS DATE)';
-    case Oid.timestamp: return 'CAST(tl_timestamp_in($1) AS TIMESTAMP)';
-    case Oid.timestamptz: return 'CAST(tl_timestamp_in($1) AS TIMESTAMPTZ)';
-    default: return undefined;
+    case Oid.text:
+    case Oid.varchar:
+    case Oid.unknown:
+      return '$1';
+    case Oid.int2:
+      return guarded('[+-]?[0-9]{1,4}', 'SMALLINT', 'tl_int2_in');
+    case Oid.int4:
+      return guarded('[+-]?[0-9]{1,9}', 'INTEGER', 'tl_int4_in');
+    case Oid.int8:
+      return guarded('[+-]?[0-9]{1,18}', 'BIGINT', 'tl_int8_in');
+    case Oid.float8:
+      return guarded('[+-]?[0-9]{1,300}([.][0-9]{1,300})?', 'DOUBLE', 'tl_float8_in');
+    case Oid.numeric:
+      return 'tl_numeric_in($1)';
+    case Oid.bool:
+      return 'tl_bool_in($1)';
+    case Oid.uuid:
+      return 'tl_uuid_in($1)';
+    case Oid.jsonb:
+      return 'tl_jsonb_out($1)';
+    case Oid.interval:
+      return 'tl_interval_in($1)';
+    case Oid.date:
+      return 'tl_date_in($1)';
+    case Oid.timestamp:
+      return 'tl_timestamp_in($1)';
+    case Oid.timestamptz:
+      return 'tl_timestamptz_in($1)';
+    default:
+      return undefined;
   }
 }
 

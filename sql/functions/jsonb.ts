@@ -57,13 +57,23 @@ class JsonReader {
     this.#space();
     const c = this.#text[this.#at];
     switch (c) {
-      case '{': return this.#object(depth);
-      case '[': return this.#array(depth);
-      case '"': return { kind: 'string', value: this.#string() };
-      case 't': this.#word('true'); return { kind: 'bool', value: true };
-      case 'f': this.#word('false'); return { kind: 'bool', value: false };
-      case 'n': this.#word('null'); return { kind: 'null' };
-      default: return this.#number();
+      case '{':
+        return this.#object(depth);
+      case '[':
+        return this.#array(depth);
+      case '"':
+        return { kind: 'string', value: this.#string() };
+      case 't':
+        this.#word('true');
+        return { kind: 'bool', value: true };
+      case 'f':
+        this.#word('false');
+        return { kind: 'bool', value: false };
+      case 'n':
+        this.#word('null');
+        return { kind: 'null' };
+      default:
+        return this.#number();
     }
   }
 
@@ -89,7 +99,12 @@ class JsonReader {
     if (!raw.includes('\\')) return raw.slice(1, -1);
     const value = JSON.parse(raw) as string;
     if (value.includes('\u0000')) {
-      throw new TimelineError({ kind: 'data', sqlstate: '22P05', message: 'unsupported Unicode escape sequence', detail: '\\u0000 cannot be converted to text.' });
+      throw new TimelineError({
+        kind: 'data',
+        sqlstate: '22P05',
+        message: 'unsupported Unicode escape sequence',
+        detail: '\\u0000 cannot be converted to text.',
+      });
     }
     if (/[\ud800-\udfff]/u.test(value)) throw invalid('Unicode low surrogate must follow a high surrogate.');
     return value;
@@ -148,11 +163,16 @@ function compareKeys(a: string, b: string): number {
 /** PostgreSQL's jsonb output form. */
 export function writeJsonb(json: Json, number: (text: string) => string = (text) => text): string {
   switch (json.kind) {
-    case 'null': return 'null';
-    case 'bool': return json.value ? 'true' : 'false';
-    case 'number': return number(json.text);
-    case 'string': return quoteJson(json.value);
-    case 'array': return `[${json.items.map((item) => writeJsonb(item, number)).join(', ')}]`;
+    case 'null':
+      return 'null';
+    case 'bool':
+      return json.value ? 'true' : 'false';
+    case 'number':
+      return number(json.text);
+    case 'string':
+      return quoteJson(json.value);
+    case 'array':
+      return `[${json.items.map((item) => writeJsonb(item, number)).join(', ')}]`;
     case 'object': {
       const keys = [...json.members.keys()].sort(compareKeys);
       return `{${keys.map((key) => `${quoteJson(key)}: ${writeJsonb(json.members.get(key) as Json, number)}`).join(', ')}}`;
@@ -182,7 +202,8 @@ export function jsonbField(json: Json, key: string): Json | undefined {
 
 /** `->` with a position; negative ones count from the end. A scalar is not an array. */
 export function jsonbElement(json: Json, index: number): Json | undefined {
-  if (json.kind !== 'array') return undefined;
+  // jsonb keeps a scalar document as an array of one.
+  if (json.kind !== 'array') return json.kind !== 'object' && (index === 0 || index === -1) ? json : undefined;
   return json.items[index < 0 ? json.items.length + index : index];
 }
 

@@ -14,6 +14,7 @@ export type Numeric = Finite | Special;
 const MAX_SCALE = 16383;
 const MAX_DISPLAY_SCALE = 1000;
 const MIN_SIGNIFICANT_DIGITS = 16;
+const BASED = /^[ \t\n\r\v\f]*([+-]?)(0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+)[ \t\n\r\v\f]*$/;
 const NUMBER = /^[ \t\n\r\v\f]*([+-]?)(\d[\d_]*)?(?:\.(\d[\d_]*)?)?(?:[eE]([+-]?\d{1,9}))?[ \t\n\r\v\f]*$/;
 
 function outOfRange(message: string): TimelineError {
@@ -39,7 +40,7 @@ function isSpecial(n: Numeric): n is Special {
 /** Reads PostgreSQL's input form; undefined when it is none. */
 export function parseNumeric(text: string): Numeric | undefined {
   const match = NUMBER.exec(text);
-  if (match === null) return parseSpecial(text);
+  if (match === null) return parseBased(text) ?? parseSpecial(text);
   const whole = match[2];
   const fraction = match[3];
   if (whole === undefined && fraction === undefined) return undefined;
@@ -56,12 +57,28 @@ export function parseNumeric(text: string): Numeric | undefined {
   return checkRange({ digits, scale });
 }
 
+/** 0x1F, 0o17, 0b1. */
+function parseBased(text: string): Finite | undefined {
+  const match = BASED.exec(text);
+  if (match === null) return undefined;
+  const digits = BigInt((match[2] as string).replaceAll('_', ''));
+  return { digits: match[1] === '-' ? -digits : digits, scale: 0 };
+}
+
 function parseSpecial(text: string): Special | undefined {
   switch (text.trim().toLowerCase()) {
-    case 'nan': return 'NaN';
-    case 'infinity': case '+infinity': case 'inf': case '+inf': return 'Infinity';
-    case '-infinity': case '-inf': return '-Infinity';
-    default: return undefined;
+    case 'nan':
+      return 'NaN';
+    case 'infinity':
+    case '+infinity':
+    case 'inf':
+    case '+inf':
+      return 'Infinity';
+    case '-infinity':
+    case '-inf':
+      return '-Infinity';
+    default:
+      return undefined;
   }
 }
 
@@ -257,7 +274,7 @@ export function sqrtNumeric(n: Numeric): Numeric {
     throw new TimelineError({ kind: 'data', sqlstate: '2201F', message: 'cannot take square root of a negative number' });
   }
   const { weight } = leadingGroup(n);
-  const digitsBeforePoint = weight >= 0 ? (weight * 4) / 2 + 1 : 1 - Math.trunc(((1 - weight) * 4) / 2);
+  const digitsBeforePoint = (weight * 4) / 2 + 1;
   const scale = Math.min(Math.max(MIN_SIGNIFICANT_DIGITS - digitsBeforePoint, n.scale, 0), MAX_DISPLAY_SCALE);
   const root = integerSqrt(n.digits * pow10(2 * (scale + 1) - n.scale));
   return { digits: divideRounded(root, 10n), scale };
@@ -300,9 +317,10 @@ export function applyTypmod(n: Numeric, typmod: number): Numeric {
   if (isSpecial(n)) throw outOfRange('numeric field overflow');
   const rounded = roundTo(n, scale);
   const limit = precision - scale;
-  const tooBig = limit >= 0
-    ? rounded.digits >= pow10(limit + rounded.scale) || rounded.digits <= -pow10(limit + rounded.scale)
-    : (rounded.digits < 0n ? -rounded.digits : rounded.digits) * pow10(-limit) >= pow10(rounded.scale);
+  const tooBig =
+    limit >= 0
+      ? rounded.digits >= pow10(limit + rounded.scale) || rounded.digits <= -pow10(limit + rounded.scale)
+      : (rounded.digits < 0n ? -rounded.digits : rounded.digits) * pow10(-limit) >= pow10(rounded.scale);
   if (tooBig) throw outOfRange('numeric field overflow');
   return rounded;
 }
@@ -310,7 +328,11 @@ export function applyTypmod(n: Numeric, typmod: number): Numeric {
 /** numeric to a whole number within [min, max], rounding half away from zero; 22003 naming `type` otherwise. */
 export function numericToInteger(n: Numeric, min: bigint, max: bigint, type: string): bigint {
   if (isSpecial(n)) {
-    throw new TimelineError({ kind: 'unsupported', sqlstate: '0A000', message: `cannot convert ${n === 'NaN' ? 'NaN' : 'infinity'} to ${type}` });
+    throw new TimelineError({
+      kind: 'unsupported',
+      sqlstate: '0A000',
+      message: `cannot convert ${n === 'NaN' ? 'NaN' : 'infinity'} to ${type}`,
+    });
   }
   const { digits } = roundTo(n, 0);
   if (digits < min || digits > max) throw outOfRange(`${type} out of range`);

@@ -1,5 +1,5 @@
-import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { unsupported } from '../../sql/errors.js';
+import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 
 /**
  * DuckDB's type for each PostgreSQL type. A numeric with a modifier of at most 38 digits is DECIMAL(38, scale); any other
@@ -10,27 +10,49 @@ export function duckdbType(type: Type): string {
   const element = ELEMENT_OF.get(type.oid);
   if (element !== undefined) return `${duckdbType({ oid: element, typmod: type.typmod })}[]`;
   switch (type.oid) {
-    case Oid.bool: return 'BOOLEAN';
-    case Oid.int2: return 'SMALLINT';
-    case Oid.int4: return 'INTEGER';
-    case Oid.int8: return 'BIGINT';
-    case Oid.oid: return 'UINTEGER';
-    case Oid.float4: return 'FLOAT';
-    case Oid.float8: return 'DOUBLE';
+    case Oid.bool:
+      return 'BOOLEAN';
+    case Oid.int2:
+      return 'SMALLINT';
+    case Oid.int4:
+      return 'INTEGER';
+    case Oid.int8:
+      return 'BIGINT';
+    case Oid.oid:
+      return 'UINTEGER';
+    case Oid.float4:
+      return 'FLOAT';
+    case Oid.float8:
+      return 'DOUBLE';
     case Oid.numeric: {
       const scale = decimalScale(type);
       return scale === undefined ? 'VARCHAR' : `DECIMAL(38,${scale})`;
     }
-    case Oid.text: case Oid.varchar: case Oid.bpchar: case Oid.name: case Oid.char: case Oid.json: case Oid.jsonb: case Oid.unknown:
+    case Oid.text:
+    case Oid.varchar:
+    case Oid.bpchar:
+    case Oid.name:
+    case Oid.char:
+    case Oid.json:
+    case Oid.jsonb:
+    case Oid.unknown:
       return 'VARCHAR';
-    case Oid.bytea: return 'BLOB';
-    case Oid.date: return 'DATE';
-    case Oid.time: return 'TIME';
-    case Oid.timestamp: return 'TIMESTAMP';
-    case Oid.timestamptz: return 'TIMESTAMPTZ';
-    case Oid.interval: return 'INTERVAL';
-    case Oid.uuid: return 'UUID';
-    default: throw unsupported(`a column of type ${typeName(type)}`);
+    case Oid.bytea:
+      return 'BLOB';
+    case Oid.date:
+      return 'DATE';
+    case Oid.time:
+      return 'TIME';
+    case Oid.timestamp:
+      return 'TIMESTAMP';
+    case Oid.timestamptz:
+      return 'TIMESTAMPTZ';
+    case Oid.interval:
+      return 'INTERVAL';
+    case Oid.uuid:
+      return 'UUID';
+    default:
+      throw unsupported(`a column of type ${typeName(type)}`);
   }
 }
 

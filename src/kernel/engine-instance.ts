@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { quote } from './literal.js';
 import { registerScalarFunctions } from './scalar-functions.js';
+import { timeMacros } from './time-macros.js';
 
 /** One DuckDB for one task. An instance takes about 15 ms to make, so a thread keeps one made in advance. */
 export interface EngineInstance {
@@ -20,26 +21,25 @@ export interface InstanceSettings {
   readonly folders: readonly string[];
 }
 
-const MACROS = [
-  // Months count 30 days and days 24 hours, as in PostgreSQL's comparison of intervals.
-  "CREATE MACRO tl_interval_months(i) AS datepart('year', i) * 12 + datepart('month', i)",
-  "CREATE MACRO tl_interval_micros(i) AS datepart('hour', i) * 3600000000 + datepart('minute', i) * 60000000 + datepart('microsecond', i)",
-  "CREATE MACRO tl_interval_key(i) AS CAST(tl_interval_months(i) * 30 + datepart('day', i) AS HUGEINT) * 86400000000 + tl_interval_micros(i)",
-];
-
 /** `tempFolder`: where this instance spills; made on the way and removed by close. */
 export async function createInstance(options: { readonly threads: number; readonly tempFolder: string }): Promise<EngineInstance> {
   await mkdir(options.tempFolder, { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(options.threads), autoinstall_known_extensions: 'false', autoload_known_extensions: 'false',
+    threads: String(options.threads),
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
     temp_directory: options.tempFolder,
   });
   const connection = await instance.connect();
-  for (const macro of MACROS) await connection.run(macro);
   return {
     connection,
     async prepare(settings) {
       registerScalarFunctions(connection, { timeZone: settings.timeZone });
+      await connection.run(
+        timeMacros(settings.timeZone)
+          .map((macro) => `CREATE MACRO ${macro};`)
+          .join('\n'),
+      );
       await connection.run(`SET TimeZone = ${quote(settings.timeZone)}`);
       await connection.run(`SET memory_limit = '${Math.max(1, Math.floor(settings.memoryLimit / 1024))}KiB'`);
       const folders = [...settings.folders, options.tempFolder].map((folder) => quote(folder.endsWith('/') ? folder : join(folder, '/')));

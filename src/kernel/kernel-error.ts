@@ -1,4 +1,4 @@
-import { TimelineError, internal } from '../../sql/errors.js';
+import { internal, TimelineError } from '../../sql/errors.js';
 
 /** Which file of the task a message names; files are shown by their last path component. */
 function namedFile(message: string): string | undefined {
@@ -29,14 +29,27 @@ export function kernelError(thrown: unknown): TimelineError {
   }
   if (/^Out of Memory Error/i.test(message)) return limit('53200', `out of memory: ${first.replace(/^Out of Memory Error: /i, '')}`);
   const file = namedFile(message);
-  if (/^(Invalid Input Error|IO Error|Invalid Error|Serialization Error|INTERNAL Error)/.test(message) &&
-      /parquet|magic bytes|thrift|footer|zstd|snappy|Corrupt/i.test(message)) {
-    if (/No such file|No files found|Cannot open file/i.test(message)) return new TimelineError({ kind: 'connector', sqlstate: '58P01', message: `could not open file${file === undefined ? '' : ` "${file}"`}` });
-    return new TimelineError({ kind: 'connector', sqlstate: 'XX001', message: `corrupt Parquet file${file === undefined ? '' : ` "${file}"`}: ${first}` });
+  if (
+    /^(Invalid Input Error|IO Error|Invalid Error|Serialization Error|INTERNAL Error)/.test(message) &&
+    /parquet|magic bytes|thrift|footer|zstd|snappy|Corrupt/i.test(message)
+  ) {
+    if (/No such file|No files found|Cannot open file/i.test(message))
+      return new TimelineError({
+        kind: 'connector',
+        sqlstate: '58P01',
+        message: `could not open file${file === undefined ? '' : ` "${file}"`}`,
+      });
+    return new TimelineError({
+      kind: 'connector',
+      sqlstate: 'XX001',
+      message: `corrupt Parquet file${file === undefined ? '' : ` "${file}"`}: ${first}`,
+    });
   }
   if (/^Out of Range Error/.test(message)) return data('22003', rangeMessage(first));
   if (/^Conversion Error/.test(message)) {
-    return /out of range|overflow|not in range/i.test(first) ? data('22003', rangeMessage(first)) : data('22P02', first.replace(/^Conversion Error: /, ''));
+    return /out of range|overflow|not in range/i.test(first)
+      ? data('22003', rangeMessage(first))
+      : data('22P02', first.replace(/^Conversion Error: /, ''));
   }
   if (/^(Not implemented Error)/i.test(message)) return new TimelineError({ kind: 'unsupported', sqlstate: '0A000', message: first });
   return internal(`kernel: ${first}`, thrown);

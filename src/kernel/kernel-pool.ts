@@ -83,8 +83,9 @@ class KernelPool implements Kernel {
 
   #dispatch(): void {
     while (this.#queue.length > 0) {
-      const thread = [...this.#threads].find((candidate) => candidate.job === undefined)
-        ?? (this.#threads.size < this.#size ? this.#start() : undefined);
+      const thread =
+        [...this.#threads].find((candidate) => candidate.job === undefined) ??
+        (this.#threads.size < this.#size ? this.#start() : undefined);
       if (thread === undefined) return;
       const job = this.#queue.shift() as Job;
       thread.job = job;
@@ -116,9 +117,15 @@ class KernelPool implements Kernel {
   /** A thread that died takes its job with it; the next job gets a new thread. */
   #lost(thread: Thread, cause: unknown): void {
     if (!this.#threads.delete(thread)) return;
-    thread.job?.reject(new TimelineError({
-      kind: 'internal', sqlstate: '57P02', message: `a kernel thread ended in the middle of a task${cause instanceof Error ? `: ${cause.message}` : ''}`, retryable: true, cause,
-    }));
+    thread.job?.reject(
+      new TimelineError({
+        kind: 'internal',
+        sqlstate: '57P02',
+        message: `a kernel thread ended in the middle of a task${cause instanceof Error ? `: ${cause.message}` : ''}`,
+        retryable: true,
+        cause,
+      }),
+    );
     if (!this.#closed) this.#dispatch();
   }
 
@@ -147,10 +154,16 @@ function closedError(): TimelineError {
 /** A Readable's release function stays with its owner; threads take plain data. */
 function transferable(request: TaskRequest): TaskRequest {
   const scans = Object.entries(request.scans).map(([scan, readable]): [string, Readable] => [
-    scan, readable.kind === 'sql' ? ({ kind: 'sql', relation: readable.relation } as Readable) : { kind: 'rows', rows: readable.rows },
+    scan,
+    readable.kind === 'sql' ? ({ kind: 'sql', relation: readable.relation } as Readable) : { kind: 'rows', rows: readable.rows },
   ]);
   return {
-    root: request.root, session: request.session, scans: Object.fromEntries(scans), inputs: request.inputs,
-    outputFolder: request.outputFolder, exchange: request.exchange, readableFolders: request.readableFolders,
+    root: request.root,
+    session: request.session,
+    scans: Object.fromEntries(scans),
+    inputs: request.inputs,
+    outputFolder: request.outputFolder,
+    exchange: request.exchange,
+    readableFolders: request.readableFolders,
   };
 }

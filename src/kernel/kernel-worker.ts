@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parentPort, threadId, workerData } from 'node:worker_threads';
-import { TimelineError, internal } from '../../sql/errors.js';
-import { type EngineInstance, createInstance } from './engine-instance.js';
+import { internal, TimelineError } from '../../sql/errors.js';
+import { createInstance, type EngineInstance } from './engine-instance.js';
 import { kernelError } from './kernel-error.js';
 import type { KernelRequest, KernelResponse, KernelThreadOptions } from './kernel-message.js';
 import { executeTask } from './task-execution.js';
@@ -26,7 +26,9 @@ function makeInstance(): Promise<EngineInstance> {
 function warm(): Promise<EngineInstance> {
   if (next === undefined) {
     next = makeInstance();
-    next.catch(() => { next = undefined; });
+    next.catch(() => {
+      next = undefined;
+    });
   }
   return next;
 }
@@ -82,14 +84,18 @@ async function close(): Promise<void> {
 
 port.on('message', (message: KernelRequest) => {
   switch (message.kind) {
-    case 'run': void run(message); break;
+    case 'run':
+      void run(message);
+      break;
     case 'abort':
       if (current?.id === message.id) {
         current.aborted = true;
         current.instance?.connection.interrupt();
       }
       break;
-    case 'close': void close(); break;
+    case 'close':
+      void close();
+      break;
   }
 });
 

@@ -20,7 +20,12 @@ export interface TaskRequest {
 export interface TaskOutput {
   readonly rows: number;
   /** Files in outputFolder; one, or one per non-empty partition. */
-  readonly files: readonly { readonly name: string; readonly partition: number | undefined; readonly rows: number; readonly bytes: number }[];
+  readonly files: readonly {
+    readonly name: string;
+    readonly partition: number | undefined;
+    readonly rows: number;
+    readonly bytes: number;
+  }[];
   /** Remarks for the user: rows that TIMELINE skipped, … */
   readonly notices: readonly string[];
 }

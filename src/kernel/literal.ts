@@ -1,7 +1,7 @@
 import { ELEMENT_OF, Oid, type Type } from '../../sql/types.js';
 import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Value } from '../../sql/value.js';
-import { duckdbType } from './duckdb-type.js';
 import { parseValue } from '../../sql/value-text.js';
+import { duckdbType } from './duckdb-type.js';
 
 /** SQL text of a string; the only way that text gets into DuckDB's SQL. */
 export function quote(text: string): string {
@@ -27,17 +27,26 @@ export function literal(value: Value | null, type: Type): string {
     return `CAST([${items.join(', ')}] AS ${sqlType})`;
   }
   switch (type.oid) {
-    case Oid.bool: return value === true ? 'TRUE' : 'FALSE';
-    case Oid.bytea: return `unhex('${Buffer.from(value as Uint8Array).toString('hex')}')`;
-    case Oid.date: return Number.isFinite(value) ? `make_date(CAST(${value as number} AS INTEGER))` : `CAST('${infinity(value as number > 0)}' AS DATE)`;
-    case Oid.time: return `CAST('${timeText(value as bigint)}' AS TIME)`;
-    case Oid.timestamp: return instant(value as bigint, 'make_timestamp', sqlType);
-    case Oid.timestamptz: return instant(value as bigint, 'make_timestamptz', sqlType);
+    case Oid.bool:
+      return value === true ? 'TRUE' : 'FALSE';
+    case Oid.bytea:
+      return `unhex('${Buffer.from(value as Uint8Array).toString('hex')}')`;
+    case Oid.date:
+      return Number.isFinite(value)
+        ? `make_date(CAST(${value as number} AS INTEGER))`
+        : `CAST('${infinity((value as number) > 0)}' AS DATE)`;
+    case Oid.time:
+      return `CAST('${timeText(value as bigint)}' AS TIME)`;
+    case Oid.timestamp:
+      return instant(value as bigint, 'make_timestamp', sqlType);
+    case Oid.timestamptz:
+      return instant(value as bigint, 'make_timestamptz', sqlType);
     case Oid.interval: {
       const { months, days, micros } = value as Interval;
       return `CAST('${months} months ${days} days ${micros} microseconds' AS INTERVAL)`;
     }
-    default: return sqlType === 'VARCHAR' ? quote(value as string) : `CAST(${quote(String(value))} AS ${sqlType})`;
+    default:
+      return sqlType === 'VARCHAR' ? quote(value as string) : `CAST(${quote(String(value))} AS ${sqlType})`;
   }
 }
 

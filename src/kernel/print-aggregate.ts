@@ -4,7 +4,7 @@ import { stateFields } from '../../sql/functions/aggregate-state.js';
 import { Oid, type Type } from '../../sql/types.js';
 import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
-import { needsKey, orderKey, printExpression, printAs, typeOf } from './print-expression.js';
+import { needsKey, orderKey, printAs, printExpression, typeOf } from './print-expression.js';
 
 /**
  * One aggregate in three steps, each DuckDB SQL: `partial` aggregates over rows, `merge` aggregates over columns that hold
@@ -40,15 +40,26 @@ function recipe(aggregate: PlanAggregate): Recipe {
   const name = aggregate.fn.slice(0, open);
   const declared = aggregate.fn.slice(open + 1, -1);
   switch (name) {
-    case 'count': return count(aggregate, declared);
-    case 'bool_and': case 'every': return simple(aggregate, 'bool_and');
-    case 'bool_or': return simple(aggregate, 'bool_or');
-    case 'min': case 'max': return extreme(aggregate, name, declared);
-    case 'sum': return sum(aggregate, declared);
-    case 'avg': return average(aggregate, declared);
-    case 'string_agg': return stringAgg(aggregate, declared);
-    case 'array_agg': return arrayAgg(aggregate, declared);
-    default: throw unsupported(`aggregate ${aggregate.fn}`);
+    case 'count':
+      return count(aggregate, declared);
+    case 'bool_and':
+    case 'every':
+      return simple(aggregate, 'bool_and');
+    case 'bool_or':
+      return simple(aggregate, 'bool_or');
+    case 'min':
+    case 'max':
+      return extreme(aggregate, name, declared);
+    case 'sum':
+      return sum(aggregate, declared);
+    case 'avg':
+      return average(aggregate, declared);
+    case 'string_agg':
+      return stringAgg(aggregate, declared);
+    case 'array_agg':
+      return arrayAgg(aggregate, declared);
+    default:
+      throw unsupported(`aggregate ${aggregate.fn}`);
   }
 }
 
@@ -80,7 +91,22 @@ function count(aggregate: PlanAggregate, declared: string): Recipe {
 }
 
 const ORDERED: ReadonlySet<string> = new Set([
-  'int2', 'int4', 'int8', 'oid', 'float4', 'float8', 'numeric', 'text', 'bpchar', 'date', 'time', 'timestamp', 'timestamptz', 'interval', 'bytea', 'uuid',
+  'int2',
+  'int4',
+  'int8',
+  'oid',
+  'float4',
+  'float8',
+  'numeric',
+  'text',
+  'bpchar',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'interval',
+  'bytea',
+  'uuid',
 ]);
 
 function extreme(aggregate: PlanAggregate, name: 'min' | 'max', declared: string): Recipe {
@@ -97,30 +123,41 @@ const HUGE = 'DECIMAL(38,0)';
 function sum(aggregate: PlanAggregate, declared: string): Recipe {
   const { sql, type } = argument(aggregate);
   switch (declared) {
-    case 'int2': case 'int4': case 'int8':
+    case 'int2':
+    case 'int4':
+    case 'int8':
       return single(
         `CAST(${call(aggregate, 'sum', sql)} AS ${HUGE})`,
         (state) => `sum(${state})`,
         (state) => `CAST(${state} AS ${declared === 'int8' ? 'VARCHAR' : 'BIGINT'})`,
       );
-    case 'float8': return floatSum(aggregate, sql, (total) => total);
-    case 'numeric': return numericSum(aggregate, sql, type, (total) => total);
-    default: throw unsupported(`aggregate ${aggregate.fn}`);
+    case 'float8':
+      return floatSum(aggregate, sql, (total) => total);
+    case 'numeric':
+      return numericSum(aggregate, sql, type, (total) => total);
+    default:
+      throw unsupported(`aggregate ${aggregate.fn}`);
   }
 }
 
 function average(aggregate: PlanAggregate, declared: string): Recipe {
   const { sql, type } = argument(aggregate);
   switch (declared) {
-    case 'int2': case 'int4': case 'int8':
+    case 'int2':
+    case 'int4':
+    case 'int8':
       return {
         partial: [`CAST(${call(aggregate, 'sum', sql)} AS ${HUGE})`, call(aggregate, 'count', sql)],
         merge: ([total, rows]) => [`sum(${total})`, `CAST(sum(${rows}) AS BIGINT)`],
         finish: ([total, rows]) => divided(`CAST(${total} AS VARCHAR)`, rows as string),
       };
-    case 'float4': case 'float8': return floatSum(aggregate, `CAST(${sql} AS DOUBLE)`, (total, rows) => `${total} / ${rows}`);
-    case 'numeric': return numericSum(aggregate, sql, type, divided);
-    default: throw unsupported(`aggregate ${aggregate.fn}`);
+    case 'float4':
+    case 'float8':
+      return floatSum(aggregate, `CAST(${sql} AS DOUBLE)`, (total, rows) => `${total} / ${rows}`);
+    case 'numeric':
+      return numericSum(aggregate, sql, type, divided);
+    default:
+      throw unsupported(`aggregate ${aggregate.fn}`);
   }
 }
 
@@ -170,7 +207,12 @@ function numericSum(aggregate: PlanAggregate, sql: string, type: Type, result: (
       call(aggregate, 'count', sql),
     ],
     merge: ([w, h, l, scale, flags, rows]) => [
-      `sum(${w})`, `sum(${h})`, `sum(${l})`, `max(${scale})`, `bit_or(${flags})`, `CAST(sum(${rows}) AS BIGINT)`,
+      `sum(${w})`,
+      `sum(${h})`,
+      `sum(${l})`,
+      `max(${scale})`,
+      `bit_or(${flags})`,
+      `CAST(sum(${rows}) AS BIGINT)`,
     ],
     finish: ([w, h, l, scale, flags, rows]) => {
       const text = [w, h, l].map((limbSum) => `CAST(${limbSum} AS VARCHAR)`).join(', ');
@@ -180,7 +222,13 @@ function numericSum(aggregate: PlanAggregate, sql: string, type: Type, result: (
 }
 
 function unsplit(sql: string): Recipe {
-  return { partial: [sql], merge: () => { throw unsupported('combining parts of an ordered aggregate'); }, finish: ([state]) => state as string };
+  return {
+    partial: [sql],
+    merge: () => {
+      throw unsupported('combining parts of an ordered aggregate');
+    },
+    finish: ([state]) => state as string,
+  };
 }
 
 /** ` ORDER BY …` inside an aggregate's parentheses. */
@@ -196,7 +244,8 @@ export function printSortKey(key: SortKey): string {
 
 function stringAgg(aggregate: PlanAggregate, declared: string): Recipe {
   const separator = aggregate.args[1];
-  if (declared !== 'text,text' || separator?.kind !== 'constant') throw unsupported(`aggregate ${aggregate.fn} with a separator that isn't constant`);
+  if (declared !== 'text,text' || separator?.kind !== 'constant')
+    throw unsupported(`aggregate ${aggregate.fn} with a separator that isn't constant`);
   const arg = `${argument(aggregate).sql}, ${quote(separator.value ?? '')}`;
   return unsplit(call(aggregate, 'string_agg', arg, orderClause(aggregate.orderBy)));
 }

@@ -1,13 +1,13 @@
 import type { ColumnRef, PlanExpr } from '../../planner/physical-plan.js';
-import { TimelineError, internal, unsupported } from '../../sql/errors.js';
+import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import type { AnyAll, Call } from '../../sql/expression.js';
 import { ALLOW_LIST } from '../../sql/functions/allow-list.js';
-import { type PrintedArgument, fill } from '../../sql/functions/entry.js';
+import { fill, type PrintedArgument } from '../../sql/functions/entry.js';
 import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
+import { parseArrayText } from '../../sql/value-array.js';
 import { decimalScale, duckdbType } from './duckdb-type.js';
 import { constantLiteral } from './literal.js';
-import { parseArrayText } from '../../sql/value-array.js';
 
 /** DuckDB SQL of a value; `scale` when it is a numeric held as DECIMAL(38, scale) (otherwise numerics are text). */
 interface Printed {
@@ -39,12 +39,18 @@ export function printAs(expr: PlanExpr, target: Type): string {
 /** A key whose equality and binary order are PostgreSQL's for the type: for GROUP BY, DISTINCT, ORDER BY, hashing. */
 export function orderKey(sql: string, type: Type): string {
   switch (type.oid) {
-    case Oid.numeric: return decimalScale(type) === undefined ? `tl_numeric_key(${sql})` : sql;
-    case Oid.interval: return `tl_interval_key(${sql})`;
-    case Oid.bpchar: return `rtrim(${sql}, ' ')`;
-    case Oid.jsonb: return `tl_jsonb_key(${sql})`;
-    case Oid.json: throw unsupported('comparing values of type json');
-    default: return sql;
+    case Oid.numeric:
+      return decimalScale(type) === undefined ? `tl_numeric_key(${sql})` : sql;
+    case Oid.interval:
+      return `tl_interval_key(${sql})`;
+    case Oid.bpchar:
+      return `rtrim(${sql}, ' ')`;
+    case Oid.jsonb:
+      return `tl_jsonb_key(${sql})`;
+    case Oid.json:
+      throw unsupported('comparing values of type json');
+    default:
+      return sql;
   }
 }
 
@@ -55,10 +61,25 @@ export function needsKey(type: Type): boolean {
 
 export function typeOf(expr: PlanExpr): Type {
   switch (expr.kind) {
-    case 'column': case 'constant': case 'parameter': case 'call': case 'case': case 'coalesce': case 'minmax': case 'nullif':
-    case 'array': case 'subscript': case 'cast':
+    case 'column':
+    case 'constant':
+    case 'parameter':
+    case 'call':
+    case 'case':
+    case 'coalesce':
+    case 'minmax':
+    case 'nullif':
+    case 'array':
+    case 'subscript':
+    case 'cast':
       return expr.type;
-    case 'and': case 'or': case 'not': case 'is_null': case 'is_bool': case 'distinct': case 'any_all':
+    case 'and':
+    case 'or':
+    case 'not':
+    case 'is_null':
+    case 'is_bool':
+    case 'distinct':
+    case 'any_all':
       return { oid: Oid.bool, typmod: -1 };
   }
 }
@@ -88,25 +109,38 @@ function print(expr: PlanExpr, scope: Scope): Printed {
     return scope.caseArg;
   }
   switch (expr.kind) {
-    case 'column': return { sql: `c${expr.id}`, type: expr.type, scale: decimalScale(expr.type) };
-    case 'constant': return { sql: constantLiteral(expr.value, expr.type), type: expr.type, scale: decimalScale(expr.type) };
-    case 'parameter': throw internal(`parameter $${expr.number} is still in the plan`);
-    case 'and': case 'or':
+    case 'column':
+      return { sql: `c${expr.id}`, type: expr.type, scale: decimalScale(expr.type) };
+    case 'constant':
+      return { sql: constantLiteral(expr.value, expr.type), type: expr.type, scale: decimalScale(expr.type) };
+    case 'parameter':
+      throw internal(`parameter $${expr.number} is still in the plan`);
+    case 'and':
+    case 'or':
       return plain(`(${expr.args.map((arg) => print(arg, scope).sql).join(expr.kind === 'and' ? ' AND ' : ' OR ')})`, BOOL);
-    case 'not': return plain(`(NOT ${print(expr.arg, scope).sql})`, BOOL);
-    case 'is_null': return plain(`(${print(expr.arg, scope).sql} IS ${expr.negated ? 'NOT ' : ''}NULL)`, BOOL);
+    case 'not':
+      return plain(`(NOT ${print(expr.arg, scope).sql})`, BOOL);
+    case 'is_null':
+      return plain(`(${print(expr.arg, scope).sql} IS ${expr.negated ? 'NOT ' : ''}NULL)`, BOOL);
     case 'is_bool': {
       const arg = print(expr.arg, scope).sql;
       if (expr.test === 'unknown') return plain(`(${arg} IS ${expr.negated ? 'NOT ' : ''}NULL)`, BOOL);
       return plain(`(${arg} IS ${expr.negated ? '' : 'NOT '}DISTINCT FROM ${expr.test.toUpperCase()})`, BOOL);
     }
-    case 'distinct': return printDistinct(expr.call, expr.negated, scope);
-    case 'call': return printCall(expr, scope);
-    case 'case': return printCase(expr, scope);
-    case 'coalesce': return common(expr.args, expr.type, scope, (args) => `coalesce(${args.join(', ')})`);
-    case 'minmax': return printMinMax(expr, scope);
-    case 'nullif': return printNullif(expr.call, expr.type, scope);
-    case 'any_all': return printAnyAll(expr, scope);
+    case 'distinct':
+      return printDistinct(expr.call, expr.negated, scope);
+    case 'call':
+      return printCall(expr, scope);
+    case 'case':
+      return printCase(expr, scope);
+    case 'coalesce':
+      return common(expr.args, expr.type, scope, (args) => `coalesce(${args.join(', ')})`);
+    case 'minmax':
+      return printMinMax(expr, scope);
+    case 'nullif':
+      return printNullif(expr.call, expr.type, scope);
+    case 'any_all':
+      return printAnyAll(expr, scope);
     case 'array': {
       const element = ELEMENT_OF.get(expr.type.oid);
       if (element === undefined) throw unsupported(`an array of type ${typeName(expr.type)}`);
@@ -119,7 +153,8 @@ function print(expr: PlanExpr, scope: Scope): Printed {
       // DuckDB counts negative subscripts from the end; PostgreSQL gives NULL.
       return plain(`CASE WHEN ${index} >= 1 THEN list_extract(${array.sql}, ${index}) END`, expr.type);
     }
-    case 'cast': return printCast(expr, scope);
+    case 'cast':
+      return printCast(expr, scope);
   }
 }
 
@@ -137,7 +172,10 @@ function printCall(call: Call<ColumnRef>, scope: Scope): Printed {
 function callWith(call: Call<ColumnRef>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed {
   const native = decimalComparison(call, args, exprs);
   if (native !== undefined) return native;
-  const sql = applyFunction(call.fn, args.map((arg, i) => ({ sql: asArgument(arg), constant: constantOf(exprs[i]) })));
+  const sql = applyFunction(
+    call.fn,
+    args.map((arg, i) => ({ sql: asArgument(arg), constant: constantOf(exprs[i]), oid: arg.type.oid })),
+  );
   if (call.type.oid !== Oid.numeric) return plain(sql, call.type);
   const text = plain(sql, call.type);
   const scale = decimalScale(call.type);
@@ -153,11 +191,23 @@ function applyFunction(fn: string, args: readonly PrintedArgument[]): string {
   if (entry === undefined) throw unsupported(`function ${fn}`);
   const template = typeof entry === 'string' ? entry : entry(args);
   if (template === undefined) throw unsupported(`function ${fn} with these arguments`);
-  return fill(template, args.map((arg) => arg.sql));
+  const sql = fill(
+    template,
+    args.map((arg) => arg.sql),
+  );
+  // Every function that can fail is strict, but DuckDB would look at the failing test before the NULL.
+  const nullable = args.filter((arg) => typeof arg.constant !== 'string');
+  if (args.length < 2 || nullable.length === 0 || !/error\(|tl_date_/.test(sql)) return sql;
+  return `CASE WHEN ${nullable.map((arg) => `${arg.sql} IS NULL`).join(' OR ')} THEN NULL ELSE ${sql} END`;
 }
 
 const NUMERIC_COMPARISON: Readonly<Record<string, string>> = {
-  numeric_eq: '=', numeric_ne: '<>', numeric_lt: '<', numeric_le: '<=', numeric_gt: '>', numeric_ge: '>=',
+  numeric_eq: '=',
+  numeric_ne: '<>',
+  numeric_lt: '<',
+  numeric_le: '<=',
+  numeric_gt: '>',
+  numeric_ge: '>=',
 };
 
 /** Comparing a DECIMAL column with another of its scale, or with a constant that its scale can hold, needs no text. */
@@ -222,7 +272,8 @@ function printAnyAll(expr: AnyAll<ColumnRef>, scope: Scope): Printed {
   const call: Call<ColumnRef> = { kind: 'call', fn: expr.fn, args: [], type: BOOL, volatility: 'immutable' };
   const arg = print(expr.arg, scope);
   const elements = arrayElements(expr.array);
-  if (elements === undefined) throw unsupported(`${expr.operator} ${expr.quantifier.toUpperCase()} over an array that isn't a list of values`);
+  if (elements === undefined)
+    throw unsupported(`${expr.operator} ${expr.quantifier.toUpperCase()} over an array that isn't a list of values`);
   if (elements === null) return plain('CAST(NULL AS BOOLEAN)', BOOL);
   if (elements.length === 0) return plain(expr.quantifier === 'any' ? 'FALSE' : 'TRUE', BOOL);
   const entry = ALLOW_LIST.get(expr.fn);

@@ -1,5 +1,13 @@
 import type { Readable } from '../../connectors/connector.js';
-import { type AggregateOperator, type ExchangeRead, type Field, type JoinOperator, type Operator, type ValuesOperator, fieldsOf } from '../../planner/physical-plan.js';
+import {
+  type AggregateOperator,
+  type ExchangeRead,
+  type Field,
+  fieldsOf,
+  type JoinOperator,
+  type Operator,
+  type ValuesOperator,
+} from '../../planner/physical-plan.js';
 import { internal, unsupported } from '../../sql/errors.js';
 import { duckdbType } from './duckdb-type.js';
 import { quote, quoteName } from './literal.js';
@@ -37,17 +45,24 @@ export function printOperator(op: Operator, context: PrintContext): string {
       const items = op.fields.map((field) => `CAST(${quoteName(field.name)} AS ${duckdbType(field.type)}) AS ${column(field)}`);
       return `SELECT ${columnList(items)} FROM ${readable.relation}`;
     }
-    case 'exchange_read': return printExchangeRead(op, context);
-    case 'values': return printValues(op);
-    case 'filter': return `SELECT * FROM ${input(op.input)} WHERE ${printExpression(op.predicate)}`;
+    case 'exchange_read':
+      return printExchangeRead(op, context);
+    case 'values':
+      return printValues(op);
+    case 'filter':
+      return `SELECT * FROM ${input(op.input)} WHERE ${printExpression(op.predicate)}`;
     case 'project':
       return `SELECT ${columnList(op.items.map(({ field, expr }) => `${printAs(expr, field.type)} AS ${column(field)}`))} FROM ${input(op.input)}`;
-    case 'aggregate': return printAggregate(op, input(op.input));
-    case 'join': return printJoin(op, input(op.left), input(op.right));
+    case 'aggregate':
+      return printAggregate(op, input(op.input));
+    case 'join':
+      return printJoin(op, input(op.left), input(op.right));
     case 'sort':
       return `SELECT * FROM ${input(op.input)}${op.keys.length === 0 ? '' : ` ORDER BY ${op.keys.map(printSortKey).join(', ')}`}${limitClause(op)}`;
-    case 'limit': return `SELECT * FROM ${input(op.input)}${limitClause(op)}`;
-    case 'distinct': return printDistinct(fieldsOf(op.input), input(op.input));
+    case 'limit':
+      return `SELECT * FROM ${input(op.input)}${limitClause(op)}`;
+    case 'distinct':
+      return printDistinct(fieldsOf(op.input), input(op.input));
     case 'union_all': {
       const branches = op.inputs.map((branch) => {
         const from = fieldsOf(branch);
@@ -63,10 +78,13 @@ export function printOperator(op: Operator, context: PrintContext): string {
     case 'assert': {
       const failure = `error(${quote(`TL${op.sqlstate}:${op.message}`)})`;
       const nulls = fieldsOf(op.input).map((field) => `CAST(NULL AS ${duckdbType(field.type)}) AS ${column(field)}`);
-      return `WITH asserted AS MATERIALIZED ${input(op.input)} SELECT * FROM asserted UNION ALL ` +
-        `SELECT ${columnList(nulls)} FROM (SELECT count(*) AS n FROM asserted) WHERE CASE WHEN n = 0 THEN ${failure} ELSE FALSE END`;
+      return (
+        `WITH asserted AS MATERIALIZED ${input(op.input)} SELECT * FROM asserted UNION ALL ` +
+        `SELECT ${columnList(nulls)} FROM (SELECT count(*) AS n FROM asserted) WHERE CASE WHEN n = 0 THEN ${failure} ELSE FALSE END`
+      );
     }
-    case 'timeline': throw internal('a timeline operator is run before the SQL above it is printed');
+    case 'timeline':
+      throw internal('a timeline operator is run before the SQL above it is printed');
   }
 }
 
@@ -88,11 +106,16 @@ function printExchangeRead(op: ExchangeRead, context: PrintContext): string {
 function printValues(op: ValuesOperator): string {
   if (op.rows.length === 0) return emptyRelation(op.fields);
   if (op.fields.length === 0) return `SELECT TRUE AS ${DUMMY} FROM range(${op.rows.length})`;
-  const rows = op.rows.map((row) => `(${op.fields.map((field, i) => {
-    const expr = row[i];
-    if (expr === undefined) throw internal('values: a row has too few columns');
-    return printAs(expr, field.type);
-  }).join(', ')})`);
+  const rows = op.rows.map(
+    (row) =>
+      `(${op.fields
+        .map((field, i) => {
+          const expr = row[i];
+          if (expr === undefined) throw internal('values: a row has too few columns');
+          return printAs(expr, field.type);
+        })
+        .join(', ')})`,
+  );
   return `SELECT * FROM (VALUES ${rows.join(', ')}) AS v(${op.fields.map(column).join(', ')})`;
 }
 
@@ -107,13 +130,21 @@ function whole(n: number): string {
 }
 
 function printAggregate(op: AggregateOperator, input: string): string {
-  const keys = op.keys.map(({ field, expr }) => ({ field, sql: printExpression(expr), value: printAs(expr, field.type), type: typeOf(expr) }));
+  const keys = op.keys.map(({ field, expr }) => ({
+    field,
+    sql: printExpression(expr),
+    value: printAs(expr, field.type),
+    type: typeOf(expr),
+  }));
   const groups = keys.map((key) => orderKey(key.sql, key.type));
-  const items = keys.map((key) => `${needsKey(key.type) || key.value !== key.sql ? `any_value(${key.value})` : key.sql} AS ${column(key.field)}`);
+  const items = keys.map(
+    (key) => `${needsKey(key.type) || key.value !== key.sql ? `any_value(${key.value})` : key.sql} AS ${column(key.field)}`,
+  );
   for (const aggregate of op.aggregates) {
     if (op.phase === 'partial') {
       const states = printPartial(aggregate);
-      if (states.length !== aggregate.state.length) throw internal(`${aggregate.fn} has ${states.length} state columns, the plan ${aggregate.state.length}`);
+      if (states.length !== aggregate.state.length)
+        throw internal(`${aggregate.fn} has ${states.length} state columns, the plan ${aggregate.state.length}`);
       states.forEach((sql, i) => items.push(`${castState(sql, aggregate.state[i] as Field)} AS ${column(aggregate.state[i] as Field)}`));
     } else {
       const sql = op.phase === 'single' ? printSingle(aggregate) : printFinal(aggregate);
@@ -132,7 +163,8 @@ function castState(sql: string, field: Field): string {
 
 function printJoin(op: JoinOperator, left: string, right: string): string {
   const fields = columnList(fieldsOf(op).map(column));
-  if (op.type === 'cross' || (op.type === 'inner' && op.condition === undefined)) return `SELECT ${fields} FROM ${left} AS l CROSS JOIN ${right} AS r`;
+  if (op.type === 'cross' || (op.type === 'inner' && op.condition === undefined))
+    return `SELECT ${fields} FROM ${left} AS l CROSS JOIN ${right} AS r`;
   const on = op.condition === undefined ? 'TRUE' : printExpression(op.condition);
   return `SELECT ${fields} FROM ${left} AS l ${op.type.toUpperCase()} JOIN ${right} AS r ON ${on}`;
 }

@@ -17,7 +17,10 @@ export function createResultReader(): ResultReader {
   let opening: Promise<DuckDBInstance> | undefined;
   const instance = (): Promise<DuckDBInstance> => {
     opening ??= DuckDBInstance.create(':memory:', {
-      threads: '1', memory_limit: '512MB', autoinstall_known_extensions: 'false', autoload_known_extensions: 'false',
+      threads: '1',
+      memory_limit: '512MB',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
     });
     return opening;
   };

@@ -1,6 +1,6 @@
 import type { Field } from '../../planner/physical-plan.js';
-import { ELEMENT_OF, Oid, type Type } from '../../sql/types.js';
 import { unsupported } from '../../sql/errors.js';
+import { ELEMENT_OF, Oid, type Type } from '../../sql/types.js';
 import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
 
@@ -13,11 +13,15 @@ export function encodedColumn(field: Field): string {
   if (ELEMENT_OF.get(field.type.oid) === Oid.interval) throw unsupported('an array of intervals in a stage file');
   switch (field.type.oid) {
     case Oid.interval:
-      return `CASE WHEN ${name} IS NOT NULL THEN {'months': CAST(datepart('year', ${name}) * 12 + datepart('month', ${name}) AS INTEGER), ` +
+      return (
+        `CASE WHEN ${name} IS NOT NULL THEN {'months': CAST(datepart('year', ${name}) * 12 + datepart('month', ${name}) AS INTEGER), ` +
         `'days': CAST(datepart('day', ${name}) AS INTEGER), 'micros': CAST(datepart('hour', ${name}) * 3600000000 + datepart('minute', ${name}) * 60000000 ` +
-        `+ datepart('microsecond', ${name}) AS BIGINT)} END AS ${name}`;
-    case Oid.date: return `CASE WHEN isinf(${name}) THEN CASE WHEN ${name} > DATE '2000-01-01' THEN 2147483647 ELSE -2147483647 END ELSE ${name} - DATE '1970-01-01' END AS ${name}`;
-    default: return name;
+        `+ datepart('microsecond', ${name}) AS BIGINT)} END AS ${name}`
+      );
+    case Oid.date:
+      return `CASE WHEN isinf(${name}) THEN CASE WHEN ${name} > DATE '2000-01-01' THEN 2147483647 ELSE -2147483647 END ELSE ${name} - DATE '1970-01-01' END AS ${name}`;
+    default:
+      return name;
   }
 }
 
@@ -25,9 +29,12 @@ export function encodedColumn(field: Field): string {
 export function decodedColumn(field: Field): string {
   const name = `c${field.id}`;
   switch (field.type.oid) {
-    case Oid.interval: return `CASE WHEN ${name} IS NOT NULL THEN to_months(${name}.months) + to_days(${name}.days) + to_microseconds(${name}.micros) END`;
-    case Oid.date: return `CASE ${name} WHEN 2147483647 THEN DATE 'infinity' WHEN -2147483647 THEN DATE '-infinity' ELSE make_date(CAST(${name} AS INTEGER)) END`;
-    default: return name;
+    case Oid.interval:
+      return `CASE WHEN ${name} IS NOT NULL THEN to_months(${name}.months) + to_days(${name}.days) + to_microseconds(${name}.micros) END`;
+    case Oid.date:
+      return `CASE ${name} WHEN 2147483647 THEN DATE 'infinity' WHEN -2147483647 THEN DATE '-infinity' ELSE make_date(CAST(${name} AS INTEGER)) END`;
+    default:
+      return name;
   }
 }
 
@@ -48,12 +55,23 @@ export function partitionExpression(fields: readonly Field[], by: readonly numbe
 
 function hashable(sql: string, type: Type): string {
   switch (type.oid) {
-    case Oid.int2: case Oid.int4: case Oid.int8: case Oid.oid: return `CAST(${sql} AS BIGINT)`;
-    case Oid.float4: case Oid.float8: return `CAST(${sql} AS DOUBLE)`;
-    case Oid.numeric: return `tl_numeric_key(${decimalScale(type) === undefined ? sql : `CAST(${sql} AS VARCHAR)`})`;
-    case Oid.interval: return `tl_interval_key(${sql})`;
-    case Oid.bpchar: return `rtrim(${sql}, ' ')`;
-    case Oid.jsonb: return `tl_jsonb_key(${sql})`;
-    default: return sql;
+    case Oid.int2:
+    case Oid.int4:
+    case Oid.int8:
+    case Oid.oid:
+      return `CAST(${sql} AS BIGINT)`;
+    case Oid.float4:
+    case Oid.float8:
+      return `CAST(${sql} AS DOUBLE)`;
+    case Oid.numeric:
+      return `tl_numeric_key(${decimalScale(type) === undefined ? sql : `CAST(${sql} AS VARCHAR)`})`;
+    case Oid.interval:
+      return `tl_interval_key(${sql})`;
+    case Oid.bpchar:
+      return `rtrim(${sql}, ' ')`;
+    case Oid.jsonb:
+      return `tl_jsonb_key(${sql})`;
+    default:
+      return sql;
   }
 }

@@ -4,10 +4,10 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Field, Operator, ScanOperator } from '../../planner/physical-plan.js';
 import { fieldsOf } from '../../planner/physical-plan.js';
 import { internal } from '../../sql/errors.js';
-import { parseValue } from '../../sql/value-text.js';
 import type { Value } from '../../sql/value.js';
+import { parseValue } from '../../sql/value-text.js';
 import type { TaskOutput, TaskRequest } from './kernel.js';
-import { type PrintContext, columnList, printOperator } from './print-operator.js';
+import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { copyStatement, encodedColumn, partitionExpression } from './stage-file.js';
 import { runTimeline } from './timeline-step.js';
 import { createValueTable } from './value-table.js';
@@ -32,26 +32,51 @@ export async function executeTask({ connection, request, checkpoint }: Execution
       relations.set(op, table);
     } else if (op.kind === 'timeline') {
       const table = `timeline_${relations.size}`;
-      notices.push(...await runTimeline({ op, context, connection, table, checkpoint }));
+      notices.push(...(await runTimeline({ op, context, connection, table, checkpoint })));
       relations.set(op, table);
     }
   }
   checkpoint();
   const select = printOperator(request.root, context);
   const fields = fieldsOf(request.root);
-  const files = request.exchange === undefined
-    ? [await writeFile({ connection, select: `SELECT ${columnList(fields.map(encodedColumn))} FROM (${select})`, folder: request.outputFolder, name: 'part.parquet', partition: undefined })]
-    : await writePartitions({ connection, request, exchange: request.exchange, select, fields, checkpoint });
+  const files =
+    request.exchange === undefined
+      ? [
+          await writeFile({
+            connection,
+            select: `SELECT ${columnList(fields.map(encodedColumn))} FROM (${select})`,
+            folder: request.outputFolder,
+            name: 'part.parquet',
+            partition: undefined,
+          }),
+        ]
+      : await writePartitions({ connection, request, exchange: request.exchange, select, fields, checkpoint });
   return { rows: files.reduce((total, file) => total + file.rows, 0), files, notices };
 }
 
 /** Inputs before the operators above them. */
 function* postOrder(op: Operator): Iterable<Operator> {
   switch (op.kind) {
-    case 'scan': case 'exchange_read': case 'values': break;
-    case 'filter': case 'project': case 'aggregate': case 'sort': case 'limit': case 'distinct': case 'assert': yield* postOrder(op.input); break;
-    case 'join': yield* postOrder(op.left); yield* postOrder(op.right); break;
-    case 'union_all': for (const input of op.inputs) yield* postOrder(input); break;
+    case 'scan':
+    case 'exchange_read':
+    case 'values':
+      break;
+    case 'filter':
+    case 'project':
+    case 'aggregate':
+    case 'sort':
+    case 'limit':
+    case 'distinct':
+    case 'assert':
+      yield* postOrder(op.input);
+      break;
+    case 'join':
+      yield* postOrder(op.left);
+      yield* postOrder(op.right);
+      break;
+    case 'union_all':
+      for (const input of op.inputs) yield* postOrder(input);
+      break;
     case 'timeline':
       yield* postOrder(op.input);
       if (op.horizon !== undefined) yield* postOrder(op.horizon);
@@ -66,11 +91,13 @@ async function loadRows(connection: DuckDBConnection, table: string, scan: ScanO
   if (readable?.kind !== 'rows') throw internal(`scan ${scan.scan} has no rows`);
   const target = await createValueTable(connection, table, scan.fields);
   const settings = { timeZone: request.session.timeZone };
-  const columns = scan.fields.map((field, i) => readable.rows.map((row): Value | null => {
-    const text = row[i];
-    if (text === undefined) throw internal(`scan ${scan.scan}: a row has ${row.length} values for ${scan.fields.length} columns`);
-    return text === null ? null : parseValue(field.type, text, settings);
-  }));
+  const columns = scan.fields.map((field, i) =>
+    readable.rows.map((row): Value | null => {
+      const text = row[i];
+      if (text === undefined) throw internal(`scan ${scan.scan}: a row has ${row.length} values for ${scan.fields.length} columns`);
+      return text === null ? null : parseValue(field.type, text, settings);
+    }),
+  );
   target.append(columns, readable.rows.length);
   target.finish();
 }
@@ -100,7 +127,14 @@ interface PartitionedWrite {
 }
 
 /** Through a temporary table, so that each partition is one file however many threads DuckDB has. */
-async function writePartitions({ connection, request, exchange, select, fields, checkpoint }: PartitionedWrite): Promise<TaskOutput['files']> {
+async function writePartitions({
+  connection,
+  request,
+  exchange,
+  select,
+  fields,
+  checkpoint,
+}: PartitionedWrite): Promise<TaskOutput['files']> {
   const partition = partitionExpression(fields, exchange.by, exchange.partitions);
   await connection.run(`CREATE TABLE exchange_rows AS SELECT *, ${partition} AS exchange_partition FROM (${select})`);
   const present = await connection.runAndReadAll('SELECT DISTINCT exchange_partition FROM exchange_rows ORDER BY 1');

@@ -1,9 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type TimelineOperator, fieldsOf } from '../../planner/physical-plan.js';
-import { TimelineError, internal } from '../../sql/errors.js';
+import { fieldsOf, type TimelineOperator } from '../../planner/physical-plan.js';
+import { internal, TimelineError } from '../../sql/errors.js';
 import type { Type } from '../../sql/types.js';
-import { type PrintContext, columnList, printOperator } from './print-operator.js';
+import { TimelineEvaluator } from '../timeline/evaluator.js';
 import { orderKey } from './print-expression.js';
+import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { createValueTable } from './value-table.js';
 import { readChunk } from './value-vectors.js';
 
@@ -23,7 +24,6 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
   const horizon = op.horizon === undefined ? undefined : await readHorizon(step);
   const fields = fieldsOf(op.input);
   const types = new Map<number, Type>(fields.map((field) => [field.id, field.type]));
-  const { TimelineEvaluator } = await import('../timeline/evaluator.js');
   const evaluator = new TimelineEvaluator(op.spec, types, horizon);
   const table = await createValueTable(connection, step.table, op.fields);
   const result = await connection.stream(inputQuery(step));
@@ -31,7 +31,11 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
     step.checkpoint();
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) break;
-    const values = readChunk(chunk, fields.map((field) => field.type), { normalizeJsonb: true });
+    const values = readChunk(
+      chunk,
+      fields.map((field) => field.type),
+      { normalizeJsonb: true },
+    );
     const columns = new Map(fields.map((field, i) => [field.id, values[i] ?? []]));
     const batch = evaluator.push(columns, chunk.rowCount);
     if (batch !== undefined) table.append(batch.columns, batch.rowCount);
@@ -52,8 +56,10 @@ function inputQuery({ op, context }: TimelineStep): string {
     return orderKey(`c${id}`, field.type);
   };
   const order = [...op.spec.keys, op.spec.ts, ...op.spec.orderBy].map((id) => `${key(id)} ASC NULLS LAST`);
-  return `SELECT ${columnList(fields.map((field) => `c${field.id}`))} ` +
-    `FROM (SELECT *, row_number() OVER () AS input_row FROM (${printOperator(op.input, context)})) ORDER BY ${[...order, 'input_row'].join(', ')}`;
+  return (
+    `SELECT ${columnList(fields.map((field) => `c${field.id}`))} ` +
+    `FROM (SELECT *, row_number() OVER () AS input_row FROM (${printOperator(op.input, context)})) ORDER BY ${[...order, 'input_row'].join(', ')}`
+  );
 }
 
 async function readHorizon(step: TimelineStep): Promise<bigint | undefined> {
@@ -65,6 +71,7 @@ async function readHorizon(step: TimelineStep): Promise<bigint | undefined> {
   const chunk = await result.fetchChunk();
   const value = chunk === null || chunk.rowCount === 0 ? null : readChunk(chunk, [type], { normalizeJsonb: false })[0]?.[0];
   if (value === null || value === undefined) return undefined;
-  if (typeof value !== 'bigint') throw new TimelineError({ kind: 'internal', sqlstate: 'XX000', message: 'timeline: the horizon is no timestamp' });
+  if (typeof value !== 'bigint')
+    throw new TimelineError({ kind: 'internal', sqlstate: 'XX000', message: 'timeline: the horizon is no timestamp' });
   return value;
 }

@@ -1,10 +1,20 @@
 import {
-  type DuckDBDataChunk, DuckDBBlobValue, DuckDBDateValue, DuckDBDecimalValue, DuckDBIntervalValue, DuckDBListValue, DuckDBTimeValue,
-  DuckDBTimestampTZValue, DuckDBTimestampValue, DuckDBUUIDValue, type DuckDBValue, type DuckDBVector,
+  DuckDBBlobValue,
+  type DuckDBDataChunk,
+  DuckDBDateValue,
+  DuckDBDecimalValue,
+  DuckDBIntervalValue,
+  DuckDBListValue,
+  DuckDBTimestampTZValue,
+  DuckDBTimestampValue,
+  DuckDBTimeValue,
+  DuckDBUUIDValue,
+  type DuckDBValue,
+  type DuckDBVector,
 } from '@duckdb/node-api';
 import { internal } from '../../sql/errors.js';
-import { writeNumeric } from '../../sql/functions/numeric.js';
 import { normalizeJsonb } from '../../sql/functions/jsonb.js';
+import { writeNumeric } from '../../sql/functions/numeric.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Value } from '../../sql/value.js';
 import { decimalScale } from './duckdb-type.js';
@@ -35,7 +45,10 @@ function readPlain(vector: DuckDBVector, rowCount: number, type: Type): (Value |
   const items: unknown = (vector as unknown as { items?: unknown }).items;
   const validity = (vector as unknown as { validity?: { data?: unknown } }).validity;
   if (validity === undefined || (validity.data !== null && !(validity.data instanceof BigUint64Array))) return undefined;
-  const bits = validity.data === null ? undefined : new Uint8Array((validity.data as BigUint64Array).buffer, (validity.data as BigUint64Array).byteOffset);
+  const bits =
+    validity.data === null
+      ? undefined
+      : new Uint8Array((validity.data as BigUint64Array).buffer, (validity.data as BigUint64Array).byteOffset);
   const valid = (row: number): boolean => bits === undefined || (((bits[row >> 3] as number) >> (row & 7)) & 1) === 1;
   const out: (Value | null)[] = new Array(rowCount);
   if (items instanceof BigInt64Array) {
@@ -43,10 +56,12 @@ function readPlain(vector: DuckDBVector, rowCount: number, type: Type): (Value |
       case Oid.int8:
         for (let row = 0; row < rowCount; row++) out[row] = valid(row) ? (items[row] as bigint) : null;
         return out;
-      case Oid.timestamp: case Oid.timestamptz:
+      case Oid.timestamp:
+      case Oid.timestamptz:
         for (let row = 0; row < rowCount; row++) out[row] = valid(row) ? instant(items[row] as bigint) : null;
         return out;
-      default: return undefined;
+      default:
+        return undefined;
     }
   }
   if (items instanceof Int32Array || items instanceof Int16Array || items instanceof Float64Array || items instanceof Float32Array) {
@@ -75,23 +90,31 @@ function reader(type: Type, options: ReadOptions): (item: NonNullable<DuckDBValu
     return (item) => (item as DuckDBListValue).items.map((entry) => (entry === null ? null : convert(entry)));
   }
   switch (type.oid) {
-    case Oid.date: return (item) => dayNumber((item as DuckDBDateValue).days);
-    case Oid.time: return (item) => (item as DuckDBTimeValue).micros;
-    case Oid.timestamp: return (item) => instant((item as DuckDBTimestampValue).micros);
-    case Oid.timestamptz: return (item) => instant((item as DuckDBTimestampTZValue).micros);
-    case Oid.uuid: return (item) => String(item);
-    case Oid.bytea: return (item) => Uint8Array.from((item as DuckDBBlobValue).bytes);
-    case Oid.interval: return (item) => {
-      const { months, days, micros } = item as DuckDBIntervalValue;
-      return { months, days, micros };
-    };
+    case Oid.date:
+      return (item) => dayNumber((item as DuckDBDateValue).days);
+    case Oid.time:
+      return (item) => (item as DuckDBTimeValue).micros;
+    case Oid.timestamp:
+      return (item) => instant((item as DuckDBTimestampValue).micros);
+    case Oid.timestamptz:
+      return (item) => instant((item as DuckDBTimestampTZValue).micros);
+    case Oid.uuid:
+      return (item) => String(item);
+    case Oid.bytea:
+      return (item) => Uint8Array.from((item as DuckDBBlobValue).bytes);
+    case Oid.interval:
+      return (item) => {
+        const { months, days, micros } = item as DuckDBIntervalValue;
+        return { months, days, micros };
+      };
     case Oid.numeric:
       if (decimalScale(type) === undefined) break;
       return (item) => writeNumeric({ digits: (item as DuckDBDecimalValue).value, scale: (item as DuckDBDecimalValue).scale });
     case Oid.jsonb:
       if (!options.normalizeJsonb) break;
       return (item) => normalizeJsonb(item as string);
-    default: break;
+    default:
+      break;
   }
   return (item) => item as Value;
 }
@@ -104,12 +127,18 @@ export function toDuckdb(value: Value | null, type: Type): DuckDBValue {
     return new DuckDBListValue((value as readonly (Value | null)[]).map((item) => toDuckdb(item, { oid: element, typmod: type.typmod })));
   }
   switch (type.oid) {
-    case Oid.date: return new DuckDBDateValue(Number.isFinite(value) ? (value as number) : (value as number) > 0 ? DATE_INFINITY : -DATE_INFINITY);
-    case Oid.time: return new DuckDBTimeValue(value as bigint);
-    case Oid.timestamp: return new DuckDBTimestampValue(outInstant(value as bigint));
-    case Oid.timestamptz: return new DuckDBTimestampTZValue(outInstant(value as bigint));
-    case Oid.uuid: return DuckDBUUIDValue.fromUint128(BigInt(`0x${(value as string).replaceAll('-', '')}`));
-    case Oid.bytea: return new DuckDBBlobValue(value as Uint8Array);
+    case Oid.date:
+      return new DuckDBDateValue(Number.isFinite(value) ? (value as number) : (value as number) > 0 ? DATE_INFINITY : -DATE_INFINITY);
+    case Oid.time:
+      return new DuckDBTimeValue(value as bigint);
+    case Oid.timestamp:
+      return new DuckDBTimestampValue(outInstant(value as bigint));
+    case Oid.timestamptz:
+      return new DuckDBTimestampTZValue(outInstant(value as bigint));
+    case Oid.uuid:
+      return DuckDBUUIDValue.fromUint128(BigInt(`0x${(value as string).replaceAll('-', '')}`));
+    case Oid.bytea:
+      return new DuckDBBlobValue(value as Uint8Array);
     case Oid.interval: {
       const { months, days, micros } = value as Interval;
       return new DuckDBIntervalValue(months, days, micros);
@@ -118,7 +147,8 @@ export function toDuckdb(value: Value | null, type: Type): DuckDBValue {
       const scale = decimalScale(type);
       return scale === undefined ? (value as string) : decimal(value as string, scale);
     }
-    default: return value as DuckDBValue;
+    default:
+      return value as DuckDBValue;
   }
 }
 

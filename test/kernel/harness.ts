@@ -1,8 +1,8 @@
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Field, Operator, PlanExpr, PlanSession } from '../../planner/physical-plan.js';
-import { type Type, Oid, type as typeOf } from '../../sql/types.js';
+import { Oid, type Type, type as typeOf } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import type { Kernel, TaskOutput, TaskRequest } from '../../src/kernel/kernel.js';
 import { createKernel } from '../../src/kernel/kernel-pool.js';
@@ -13,7 +13,11 @@ export const SESSION: PlanSession = { timeZone: 'UTC', now: '0', memoryLimit: 51
 export interface Bench {
   readonly folder: string;
   readonly kernel: Kernel;
-  run(root: Operator, options?: Partial<TaskRequest>, signal?: AbortSignal): Promise<TaskOutput & { readonly folder: string; readonly paths: readonly string[] }>;
+  run(
+    root: Operator,
+    options?: Partial<TaskRequest>,
+    signal?: AbortSignal,
+  ): Promise<TaskOutput & { readonly folder: string; readonly paths: readonly string[] }>;
   /** Runs a tree and reads its rows. */
   rows(root: Operator, fields: readonly Field[], options?: Partial<TaskRequest>): Promise<(Value | null)[][]>;
   read(paths: readonly string[], fields: readonly Field[]): Promise<(Value | null)[][]>;
@@ -30,9 +34,19 @@ export async function openBench(): Promise<Bench> {
     async run(root, options = {}, signal = new AbortController().signal) {
       const outputFolder = join(folder, `out-${runs++}`);
       await mkdir(outputFolder);
-      const output = await kernel.run({
-        root, session: SESSION, scans: {}, inputs: {}, exchange: undefined, readableFolders: [folder], ...options, outputFolder,
-      }, signal);
+      const output = await kernel.run(
+        {
+          root,
+          session: SESSION,
+          scans: {},
+          inputs: {},
+          exchange: undefined,
+          readableFolders: [folder],
+          ...options,
+          outputFolder,
+        },
+        signal,
+      );
       return { ...output, folder: outputFolder, paths: output.files.map((file) => join(outputFolder, file.name)) };
     },
     async rows(root, fields, options) {
