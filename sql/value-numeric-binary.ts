@@ -32,7 +32,7 @@ function pack(digits: readonly number[], weight: number, sign: number, scale: nu
   bytes.writeInt16BE(weight, 2);
   bytes.writeUInt16BE(sign, 4);
   bytes.writeUInt16BE(scale, 6);
-  digits.forEach((digit, index) => bytes.writeUInt16BE(digit, 8 + index * 2));
+  for (const [index, digit] of digits.entries()) bytes.writeUInt16BE(digit, 8 + index * 2);
   return bytes;
 }
 
