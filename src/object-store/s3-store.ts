@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -11,8 +12,10 @@ import { fileError, notAllowed, notFound, storageFailed, throwIfAborted, tooLarg
 
 /** The SDK's own retries cover single requests; these cover a body that breaks off midway. */
 const ATTEMPTS = 4;
-/** Above this a conditional create whose outcome is unknown is compared by size only. */
-const COMPARE_BYTES = 8 << 20;
+/** User metadata of a conditionally created object. */
+const NONCE = 'timeline-nonce';
+/** Files up to this size are sent from memory: the SDK can repeat such a request, and no stream breaks on an early answer. */
+const MEMORY_BYTES = 8 << 20;
 
 /** Objects of one bucket below a key prefix. */
 export class S3Store implements ObjectStore {
@@ -133,11 +136,13 @@ export class S3Store implements ObjectStore {
 
   async putIfAbsent(path: string, body: ObjectBody, options: RequestOptions = {}): Promise<boolean> {
     const key = this.#key(path);
+    // The nonce tells afterwards whose object it is, when an answer is lost on the way.
+    const nonce = randomBytes(16).toString('hex');
     let uncertain = false;
     return this.#attempts(path, options.signal, async () => {
       charge(options, 0, 1);
       try {
-        const command = new PutObjectCommand({ Bucket: this.#bucket, Key: key, IfNoneMatch: '*', ...(await contents(path, body)) });
+        const command = new PutObjectCommand({ Bucket: this.#bucket, Key: key, IfNoneMatch: '*', Metadata: { [NONCE]: nonce }, ...(await contents(path, body)) });
         await this.#client.send(command, abortable(options.signal));
         return true;
       } catch (error) {
@@ -148,17 +153,15 @@ export class S3Store implements ObjectStore {
           throw error;
         }
         // After a retry the object that exists may be the one that we sent ourselves.
-        return uncertain || retried ? this.#holds(path, body, options) : false;
+        return (uncertain || retried) && (await this.#nonce(key, options)) === nonce;
       }
     });
   }
 
-  async #holds(path: string, body: ObjectBody, options: RequestOptions): Promise<boolean> {
-    const size = body instanceof Uint8Array ? body.length : (await stat(body.file)).size;
-    const found = await this.head(path, options);
-    if (found === undefined || found.size !== size) return false;
-    if (!(body instanceof Uint8Array) || size > COMPARE_BYTES) return true;
-    return Buffer.compare(await this.read(path, options), body) === 0;
+  async #nonce(key: string, options: RequestOptions): Promise<string | undefined> {
+    charge(options, 0, 1);
+    const answer = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }), abortable(options.signal));
+    return answer.Metadata?.[NONCE];
   }
 
   async put(path: string, body: ObjectBody, options: RequestOptions = {}): Promise<void> {
@@ -267,6 +270,10 @@ async function contents(path: string, body: ObjectBody): Promise<{ Body: Uint8Ar
   if (body instanceof Uint8Array) return { Body: body, ContentLength: body.length };
   try {
     const { size } = await stat(body.file);
+    if (size <= MEMORY_BYTES) {
+      const bytes = await readFile(body.file);
+      return { Body: bytes, ContentLength: bytes.length };
+    }
     return { Body: createReadStream(body.file), ContentLength: size };
   } catch (error) {
     throw fileError(`the file to be stored as ${path}`, error);

@@ -61,7 +61,7 @@ export function storeSuite(store: () => ObjectStore): void {
   });
 
   it('stores and downloads files', async () => {
-    const content = Buffer.alloc(3 << 20, 'abcdefg');
+    const content = Buffer.alloc(12 << 20, 'abcdefg');
     writeFileSync(join(folder, 'source'), content);
     await store().put('files/big', { file: join(folder, 'source') });
     assert.equal(await store().putIfAbsent('files/big', { file: join(folder, 'source') }), false);
