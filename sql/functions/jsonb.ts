@@ -12,7 +12,7 @@ export type Json =
 
 const MAX_DEPTH = 2000;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 
 function invalid(detail: string): TimelineError {
   return new TimelineError({ kind: 'data', sqlstate: '22P02', message: 'invalid input syntax for type json', detail });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { internal, TimelineError } from '../../sql/errors.js';
-import { createInstance, type EngineInstance } from './engine-instance.js';
+import { createInstance, type EngineInstance } from './duckdb-instance.js';
 import { kernelError } from './kernel-error.js';
 import type { KernelRequest, KernelResponse, KernelThreadOptions } from './kernel-message.js';
 import { executeTask } from './task-execution.js';
@@ -14,12 +14,14 @@ const options = workerData as KernelThreadOptions;
 const INTERRUPT_EVERY_MS = 10;
 
 let made = 0;
+let lastZone = 'UTC';
 let closing = false;
 let next: Promise<EngineInstance> | undefined;
 let current: { readonly id: number; instance: EngineInstance | undefined; aborted: boolean } | undefined;
 
 function makeInstance(): Promise<EngineInstance> {
-  return createInstance({ threads: options.threads, tempFolder: join(options.tempFolder, `kernel-${process.pid}-${threadId}-${made++}`) });
+  const tempFolder = join(options.tempFolder, `kernel-${process.pid}-${threadId}-${made++}`);
+  return createInstance({ threads: options.threads, tempFolder, timeZone: lastZone });
 }
 
 /** Keeps one instance ahead; a failure to make it shows when a task needs it. */
@@ -54,6 +56,7 @@ async function run(message: Extract<KernelRequest, { kind: 'run' }>): Promise<vo
     next = undefined;
     task.instance = await taken;
     const { request } = message;
+    lastZone = request.session.timeZone;
     await task.instance.prepare({
       timeZone: request.session.timeZone,
       memoryLimit: Math.min(options.memoryLimit, request.session.memoryLimit > 0 ? request.session.memoryLimit : Infinity),
@@ -66,10 +69,11 @@ async function run(message: Extract<KernelRequest, { kind: 'run' }>): Promise<vo
     response = { kind: 'failed', id: message.id, error: kernelError(error).toJSON() };
   } finally {
     clearInterval(interrupter);
-    await task.instance?.close().catch(() => undefined);
     current = undefined;
   }
+  // The caller need not wait for the clearing up, which takes some milliseconds.
   respond(response);
+  await task.instance?.close().catch(() => undefined);
   if (!closing) await warm().catch(() => undefined);
 }
 

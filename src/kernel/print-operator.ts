@@ -145,7 +145,7 @@ function printAggregate(op: AggregateOperator, input: string): string {
       const states = printPartial(aggregate);
       if (states.length !== aggregate.state.length)
         throw internal(`${aggregate.fn} has ${states.length} state columns, the plan ${aggregate.state.length}`);
-      states.forEach((sql, i) => items.push(`${castState(sql, aggregate.state[i] as Field)} AS ${column(aggregate.state[i] as Field)}`));
+      for (const [i, field] of aggregate.state.entries()) items.push(`${castState(states[i] as string, field)} AS ${column(field)}`);
     } else {
       const sql = op.phase === 'single' ? printSingle(aggregate) : printFinal(aggregate);
       items.push(`CAST(${sql} AS ${duckdbType(aggregate.field.type)}) AS ${column(aggregate.field)}`);

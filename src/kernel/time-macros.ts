@@ -62,7 +62,7 @@ const SHARED = [
     `THEN make_timestamptz(epoch_us(x) + tl_interval_micros(i)) ELSE tl_js_timestamptz_add(x, i) END`,
   `tl_timestamp_add(x, i) AS CASE WHEN ${MODERN_LOCAL} AND tl_interval_months(i) = 0 AND abs(datepart('day', i)) < 10000 AND abs(tl_interval_micros(i)) < 1000000000000000 ` +
     `THEN make_timestamp(epoch_us(x) + datepart('day', i) * 86400000000 + tl_interval_micros(i)) ELSE tl_js_timestamp_add(x, i) END`,
-  'tl_timestamptz_at(zone, x) AS CASE WHEN ' + MODERN_TZ + ' THEN timezone(zone, x) ELSE tl_js_timestamptz_at(zone, x) END',
+  `tl_timestamptz_at(zone, x) AS CASE WHEN ${MODERN_TZ} THEN timezone(zone, x) ELSE tl_js_timestamptz_at(zone, x) END`,
   'tl_timestamp_at(zone, x) AS tl_js_timestamp_at(zone, x)',
   // Units up to the hour keep the offset that the instant has; longer ones find it anew on the truncated wall clock.
   `tl_timestamptz_trunc_small(unit, x) AS CASE WHEN isinf(x) THEN x ELSE make_timestamptz(epoch_us(date_trunc(unit, tl_timestamptz_timestamp(x))) - (epoch_us(tl_timestamptz_timestamp(x)) - epoch_us(x))) END`,

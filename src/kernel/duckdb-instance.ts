@@ -21,8 +21,15 @@ export interface InstanceSettings {
   readonly folders: readonly string[];
 }
 
-/** `tempFolder`: where this instance spills; made on the way and removed by close. */
-export async function createInstance(options: { readonly threads: number; readonly tempFolder: string }): Promise<EngineInstance> {
+export interface InstanceOptions {
+  readonly threads: number;
+  /** Where this instance spills; made on the way and removed by close. */
+  readonly tempFolder: string;
+  /** The zone that a task will probably have; another one costs a task some milliseconds. */
+  readonly timeZone: string;
+}
+
+export async function createInstance(options: InstanceOptions): Promise<EngineInstance> {
   await mkdir(options.tempFolder, { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.threads),
@@ -31,21 +38,25 @@ export async function createInstance(options: { readonly threads: number; readon
     temp_directory: options.tempFolder,
   });
   const connection = await instance.connect();
+  const settings = { timeZone: options.timeZone };
+  registerScalarFunctions(connection, settings);
+  const useZone = async (): Promise<void> => {
+    const macros = timeMacros(settings.timeZone).map((macro) => `CREATE OR REPLACE MACRO ${macro};`);
+    await connection.run(`${macros.join('\n')} SET TimeZone = ${quote(settings.timeZone)}`);
+  };
+  await useZone();
   return {
     connection,
-    async prepare(settings) {
-      registerScalarFunctions(connection, { timeZone: settings.timeZone });
+    async prepare(task) {
+      if (task.timeZone !== settings.timeZone) {
+        settings.timeZone = task.timeZone;
+        await useZone();
+      }
+      const folders = [...task.folders, options.tempFolder].map((folder) => quote(folder.endsWith('/') ? folder : join(folder, '/')));
       await connection.run(
-        timeMacros(settings.timeZone)
-          .map((macro) => `CREATE MACRO ${macro};`)
-          .join('\n'),
+        `SET memory_limit = '${Math.max(1, Math.floor(task.memoryLimit / 1024))}KiB'; SET allowed_directories = [${folders.join(', ')}]; ` +
+          'SET enable_external_access = false; SET lock_configuration = true',
       );
-      await connection.run(`SET TimeZone = ${quote(settings.timeZone)}`);
-      await connection.run(`SET memory_limit = '${Math.max(1, Math.floor(settings.memoryLimit / 1024))}KiB'`);
-      const folders = [...settings.folders, options.tempFolder].map((folder) => quote(folder.endsWith('/') ? folder : join(folder, '/')));
-      await connection.run(`SET allowed_directories = [${folders.join(', ')}]`);
-      await connection.run('SET enable_external_access = false');
-      await connection.run('SET lock_configuration = true');
     },
     async close() {
       connection.closeSync();
