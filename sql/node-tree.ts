@@ -1,0 +1,192 @@
+import type { CatalogueNames } from './catalogue-names.js';
+import { internal, TimelineError, unsupported } from './errors.js';
+import { ExpressionReader } from './node-tree-expression.js';
+import {
+  booleanField, isNode, listField, nodeField, nodesField, type NodeValue, numberField, numbersField, readNodeTree, requiredNode, stringsField, textField,
+  type TreeNode,
+} from './node-tree-reader.js';
+import type { Cte, FromItem, JoinType, Query, RangeEntry, SetOperation, SortClause, Target } from './query.js';
+import type { Type } from './types.js';
+
+/**
+ * Reads pg_proc.prosqlbody (of EmbeddedPostgres.analyse) as a Query. Expressions that have no place in QueryExpr become
+ * `unknown_node`; clauses that have none in Query throw 0A000. In a SubLink's test, a Var of range 0 is a column of the subquery.
+ */
+export function readQuery(prosqlbody: string, names: CatalogueNames): Query {
+  try {
+    return new QueryReader(names).query(onlyQuery(readNodeTree(prosqlbody)));
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'stack depth limit exceeded', hint: 'The statement is nested too deeply.' });
+  }
+}
+
+/** The body is a list of statements, in a list. */
+function onlyQuery(value: NodeValue): TreeNode {
+  let inner = value;
+  while (Array.isArray(inner) && inner.length === 1) inner = inner[0] ?? null;
+  if (!isNode(inner) || inner.node !== 'QUERY') throw internal('the analysed text is not one query');
+  return inner;
+}
+
+const JOIN_TYPES: readonly (JoinType | undefined)[] = ['inner', 'left', 'full', 'right'];
+const SET_OPERATIONS: readonly ('union' | 'intersect' | 'except' | undefined)[] = [undefined, 'union', 'intersect', 'except'];
+const MATERIALIZED: readonly (Cte['materialized'] | undefined)[] = ['default', 'always', 'never'];
+const SELECT = 1;
+
+class QueryReader {
+  private readonly expressions: ExpressionReader;
+
+  constructor(private readonly names: CatalogueNames) {
+    this.expressions = new ExpressionReader(names, (node) => this.query(node));
+  }
+
+  query(node: TreeNode): Query {
+    if (node.node !== 'QUERY' || numberField(node, 'commandType') !== SELECT) throw internal('the analysed statement is not a SELECT');
+    const jointree = requiredNode(node, 'jointree');
+    const distinct = nodesField(node, 'distinctClause');
+    const setOperations = nodeField(node, 'setOperations');
+    return {
+      targets: nodesField(node, 'targetList').map((target) => this.target(target)),
+      ranges: nodesField(node, 'rtable').map((range) => this.range(range)),
+      from: nodesField(jointree, 'fromlist').map((item) => this.fromItem(item)),
+      where: this.expressions.optional(jointree, 'quals'),
+      groupBy: nodesField(node, 'groupClause').map(clauseRef),
+      groupingSets: listField(node, 'groupingSets').length > 0,
+      having: this.expressions.optional(node, 'havingQual'),
+      distinct: distinct.length === 0 ? 'none' : booleanField(node, 'hasDistinctOn') ? 'on' : 'all',
+      distinctOn: distinct.map(clauseRef),
+      orderBy: nodesField(node, 'sortClause').map((clause) => this.sortClause(clause)),
+      limit: this.expressions.optional(node, 'limitCount'),
+      offset: this.expressions.optional(node, 'limitOffset'),
+      withTies: numberField(node, 'limitOption') === 1,
+      setOperation: setOperations === undefined ? undefined : this.setOperation(setOperations),
+      ctes: nodesField(node, 'cteList').map((cte) => this.cte(cte)),
+      hasAggregates: booleanField(node, 'hasAggs'),
+      hasWindows: booleanField(node, 'hasWindowFuncs'),
+      hasTargetSrfs: booleanField(node, 'hasTargetSRFs'),
+      hasForUpdate: booleanField(node, 'hasForUpdate') || listField(node, 'rowMarks').length > 0,
+    };
+  }
+
+  private target(node: TreeNode): Target {
+    return {
+      expr: this.expressions.read(requiredNode(node, 'expr')),
+      name: textField(node, 'resname') ?? '',
+      ref: numberField(node, 'ressortgroupref'),
+      junk: booleanField(node, 'resjunk'),
+    };
+  }
+
+  private sortClause(node: TreeNode): SortClause {
+    this.expressions.requirePlainOrder(node);
+    return { ref: clauseRef(node), descending: booleanField(node, 'reverse_sort'), nullsFirst: booleanField(node, 'nulls_first') };
+  }
+
+  private range(node: TreeNode): RangeEntry {
+    const eref = requiredNode(node, 'eref');
+    const alias = textField(eref, 'aliasname') ?? '';
+    const columns = stringsField(eref, 'colnames');
+    const lateral = booleanField(node, 'lateral');
+    switch (numberField(node, 'rtekind')) {
+      case 0: {
+        const relid = numberField(node, 'relid');
+        const { schema, name } = this.names.relation(relid);
+        return { kind: 'table', relid, schema, name, alias, columns, tablesample: nodeField(node, 'tablesample') !== undefined };
+      }
+      case 1:
+        return { kind: 'subquery', query: this.query(requiredNode(node, 'subquery')), alias, columns, lateral };
+      case 2:
+        return { kind: 'join', columns, aliasVars: nodesField(node, 'joinaliasvars').map((expr) => this.expressions.read(expr)) };
+      case 3: {
+        const [fn, second] = nodesField(node, 'functions');
+        if (second !== undefined || fn === undefined) throw unsupported('ROWS FROM with several functions');
+        if (booleanField(node, 'funcordinality')) throw unsupported('WITH ORDINALITY');
+        return { kind: 'function', expr: this.expressions.read(requiredNode(fn, 'funcexpr')), alias, columns };
+      }
+      case 5:
+        return {
+          kind: 'values',
+          rows: listField(node, 'values_lists').map((row) => this.expressions.list(row)),
+          alias,
+          columns,
+          types: columnTypes(node, 'coltypes', 'coltypmods'),
+        };
+      case 6:
+        return {
+          kind: 'cte',
+          name: textField(node, 'ctename') ?? '',
+          level: numberField(node, 'ctelevelsup'),
+          alias,
+          columns,
+          selfReference: booleanField(node, 'self_reference'),
+        };
+      case 8:
+        return { kind: 'result' };
+      case 9:
+        return { kind: 'group', exprs: nodesField(node, 'groupexprs').map((expr) => this.expressions.read(expr)) };
+      case 4:
+        throw unsupported('XMLTABLE or JSON_TABLE');
+      default:
+        throw unsupported('this kind of range');
+    }
+  }
+
+  private fromItem(node: TreeNode): FromItem {
+    switch (node.node) {
+      case 'RANGETBLREF':
+        return { kind: 'range', range: numberField(node, 'rtindex') };
+      case 'JOINEXPR': {
+        const type = JOIN_TYPES[numberField(node, 'jointype')];
+        if (type === undefined) throw internal('an analysed join of a kind that no SQL has');
+        return {
+          kind: 'join',
+          type,
+          left: this.fromItem(requiredNode(node, 'larg')),
+          right: this.fromItem(requiredNode(node, 'rarg')),
+          on: this.expressions.optional(node, 'quals'),
+          range: numberField(node, 'rtindex'),
+        };
+      }
+      case 'FROMEXPR':
+        return { kind: 'list', items: nodesField(node, 'fromlist').map((item) => this.fromItem(item)), where: this.expressions.optional(node, 'quals') };
+      default:
+        throw unsupported(`${node.node} in FROM`);
+    }
+  }
+
+  private setOperation(node: TreeNode): SetOperation {
+    if (node.node === 'RANGETBLREF') return { kind: 'leaf', range: numberField(node, 'rtindex') };
+    const op = SET_OPERATIONS[numberField(node, 'op')];
+    if (op === undefined) throw internal('an analysed set operation of a kind that no SQL has');
+    return {
+      kind: 'set',
+      op,
+      all: booleanField(node, 'all'),
+      left: this.setOperation(requiredNode(node, 'larg')),
+      right: this.setOperation(requiredNode(node, 'rarg')),
+      types: columnTypes(node, 'colTypes', 'colTypmods'),
+    };
+  }
+
+  private cte(node: TreeNode): Cte {
+    if (nodeField(node, 'search_clause') !== undefined) throw unsupported('SEARCH in WITH RECURSIVE');
+    if (nodeField(node, 'cycle_clause') !== undefined) throw unsupported('CYCLE in WITH RECURSIVE');
+    const materialized = MATERIALIZED[numberField(node, 'ctematerialized')];
+    return {
+      name: textField(node, 'ctename') ?? '',
+      query: this.query(requiredNode(node, 'ctequery')),
+      recursive: booleanField(node, 'cterecursive'),
+      materialized: materialized ?? 'default',
+    };
+  }
+}
+
+function clauseRef(node: TreeNode): number {
+  return numberField(node, 'tleSortGroupRef');
+}
+
+function columnTypes(node: TreeNode, types: string, typmods: string): readonly Type[] {
+  const modifiers = numbersField(node, typmods);
+  return numbersField(node, types).map((oid, i) => ({ oid, typmod: modifiers[i] ?? -1 }));
+}

@@ -1,0 +1,26 @@
+/** A node of libpg-query's JSON tree; read by narrowing, as it comes from outside. */
+export type ParseNode = Readonly<Record<string, unknown>>;
+
+/** An object, or an empty one for anything else. */
+export function nodeOf(value: unknown): ParseNode {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as ParseNode) : {};
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** `{Tag: {…}}` as its two parts. */
+export function taggedNode(value: unknown): { readonly tag: string; readonly body: ParseNode } {
+  const [tag, body] = Object.entries(nodeOf(value))[0] ?? ['', undefined];
+  return { tag, body: nodeOf(body) };
+}
+
+/** `[{String: {sval}}, …]`: a qualified name. */
+export function nameParts(value: unknown): readonly string[] {
+  return listOf(value).map((part) => textOf(nodeOf(nodeOf(part)['String'])['sval']));
+}

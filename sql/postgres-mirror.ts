@@ -1,0 +1,85 @@
+import { IMAGE_DATABASE } from './postgres-image-format.js';
+import { quoteIdentifier, quoteLiteral } from './quote.js';
+import type { Type } from './types.js';
+
+/** A table as the embedded Postgres is to know it; connectors' TableDescription fits. */
+export interface MirrorTable {
+  readonly schema: string;
+  readonly table: string;
+  readonly columns: readonly { readonly name: string; readonly type: Type; readonly nullable: boolean; readonly comment: string | undefined }[];
+  readonly comment: string | undefined;
+  readonly rowEstimate: number | undefined;
+}
+
+/** Schemas that Postgres and the image own. */
+const RESERVED = /^(pg_.*|information_schema|timeline_ops)$/;
+
+export function isReservedSchema(schema: string): boolean {
+  return RESERVED.test(schema);
+}
+
+export function tableKey({ schema, table }: { readonly schema: string; readonly table: string }): string {
+  return JSON.stringify([schema, table]);
+}
+
+/** Two tables with the same shape keep their relation, and so its OID. */
+export function sameShape(a: MirrorTable, b: MirrorTable): boolean {
+  const shape = (table: MirrorTable) => JSON.stringify(table.columns.map((column) => [column.name, column.type.oid, column.type.typmod, column.nullable]));
+  return shape(a) === shape(b);
+}
+
+/** `typeSql`: the name of a type with its modifier, as format_type gives it. */
+export function createTable(table: MirrorTable, typeSql: (type: Type) => string): string {
+  const name = qualified(table);
+  const columns = table.columns.map((column) => `${quoteIdentifier(column.name)} ${typeSql(column.type)}`).join(', ');
+  const required = table.columns.flatMap((column, i) => (column.nullable ? [] : [i + 1]));
+  return [
+    `create table ${name} (${columns})`,
+    // Row security is asked for rows only, so there is one; NOT NULL comes after it, as it holds nothing but nulls.
+    `insert into ${name} default values`,
+    `alter table ${name} enable row level security`,
+    `create policy "the engine reads the rows" on ${name} for select using (timeline_ops.misrouted())`,
+    `grant select on ${name} to public`,
+    ...(required.length === 0
+      ? []
+      : [`update pg_catalog.pg_attribute set attnotnull = true where attrelid = ${regclass(table)} and attnum in (${required.join(', ')})`]),
+    describeTable(table),
+  ].join(';\n');
+}
+
+/** Comments and estimates: what may change without a new relation. */
+export function describeTable(table: MirrorTable): string {
+  const name = qualified(table);
+  const rows = table.rowEstimate === undefined ? -1 : Math.max(0, Math.round(table.rowEstimate));
+  return [
+    `comment on table ${name} is ${table.comment === undefined ? 'null' : quoteLiteral(table.comment)}`,
+    ...table.columns.map(
+      (column) => `comment on column ${name}.${quoteIdentifier(column.name)} is ${column.comment === undefined ? 'null' : quoteLiteral(column.comment)}`,
+    ),
+    `update pg_catalog.pg_class set reltuples = ${rows}, relpages = ${Math.max(1, Math.ceil(rows / 100))} where oid = ${regclass(table)}`,
+  ].join(';\n');
+}
+
+export function dropTable(table: { readonly schema: string; readonly table: string }): string {
+  return `drop table ${qualified(table)}`;
+}
+
+export function createSchema(schema: string): string {
+  return `create schema if not exists ${quoteIdentifier(schema)}; grant usage on schema ${quoteIdentifier(schema)} to public`;
+}
+
+export function dropSchema(schema: string): string {
+  return schema === 'public' ? 'select' : `drop schema ${quoteIdentifier(schema)}`;
+}
+
+export function renameDatabase(from: string, to: string): string {
+  return `update pg_catalog.pg_database set datname = ${quoteLiteral(to)} where datname = ${quoteLiteral(from === '' ? IMAGE_DATABASE : from)}`;
+}
+
+function qualified({ schema, table }: { readonly schema: string; readonly table: string }): string {
+  return `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
+}
+
+function regclass(table: MirrorTable): string {
+  return `${quoteLiteral(qualified(table))}::pg_catalog.regclass`;
+}

@@ -1,0 +1,480 @@
+import { CatalogueNames } from './catalogue-names.js';
+import { internal, TimelineError, unsupported } from './errors.js';
+import type { Constant, Expr } from './expression.js';
+import { typeOf } from './expression-type.js';
+import { parseOne } from './parse.js';
+import { taggedNode } from './parse-tree.js';
+import { buildImage, isImageCurrent } from './postgres-image.js';
+import { IMAGE_DATABASE, SYSTEM_ROLE } from './postgres-image-format.js';
+import { createSchema, createTable, describeTable, dropSchema, dropTable, isReservedSchema, type MirrorTable, renameDatabase, sameShape, tableKey } from './postgres-mirror.js';
+import { type Answer, Frontend, readAnswers } from './postgres-protocol.js';
+import { type AnalysisContext, openTransaction, roleOf } from './postgres-request.js';
+import { PostgresThread } from './postgres-thread.js';
+import { printExpression } from './print-postgres.js';
+import { quoteIdentifier } from './quote.js';
+import { refusedClause } from './references.js';
+import type { ResultColumn } from './result.js';
+import type { Type } from './types.js';
+
+export type { AnalysisContext } from './postgres-request.js';
+export type { MirrorTable } from './postgres-mirror.js';
+
+export interface RequestOptions {
+  /** Ends the request by ending the thread it runs in; the signal's reason is what the caller gets. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Description {
+  readonly parameterTypes: readonly number[];
+  /** Undefined: the statement returns no rows. */
+  readonly columns: readonly ResultColumn[] | undefined;
+}
+
+export interface TextResult {
+  readonly columns: readonly ResultColumn[];
+  readonly rows: readonly (readonly (string | null)[])[];
+  /** The command tag: `SELECT 3`, `SHOW`. */
+  readonly tag: string;
+}
+
+/** A table that has no mirror, and why (a duplicate column name, a type that can't be stored, …). */
+export interface MirrorFailure {
+  readonly schema: string;
+  readonly table: string;
+  readonly error: TimelineError;
+}
+
+export interface PostgresOptions {
+  /** Made when it is missing or belongs to another version. */
+  readonly imagePath: string;
+  /** Milliseconds after which a request's thread is ended (57014) and replaced; default 10 000. */
+  readonly requestTimeout?: number;
+  /** Bytes of WASM memory above which the thread is replaced after a request; default 768 MiB. */
+  readonly memoryLimit?: number;
+}
+
+const ROLLBACK = Frontend.query('rollback');
+/** Rows that one catalogue or constant query may return. */
+const MAX_ROWS = 1_000_000;
+/** Expressions computed by one statement; PostgreSQL's limit is 1664 columns. */
+const EVALUATE_BATCH = 500;
+/** The mirror may be thousands of tables. */
+const MIRROR_TIMEOUT = 120_000;
+
+/**
+ * The real PostgreSQL that reads our SQL: PGlite in a worker thread, over an empty mirror of every table. It holds no state
+ * of any session: each request is a transaction of its own that is rolled back, as the session's user and with its settings.
+ * One request runs at a time.
+ */
+export class EmbeddedPostgres {
+  private queue: Promise<unknown> = Promise.resolve();
+  private thread: Promise<PostgresThread>;
+  private closed = false;
+  private wanted: readonly MirrorTable[] = [];
+  /** What the current thread has. */
+  private mirror = new Map<string, MirrorTable>();
+  private roles = new Set<string>();
+  private databaseName = IMAGE_DATABASE;
+  /** Of every thread so far: a tree analysed just before a restart can still be read. */
+  private readonly relationNames = new Map<number, { readonly schema: string; readonly name: string }>();
+  private relationIds = new Map<string, number>();
+  private userSettings: ReadonlySet<string> | undefined;
+  private catalogue: CatalogueNames | undefined;
+  private serverVersion = '';
+
+  private constructor(
+    private readonly options: PostgresOptions,
+    thread: PostgresThread,
+  ) {
+    this.thread = Promise.resolve(thread);
+  }
+
+  /** Starts the thread (0.6-1.5 s; 3-6 s more when the image must be made first). Close it in the end. */
+  static async open(options: PostgresOptions): Promise<EmbeddedPostgres> {
+    if (!(await isImageCurrent(options.imagePath))) await buildImage(options.imagePath);
+    const thread = await PostgresThread.start(options.imagePath).catch(async () => {
+      // The header fits but the content does not: once more from the start.
+      await buildImage(options.imagePath);
+      return PostgresThread.start(options.imagePath);
+    });
+    const postgres = new EmbeddedPostgres(options, thread);
+    try {
+      await postgres.greet(thread);
+      const facts = await postgres.catalogueRows("select name from pg_catalog.pg_settings where context = 'user' union all select current_setting('server_version')");
+      postgres.serverVersion = (facts.at(-1)?.[0] ?? '').split(' ')[0] ?? '';
+      postgres.userSettings = new Set(facts.map(([name]) => name?.toLowerCase() ?? ''));
+      postgres.catalogue = await CatalogueNames.load(postgres);
+    } catch (error) {
+      await postgres.close();
+      throw error;
+    }
+    return postgres;
+  }
+
+  /** `18.6`. */
+  get version(): string {
+    return this.serverVersion;
+  }
+
+  /** Names of functions, operators and types; and of relations as the mirror stands. */
+  get names(): CatalogueNames {
+    if (this.catalogue === undefined) throw internal('the embedded Postgres is not open');
+    return this.catalogue;
+  }
+
+  /** The mirror's OID for a table; another one after the table's columns changed or the thread was replaced. */
+  relationId(schema: string, table: string): number | undefined {
+    return this.relationIds.get(tableKey({ schema, table }));
+  }
+
+  relationName(oid: number): { readonly schema: string; readonly name: string } | undefined {
+    return this.relationNames.get(oid);
+  }
+
+  /** Makes the mirror these tables and no others. Tables whose columns did not change keep their OIDs. */
+  async setMirror(tables: readonly MirrorTable[]): Promise<readonly MirrorFailure[]> {
+    this.wanted = tables;
+    return this.exclusive((thread) => this.applyMirror(thread), { timeout: MIRROR_TIMEOUT });
+  }
+
+  /** Types of a statement's parameters (0: infer) and results. Throws what PostgreSQL says of it, with its position. */
+  async describe(sql: string, parameterTypes: readonly number[], context: AnalysisContext, options: RequestOptions = {}): Promise<Description> {
+    const bytes = [Frontend.parse(sql, parameterTypes), Frontend.describeStatement(), Frontend.sync()];
+    const answer = await this.asUser(bytes, context, { ...options, readOnly: true });
+    return { parameterTypes: answer.parameterTypes, columns: answer.columns };
+  }
+
+  /**
+   * PostgreSQL's analysed tree of exactly one SELECT, as text for readQuery. `parameterTypes` without zeros (describe tells
+   * them). Error positions are those of `sql`.
+   */
+  async analyse(sql: string, parameterTypes: readonly number[], context: AnalysisContext, options: RequestOptions = {}): Promise<string> {
+    const statement = parseOne(sql)?.statement;
+    if (taggedNode(statement).tag !== 'SelectStmt') throw internal('only a SELECT can be analysed');
+    const refused = refusedClause(statement);
+    if (refused !== undefined) throw unsupported(refused);
+    const types = parameterTypes.map((oid) => this.names.typeSql(oid));
+    const prefix = `create function pg_temp.q(${types.join(', ')}) returns setof record language sql begin atomic `;
+    const bytes = [
+      // The closing words stand on a line of their own: the text may end in a comment.
+      Frontend.query(`${prefix}${sql}\n;end`),
+      Frontend.query("select prosqlbody from pg_catalog.pg_proc where proname = 'q' and pronamespace = pg_catalog.pg_my_temp_schema()"),
+    ];
+    const answer = await this.asUser(bytes, context, { ...options, readOnly: false }).catch((error: unknown) => {
+      throw error instanceof TimelineError ? shifted(error, prefix) : error;
+    });
+    const tree = answer.rows[0]?.[0];
+    if (tree === undefined || tree === null) throw internal('the embedded Postgres did not keep the analysed statement');
+    return tree;
+  }
+
+  /**
+   * Runs a catalogue or constant query (SELECT, SHOW, EXPLAIN of such); what reads a mirrored table fails with XX000.
+   * Parameters and results are in text form.
+   */
+  async query(
+    sql: string,
+    parameters: readonly (string | null)[],
+    context: AnalysisContext & { readonly parameterTypes?: readonly number[] },
+    options: RequestOptions = {},
+  ): Promise<TextResult> {
+    requireHarmless(sql);
+    const bytes = [
+      Frontend.parse(sql, context.parameterTypes ?? []), Frontend.bind(parameters), Frontend.describePortal(), Frontend.execute(MAX_ROWS), Frontend.sync(),
+    ];
+    const answer = await this.asUser(bytes, context, { ...options, readOnly: true });
+    if (answer.suspended) {
+      throw new TimelineError({ kind: 'limit', sqlstate: '54000', message: `a query without tables may return at most ${MAX_ROWS} rows` });
+    }
+    return { columns: answer.columns ?? [], rows: answer.rows, tag: answer.tag };
+  }
+
+  /** Computes expressions without columns or parameters: for each its value, or the error it raises. */
+  async evaluate(exprs: readonly Expr<never>[], context: AnalysisContext, options: RequestOptions = {}): Promise<readonly (Constant | TimelineError)[]> {
+    const results: (Constant | TimelineError)[] = [];
+    for (let start = 0; start < exprs.length; start += EVALUATE_BATCH) {
+      const batch = exprs.slice(start, start + EVALUATE_BATCH);
+      try {
+        results.push(...(await this.evaluateBatch(batch, context, options)));
+      } catch (error) {
+        if (!(error instanceof TimelineError) || error.kind === 'cancelled') throw error;
+        // Which one was it? Only those that fail are told so.
+        for (const expr of batch) results.push(batch.length === 1 ? positionless(error) : await this.evaluateOne(expr, context, options));
+      }
+    }
+    return results;
+  }
+
+  private async evaluateOne(expr: Expr<never>, context: AnalysisContext, options: RequestOptions): Promise<Constant | TimelineError> {
+    try {
+      const [value] = await this.evaluateBatch([expr], context, options);
+      return value ?? internal('the embedded Postgres gave no value');
+    } catch (error) {
+      if (!(error instanceof TimelineError) || error.kind === 'cancelled') throw error;
+      return positionless(error);
+    }
+  }
+
+  private async evaluateBatch(exprs: readonly Expr<never>[], context: AnalysisContext, options: RequestOptions): Promise<readonly Constant[]> {
+    const list = exprs.map((expr, i) => `${printExpression(expr, this.names)} as c${i + 1}`).join(', ');
+    // Computed in the session's time zone, then written in UTC.
+    const sql = `with v as materialized (select ${list}) select timeline_ops.write_in_utc() as u, v.* from v`;
+    const bytes = [Frontend.parse(sql, []), Frontend.bind([]), Frontend.describePortal(), Frontend.execute(2), Frontend.sync()];
+    // Settings that change how values are written would change the plan's constants.
+    const answer = await this.asUser(bytes, { ...context, settings: {} }, { ...options, readOnly: true });
+    const row = answer.rows[0];
+    if (row === undefined || row.length !== exprs.length + 1) throw internal('the embedded Postgres gave no row of constants');
+    return exprs.map((expr, i) => {
+      const type = typeOf(expr);
+      const oid = answer.columns?.[i + 1]?.type.oid;
+      if (oid !== type.oid) throw internal(`a constant of type ${type.oid} came back as type ${oid}`);
+      return { kind: 'constant', type, value: row[i + 1] ?? null };
+    });
+  }
+
+  /** Rows of a query of our own, as the superuser; for names and settings. */
+  async catalogueRows(sql: string): Promise<readonly (readonly (string | null)[])[]> {
+    return this.exclusive(async (thread) => this.systemQuery(thread, sql));
+  }
+
+  /** The name of a type with its modifier in SQL: `numeric(10,2)`. */
+  private async typeTexts(thread: PostgresThread, types: readonly Type[]): Promise<(type: Type) => string> {
+    const key = (type: Type) => `${type.oid},${type.typmod}`;
+    const distinct = [...new Map(types.map((type) => [key(type), type])).values()];
+    if (distinct.length === 0) return () => '';
+    const rows = await this.systemQuery(
+      thread,
+      `select pg_catalog.format_type(o, t) from (values ${distinct.map((type) => `(${type.oid}::oid, ${type.typmod}::int4)`).join(', ')}) v(o, t)`,
+    );
+    const texts = new Map(distinct.map((type, i) => [key(type), rows[i]?.[0] ?? '???']));
+    return (type) => texts.get(key(type)) ?? '???';
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    const thread = await this.thread.catch(() => undefined);
+    await thread?.terminate(shutDown());
+  }
+
+  /** A transaction as the session's user, rolled back after `bytes`. Gives the answer of the last of `bytes`. */
+  private async asUser(
+    bytes: readonly Buffer[],
+    context: AnalysisContext,
+    options: RequestOptions & { readonly readOnly: boolean },
+  ): Promise<Answer> {
+    return this.exclusive(async (thread) => {
+      await this.prepareSession(thread, context);
+      const open = Frontend.query(openTransaction(context, { readOnly: options.readOnly, userSettings: this.userSettings }));
+      const [opened, ...answers] = readAnswers(await thread.send(Buffer.concat([open, ...bytes, ROLLBACK])));
+      if (opened?.error !== undefined) {
+        // A setting that PostgreSQL does not take: the session layer should have refused it; the query can do without.
+        if (Object.keys(context.settings).length === 0) throw positionless(opened.error);
+        const plain = Frontend.query(openTransaction({ ...context, settings: {} }, { readOnly: options.readOnly, userSettings: undefined }));
+        const [again, ...retried] = readAnswers(await thread.send(Buffer.concat([plain, ...bytes, ROLLBACK])));
+        if (again?.error !== undefined) throw positionless(again.error);
+        return lastAnswer(retried);
+      }
+      return lastAnswer(answers);
+    }, options);
+  }
+
+  /** The role and the database's name are not the transaction's: they are made once. */
+  private async prepareSession(thread: PostgresThread, context: AnalysisContext): Promise<void> {
+    const role = roleOf(context.user);
+    if (!this.roles.has(role)) {
+      await this.systemQuery(thread, `create role ${quoteIdentifier(role)} nologin`).catch((error: unknown) => {
+        if (!(error instanceof TimelineError && error.sqlstate === '42710')) throw error;
+      });
+      this.roles.add(role);
+    }
+    if (context.database !== this.databaseName) {
+      try {
+        await this.systemQuery(thread, renameDatabase(this.databaseName, context.database));
+        this.databaseName = context.database;
+      } catch (error) {
+        // A name that is taken (template1) or too long stays as it is in current_database() only.
+        if (!(error instanceof TimelineError)) throw error;
+      }
+    }
+  }
+
+  private async systemQuery(thread: PostgresThread, sql: string): Promise<readonly (readonly (string | null)[])[]> {
+    const [answer] = readAnswers(await thread.send(Frontend.query(sql)));
+    if (answer === undefined) throw internal('the embedded Postgres gave no answer');
+    if (answer.error !== undefined) throw positionless(answer.error);
+    return answer.rows;
+  }
+
+  /** Once for each thread. The session's authorization is set so that a rollback has something to go back to. */
+  private async greet(thread: PostgresThread): Promise<void> {
+    await this.systemQuery(thread, `set session authorization ${SYSTEM_ROLE}; create temp table first(); drop table first`);
+  }
+
+  private async applyMirror(thread: PostgresThread): Promise<readonly MirrorFailure[]> {
+    const wanted = new Map<string, MirrorTable>();
+    const failures: MirrorFailure[] = [];
+    for (const table of this.wanted) {
+      if (!isReservedSchema(table.schema)) {
+        wanted.set(tableKey(table), table);
+        continue;
+      }
+      const error = new TimelineError({ kind: 'semantic', sqlstate: '42939', message: `unacceptable schema name "${table.schema}"` });
+      failures.push({ schema: table.schema, table: table.table, error });
+    }
+    const typeSql = await this.typeTexts(thread, [...wanted.values()].flatMap((table) => table.columns.map((column) => column.type)));
+    const steps: { readonly table: MirrorTable | undefined; readonly sql: string }[] = [];
+    const schemasBefore = new Set([...this.mirror.values()].map((table) => table.schema));
+    const schemas = new Set([...wanted.values()].map((table) => table.schema));
+    for (const [key, table] of this.mirror) {
+      const next = wanted.get(key);
+      if (next === undefined || !sameShape(table, next)) steps.push({ table: undefined, sql: dropTable(table) });
+    }
+    for (const schema of schemasBefore) if (!schemas.has(schema)) steps.push({ table: undefined, sql: dropSchema(schema) });
+    for (const schema of schemas) if (!schemasBefore.has(schema)) steps.push({ table: undefined, sql: createSchema(schema) });
+    for (const [key, table] of wanted) {
+      const before = this.mirror.get(key);
+      if (before === undefined || !sameShape(before, table)) steps.push({ table, sql: createTable(table, typeSql) });
+      else if (JSON.stringify(before) !== JSON.stringify(table)) steps.push({ table, sql: describeTable(table) });
+    }
+    if (steps.length > 0) {
+      try {
+        await this.systemQuery(thread, steps.map((step) => step.sql).join(';\n'));
+      } catch (error) {
+        if (!(error instanceof TimelineError) || thread.isEnded) throw error;
+        // One of them is not to PostgreSQL's liking: each by itself.
+        for (const step of steps) {
+          try {
+            await this.systemQuery(thread, step.sql);
+          } catch (stepError) {
+            if (!(stepError instanceof TimelineError) || step.table === undefined || thread.isEnded) throw stepError;
+            failures.push({ schema: step.table.schema, table: step.table.table, error: stepError });
+            wanted.delete(tableKey(step.table));
+          }
+        }
+      }
+    }
+    this.mirror = wanted;
+    await this.readRelations(thread);
+    return failures;
+  }
+
+  private async readRelations(thread: PostgresThread): Promise<void> {
+    const rows = await this.systemQuery(
+      thread,
+      "select c.oid, n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'v', 'm', 'f', 'p')",
+    );
+    this.relationIds = new Map();
+    for (const [oid, schema, name] of rows) {
+      this.relationNames.set(Number(oid), { schema: schema ?? '', name: name ?? '' });
+      this.relationIds.set(tableKey({ schema: schema ?? '', table: name ?? '' }), Number(oid));
+    }
+  }
+
+  /** The thread to oneself, under the watchdog. */
+  private async exclusive<T>(work: (thread: PostgresThread) => Promise<T>, options: RequestOptions & { readonly timeout?: number } = {}): Promise<T> {
+    const turn = this.queue.then(async () => {
+      options.signal?.throwIfAborted();
+      if (this.closed) throw shutDown();
+      const thread = await this.liveThread();
+      const timeout = options.timeout ?? this.options.requestTimeout ?? 10_000;
+      const stop = (reason: TimelineError) => {
+        void thread.terminate(reason);
+        this.replaceThread();
+      };
+      const timer = setTimeout(() => stop(timedOut(timeout)), timeout);
+      const onAbort = () => stop(abortReason(options.signal));
+      options.signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        return await work(thread);
+      } finally {
+        clearTimeout(timer);
+        options.signal?.removeEventListener('abort', onAbort);
+        if (!this.closed && thread.memory > (this.options.memoryLimit ?? 768 * 2 ** 20) && !thread.isEnded) {
+          void thread.terminate(restarting());
+          this.replaceThread();
+        }
+      }
+    });
+    this.queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async liveThread(): Promise<PostgresThread> {
+    const thread = await this.thread.catch(() => undefined);
+    if (thread !== undefined && !thread.isEnded) return thread;
+    this.replaceThread();
+    try {
+      return await this.thread;
+    } catch (error) {
+      throw new TimelineError({ ...restarting().toJSON(), cause: error });
+    }
+  }
+
+  /** A new thread with the same mirror; the next request waits for it. */
+  private replaceThread(): void {
+    if (this.closed) return;
+    this.mirror = new Map();
+    this.roles = new Set();
+    this.databaseName = IMAGE_DATABASE;
+    this.thread = (async () => {
+      const thread = await PostgresThread.start(this.options.imagePath);
+      await this.greet(thread);
+      await this.applyMirror(thread);
+      if (this.closed) await thread.terminate(shutDown());
+      return thread;
+    })();
+    this.thread.catch(() => undefined);
+  }
+}
+
+function requireHarmless(sql: string): void {
+  const statement = parseOne(sql)?.statement;
+  const { tag, body } = taggedNode(statement);
+  const harmless = tag === 'SelectStmt' || tag === 'VariableShowStmt' || (tag === 'ExplainStmt' && taggedNode(body['query']).tag === 'SelectStmt');
+  if (!harmless) throw unsupported(`${tag.replace(/Stmt$/, '')} on the catalogue`);
+  const refused = refusedClause(statement);
+  if (refused !== undefined) throw unsupported(refused);
+}
+
+/** Answers end with ROLLBACK's. The first error is the one that matters: what follows it is 25P02. */
+function lastAnswer(answers: readonly Answer[]): Answer {
+  const failed = answers.find((answer) => answer.error !== undefined);
+  if (failed?.error !== undefined) throw failed.error;
+  const answer = answers.at(-2);
+  if (answer === undefined) throw internal('the embedded Postgres gave no answer');
+  return answer;
+}
+
+function shifted(error: TimelineError, prefix: string): TimelineError {
+  if (error.position === undefined) return error;
+  const position = error.position - prefix.length;
+  return error.at(position > 0 ? position : undefined);
+}
+
+function positionless(error: TimelineError): TimelineError {
+  return error.position === undefined ? error : error.at(undefined);
+}
+
+function timedOut(milliseconds: number): TimelineError {
+  return new TimelineError({
+    kind: 'cancelled',
+    sqlstate: '57014',
+    message: `canceling statement: the embedded Postgres took longer than ${milliseconds} ms`,
+  });
+}
+
+function restarting(): TimelineError {
+  return new TimelineError({ kind: 'limit', sqlstate: '57P03', message: 'the embedded Postgres is starting up', retryable: true });
+}
+
+function shutDown(): TimelineError {
+  return new TimelineError({ kind: 'cancelled', sqlstate: '57P01', message: 'the embedded Postgres was closed' });
+}
+
+function abortReason(signal: AbortSignal | undefined): TimelineError {
+  const reason: unknown = signal?.reason;
+  return reason instanceof TimelineError
+    ? reason
+    : new TimelineError({ kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to user request', cause: reason });
+}
