@@ -1,5 +1,4 @@
 import type { EmbeddedPostgres } from '../sql/postgres.js';
-import type { CatalogueNames } from '../sql/catalogue-names.js';
 import type { Catalog } from './catalog.js';
 import type { Config } from './config.js';
 import type { History } from './history.js';
@@ -12,7 +11,6 @@ import type { Metrics } from './telemetry/metrics.js';
 export interface EngineContext {
   readonly config: Config;
   readonly postgres: EmbeddedPostgres;
-  readonly names: CatalogueNames;
   readonly postgresSettings: ReadonlyMap<string, PostgresSetting>;
   readonly kernel: Kernel;
   readonly history: History;

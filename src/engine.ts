@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { IcebergConnector } from '../connectors/iceberg/connector.js';
 import { SystemConnector } from '../connectors/system/connector.js';
 import type { Connector } from '../connectors/connector.js';
-import { CatalogueNames } from '../sql/catalogue-names.js';
 import { TimelineError } from '../sql/errors.js';
 import { loadParser } from '../sql/parse.js';
 import { EmbeddedPostgres } from '../sql/postgres.js';
@@ -101,11 +100,10 @@ export class TimelineEngine implements Engine {
     const kernel = createKernel({ threads: 2, memoryLimit: config.limits.taskMemory, tempFolder: join(config.home, 'spill') });
     const store = createStageStore({ folder: join(config.home, 'stages') });
     const local = createLocalDriver({ connectors, kernel, store, scratchFolder: join(config.home, 'scratch'), readableFolders, concurrency: 2 });
-    const names = await CatalogueNames.load(postgres);
     const postgresSettings = await readPostgresSettings(postgres);
     const engine = new TimelineEngine(
       { config, postgres, kernel, history, metrics, sources, connectors, store, local },
-      { config, postgres, names, postgresSettings, kernel, history, metrics },
+      { config, postgres, postgresSettings, kernel, history, metrics },
       EMPTY,
     );
     opened.engine = engine;
@@ -149,7 +147,11 @@ export class TimelineEngine implements Engine {
   private async refresh(): Promise<boolean> {
     const next = await readCatalog(this.parts.sources);
     const changed = !next.sameAs(this.current);
-    if (changed) await this.parts.postgres.setMirror(next.tables().map((entry) => entry.description));
+    if (changed) {
+      for (const failure of await this.parts.postgres.setMirror(next.tables().map((entry) => entry.description))) {
+        log('warn', `table ${failure.schema}.${failure.table} cannot be shown: ${failure.error.message}`);
+      }
+    }
     this.current = next;
     return changed;
   }

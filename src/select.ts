@@ -53,7 +53,7 @@ export async function planSelect(statement: SelectStatement, parameters: readonl
   });
   const constants = statement.parameterTypes.map((oid, i): Constant => ({ kind: 'constant', type: type(oid), value: parameters[i] ?? null }));
   return planQuery({
-    query: readQuery(tree, engine.names),
+    query: readQuery(tree, engine.postgres.names),
     parameters: constants,
     context: {
       session: { timeZone: context.timeZone, now: context.now.toString(), memoryLimit: engine.config.limits.taskMemory },

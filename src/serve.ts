@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { TimelineError } from '../sql/errors.js';
 import { loadConfig } from './config-file.js';
 import type { Config } from './config.js';
+import { DEMO_QUERIES } from './demo-queries.js';
 import { startDurableEngine, type DurableEngine } from './durable-engine.js';
 import { TimelineEngine } from './engine.js';
 import { makeDemoLake } from './events/demo-lake.js';
@@ -77,34 +78,6 @@ function announce(
       `\n  psql "host=${wire.host} port=${wire.port} user=analyst dbname=timeline"\n${demo}`,
   );
 }
-
-/** The three queries of the README. */
-export const DEMO_QUERIES: readonly { readonly title: string; readonly sql: string }[] = [
-  {
-    title: 'rebuffers on CDN1 from Android, per day: how many, how long',
-    sql: `SELECT ts::date AS day, count(*) AS rebuffers, sum(buffer_duration_ms) / 1000.0 AS seconds
-FROM lake.events
-WHERE event_type = 'rebuffer' AND cdn = 'CDN1' AND device_os = 'Android'
-  AND ts >= '2025-03-01' AND ts < '2025-04-01'
-GROUP BY 1 ORDER BY 1;`,
-  },
-  {
-    title: 'buffering caused by the connection, per CDN, leaving out 5 s after each seek',
-    sql: `SELECT cdn, round(sum(seconds)::numeric, 1) AS seconds, count(DISTINCT session_id) AS sessions
-FROM timeline(lake.events, key => session_id, ts => ts,
-       state   => latest_when(event_type IN ('play', 'rebuffer', 'pause', 'end'), event_type),
-       started => has_existed(event_type = 'play'),
-       seeking => has_existed_within(event_type = 'seek', INTERVAL '5 s'),
-       cdn     => latest(cdn),
-       since => '2025-03-01', until => '2025-04-01') AS t
-WHERE state = 'rebuffer' AND started AND NOT seeking
-GROUP BY cdn ORDER BY seconds DESC;`,
-  },
-  {
-    title: 'replay ten minutes of the session with the most buffering',
-    sql: '',
-  },
-];
 
 function demoQueries(): string {
   return DEMO_QUERIES.filter((query) => query.sql !== '')

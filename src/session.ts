@@ -87,7 +87,7 @@ export class TimelineSession implements Session {
       case 'utility':
         return runUtility(planned.statement, { settings: this.settings, transaction: this.transaction });
       case 'catalogue': {
-        const answer = await this.engine.postgres.query(planned.text, parameters, this.analysis(), planned.parameterTypes);
+        const answer = await this.engine.postgres.query(planned.text, parameters, { ...this.analysis(), parameterTypes: planned.parameterTypes }, { signal });
         return textExecution({ columns: answer.columns, rows: answer.rows, tag: (rows) => (answer.tag.startsWith('SELECT') ? `SELECT ${rows}` : answer.tag) });
       }
       case 'select':

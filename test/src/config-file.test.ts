@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { buildConfig, byteCount, loadConfig } from '../../src/config-file.js';
+import { TimelineError } from '../../sql/errors.js';
+import { tempFolder } from '../support/temp-folder.js';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const build = (document: unknown, env: Record<string, string> = {}) => buildConfig(document, { env, cwd: '/work/here', folder: '/etc/timeline' });
+
+function failure(work: () => unknown): TimelineError {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof TimelineError, String(error));
+    return error;
+  }
+  return assert.fail('no error');
+}
+
+describe('configuration', () => {
+  it('has defaults for everything', () => {
+    const config = build({});
+    assert.deepEqual(config.listen, { host: '127.0.0.1', pg: 7432, http: 7480 });
+    assert.equal(config.home, '/etc/timeline/.timeline');
+    assert.equal(config.temporal.mode, 'dev');
+    assert.equal(config.limits.maxBytes, undefined);
+  });
+
+  it('takes environment variables over the file', () => {
+    const config = build(
+      { listen: { pg: 1, http: 2 }, home: 'a', limits: { max_bytes: 5 } },
+      { TIMELINE_PG_PORT: '0', TIMELINE_HTTP_PORT: '8', TIMELINE_HOME: 'b', TIMELINE_LIMITS_MAX_BYTES: '1MB', TEMPORAL_ADDRESS: 'there:7233' },
+    );
+    assert.deepEqual([config.listen.pg, config.listen.http, config.home, config.limits.maxBytes], [0, 8, '/work/here/b', 1048576]);
+    assert.deepEqual([config.temporal.mode, config.temporal.address], ['address', 'there:7233']);
+  });
+
+  it('reads an Iceberg catalog and makes its paths absolute', () => {
+    const { catalogs } = build({
+      catalogs: {
+        fx: {
+          type: 'iceberg',
+          prefix: 'x_',
+          catalog: { type: 'sql', uri: 'sqlite:///py/catalog.db', name: 'fx' },
+          locations: { 'file:///old/': 'new/', 's3://a/': 's3://b/' },
+          s3: { endpoint: 'http://127.0.0.1:9', access_key_id: 'k', secret_access_key: 's' },
+        },
+        lake: { type: 'iceberg', catalog: { type: 'filesystem', warehouse: '../data' } },
+      },
+    });
+    assert.deepEqual(catalogs['fx'], {
+      type: 'iceberg',
+      prefix: 'x_',
+      catalog: { type: 'sql', uri: 'sqlite:////etc/timeline/py/catalog.db', name: 'fx' },
+      locations: { 'file:///old/': 'file:///etc/timeline/new/', 's3://a/': 's3://b/' },
+      s3: { endpoint: 'http://127.0.0.1:9', region: 'us-east-1', accessKeyId: 'k', secretAccessKey: 's', pathStyle: true },
+    });
+    assert.deepEqual(catalogs['lake']?.catalog, { type: 'filesystem', warehouse: 'file:///etc/data' });
+  });
+
+  it('names an unknown key with its path and the nearest known one', () => {
+    const error = failure(() => build({ catalogs: { a: { type: 'iceberg', catalgo: {} } } }));
+    assert.equal(error.message, 'unknown configuration key "catalogs.a.catalgo"');
+    assert.equal(error.hint, 'Perhaps you meant "catalogs.a.catalog".');
+  });
+
+  for (const [title, document, message] of [
+    ['a port', { listen: { pg: 70000 } }, /listen.pg: must be a port/],
+    ['a mapping', { listen: [] }, /listen: must be a mapping/],
+    ['a catalog type', { catalogs: { a: { type: 'mysql' } } }, /catalogs.a.type: must be iceberg/],
+    ['a catalog name', { catalogs: { 'A B': {} } }, /a name is lower-case/],
+    ['a missing uri', { catalogs: { a: { type: 'iceberg', catalog: { type: 'sql' } } } }, /catalogs.a.catalog.uri: is required/],
+    ['a foreign database', { catalogs: { a: { type: 'iceberg', catalog: { type: 'sql', uri: 'mysql://h/db' } } } }, /only sqlite/],
+    ['what is not there yet', { auth: {} }, /auth: not supported yet/],
+    ['a size', { limits: { max_bytes: 'much' } }, /limits.max_bytes: must be a number of bytes/],
+  ] as const) {
+    it(`refuses ${title}`, () => {
+      assert.match(failure(() => build(document)).message, message);
+    });
+  }
+
+  it('reads timeline.yaml, and says what is wrong in one', async () => {
+    const folder = await tempFolder('config');
+    try {
+      assert.equal(loadConfig({ env: {}, cwd: folder.path }).listen.pg, 7432);
+      await writeFile(join(folder.path, 'timeline.yaml'), 'listen: {pg: 9}\n');
+      assert.equal(loadConfig({ env: {}, cwd: folder.path }).listen.pg, 9);
+      await writeFile(join(folder.path, 'bad.yaml'), 'listen: {pg: [\n');
+      assert.match(failure(() => loadConfig({ env: { TIMELINE_CONFIG: 'bad.yaml' }, cwd: folder.path })).message, /bad\.yaml/);
+      assert.match(failure(() => loadConfig({ env: { TIMELINE_CONFIG: 'none.yaml' }, cwd: folder.path })).message, /none\.yaml: ENOENT/);
+    } finally {
+      await folder.remove();
+    }
+  });
+
+  it('reads sizes', () => {
+    assert.deepEqual(['12', '1kB', '2MiB', '1.5GB'].map((text) => byteCount(text, 'x')), [12, 1024, 2097152, 1610612736]);
+  });
+});
