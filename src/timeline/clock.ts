@@ -1,0 +1,30 @@
+import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from '../../sql/value.js';
+import { TimelineError } from '../../sql/errors.js';
+import type { Value } from '../../sql/value.js';
+
+/** The instant that is being looked at, shared by all nodes of one evaluator. Microseconds since 1970 as numbers. */
+export interface Clock {
+  now: number;
+  /** Is the entity live from `now` on (until the next moment)? */
+  live: boolean;
+  /** When the key's timeline starts. */
+  start: number;
+  /** Output lower bound; -Infinity: none. */
+  readonly since: number;
+}
+
+/** An event's time. Exact, or 22008: a number holds microseconds exactly for 285 years round 1970, whole seconds for longer. */
+export function instantOf(value: bigint): number {
+  const instant = Number(value);
+  if (Number.isSafeInteger(instant)) return instant;
+  if (value === TIMESTAMP_INFINITY || value === TIMESTAMP_NEGATIVE_INFINITY) {
+    throw new TimelineError({ kind: 'data', sqlstate: '22008', message: 'timeline: an event time is infinite' });
+  }
+  if (BigInt(instant) === value) return instant;
+  throw new TimelineError({ kind: 'data', sqlstate: '22008', message: 'timeline: an event time is too far from 1970 to be kept to the microsecond' });
+}
+
+/** An elapsed time as an interval without months or days. */
+export function intervalOf(micros: number): Value {
+  return { months: 0, days: 0, micros: BigInt(micros) };
+}
