@@ -30,7 +30,11 @@ const SYNC_BYTES = 16;
  * Reads an Avro object container file of records (codecs null, deflate, snappy, zstandard).
  * `skip`: ids of fields whose values are not kept. Errors: XX001 naming `file` for anything cut off or out of bounds.
  */
-export async function readAvro(options: { readonly bytes: Uint8Array; readonly file: string; readonly skip?: ReadonlySet<number> }): Promise<AvroFile> {
+export async function readAvro(options: {
+  readonly bytes: Uint8Array;
+  readonly file: string;
+  readonly skip?: ReadonlySet<number>;
+}): Promise<AvroFile> {
   try {
     return await read(options.bytes, options.skip ?? new Set());
   } catch (error) {
@@ -46,8 +50,10 @@ async function read(bytes: Uint8Array, skip: ReadonlySet<number>): Promise<AvroF
     for (let index = 0; index < count; index++) metadata.set(cursor.text(), cursor.bytes().slice());
   }
   const sync = cursor.take(SYNC_BYTES);
-  const schema = JSON.parse(new TextDecoder().decode(metadata.get('avro.schema') ?? new Uint8Array())) as AvroField & { fields?: readonly AvroField[] };
-  if (schema.type !== 'record' as unknown || !Array.isArray(schema.fields)) throw new Error('its schema is not a record');
+  const schema = JSON.parse(new TextDecoder().decode(metadata.get('avro.schema') ?? new Uint8Array())) as AvroField & {
+    fields?: readonly AvroField[];
+  };
+  if (schema.type !== ('record' as unknown) || !Array.isArray(schema.fields)) throw new Error('its schema is not a record');
   const decode = new Compiler(skip).compile(schema, 0);
   const unpack = await blockDecoder(new TextDecoder().decode(metadata.get('avro.codec') ?? new Uint8Array()) || 'null');
   const records: AvroRecord[] = [];
@@ -71,7 +77,8 @@ class Cursor {
   #at = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // Not a Buffer: its slice() would be a view that keeps the whole block alive.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -167,13 +174,21 @@ class Compiler {
 
   #simple(name: string): Decoder {
     switch (name) {
-      case 'null': return () => null;
-      case 'boolean': return (cursor) => cursor.take(1)[0] === 1;
-      case 'int': case 'long': return (cursor) => cursor.long();
-      case 'float': return (cursor) => cursor.float();
-      case 'double': return (cursor) => cursor.double();
-      case 'bytes': return (cursor) => cursor.bytes().slice();
-      case 'string': return (cursor) => cursor.text();
+      case 'null':
+        return () => null;
+      case 'boolean':
+        return (cursor) => cursor.take(1)[0] === 1;
+      case 'int':
+      case 'long':
+        return (cursor) => cursor.long();
+      case 'float':
+        return (cursor) => cursor.float();
+      case 'double':
+        return (cursor) => cursor.double();
+      case 'bytes':
+        return (cursor) => cursor.bytes().slice();
+      case 'string':
+        return (cursor) => cursor.text();
       default:
         return (cursor) => {
           const named = this.#named.get(name);
@@ -185,14 +200,17 @@ class Compiler {
 
   #complex(schema: Record<string, unknown>, depth: number): Decoder {
     switch (schema['type']) {
-      case 'record': return this.#name(schema, this.#record(schema, depth));
-      case 'array': return this.#items(this.compile(schema['items'], depth + 1));
+      case 'record':
+        return this.#name(schema, this.#record(schema, depth));
+      case 'array':
+        return this.#items(this.compile(schema['items'], depth + 1));
       case 'map': {
         const value = this.compile(schema['values'], depth + 1);
         return this.#items((cursor) => ({ key: cursor.text(), value: value(cursor) }));
       }
       case 'fixed': {
         const size = Number(schema['size']);
+        if (!Number.isSafeInteger(size) || size < 0) throw new Error('a fixed type of its schema has no size');
         return this.#name(schema, (cursor) => cursor.take(size).slice());
       }
       case 'enum': {
@@ -207,7 +225,9 @@ class Compiler {
   #record(schema: Record<string, unknown>, depth: number): Decoder {
     if (!Array.isArray(schema['fields'])) throw new Error('a record of its schema has no fields');
     const fields = (schema['fields'] as AvroField[]).map((field) => ({
-      name: field.name, decode: this.compile(field.type, depth + 1), keep: field['field-id'] === undefined || !this.#skip.has(field['field-id']),
+      name: field.name,
+      decode: this.compile(field.type, depth + 1),
+      keep: field['field-id'] === undefined || !this.#skip.has(field['field-id']),
     }));
     return (cursor) => {
       const record: Record<string, AvroValue> = {};

@@ -55,7 +55,8 @@ export class SqlCatalog implements IcebergCatalog {
     const names = [...new Set(rows.map((row) => row.catalog))];
     if (this.#name === undefined && names.length > 1) {
       throw new TimelineError({
-        kind: 'connector', sqlstate: '22023',
+        kind: 'connector',
+        sqlstate: '22023',
         message: `SQL catalog "${this.#path}" holds several catalogs: ${names.sort().join(', ')}`,
         hint: 'Set catalog.name to one of them.',
       });
@@ -77,7 +78,10 @@ export class SqlCatalog implements IcebergCatalog {
         await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
       }
       throw new TimelineError({
-        kind: 'connector', sqlstate: '55006', message: `SQL catalog "${this.#path}" is being written all the time`, retryable: true,
+        kind: 'connector',
+        sqlstate: '55006',
+        message: `SQL catalog "${this.#path}" is being written all the time`,
+        retryable: true,
       });
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -109,10 +113,14 @@ function readRows(copy: string, name: string): CatalogRow[] {
     }
     const where = columns.includes('iceberg_type') ? `WHERE iceberg_type = 'TABLE' OR iceberg_type IS NULL` : '';
     const rows = database.all(`SELECT catalog_name, table_namespace, table_name, metadata_location FROM iceberg_tables ${where}`);
-    return rows.filter((row) => row['metadata_location'] !== null).map((row) => ({
-      catalog: String(row['catalog_name']), schema: String(row['table_namespace']), table: String(row['table_name']),
-      metadata: String(row['metadata_location']),
-    }));
+    return rows
+      .filter((row) => row['metadata_location'] !== null)
+      .map((row) => ({
+        catalog: String(row['catalog_name']),
+        schema: String(row['table_namespace']),
+        table: String(row['table_name']),
+        metadata: String(row['metadata_location']),
+      }));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new TimelineError({ kind: 'data', sqlstate: 'XX001', message: `SQL catalog "${name}" cannot be read: ${why}`, cause: error });
@@ -123,9 +131,11 @@ function readRows(copy: string, name: string): CatalogRow[] {
 
 /** The file of a SQLAlchemy-style URI: three slashes and a path, or a plain path. */
 export function sqlitePath(uri: string): string {
-  const match = /^sqlite(?:\+[a-z0-9]+)?:\/\/\/(.+)$/is.exec(uri) ?? /^jdbc:sqlite:(?:file:)?(.+)$/is.exec(uri) ?? /^file:\/\/(\/.+)$/is.exec(uri);
+  const match =
+    /^sqlite(?:\+[a-z0-9]+)?:\/\/\/(.+)$/is.exec(uri) ?? /^jdbc:sqlite:(?:file:)?(.+)$/is.exec(uri) ?? /^file:\/\/(\/.+)$/is.exec(uri);
   if (match?.[1] !== undefined) return match[1];
-  if (/^[a-z][a-z0-9+.-]*:/i.test(uri)) throw unsupported(`a SQL catalog at ${uri.split(':')[0]}:`, { hint: 'SQLite files can be read: sqlite:///path.' });
+  if (/^[a-z][a-z0-9+.-]*:/i.test(uri))
+    throw unsupported(`a SQL catalog at ${uri.split(':')[0]}:`, { hint: 'SQLite files can be read: sqlite:///path.' });
   return uri;
 }
 

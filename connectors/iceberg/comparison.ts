@@ -22,8 +22,10 @@ export function negated(op: Operator): Operator {
  * Iceberg's bounds are in; undefined for every other function. (Text compares as in the C collation, which the mirror has.)
  */
 export function comparisonOf(fn: string): Operator | undefined {
-  const match = /^(?:int[248]{1,2}|float[48]{1,2}|bool|text|bytea|(?:date|time|timestamp|timestamptz|numeric|uuid|text|bytea)_)(eq|ne|lt|le|gt|ge)\(/.exec(fn)
-    ?? /^(?:date|timestamp)_(eq|ne|lt|le|gt|ge)_(?:date|timestamp)\(/.exec(fn);
+  const match =
+    /^(?:int[248]{1,2}|float[48]{1,2}|bool|text|bytea|(?:date|time|timestamp|timestamptz|numeric|uuid|text|bytea)_)(eq|ne|lt|le|gt|ge)\(/.exec(
+      fn,
+    ) ?? /^(?:date|timestamp)_(eq|ne|lt|le|gt|ge)_(?:date|timestamp)\(/.exec(fn);
   return match?.[1] === undefined ? undefined : OPERATORS[match[1]];
 }
 
@@ -42,9 +44,11 @@ export function place(column: ConditionColumn, type: Type, text: string): Placed
   if (target.kind === 'fixed') return type.oid === Oid.bytea ? bytes(text) : undefined;
   if (target.kind !== 'primitive') return undefined;
   switch (target.name) {
-    case 'int': case 'long':
+    case 'int':
+    case 'long':
       return isNumber(type) ? scaledDecimal(text, 0) : undefined;
-    case 'float': case 'double':
+    case 'float':
+    case 'double':
       return float(type, text);
     case 'boolean':
       return type.oid === Oid.bool ? exactly(text === 't' || text === 'true' ? 1n : 0n) : undefined;
@@ -72,16 +76,26 @@ export function compare(column: ConditionColumn, op: Operator, type: Type, text:
   const placed = place(column, type, text);
   if (placed === undefined) return ANY;
   const { floor, exact } = placed;
-  const test = (kind: '=' | '<' | '<=' | '>' | '>='): Condition => ({ kind: 'test', column, test: { kind: 'compare', op: kind, value: floor } });
+  const test = (kind: '=' | '<' | '<=' | '>' | '>='): Condition => ({
+    kind: 'test',
+    column,
+    test: { kind: 'compare', op: kind, value: floor },
+  });
   switch (op) {
-    case '=': return exact ? test('=') : NEVER;
+    case '=':
+      return exact ? test('=') : NEVER;
     // Bounds say nothing of what is not equal; but NULL is not.
-    case '<>': return { kind: 'test', column, test: { kind: 'not_null' } };
+    case '<>':
+      return { kind: 'test', column, test: { kind: 'not_null' } };
     // Below 2.5 is at most 2; from 2.5 on is above 2.
-    case '<': return exact ? test('<') : test('<=');
-    case '<=': return test('<=');
-    case '>': return test('>');
-    case '>=': return exact ? test('>=') : test('>');
+    case '<':
+      return exact ? test('<') : test('<=');
+    case '<=':
+      return test('<=');
+    case '>':
+      return test('>');
+    case '>=':
+      return exact ? test('>=') : test('>');
   }
 }
 

@@ -1,6 +1,16 @@
 import { internal, TimelineError } from '../../sql/errors.js';
 import type {
-  ColumnDescription, Connector, Handle, PushdownAnswer, PushdownRequest, Readable, ReadRequest, SplitPlan, TableDescription, TableName, TableStatistics,
+  ColumnDescription,
+  Connector,
+  Handle,
+  PushdownAnswer,
+  PushdownRequest,
+  Readable,
+  ReadRequest,
+  SplitPlan,
+  TableDescription,
+  TableName,
+  TableStatistics,
 } from '../connector.js';
 import type { IcebergCatalog } from './catalog.js';
 import { FilesystemCatalog } from './catalog-filesystem.js';
@@ -44,15 +54,23 @@ export class IcebergConnector implements Connector {
   }
 
   /** `cacheFolder` holds at most `cacheBytes` of files from S3. Nothing is read yet: a catalog that is missing shows at its first use. */
-  static async open(options: { readonly name: string; readonly config: IcebergConfig; readonly cacheFolder: string; readonly cacheBytes: number }): Promise<IcebergConnector> {
+  static async open(options: {
+    readonly name: string;
+    readonly config: IcebergConfig;
+    readonly cacheFolder: string;
+    readonly cacheBytes: number;
+  }): Promise<IcebergConnector> {
     const { name, config } = options;
     const io = new FileIo({
-      locations: config.locations, warehouse: config.catalog.warehouse, s3: config.s3,
+      locations: config.locations,
+      warehouse: config.catalog.warehouse,
+      s3: config.s3,
       cache: { folder: options.cacheFolder, maxBytes: options.cacheBytes },
     });
-    const catalog = config.catalog.type === 'sql'
-      ? new SqlCatalog({ uri: config.catalog.uri, name: config.catalog.name })
-      : new FilesystemCatalog({ io, warehouse: io.warehouse ?? config.catalog.warehouse });
+    const catalog =
+      config.catalog.type === 'sql'
+        ? new SqlCatalog({ uri: config.catalog.uri, name: config.catalog.name })
+        : new FilesystemCatalog({ io, warehouse: io.warehouse ?? config.catalog.warehouse });
     return new IcebergConnector(name, io, catalog);
   }
 
@@ -76,10 +94,16 @@ export class IcebergConnector implements Connector {
     const metadata = await this.#load(location, signal);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
     return {
-      schema: table.schema, table: table.table,
-      columns: schema.fields.map((field): ColumnDescription => ({
-        name: field.name, type: postgresType(field.type), nullable: !field.required, comment: field.doc,
-      })),
+      schema: table.schema,
+      table: table.table,
+      columns: schema.fields.map(
+        (field): ColumnDescription => ({
+          name: field.name,
+          type: postgresType(field.type),
+          nullable: !field.required,
+          comment: field.doc,
+        }),
+      ),
       comment: metadata.properties['comment'],
       properties: metadata.properties,
       rowEstimate: snapshot === undefined ? 0 : count(snapshot.summary['total-records']),
@@ -96,8 +120,14 @@ export class IcebergConnector implements Connector {
     refuseFormat(metadata, table);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
     const handle: IcebergHandle = {
-      version: 1, schema: table.schema, table: table.table, metadata: location,
-      snapshot: snapshot?.id ?? null, schemaId: schema.id, filters: [], limit: undefined,
+      version: 1,
+      schema: table.schema,
+      table: table.table,
+      metadata: location,
+      snapshot: snapshot?.id ?? null,
+      schemaId: schema.id,
+      filters: [],
+      limit: undefined,
     };
     return { handle, snapshot: handle.snapshot };
   }
@@ -145,7 +175,8 @@ export class IcebergConnector implements Connector {
     const metadata = await this.#load(handle.metadata, signal);
     const schema = metadata.schemas.get(handle.schemaId);
     const snapshot = metadata.snapshots.find((one) => one.id === handle.snapshot);
-    if (schema === undefined || (handle.snapshot !== null && snapshot === undefined)) throw internal('a handle does not fit its metadata file');
+    if (schema === undefined || (handle.snapshot !== null && snapshot === undefined))
+      throw internal('a handle does not fit its metadata file');
     return { metadata, schema, snapshot };
   }
 
@@ -159,12 +190,14 @@ export class IcebergConnector implements Connector {
       this.#metadata.set(location, loading);
       loading.catch(() => this.#metadata.delete(location));
     }
-    return loading;
+    const metadata = await loading;
+    // Both caches forget by use; pushdown() must find what was pinned just now.
+    this.#parsed.set(location, metadata);
+    return metadata;
   }
 
   async #read(location: string): Promise<TableMetadata> {
     const metadata = parseMetadata(await this.#io.read(location, { maxBytes: MAX_METADATA_BYTES }), this.#io.display(location));
-    this.#parsed.set(location, metadata);
     return metadata;
   }
 }
@@ -178,7 +211,11 @@ function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], table
   return wanted.map((column) => {
     const field = schema.fields.find((candidate) => candidate.name === column.name);
     if (field === undefined) {
-      throw new TimelineError({ kind: 'semantic', sqlstate: '42703', message: `column "${column.name}" does not exist in this snapshot of table ${table}` });
+      throw new TimelineError({
+        kind: 'semantic',
+        sqlstate: '42703',
+        message: `column "${column.name}" does not exist in this snapshot of table ${table}`,
+      });
     }
     const folded = column.name.toLowerCase();
     if (seen.has(folded)) throw unsupportedFeature(`reading columns that differ in case only ("${column.name}")`, table);

@@ -2,7 +2,10 @@ const DAY_MICROS = 86_400_000_000n;
 
 /** `2025-03-01[ T]10:00:00[.123456][Z|±HH[:MM[:SS]]]` or a date alone, as microseconds since 1970 (UTC where no zone is given). */
 export function timestampMicros(text: string): bigint | undefined {
-  const match = /^(\d{4,6})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?)?$/i.exec(text.trim());
+  const match =
+    /^(\d{4,6})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?)?$/i.exec(
+      text.trim(),
+    );
   if (match === null) return undefined;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
   const days = dayNumber(Number(year), Number(month), Number(day));

@@ -27,13 +27,20 @@ export function decodeBound(type: IcebergType, bytes: Uint8Array): Datum | undef
       switch (type.name) {
         case 'boolean':
           return bytes.length === 1 ? (bytes[0] === 0 ? 0n : 1n) : undefined;
-        case 'int': case 'long': case 'date': case 'time': case 'timestamp': case 'timestamptz':
+        case 'int':
+        case 'long':
+        case 'date':
+        case 'time':
+        case 'timestamp':
+        case 'timestamptz':
           return bytes.length === 4 ? BigInt(view.getInt32(0, true)) : bytes.length === 8 ? view.getBigInt64(0, true) : undefined;
-        case 'float': case 'double':
+        case 'float':
+        case 'double':
           return bytes.length === 4 ? view.getFloat32(0, true) : bytes.length === 8 ? view.getFloat64(0, true) : undefined;
         case 'uuid':
           return bytes.length === 16 ? bytes : undefined;
-        case 'string': case 'binary':
+        case 'string':
+        case 'binary':
           return bytes;
       }
       return undefined;
@@ -41,7 +48,10 @@ export function decodeBound(type: IcebergType, bytes: Uint8Array): Datum | undef
       return bytes.length > 0 && bytes.length <= 32 ? bigEndian(bytes) : undefined;
     case 'fixed':
       return bytes;
-    case 'struct': case 'list': case 'map': case 'other':
+    case 'struct':
+    case 'list':
+    case 'map':
+    case 'other':
       return undefined;
   }
 }

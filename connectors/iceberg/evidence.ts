@@ -38,11 +38,16 @@ function mayCompare(op: '=' | '<' | '<=' | '>' | '>=', value: Datum, evidence: E
   const lower = comparable(evidence.lower, value);
   const upper = comparable(evidence.upper, value);
   switch (op) {
-    case '=': return !(lower !== undefined && lower > 0) && !(upper !== undefined && upper < 0);
-    case '<': return !(lower !== undefined && lower >= 0);
-    case '<=': return !(lower !== undefined && lower > 0);
-    case '>': return evidence.mayHaveNaN || !(upper !== undefined && upper <= 0);
-    case '>=': return evidence.mayHaveNaN || !(upper !== undefined && upper < 0);
+    case '=':
+      return !(lower !== undefined && lower > 0) && !(upper !== undefined && upper < 0);
+    case '<':
+      return !(lower !== undefined && lower >= 0);
+    case '<=':
+      return !(lower !== undefined && lower > 0);
+    case '>':
+      return evidence.mayHaveNaN || !(upper !== undefined && upper <= 0);
+    case '>=':
+      return evidence.mayHaveNaN || !(upper !== undefined && upper < 0);
   }
 }
 

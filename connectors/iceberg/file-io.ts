@@ -1,9 +1,9 @@
+import { TimelineError } from '../../sql/errors.js';
 import { type CachedFile, DiskCache } from '../../src/object-store/disk-cache.js';
 import { below, parseLocation, Relocation } from '../../src/object-store/location.js';
 import type { ListedObject, ObjectStore, RequestOptions, S3Options } from '../../src/object-store/object-store.js';
 import { openStore } from '../../src/object-store/open-store.js';
 import { notAllowed, notFound } from '../../src/object-store/store-error.js';
-import { TimelineError } from '../../sql/errors.js';
 
 /** A location as the table's metadata spells it, resolved to where it lies and may be read. */
 interface Place {
@@ -91,7 +91,10 @@ export class FileIo {
    * The object as a local file: itself, or fetched into the cache (metered). `size` is checked against the file's.
    * `inPlace`: nothing has been read or charged yet.
    */
-  async localFile(location: string, options: RequestOptions & { readonly size: number }): Promise<CachedFile & { readonly inPlace: boolean }> {
+  async localFile(
+    location: string,
+    options: RequestOptions & { readonly size: number },
+  ): Promise<CachedFile & { readonly inPlace: boolean }> {
     const { store, path } = this.#place(location);
     const info = await this.#named(location, () => store.head(path, options));
     if (info === undefined) throw notFound(`file "${this.display(location)}"`);
@@ -103,12 +106,14 @@ export class FileIo {
     if (local !== undefined) return { path: local, inPlace: true, release: async () => undefined };
     this.#cache ??= DiskCache.open(this.#cacheOptions);
     const cache = await this.#cache;
-    const cached = await this.#named(location, () => cache.get({
-      key: `${store.root}/${path}\n${info.etag}\n${info.size}`,
-      size: info.size,
-      fetch: (target, signal) => store.download(path, target, { signal, meter: options.meter }),
-      signal: options.signal,
-    }));
+    const cached = await this.#named(location, () =>
+      cache.get({
+        key: `${store.root}/${path}\n${info.etag}\n${info.size}`,
+        size: info.size,
+        fetch: (target, signal) => store.download(path, target, { signal, meter: options.meter }),
+        signal: options.signal,
+      }),
+    );
     return { ...cached, inPlace: false };
   }
 

@@ -9,7 +9,10 @@ import { duckdbScalar } from './types.js';
 export type Layout =
   | { readonly kind: 'absent' }
   | { readonly kind: 'scalar'; readonly type: string }
-  | { readonly kind: 'struct'; readonly fields: readonly { readonly fileName: string; readonly field: SchemaField; readonly layout: Layout }[] }
+  | {
+      readonly kind: 'struct';
+      readonly fields: readonly { readonly fileName: string; readonly field: SchemaField; readonly layout: Layout }[];
+    }
   | { readonly kind: 'list'; readonly element: Layout }
   | { readonly kind: 'map'; readonly key: Layout; readonly value: Layout };
 
@@ -26,10 +29,13 @@ export function hasFieldIds(footer: ParquetFooter): boolean {
 
 function layout(type: IcebergType, node: ParquetNode): Layout {
   switch (type.kind) {
-    case 'primitive': case 'decimal': case 'fixed': {
+    case 'primitive':
+    case 'decimal':
+    case 'fixed': {
       if (node.children.length > 0) throw new Error(`column "${node.name}" is nested in the file and a scalar in the schema`);
       // DuckDB has no cast from raw bytes to a UUID.
-      if (type.kind === 'primitive' && type.name === 'uuid' && !node.type.endsWith('UUID')) throw new Error(`uuid column "${node.name}" without its annotation`);
+      if (type.kind === 'primitive' && type.name === 'uuid' && !node.type.endsWith('UUID'))
+        throw new Error(`uuid column "${node.name}" without its annotation`);
       return { kind: 'scalar', type: duckdbScalar(type) ?? 'VARCHAR' };
     }
     case 'struct':
@@ -62,18 +68,24 @@ function structLayout(type: StructType, node: ParquetNode): Layout {
 function listElement(node: ParquetNode): ParquetNode {
   const [repeated, second] = node.children;
   const [element, other] = repeated?.children ?? [];
-  if (repeated === undefined || second !== undefined || element === undefined || other !== undefined) throw new Error(`the layout of list "${node.name}"`);
+  if (repeated === undefined || second !== undefined || element === undefined || other !== undefined)
+    throw new Error(`the layout of list "${node.name}"`);
   return element;
 }
 
 /** The type to scan the column as, with the file's own names inside. */
 export function scanType(layout: Layout): string {
   switch (layout.kind) {
-    case 'absent': return 'VARCHAR';
-    case 'scalar': return layout.type;
-    case 'struct': return `STRUCT(${layout.fields.map((field) => `${quoteName(field.fileName)} ${scanType(field.layout)}`).join(', ')})`;
-    case 'list': return `${scanType(layout.element)}[]`;
-    case 'map': return `MAP(${scanType(layout.key)}, ${scanType(layout.value)})`;
+    case 'absent':
+      return 'VARCHAR';
+    case 'scalar':
+      return layout.type;
+    case 'struct':
+      return `STRUCT(${layout.fields.map((field) => `${quoteName(field.fileName)} ${scanType(field.layout)}`).join(', ')})`;
+    case 'list':
+      return `${scanType(layout.element)}[]`;
+    case 'map':
+      return `MAP(${scanType(layout.key)}, ${scanType(layout.value)})`;
   }
 }
 

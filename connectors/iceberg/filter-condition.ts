@@ -4,7 +4,7 @@ import type { TableColumn, TablePredicate } from '../connector.js';
 import { compare, comparisonOf, flipped, negated, type Operator, place } from './comparison.js';
 import { arrayElements } from './constant.js';
 import type { Datum } from './datum.js';
-import { allOf, ANY, anyOf, type Condition, type ConditionColumn, NEVER } from './predicate.js';
+import { ANY, allOf, anyOf, type Condition, type ConditionColumn, NEVER } from './predicate.js';
 import type { IcebergType } from './schema.js';
 
 export type ColumnLookup = (name: string) => ConditionColumn | undefined;
@@ -16,29 +16,50 @@ export function conditionOf(filter: TablePredicate, columns: ColumnLookup): Cond
 
 function isTrue(filter: TablePredicate, columns: ColumnLookup): Condition {
   switch (filter.kind) {
-    case 'and': return allOf(filter.args.map((arg) => isTrue(arg, columns)));
-    case 'or': return anyOf(filter.args.map((arg) => isTrue(arg, columns)));
-    case 'not': return isFalse(filter.arg, columns);
-    case 'is_null': return nullTest(filter.arg, filter.negated, columns);
-    case 'is_bool': return filter.test === 'unknown' || filter.negated ? ANY : filter.test === 'true' ? isTrue(filter.arg, columns) : isFalse(filter.arg, columns);
-    case 'call': return callTest(filter, false, columns);
-    case 'any_all': return anyAllTest(filter, columns);
-    case 'table_column': return booleanTest(filter, 't', columns);
-    case 'constant': return filter.type.oid === Oid.bool && filter.value !== 't' && filter.value !== 'true' ? NEVER : ANY;
-    default: return ANY;
+    case 'and':
+      return allOf(filter.args.map((arg) => isTrue(arg, columns)));
+    case 'or':
+      return anyOf(filter.args.map((arg) => isTrue(arg, columns)));
+    case 'not':
+      return isFalse(filter.arg, columns);
+    case 'is_null':
+      return nullTest(filter.arg, filter.negated, columns);
+    case 'is_bool':
+      return filter.test === 'unknown' || filter.negated
+        ? ANY
+        : filter.test === 'true'
+          ? isTrue(filter.arg, columns)
+          : isFalse(filter.arg, columns);
+    case 'call':
+      return callTest(filter, false, columns);
+    case 'any_all':
+      return anyAllTest(filter, columns);
+    case 'table_column':
+      return booleanTest(filter, 't', columns);
+    case 'constant':
+      return filter.type.oid === Oid.bool && filter.value !== 't' && filter.value !== 'true' ? NEVER : ANY;
+    default:
+      return ANY;
   }
 }
 
 /** Rows for which the filter is FALSE (not NULL): what NOT lets through. */
 function isFalse(filter: TablePredicate, columns: ColumnLookup): Condition {
   switch (filter.kind) {
-    case 'and': return anyOf(filter.args.map((arg) => isFalse(arg, columns)));
-    case 'or': return allOf(filter.args.map((arg) => isFalse(arg, columns)));
-    case 'not': return isTrue(filter.arg, columns);
-    case 'is_null': return nullTest(filter.arg, !filter.negated, columns);
-    case 'call': return callTest(filter, true, columns);
-    case 'table_column': return booleanTest(filter, 'f', columns);
-    default: return ANY;
+    case 'and':
+      return anyOf(filter.args.map((arg) => isFalse(arg, columns)));
+    case 'or':
+      return allOf(filter.args.map((arg) => isFalse(arg, columns)));
+    case 'not':
+      return isTrue(filter.arg, columns);
+    case 'is_null':
+      return nullTest(filter.arg, !filter.negated, columns);
+    case 'call':
+      return callTest(filter, true, columns);
+    case 'table_column':
+      return booleanTest(filter, 'f', columns);
+    default:
+      return ANY;
   }
 }
 
@@ -92,7 +113,9 @@ function anyAllTest(filter: Extract<TablePredicate, { kind: 'any_all' }>, column
 
 function constants(array: TablePredicate): { type: { oid: number; typmod: number }; value: string | null }[] | undefined {
   if (array.kind === 'array') {
-    const elements = array.elements.map((element) => (element.kind === 'constant' ? { type: element.type, value: element.value } : undefined));
+    const elements = array.elements.map((element) =>
+      element.kind === 'constant' ? { type: element.type, value: element.value } : undefined,
+    );
     return elements.every((element) => element !== undefined) ? elements : undefined;
   }
   if (array.kind !== 'constant') return undefined;
@@ -114,7 +137,14 @@ function columnOf(expr: TablePredicate, columns: ColumnLookup): ConditionColumn 
 }
 
 const LOSSLESS: ReadonlySet<string> = new Set([
-  'int8(int4)', 'int8(int2)', 'int4(int2)', 'numeric(int2)', 'numeric(int4)', 'numeric(int8)', 'float8(float4)', 'timestamp(date)',
+  'int8(int4)',
+  'int8(int2)',
+  'int4(int2)',
+  'numeric(int2)',
+  'numeric(int4)',
+  'numeric(int8)',
+  'float8(float4)',
+  'timestamp(date)',
 ]);
 
 function like(column: ConditionColumn, pattern: string): Condition {

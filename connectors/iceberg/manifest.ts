@@ -45,19 +45,23 @@ const CONTENTS = ['data', 'position deletes', 'equality deletes'] as const;
 export async function readManifestList(bytes: Uint8Array, file: string): Promise<ManifestListEntry[]> {
   const avro = await readAvro({ bytes, file });
   const named = fieldNames(avro.fields);
-  return avro.records.map((record) => checked(file, () => {
-    const at = (id: number): AvroValue => record[named.get(id) ?? ''] ?? null;
-    const partitions = at(507);
-    const counts = [at(504), at(505)];
-    return {
-      path: text(at(500), 'manifest_path'),
-      length: integer(at(501), 'manifest_length'),
-      specId: integer(at(502) ?? 0, 'partition_spec_id'),
-      content: at(517) === 1 ? 'deletes' : 'data',
-      liveFiles: counts.every((count) => typeof count === 'number') ? counts.reduce<number>((sum, count) => sum + Number(count), 0) : undefined,
-      partitions: Array.isArray(partitions) ? partitions.map((item) => summary(item as AvroRecord)) : undefined,
-    };
-  }));
+  return avro.records.map((record) =>
+    checked(file, () => {
+      const at = (id: number): AvroValue => record[named.get(id) ?? ''] ?? null;
+      const partitions = at(507);
+      const counts = [at(504), at(505)];
+      return {
+        path: text(at(500), 'manifest_path'),
+        length: integer(at(501), 'manifest_length'),
+        specId: integer(at(502) ?? 0, 'partition_spec_id'),
+        content: at(517) === 1 ? 'deletes' : 'data',
+        liveFiles: counts.every((count) => typeof count === 'number')
+          ? counts.reduce<number>((sum, count) => sum + Number(count), 0)
+          : undefined,
+        partitions: Array.isArray(partitions) ? partitions.map((item) => summary(item as AvroRecord)) : undefined,
+      };
+    }),
+  );
 }
 
 /** The live files of a manifest (added and existing; deleted ones are left out). */
@@ -92,8 +96,11 @@ function fileEntry(record: AvroRecord, names: ReadonlyMap<number, string>, parti
     bytes: natural(at(104), 'file_size_in_bytes'),
     partition,
     encrypted: at(131) !== null,
-    valueCounts: counts(at(109)), nullCounts: counts(at(110)), nanCounts: counts(at(137)),
-    lower: bounds(at(125)), upper: bounds(at(128)),
+    valueCounts: counts(at(109)),
+    nullCounts: counts(at(110)),
+    nanCounts: counts(at(137)),
+    lower: bounds(at(125)),
+    upper: bounds(at(128)),
   };
 }
 
@@ -127,7 +134,9 @@ function counts(value: AvroValue): Map<number, number> {
 }
 
 function bounds(value: AvroValue): Map<number, Uint8Array> {
-  return new Map(entries(value).flatMap((item) => (item['value'] instanceof Uint8Array ? [[Number(item['key']), item['value']] as const] : [])));
+  return new Map(
+    entries(value).flatMap((item) => (item['value'] instanceof Uint8Array ? [[Number(item['key']), item['value']] as const] : [])),
+  );
 }
 
 function text(value: AvroValue, name: string): string {
@@ -147,7 +156,8 @@ function natural(value: AvroValue, name: string): number {
 }
 
 function object(value: AvroValue | undefined, name: string): AvroRecord {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) throw new Error(`${name} is missing`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
+    throw new Error(`${name} is missing`);
   return value as AvroRecord;
 }
 

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { corrupt } from './corrupt.js';
-import { asInteger, asObject, parseFields, parseTransform, type PartitionSpec, type Schema } from './schema.js';
+import { asInteger, asObject, type PartitionSpec, parseFields, parseTransform, type Schema } from './schema.js';
 
 export interface TableMetadata {
   readonly formatVersion: number;
@@ -63,7 +63,8 @@ function read(json: Record<string, unknown>): TableMetadata {
     const id = schema['schema-id'] === undefined ? 0 : asInteger(schema['schema-id'], 'schema-id');
     schemas.set(id, { id, fields: parseFields(schema['fields']) });
   }
-  const currentSchemaId = json['current-schema-id'] === undefined ? [...schemas.keys()][0] : asInteger(json['current-schema-id'], 'current-schema-id');
+  const currentSchemaId =
+    json['current-schema-id'] === undefined ? [...schemas.keys()][0] : asInteger(json['current-schema-id'], 'current-schema-id');
   if (currentSchemaId === undefined || !schemas.has(currentSchemaId)) throw new Error(`schema ${currentSchemaId} is missing`);
   const snapshots = list(json['snapshots']).map(readSnapshot);
   const current = snapshotId(json['current-snapshot-id']);
@@ -71,7 +72,8 @@ function read(json: Record<string, unknown>): TableMetadata {
   return {
     formatVersion,
     uuid: typeof json['table-uuid'] === 'string' ? json['table-uuid'] : '',
-    schemas, currentSchemaId,
+    schemas,
+    currentSchemaId,
     specs: readSpecs(json),
     snapshots,
     currentSnapshotId: current,
@@ -79,31 +81,35 @@ function read(json: Record<string, unknown>): TableMetadata {
       const entry = asObject(item, 'a snapshot-log entry');
       return { snapshotId: String(entry['snapshot-id']), timestampMs: asInteger(entry['timestamp-ms'], 'timestamp-ms') };
     }),
-    refs: new Map(Object.entries(asObject(json['refs'] ?? {}, 'refs')).map(([name, item]) => {
-      const ref = asObject(item, 'a ref');
-      return [name, { snapshotId: String(ref['snapshot-id']), type: String(ref['type']) }];
-    })),
+    refs: new Map(
+      Object.entries(asObject(json['refs'] ?? {}, 'refs')).map(([name, item]) => {
+        const ref = asObject(item, 'a ref');
+        return [name, { snapshotId: String(ref['snapshot-id']), type: String(ref['type']) }];
+      }),
+    ),
     properties: texts(json['properties']),
   };
 }
 
 function readSpecs(json: Record<string, unknown>): Map<number, PartitionSpec> {
   const specs = Array.isArray(json['partition-specs']) ? json['partition-specs'] : [{ 'spec-id': 0, fields: json['partition-spec'] }];
-  return new Map(specs.map((item: unknown): [number, PartitionSpec] => {
-    const spec = asObject(item, 'a partition spec');
-    const id = asInteger(spec['spec-id'], 'spec-id');
-    const fields = list(spec['fields']).map((entry, index) => {
-      const field = asObject(entry, 'a partition field');
-      return {
-        // v1 writers may leave the id out: they count from 1000.
-        fieldId: field['field-id'] === undefined ? 1000 + index : asInteger(field['field-id'], 'field-id'),
-        sourceId: asInteger(field['source-id'] ?? list(field['source-ids'])[0], 'source-id'),
-        name: String(field['name']),
-        transform: parseTransform(field['transform']),
-      };
-    });
-    return [id, { id, fields }];
-  }));
+  return new Map(
+    specs.map((item: unknown): [number, PartitionSpec] => {
+      const spec = asObject(item, 'a partition spec');
+      const id = asInteger(spec['spec-id'], 'spec-id');
+      const fields = list(spec['fields']).map((entry, index) => {
+        const field = asObject(entry, 'a partition field');
+        return {
+          // v1 writers may leave the id out: they count from 1000.
+          fieldId: field['field-id'] === undefined ? 1000 + index : asInteger(field['field-id'], 'field-id'),
+          sourceId: asInteger(field['source-id'] ?? list(field['source-ids'])[0], 'source-id'),
+          name: String(field['name']),
+          transform: parseTransform(field['transform']),
+        };
+      });
+      return [id, { id, fields }];
+    }),
+  );
 }
 
 function readSnapshot(item: unknown): Snapshot {

@@ -63,5 +63,8 @@ async function openOne(request: OpenRequest, file: SplitFile, releases: (() => P
 
 function chunkBytes(columns: readonly BoundColumn[], footer: ParquetFooter): number {
   const ids = new Set(columns.map((column) => column.field.id));
-  return footer.columns.reduce((sum, column) => sum + (column.fieldId !== undefined && ids.has(column.fieldId) ? (footer.columnBytes.get(column.name) ?? 0) : 0), 0);
+  return footer.columns.reduce(
+    (sum, column) => sum + (column.fieldId !== undefined && ids.has(column.fieldId) ? (footer.columnBytes.get(column.name) ?? 0) : 0),
+    0,
+  );
 }

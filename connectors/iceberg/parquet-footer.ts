@@ -25,7 +25,11 @@ const TAIL_BYTES = 32 << 10;
 const MAX_FOOTER_BYTES = 64 << 20;
 
 /** Reads the footer of a local file. Errors: XX001 naming `file` where it is not a whole Parquet file. */
-export async function readFooter(options: { readonly path: string; readonly file: string; readonly charge: (bytes: number) => void }): Promise<ParquetFooter> {
+export async function readFooter(options: {
+  readonly path: string;
+  readonly file: string;
+  readonly charge: (bytes: number) => void;
+}): Promise<ParquetFooter> {
   const { path, file, charge } = options;
   const handle = await open(path, 'r');
   try {

@@ -42,14 +42,26 @@ export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
   const bytes = (some: readonly SplitFile[]): number => some.reduce((sum, file) => sum + file.bytes, 0);
   // The files of manifests that were not read are known by number only.
   const skipped = manifests.filter((manifest) => !kept.includes(manifest)).map((manifest) => manifest.liveFiles);
-  const before = skipped.every((count) => count !== undefined) ? skipped.reduce<number>((sum, count) => sum + (count ?? 0), listed.files) : listed.files;
+  const before = skipped.every((count) => count !== undefined)
+    ? skipped.reduce<number>((sum, count) => sum + (count ?? 0), listed.files)
+    : listed.files;
   const limited = enoughFor(handle.limit, files);
   return {
-    splits: groupFiles(limited).map((split) => ({ data: split, bytes: bytes(split.files), rows: split.files.reduce((sum, file) => sum + file.rows, 0) })),
+    splits: groupFiles(limited).map((split) => ({
+      data: split,
+      bytes: bytes(split.files),
+      rows: split.files.reduce((sum, file) => sum + file.rows, 0),
+    })),
     pruning: [
       { step: 'manifests', before: manifests.length, after: kept.length },
       { step: 'files by partition', before, after: inPartition.files, bytesBefore: listed.bytes, bytesAfter: inPartition.bytes },
-      { step: 'files by statistics', before: inPartition.files, after: files.length, bytesBefore: inPartition.bytes, bytesAfter: bytes(files) },
+      {
+        step: 'files by statistics',
+        before: inPartition.files,
+        after: files.length,
+        bytesBefore: inPartition.bytes,
+        bytesAfter: bytes(files),
+      },
       ...(limited.length < files.length
         ? [{ step: 'files by limit', before: files.length, after: limited.length, bytesBefore: bytes(files), bytesAfter: bytes(limited) }]
         : []),
@@ -60,7 +72,14 @@ export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
 async function listManifests(request: PlanRequest, snapshot: Snapshot): Promise<ManifestListEntry[]> {
   const { io, signal } = request;
   if (snapshot.manifestList === undefined) {
-    return snapshot.manifests.map((path) => ({ path, length: undefined, specId: 0, content: 'data', liveFiles: undefined, partitions: undefined }));
+    return snapshot.manifests.map((path) => ({
+      path,
+      length: undefined,
+      specId: 0,
+      content: 'data',
+      liveFiles: undefined,
+      partitions: undefined,
+    }));
   }
   const bytes = await io.read(snapshot.manifestList, { signal, maxBytes: MAX_LIST_BYTES });
   return readManifestList(bytes, io.display(snapshot.manifestList));
@@ -74,7 +93,11 @@ function refuseDeletes(manifests: readonly ManifestListEntry[], request: PlanReq
 }
 
 /** Reads the manifests, a few at a time, and keeps what passes; files come in the order of the manifest list. */
-async function survivors(request: PlanRequest, manifests: readonly ManifestListEntry[], condition: Condition): Promise<{ files: SplitFile[]; listed: Counted; inPartition: Counted }> {
+async function survivors(
+  request: PlanRequest,
+  manifests: readonly ManifestListEntry[],
+  condition: Condition,
+): Promise<{ files: SplitFile[]; listed: Counted; inPartition: Counted }> {
   const found: SplitFile[][] = [];
   const listed = { files: 0, bytes: 0 };
   const inPartition = { files: 0, bytes: 0 };

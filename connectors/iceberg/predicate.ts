@@ -44,10 +44,15 @@ export function anyOf(args: readonly Condition[]): Condition {
 /** Which tests a group of rows may pass, asked for each test of the condition. */
 export function mayMatch(condition: Condition, test: (column: ConditionColumn, test: Test) => boolean): boolean {
   switch (condition.kind) {
-    case 'any': return true;
-    case 'never': return false;
-    case 'and': return condition.args.every((arg) => mayMatch(arg, test));
-    case 'or': return condition.args.some((arg) => mayMatch(arg, test));
-    case 'test': return test(condition.column, condition.test);
+    case 'any':
+      return true;
+    case 'never':
+      return false;
+    case 'and':
+      return condition.args.every((arg) => mayMatch(arg, test));
+    case 'or':
+      return condition.args.some((arg) => mayMatch(arg, test));
+    case 'test':
+      return test(condition.column, condition.test);
   }
 }

@@ -10,7 +10,8 @@ import { applyTransform, keepsOrder, truncateUtf8 } from './transforms.js';
 export function projectTest(test: Test, transform: Transform, type: IcebergType): Test | undefined {
   if (transform.kind === 'void' || transform.kind === 'unknown') return undefined;
   switch (test.kind) {
-    case 'is_null': case 'not_null':
+    case 'is_null':
+    case 'not_null':
       // Every transform but void keeps NULL, and makes it of nothing else.
       return test;
     case 'in': {

@@ -1,4 +1,4 @@
-import { decodeBound, type Datum, isNaNDatum, partitionDatum } from './datum.js';
+import { type Datum, decodeBound, isNaNDatum, partitionDatum } from './datum.js';
 import { type Evidence, mayPass } from './evidence.js';
 import type { ManifestFileEntry, ManifestListEntry, PartitionSummary } from './manifest.js';
 import { type Condition, type ConditionColumn, mayMatch, type Test } from './predicate.js';
@@ -13,8 +13,13 @@ export function manifestMayMatch(condition: Condition, manifest: ManifestListEnt
   return mayMatch(condition, (column, test) =>
     spec.fields.every((field, index) => {
       const summary = partitions[index];
-      return field.sourceId !== column.id || summary === undefined || passes(test, field, column, summaryEvidence(summary, fieldType(field, column)));
-    }));
+      return (
+        field.sourceId !== column.id ||
+        summary === undefined ||
+        passes(test, field, column, summaryEvidence(summary, fieldType(field, column)))
+      );
+    }),
+  );
 }
 
 /** May a file of this partition hold matching rows? */
@@ -26,7 +31,8 @@ export function partitionMayMatch(condition: Condition, file: ManifestFileEntry,
       const value = file.partition.get(field.fieldId) ?? null;
       if (value === null) return passes(test, field, column, NULLS_ONLY);
       return passes(test, field, column, oneValue(partitionDatum(fieldType(field, column), value)));
-    }));
+    }),
+  );
 }
 
 /** May the file hold matching rows? From its columns' bounds and counts. */
@@ -53,7 +59,10 @@ function oneValue(value: Datum | undefined): Evidence {
 function summaryEvidence(summary: PartitionSummary, type: IcebergType): Evidence {
   const { lower, upper } = usableBounds(type, summary.lower, summary.upper);
   return {
-    lower, upper, mayHaveNull: summary.containsNull, mayHaveNaN: isFloating(type) && summary.containsNaN !== false,
+    lower,
+    upper,
+    mayHaveNull: summary.containsNull,
+    mayHaveNaN: isFloating(type) && summary.containsNaN !== false,
     // No bounds: only NULL and NaN, or a writer that gives none.
     mayHaveValue: true,
   };
@@ -64,14 +73,19 @@ function columnEvidence(column: ConditionColumn, file: ManifestFileEntry): Evide
   const values = file.valueCounts.get(column.id) ?? file.rows;
   const { lower, upper } = usableBounds(column.type, file.lower.get(column.id), file.upper.get(column.id));
   return {
-    lower, upper,
+    lower,
+    upper,
     mayHaveNull: nulls !== 0,
     mayHaveValue: nulls === undefined || nulls < values,
     mayHaveNaN: isFloating(column.type) && file.nanCounts.get(column.id) !== 0,
   };
 }
 
-function usableBounds(type: IcebergType, lower: Uint8Array | undefined, upper: Uint8Array | undefined): { lower: Datum | undefined; upper: Datum | undefined } {
+function usableBounds(
+  type: IcebergType,
+  lower: Uint8Array | undefined,
+  upper: Uint8Array | undefined,
+): { lower: Datum | undefined; upper: Datum | undefined } {
   const low = lower === undefined ? undefined : decodeBound(type, lower);
   const high = upper === undefined ? undefined : decodeBound(type, upper);
   return type.kind === 'primitive' && type.name === 'uuid' ? uuidBounds(low, high) : { lower: low, upper: high };
@@ -84,8 +98,12 @@ function usableBounds(type: IcebergType, lower: Uint8Array | undefined, upper: U
 function uuidBounds(lower: Datum | undefined, upper: Datum | undefined): { lower: Datum | undefined; upper: Datum | undefined } {
   if (!(lower instanceof Uint8Array) || !(upper instanceof Uint8Array)) return { lower: undefined, upper: undefined };
   const [first, last] = [lower[0] ?? 0, upper[0] ?? 0];
-  if ((first & 0x80) !== (last & 0x80) || Buffer.compare(lower.subarray(0, 8), upper.subarray(0, 8)) > 0) return { lower: undefined, upper: undefined };
-  return { lower: Buffer.concat([lower.subarray(0, 8), Buffer.alloc(8, 0)]), upper: Buffer.concat([upper.subarray(0, 8), Buffer.alloc(8, 0xff)]) };
+  if ((first & 0x80) !== (last & 0x80) || Buffer.compare(lower.subarray(0, 8), upper.subarray(0, 8)) > 0)
+    return { lower: undefined, upper: undefined };
+  return {
+    lower: Buffer.concat([lower.subarray(0, 8), Buffer.alloc(8, 0)]),
+    upper: Buffer.concat([upper.subarray(0, 8), Buffer.alloc(8, 0xff)]),
+  };
 }
 
 function isFloating(type: IcebergType): boolean {

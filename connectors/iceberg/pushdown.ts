@@ -22,7 +22,9 @@ function prunes(filter: TablePredicate, schema: Schema): boolean {
   return conditionOf(filter, columnLookup(schema)).kind !== 'any';
 }
 
-export function columnLookup(schema: Schema): (name: string) => { readonly id: number; readonly type: Schema['fields'][number]['type'] } | undefined {
+export function columnLookup(
+  schema: Schema,
+): (name: string) => { readonly id: number; readonly type: Schema['fields'][number]['type'] } | undefined {
   const byName = new Map(schema.fields.map((field) => [field.name, { id: field.id, type: field.type }]));
   return (name) => byName.get(name);
 }

@@ -1,5 +1,5 @@
-import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { unsupported } from '../../sql/errors.js';
+import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import type { ColumnDescription } from '../connector.js';
 import { columnLayout, type Layout, quoteName, quoteText, scanType } from './file-layout.js';
 import { jsonText } from './json-projection.js';
@@ -73,8 +73,10 @@ function part(column: BoundColumn, layout: Layout): Part {
 /** A column may be wanted as a later schema has it (time travel); only what loses nothing is cast. */
 function cast(value: string, own: Type, wanted: Type): string {
   if (kernelType(own) === kernelType(wanted)) return value;
-  const widened = (own.oid === Oid.int4 && wanted.oid === Oid.int8) || (own.oid === Oid.float4 && wanted.oid === Oid.float8)
-    || (own.oid === Oid.numeric && wanted.oid === Oid.numeric);
+  const widened =
+    (own.oid === Oid.int4 && wanted.oid === Oid.int8) ||
+    (own.oid === Oid.float4 && wanted.oid === Oid.float8) ||
+    (own.oid === Oid.numeric && wanted.oid === Oid.numeric);
   if (!widened) throw unsupported(`reading a column of type ${typeName(own)} as ${typeName(wanted)}`);
   return `CAST(${value} AS ${kernelType(wanted)})`;
 }
@@ -84,20 +86,35 @@ export function kernelType(type: Type): string {
   const element = ELEMENT_OF.get(type.oid);
   if (element !== undefined) return `${kernelType({ oid: element, typmod: type.typmod })}[]`;
   switch (type.oid) {
-    case Oid.bool: return 'BOOLEAN';
-    case Oid.int4: return 'INTEGER';
-    case Oid.int8: return 'BIGINT';
-    case Oid.float4: return 'FLOAT';
-    case Oid.float8: return 'DOUBLE';
-    case Oid.numeric: return `DECIMAL(38,${(type.typmod - 4) & 0x7ff})`;
-    case Oid.text: case Oid.jsonb: return 'VARCHAR';
-    case Oid.bytea: return 'BLOB';
-    case Oid.date: return 'DATE';
-    case Oid.time: return 'TIME';
-    case Oid.timestamp: return 'TIMESTAMP';
-    case Oid.timestamptz: return 'TIMESTAMP WITH TIME ZONE';
-    case Oid.uuid: return 'UUID';
-    default: throw unsupported(`reading a column of type ${typeName(type)}`);
+    case Oid.bool:
+      return 'BOOLEAN';
+    case Oid.int4:
+      return 'INTEGER';
+    case Oid.int8:
+      return 'BIGINT';
+    case Oid.float4:
+      return 'FLOAT';
+    case Oid.float8:
+      return 'DOUBLE';
+    case Oid.numeric:
+      return `DECIMAL(38,${(type.typmod - 4) & 0x7ff})`;
+    case Oid.text:
+    case Oid.jsonb:
+      return 'VARCHAR';
+    case Oid.bytea:
+      return 'BLOB';
+    case Oid.date:
+      return 'DATE';
+    case Oid.time:
+      return 'TIME';
+    case Oid.timestamp:
+      return 'TIMESTAMP';
+    case Oid.timestamptz:
+      return 'TIMESTAMP WITH TIME ZONE';
+    case Oid.uuid:
+      return 'UUID';
+    default:
+      throw unsupported(`reading a column of type ${typeName(type)}`);
   }
 }
 

@@ -15,7 +15,18 @@ export interface StructType {
 }
 
 export const PRIMITIVES = [
-  'boolean', 'int', 'long', 'float', 'double', 'date', 'time', 'timestamp', 'timestamptz', 'string', 'uuid', 'binary',
+  'boolean',
+  'int',
+  'long',
+  'float',
+  'double',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'string',
+  'uuid',
+  'binary',
 ] as const;
 export type PrimitiveName = (typeof PRIMITIVES)[number];
 
@@ -64,8 +75,10 @@ export function parseType(json: unknown, depth = 0): IcebergType {
     case 'map':
       return {
         kind: 'map',
-        keyId: asInteger(object['key-id'], 'key-id'), key: parseType(object['key'], depth + 1),
-        valueId: asInteger(object['value-id'], 'value-id'), value: parseType(object['value'], depth + 1),
+        keyId: asInteger(object['key-id'], 'key-id'),
+        key: parseType(object['key'], depth + 1),
+        valueId: asInteger(object['value-id'], 'value-id'),
+        value: parseType(object['value'], depth + 1),
       };
     default:
       return { kind: 'other', name: String(object['type']) };
@@ -103,7 +116,12 @@ export function parseFields(json: unknown, depth = 0): SchemaField[] {
 
 export function parseTransform(name: unknown): Transform {
   switch (name) {
-    case 'identity': case 'year': case 'month': case 'day': case 'hour': case 'void':
+    case 'identity':
+    case 'year':
+    case 'month':
+    case 'day':
+    case 'hour':
+    case 'void':
       return { kind: name };
     default: {
       const match = typeof name === 'string' ? /^(bucket|truncate)\[(\d{1,10})\]$/.exec(name) : null;

@@ -1,7 +1,7 @@
 import { TimelineError } from '../../sql/errors.js';
 import { timestampMicros } from './constant.js';
-import type { Schema } from './schema.js';
 import type { Snapshot, TableMetadata } from './metadata.js';
+import type { Schema } from './schema.js';
 
 export interface PinnedVersion {
   /** Undefined: the table has no snapshot yet. */
@@ -30,7 +30,8 @@ function findSnapshotId(metadata: TableMetadata, table: string, asOf: string): s
   const micros = timestampMicros(asOf);
   if (micros === undefined) throw unknown(`table ${table} has no snapshot, branch or tag "${asOf}"`);
   // The log tells which snapshot was current; without it (it is optional) the times of the snapshots must do.
-  const log = metadata.log.length > 0 ? metadata.log : metadata.snapshots.map((one) => ({ snapshotId: one.id, timestampMs: one.timestampMs }));
+  const log =
+    metadata.log.length > 0 ? metadata.log : metadata.snapshots.map((one) => ({ snapshotId: one.id, timestampMs: one.timestampMs }));
   let best: { readonly snapshotId: string; readonly timestampMs: number } | undefined;
   for (const entry of log) {
     if (BigInt(entry.timestampMs) * 1000n <= micros && (best === undefined || entry.timestampMs >= best.timestampMs)) best = entry;

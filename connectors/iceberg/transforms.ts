@@ -13,9 +13,13 @@ export function applyTransform(transform: Transform, type: IcebergType, value: D
       return bucket(transform.width, type, value);
     case 'truncate':
       return truncate(transform.width, type, value);
-    case 'year': case 'month': case 'day': case 'hour':
+    case 'year':
+    case 'month':
+    case 'day':
+    case 'hour':
       return typeof value === 'bigint' ? timeUnit(transform.kind, type, value) : undefined;
-    case 'void': case 'unknown':
+    case 'void':
+    case 'unknown':
       return undefined;
   }
 }
@@ -28,9 +32,16 @@ export function keepsOrder(transform: Transform): boolean {
 /** The type of the partition values. */
 export function resultType(transform: Transform, source: IcebergType): IcebergType {
   switch (transform.kind) {
-    case 'bucket': case 'year': case 'month': case 'day': case 'hour':
+    case 'bucket':
+    case 'year':
+    case 'month':
+    case 'day':
+    case 'hour':
       return { kind: 'primitive', name: 'int' };
-    case 'identity': case 'truncate': case 'void': case 'unknown':
+    case 'identity':
+    case 'truncate':
+    case 'void':
+    case 'unknown':
       return source;
   }
 }

@@ -1,4 +1,4 @@
-import { ARRAY_OF, Oid, type, type Type } from '../../sql/types.js';
+import { ARRAY_OF, Oid, type Type, type } from '../../sql/types.js';
 import type { IcebergType } from './schema.js';
 
 /**
@@ -13,7 +13,8 @@ export function postgresType(iceberg: IcebergType): Type {
       return type(Oid.numeric, ((iceberg.precision << 16) | iceberg.scale) + 4);
     case 'fixed':
       return type(Oid.bytea);
-    case 'struct': case 'map':
+    case 'struct':
+    case 'map':
       return type(Oid.jsonb);
     case 'list': {
       const element = iceberg.element;
@@ -28,15 +29,35 @@ export function postgresType(iceberg: IcebergType): Type {
 }
 
 const PRIMITIVE_OID = {
-  boolean: Oid.bool, int: Oid.int4, long: Oid.int8, float: Oid.float4, double: Oid.float8, date: Oid.date, time: Oid.time,
-  timestamp: Oid.timestamp, timestamptz: Oid.timestamptz, string: Oid.text, uuid: Oid.uuid, binary: Oid.bytea,
+  boolean: Oid.bool,
+  int: Oid.int4,
+  long: Oid.int8,
+  float: Oid.float4,
+  double: Oid.float8,
+  date: Oid.date,
+  time: Oid.time,
+  timestamp: Oid.timestamp,
+  timestamptz: Oid.timestamptz,
+  string: Oid.text,
+  uuid: Oid.uuid,
+  binary: Oid.bytea,
 } as const;
 
 const OTHER_OID: Readonly<Record<string, number>> = { variant: Oid.jsonb, timestamp_ns: Oid.timestamp, timestamptz_ns: Oid.timestamptz };
 
 const PRIMITIVE_DUCKDB = {
-  boolean: 'BOOLEAN', int: 'INTEGER', long: 'BIGINT', float: 'FLOAT', double: 'DOUBLE', date: 'DATE', time: 'TIME',
-  timestamp: 'TIMESTAMP', timestamptz: 'TIMESTAMP WITH TIME ZONE', string: 'VARCHAR', uuid: 'UUID', binary: 'BLOB',
+  boolean: 'BOOLEAN',
+  int: 'INTEGER',
+  long: 'BIGINT',
+  float: 'FLOAT',
+  double: 'DOUBLE',
+  date: 'DATE',
+  time: 'TIME',
+  timestamp: 'TIMESTAMP',
+  timestamptz: 'TIMESTAMP WITH TIME ZONE',
+  string: 'VARCHAR',
+  uuid: 'UUID',
+  binary: 'BLOB',
 } as const;
 
 /** The DuckDB type that a scalar is scanned as; undefined for anything else. */
@@ -48,7 +69,10 @@ export function duckdbScalar(iceberg: IcebergType): string | undefined {
       return `DECIMAL(${iceberg.precision},${iceberg.scale})`;
     case 'fixed':
       return 'BLOB';
-    case 'struct': case 'map': case 'list': case 'other':
+    case 'struct':
+    case 'map':
+    case 'list':
+    case 'other':
       return undefined;
   }
 }

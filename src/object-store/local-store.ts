@@ -105,7 +105,12 @@ export class LocalStore implements ObjectStore {
     await this.#write(path, body, options, rename);
   }
 
-  async #write<T>(path: string, body: ObjectBody, options: RequestOptions, finish: (temporary: string, name: string) => Promise<T>): Promise<T> {
+  async #write<T>(
+    path: string,
+    body: ObjectBody,
+    options: RequestOptions,
+    finish: (temporary: string, name: string) => Promise<T>,
+  ): Promise<T> {
     throwIfAborted(options.signal);
     const name = this.#resolve(path);
     return this.#guard(path, async () => {
@@ -145,7 +150,12 @@ export class LocalStore implements ObjectStore {
   close(): void {}
 
   #resolve(path: string): string {
-    if (path === '' || path.startsWith('/') || path.includes('\0') || path.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+    if (
+      path === '' ||
+      path.startsWith('/') ||
+      path.includes('\0') ||
+      path.split('/').some((part) => part === '' || part === '.' || part === '..')
+    ) {
       throw notAllowed(`"${path}" is not a path below ${this.root}`);
     }
     return `${this.#folder}/${path}`;

@@ -4,7 +4,13 @@ import { readFile, stat } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
-  DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client, S3ServiceException,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { TimelineError } from '../../sql/errors.js';
 import type { ListedObject, ObjectBody, ObjectInfo, ObjectStore, ReadOptions, RequestOptions, S3Options } from './object-store.js';
@@ -53,14 +59,16 @@ export class S3Store implements ObjectStore {
     const range = ranged ? `bytes=${start}-${options.end === undefined ? '' : options.end - 1}` : undefined;
     return this.#attempts(path, options.signal, async () => {
       charge(options, 0, 1);
-      const answer = await this.#client.send(
-        new GetObjectCommand({ Bucket: this.#bucket, Key: key, ...(range === undefined ? {} : { Range: range }) }),
-        abortable(options.signal),
-      ).catch((error: unknown) => {
-        // A range that begins at or after the end of the object.
-        if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 416) return undefined;
-        throw error;
-      });
+      const answer = await this.#client
+        .send(
+          new GetObjectCommand({ Bucket: this.#bucket, Key: key, ...(range === undefined ? {} : { Range: range }) }),
+          abortable(options.signal),
+        )
+        .catch((error: unknown) => {
+          // A range that begins at or after the end of the object.
+          if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 416) return undefined;
+          throw error;
+        });
       if (answer === undefined) return new Uint8Array(0);
       const length = answer.ContentLength ?? 0;
       const body = answer.Body as Readable;
@@ -92,7 +100,8 @@ export class S3Store implements ObjectStore {
         const answer = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }), abortable(options.signal));
         return { size: answer.ContentLength ?? 0, etag: answer.ETag ?? '' };
       } catch (error) {
-        if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404 && error.name !== 'NoSuchBucket') return undefined;
+        if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404 && error.name !== 'NoSuchBucket')
+          return undefined;
         throw error;
       }
     });
@@ -124,10 +133,15 @@ export class S3Store implements ObjectStore {
       const current = token;
       const page = await this.#attempts(prefix, options.signal, () => {
         charge(options, 0, 1);
-        return this.#client.send(new ListObjectsV2Command({
-          Bucket: this.#bucket, Prefix: this.#prefix + prefix,
-          ...(delimiter === undefined ? {} : { Delimiter: delimiter }), ...(current === undefined ? {} : { ContinuationToken: current }),
-        }), abortable(options.signal));
+        return this.#client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#bucket,
+            Prefix: this.#prefix + prefix,
+            ...(delimiter === undefined ? {} : { Delimiter: delimiter }),
+            ...(current === undefined ? {} : { ContinuationToken: current }),
+          }),
+          abortable(options.signal),
+        );
       });
       yield page;
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
@@ -142,7 +156,13 @@ export class S3Store implements ObjectStore {
     return this.#attempts(path, options.signal, async () => {
       charge(options, 0, 1);
       try {
-        const command = new PutObjectCommand({ Bucket: this.#bucket, Key: key, IfNoneMatch: '*', Metadata: { [NONCE]: nonce }, ...(await contents(path, body)) });
+        const command = new PutObjectCommand({
+          Bucket: this.#bucket,
+          Key: key,
+          IfNoneMatch: '*',
+          Metadata: { [NONCE]: nonce },
+          ...(await contents(path, body)),
+        });
         await this.#client.send(command, abortable(options.signal));
         return true;
       } catch (error) {
@@ -168,7 +188,10 @@ export class S3Store implements ObjectStore {
     const key = this.#key(path);
     await this.#attempts(path, options.signal, async () => {
       charge(options, 0, 1);
-      await this.#client.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, ...(await contents(path, body)) }), abortable(options.signal));
+      await this.#client.send(
+        new PutObjectCommand({ Bucket: this.#bucket, Key: key, ...(await contents(path, body)) }),
+        abortable(options.signal),
+      );
     });
   }
 
@@ -244,10 +267,15 @@ export class S3Store implements ObjectStore {
       if (error.name === 'NoSuchBucket') return notFound(`bucket "${this.#bucket}"`, error);
       if (status === 404) return notFound(where, error);
       if (status === 401 || status === 403) return notAllowed(`${where}: the storage refuses access (${error.name})`, error);
-      return storageFailed(`${where}: the storage answers ${status} ${error.name}`, error, status >= 500 || status === 429 || status === 409 || status === 0);
+      return storageFailed(
+        `${where}: the storage answers ${status} ${error.name}`,
+        error,
+        status >= 500 || status === 429 || status === 409 || status === 0,
+      );
     }
     const message = error instanceof Error ? error.message || error.name : String(error);
-    if (error instanceof Error && error.name === 'CredentialsProviderError') return notAllowed(`${where}: no S3 credentials (${message})`, error);
+    if (error instanceof Error && error.name === 'CredentialsProviderError')
+      return notAllowed(`${where}: no S3 credentials (${message})`, error);
     return storageFailed(`${where}: ${message}`, error);
   }
 }

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { after, before, describe, it } from 'mocha';
-import type { ColumnDescription, Connector, Handle, Meter, TableDescription, TableName, TablePredicate } from '../../connectors/connector.js';
+import type {
+  ColumnDescription,
+  Connector,
+  Handle,
+  Meter,
+  TableDescription,
+  TableName,
+  TablePredicate,
+} from '../../connectors/connector.js';
 
 export interface ContractSubject {
   readonly connector: Connector;
@@ -30,12 +38,20 @@ export function connectorContract(name: string, open: () => Promise<ContractSubj
     });
     after(() => subject?.close());
 
-    const pinned = async (filters: readonly TablePredicate[] = [], limit?: number): Promise<{ handle: Handle; answers: readonly string[] }> => {
+    const pinned = async (
+      filters: readonly TablePredicate[] = [],
+      limit?: number,
+    ): Promise<{ handle: Handle; answers: readonly string[] }> => {
       const { handle } = await subject.connector.pin(subject.table);
       return subject.connector.pushdown(handle, { filters, columns: description.columns.map((column) => column.name), limit });
     };
-    const planned = async (handle: Handle): Promise<unknown[]> => (await subject.connector.splits(handle, signal)).splits.map((split) => split.data);
-    const rows = async (handle: Handle, splits: readonly unknown[], options: { where?: string; meter?: Meter; columns?: readonly ColumnDescription[] } = {}): Promise<string[]> => {
+    const planned = async (handle: Handle): Promise<unknown[]> =>
+      (await subject.connector.splits(handle, signal)).splits.map((split) => split.data);
+    const rows = async (
+      handle: Handle,
+      splits: readonly unknown[],
+      options: { where?: string; meter?: Meter; columns?: readonly ColumnDescription[] } = {},
+    ): Promise<string[]> => {
       const columns = options.columns ?? description.columns;
       const readable = await subject.connector.read(handle, splits, { columns, meter: options.meter ?? noMeter, signal });
       assert.equal(readable.kind, 'sql');
@@ -96,7 +112,10 @@ export function connectorContract(name: string, open: () => Promise<ContractSubj
       const [first] = description.columns;
       const two = await rows(handle, splits, { columns: [last, first!] });
       assert.equal(two.length, whole.length);
-      const swapped = whole.map((row) => JSON.parse(row) as unknown[]).map((row) => JSON.stringify([row.at(-1), row[0]])).sort();
+      const swapped = whole
+        .map((row) => JSON.parse(row) as unknown[])
+        .map((row) => JSON.stringify([row.at(-1), row[0]]))
+        .sort();
       assert.deepEqual(two, swapped);
       assert.equal((await rows(handle, splits, { columns: [] })).length, whole.length);
       assert.equal((await rows(handle, [], {})).length, 0);
@@ -118,31 +137,54 @@ export function connectorContract(name: string, open: () => Promise<ContractSubj
       const splits = await planned(handle);
       const isReason = (error: unknown): boolean => error === reason;
       await assert.rejects(subject.connector.splits(handle, aborted), isReason);
-      await assert.rejects(subject.connector.read(handle, splits, { columns: description.columns, meter: noMeter, signal: aborted }), isReason);
+      await assert.rejects(
+        subject.connector.read(handle, splits, { columns: description.columns, meter: noMeter, signal: aborted }),
+        isReason,
+      );
     });
 
-    it('ends where the budget ends, with the budget\'s own error', async () => {
+    it("ends where the budget ends, with the budget's own error", async () => {
       const budget = new Error('budget');
       const { handle } = await pinned();
       // Data that an earlier test left in a cache costs nothing, so the budget is for everything but requests.
       const splits = await planned(handle);
       let charged = 0;
-      await rows(handle, splits, { meter: { charge: (bytes) => { charged += bytes; } } });
+      await rows(handle, splits, {
+        meter: {
+          charge: (bytes) => {
+            charged += bytes;
+          },
+        },
+      });
       if (charged === 0) return;
-      const meter: Meter = { charge: (bytes) => { if (bytes > 0) throw budget; } };
-      await assert.rejects(subject.connector.read(handle, splits, { columns: description.columns, meter, signal }), (error) => error === budget);
+      const meter: Meter = {
+        charge: (bytes) => {
+          if (bytes > 0) throw budget;
+        },
+      };
+      await assert.rejects(
+        subject.connector.read(handle, splits, { columns: description.columns, meter, signal }),
+        (error) => error === budget,
+      );
     });
 
-    if (options.metered === true) it('meters the bytes that it fetches', async () => {
-      assert.ok(subject.fetched !== undefined);
-      const { handle } = await pinned();
-      const splits = await planned(handle);
-      subject.fetched();
-      let charged = 0;
-      await rows(handle, splits, { meter: { charge: (bytes) => { charged += bytes; } } });
-      assert.ok(charged > 0);
-      assert.equal(charged, subject.fetched());
-    });
+    if (options.metered === true)
+      it('meters the bytes that it fetches', async () => {
+        assert.ok(subject.fetched !== undefined);
+        const { handle } = await pinned();
+        const splits = await planned(handle);
+        subject.fetched();
+        let charged = 0;
+        await rows(handle, splits, {
+          meter: {
+            charge: (bytes) => {
+              charged += bytes;
+            },
+          },
+        });
+        assert.ok(charged > 0);
+        assert.equal(charged, subject.fetched());
+      });
 
     it('knows a size that is about right', async () => {
       const { handle } = await pinned();
@@ -159,7 +201,10 @@ async function texts(sql: string): Promise<string[]> {
   const connection = await instance.connect();
   try {
     const reader = await connection.runAndReadAll(sql);
-    return reader.getRowsJson().map((row) => JSON.stringify(row)).sort();
+    return reader
+      .getRowsJson()
+      .map((row) => JSON.stringify(row))
+      .sort();
   } finally {
     connection.closeSync();
     instance.closeSync();

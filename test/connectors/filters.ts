@@ -51,10 +51,15 @@ export function parseFilter(sql: string, columns: ReadonlyMap<string, number>): 
     if (take('IN')) {
       take('(');
       const elements: TablePredicate[] = [];
-      do elements.push(literal(oid)); while (take(','));
+      do elements.push(literal(oid));
+      while (take(','));
       take(')');
       return {
-        kind: 'any_all', fn: operatorFunction('=', oid), operator: '=', quantifier: 'any', arg: column,
+        kind: 'any_all',
+        fn: operatorFunction('=', oid),
+        operator: '=',
+        quantifier: 'any',
+        arg: column,
         array: { kind: 'array', elements, type: type(ARRAY_OF.get(oid) ?? 0) },
       };
     }
@@ -84,6 +89,11 @@ const NAMES: Readonly<Record<string, string>> = { '=': 'eq', '<>': 'ne', '<': 'l
 export function operatorFunction(operator: string, oid: number): string {
   const name = NAMES[operator];
   const typed = typeName(oid);
-  const joined = oid === Oid.text && (operator === '=' || operator === '<>') ? `text${name}` : /^(int|float|bool)/.test(typed) ? `${typed}${name}` : `${typed}_${name}`;
+  const joined =
+    oid === Oid.text && (operator === '=' || operator === '<>')
+      ? `text${name}`
+      : /^(int|float|bool)/.test(typed)
+        ? `${typed}${name}`
+        : `${typed}_${name}`;
   return `${joined}(${typed},${typed})`;
 }

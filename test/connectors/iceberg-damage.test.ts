@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { chmodSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { readAvro } from '../../connectors/iceberg/avro-reader.js';
+import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { parseMetadata } from '../../connectors/iceberg/metadata.js';
 import { TimelineError } from '../../sql/errors.js';
 import { FIXTURES, NO_METER, openConnector, sqlConfig, temporaryFolder } from './iceberg-fixtures.js';
@@ -25,7 +24,11 @@ describe('Iceberg tables with damage', () => {
     cpSync(join(FIXTURES, 'py/catalog.db'), join(folder, 'py/catalog.db'));
     cpSync(join(FIXTURES, TABLE), join(folder, TABLE), { recursive: true });
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) chmodSync(join(entry.parentPath, entry.name), 0o755);
-    const current = (JSON.parse(readFileSync(join(folder, METADATA), 'utf8').replace(/("[a-z-]*snapshot-id":)(\d+)/g, '$1"$2"')) as { snapshots: { 'manifest-list': string }[] }).snapshots.at(-1)!;
+    const current = (
+      JSON.parse(readFileSync(join(folder, METADATA), 'utf8').replace(/("[a-z-]*snapshot-id":)(\d+)/g, '$1"$2"')) as {
+        snapshots: { 'manifest-list': string }[];
+      }
+    ).snapshots.at(-1)!;
     list = current['manifest-list'].slice('file:///fixtures/iceberg/'.length);
     manifest = `${TABLE}/metadata/99a49ab3-43af-48c7-8648-f7ad9280e30a-m0.avro`;
     data = `${TABLE}/data/ts_day=2025-03-07/00000-0-99a49ab3-43af-48c7-8648-f7ad9280e30a.parquet`;
@@ -44,10 +47,18 @@ describe('Iceberg tables with damage', () => {
     const { handle } = await connector.pin({ schema: 'py', table: 'events_day' });
     const { splits } = await connector.splits(handle, signal);
     const { columns } = (await connector.describe({ schema: 'py', table: 'events_day' }))!;
-    const readable = await connector.read(handle, splits.map((split) => split.data), { columns, meter: NO_METER, signal });
+    const readable = await connector.read(
+      handle,
+      splits.map((split) => split.data),
+      { columns, meter: NO_METER, signal },
+    );
     if (readable.kind === 'sql') await readable.release();
   };
-  const damaged = async (path: string, change: ((bytes: Buffer) => Buffer) | 'remove', wanted: { sqlstate: string; message: RegExp }): Promise<void> => {
+  const damaged = async (
+    path: string,
+    change: ((bytes: Buffer) => Buffer) | 'remove',
+    wanted: { sqlstate: string; message: RegExp },
+  ): Promise<void> => {
     const full = join(folder, path);
     const whole = readFileSync(full);
     if (change === 'remove') renameSync(full, `${full}.away`);
@@ -65,7 +76,10 @@ describe('Iceberg tables with damage', () => {
       writeFileSync(full, whole);
     }
   };
-  const cut = (part: number) => (bytes: Buffer): Buffer => bytes.subarray(0, Math.floor(bytes.length * part));
+  const cut =
+    (part: number) =>
+    (bytes: Buffer): Buffer =>
+      bytes.subarray(0, Math.floor(bytes.length * part));
 
   it('is whole before', () => read());
 
@@ -78,32 +92,46 @@ describe('Iceberg tables with damage', () => {
   });
 
   it('names damaged metadata', async () => {
-    for (const change of [cut(0.5), cut(0), () => Buffer.from('null'), () => Buffer.from('{"format-version": 2}'), () => Buffer.from([0x1f, 0x8b, 1, 2, 3]), () => Buffer.from([0xff, 0xfe])]) {
+    for (const change of [
+      cut(0.5),
+      cut(0),
+      () => Buffer.from('null'),
+      () => Buffer.from('{"format-version": 2}'),
+      () => Buffer.from([0x1f, 0x8b, 1, 2, 3]),
+      () => Buffer.from([0xff, 0xfe]),
+    ]) {
       await damaged(METADATA, change, { sqlstate: 'XX001', message: /is corrupt/ });
     }
   });
 
   it('names a damaged manifest list', async () => {
-    for (const change of [cut(0.3), cut(0.9), () => Buffer.from('Obj'), () => Buffer.alloc(500)]) await damaged(list, change, { sqlstate: 'XX001', message: /is corrupt/ });
+    for (const change of [cut(0.3), cut(0.9), () => Buffer.from('Obj'), () => Buffer.alloc(500)])
+      await damaged(list, change, { sqlstate: 'XX001', message: /is corrupt/ });
   });
 
   it('names a damaged manifest', async () => {
-    for (const change of [cut(0.3), cut(0.99), () => Buffer.alloc(0)]) await damaged(manifest, change, { sqlstate: 'XX001', message: /is corrupt/ });
+    for (const change of [cut(0.3), cut(0.99), () => Buffer.alloc(0)])
+      await damaged(manifest, change, { sqlstate: 'XX001', message: /is corrupt/ });
   });
 
   it('names a damaged data file', async () => {
     const zeroTail = (bytes: Buffer): Buffer => Buffer.concat([bytes.subarray(0, -200), Buffer.alloc(200)]);
-    const wildFooter = (bytes: Buffer): Buffer => Buffer.concat([bytes.subarray(0, -8), Buffer.from([0xff, 0xff, 0xff, 0x7f]), Buffer.from('PAR1')]);
+    const wildFooter = (bytes: Buffer): Buffer =>
+      Buffer.concat([bytes.subarray(0, -8), Buffer.from([0xff, 0xff, 0xff, 0x7f]), Buffer.from('PAR1')]);
     const garbledFooter = (bytes: Buffer): Buffer => Buffer.concat([bytes.subarray(0, -600), Buffer.alloc(592, 0xab), bytes.subarray(-8)]);
-    for (const change of [cut(0.5), zeroTail, wildFooter, garbledFooter]) await damaged(data, change, { sqlstate: 'XX001', message: /is corrupt/ });
+    for (const change of [cut(0.5), zeroTail, wildFooter, garbledFooter])
+      await damaged(data, change, { sqlstate: 'XX001', message: /is corrupt/ });
   });
 
   it('reads again once all is well', () => read());
 
   it('stays within the allowed roots', async () => {
-    const escape = readFileSync(join(folder, METADATA), 'utf8').replaceAll('file:///fixtures/iceberg/py/py/events_day/metadata/snap-', 'file:///etc/snap-');
+    const escaping = readFileSync(join(folder, METADATA), 'utf8').replaceAll(
+      'file:///fixtures/iceberg/py/py/events_day/metadata/snap-',
+      'file:///etc/snap-',
+    );
     const whole = readFileSync(join(folder, METADATA));
-    writeFileSync(join(folder, METADATA), escape);
+    writeFileSync(join(folder, METADATA), escaping);
     try {
       await assert.rejects(read(), { sqlstate: '42501', message: /^location "file:\/\/\/etc\/snap-.*lies outside/ });
     } finally {

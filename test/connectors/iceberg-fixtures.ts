@@ -1,9 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import type { TablePredicate } from '../../connectors/connector.js';
 import type { IcebergConfig } from '../../connectors/iceberg/config.js';
 import { IcebergConnector } from '../../connectors/iceberg/connector.js';
@@ -57,8 +56,12 @@ export async function openConnector(config: IcebergConfig, cacheFolder: string):
 /** The JSON types of a snapshot's columns, straight from the metadata file. */
 export function schemaTypes(metadata: string, columns: readonly string[], folder = FIXTURES): unknown[] {
   const bytes = readFileSync(join(folder, metadata));
-  const json = JSON.parse((bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString('utf8')) as { schemas: { fields: { name: string; type: unknown }[] }[] };
-  const schema = json.schemas.find(({ fields }) => fields.length === columns.length && fields.every((field, index) => field.name === columns[index]));
+  const json = JSON.parse((bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString('utf8')) as {
+    schemas: { fields: { name: string; type: unknown }[] }[];
+  };
+  const schema = json.schemas.find(
+    ({ fields }) => fields.length === columns.length && fields.every((field, index) => field.name === columns[index]),
+  );
   if (schema === undefined) throw new Error(`no schema with columns ${columns.join(', ')}`);
   return schema.fields.map((field) => field.type);
 }
@@ -81,7 +84,11 @@ export async function readTable(options: ReadOptions): Promise<{ rows: string[];
   const description = await connector.describeAt(name, asOf);
   if (description === undefined) throw new Error(`no table ${schema}.${expected.table}`);
   const pinned = await connector.pin(name, asOf);
-  const pushed = connector.pushdown(pinned.handle, { filters: options.filters ?? [], columns: description.columns.map((one) => one.name), limit: undefined });
+  const pushed = connector.pushdown(pinned.handle, {
+    filters: options.filters ?? [],
+    columns: description.columns.map((one) => one.name),
+    limit: undefined,
+  });
   const handle: unknown = JSON.parse(JSON.stringify(pushed.handle));
   const signal = new AbortController().signal;
   const plan = await connector.splits(handle, signal);

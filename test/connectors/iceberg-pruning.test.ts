@@ -14,17 +14,33 @@ const signal = new AbortController().signal;
 /** Literals that hit, and just miss, what the tables hold. */
 const LITERALS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   events_day: {
-    event_id: ['1', '5', '60', '100001', '100005', '-1', '9999999999'], entity_id: ["'user-1'", "'user-10'", "'user-'", "'zzz'", "''"],
-    event_type: ["'play'", "'rebuffer'", "'re'", "'seek'"], value: ['0', '0.5', '-1', '12.25', '1000000'],
-    ts: ["'2025-03-01T00:00:00Z'", "'2025-03-03T00:00:00Z'", "'2025-03-03T12:00:00.000001Z'", "'2025-03-04T00:00:00Z'", "'1969-12-31T23:59:59Z'", "'2025-03-05T23:59:59.999999Z'"],
+    event_id: ['1', '5', '60', '100001', '100005', '-1', '9999999999'],
+    entity_id: ["'user-1'", "'user-10'", "'user-'", "'zzz'", "''"],
+    event_type: ["'play'", "'rebuffer'", "'re'", "'seek'"],
+    value: ['0', '0.5', '-1', '12.25', '1000000'],
+    ts: [
+      "'2025-03-01T00:00:00Z'",
+      "'2025-03-03T00:00:00Z'",
+      "'2025-03-03T12:00:00.000001Z'",
+      "'2025-03-04T00:00:00Z'",
+      "'1969-12-31T23:59:59Z'",
+      "'2025-03-05T23:59:59.999999Z'",
+    ],
   },
   events_bucket: {
-    event_id: ['1', '5', '100005'], entity_id: ["'user-1'", "'user-7'", "'user-3'", "'user'"], event_type: ["'play'", "'pl'", "'re'", "'rebuffer'", "'q'", "'s'"],
-    value: ['0', '0.5'], ts: ["'2025-03-03T00:00:00Z'"],
+    event_id: ['1', '5', '100005'],
+    entity_id: ["'user-1'", "'user-7'", "'user-3'", "'user'"],
+    event_type: ["'play'", "'pl'", "'re'", "'rebuffer'", "'q'", "'s'"],
+    value: ['0', '0.5'],
+    ts: ["'2025-03-03T00:00:00Z'"],
   },
   evolve: {
-    id: ['0', '4', '7', '1000000', '1099511627776', '-5'], alpha: ["'a0'", "'a5'", "'A0'", "'a'"], f: ['0', '1', '2.5', '-1'], d: ['0', '4.00', '4.005', '12345678901.25', '-0.01'],
-    dt: ["DATE '2025-01-01'", "DATE '2025-02-03'", "DATE '2025-03-31'", "DATE '2025-04-01'", "DATE '1960-01-01'"], dead: ['0', '1'],
+    id: ['0', '4', '7', '1000000', '1099511627776', '-5'],
+    alpha: ["'a0'", "'a5'", "'A0'", "'a'"],
+    f: ['0', '1', '2.5', '-1'],
+    d: ['0', '4.00', '4.005', '12345678901.25', '-0.01'],
+    dt: ["DATE '2025-01-01'", "DATE '2025-02-03'", "DATE '2025-03-31'", "DATE '2025-04-01'", "DATE '1960-01-01'"],
+    dead: ['0', '1'],
   },
 };
 
@@ -42,7 +58,12 @@ function filterText(table: string): fc.Arbitrary<string> {
     return fc.oneof(...forms);
   });
   return fc.letrec<{ filter: string }>((tie) => ({
-    filter: fc.oneof({ maxDepth: 3 }, leaf, fc.tuple(tie('filter'), fc.constantFrom('AND', 'OR'), tie('filter')).map(([a, op, b]) => `(${a} ${op} ${b})`), tie('filter').map((inner) => `NOT (${inner})`)),
+    filter: fc.oneof(
+      { maxDepth: 3 },
+      leaf,
+      fc.tuple(tie('filter'), fc.constantFrom('AND', 'OR'), tie('filter')).map(([a, op, b]) => `(${a} ${op} ${b})`),
+      tie('filter').map((inner) => `NOT (${inner})`),
+    ),
   })).filter;
 }
 
@@ -72,7 +93,11 @@ describe('Iceberg pruning', () => {
     const { handle } = await connector.pin({ schema: 'py', table });
     const pushed = connector.pushdown(handle, { filters, columns: [], limit: undefined });
     const { splits } = await connector.splits(pushed.handle, signal);
-    const readable = await connector.read(pushed.handle, splits.map((split) => split.data), { columns, meter: NO_METER, signal });
+    const readable = await connector.read(
+      pushed.handle,
+      splits.map((split) => split.data),
+      { columns, meter: NO_METER, signal },
+    );
     if (readable.kind !== 'sql') throw new Error('not a relation');
     return { sql: readable.relation, files: splits.reduce((sum, split) => sum + (split.data as { files: unknown[] }).files.length, 0) };
   };
@@ -84,24 +109,39 @@ describe('Iceberg pruning', () => {
       const types = new Map((await connector.describe({ schema: 'py', table }))!.columns.map((column) => [column.name, column.type.oid]));
       await duck.run(`CREATE OR REPLACE TABLE whole AS FROM ${(await relation(table, [])).sql}`);
       let pruned = 0;
-      await fc.assert(fc.asyncProperty(filterText(table), async (text) => {
-        const wanted = await count(`SELECT count(*) FROM whole WHERE ${text}`);
-        const left = await relation(table, [parseFilter(text, types)]);
-        if (left.files < 9) pruned++;
-        assert.equal(await count(`SELECT count(*) FROM ${left.sql} WHERE ${text}`), wanted, text);
-      }), { numRuns: 120, seed: 7 });
+      await fc.assert(
+        fc.asyncProperty(filterText(table), async (text) => {
+          const wanted = await count(`SELECT count(*) FROM whole WHERE ${text}`);
+          const left = await relation(table, [parseFilter(text, types)]);
+          if (left.files < 9) pruned++;
+          assert.equal(await count(`SELECT count(*) FROM ${left.sql} WHERE ${text}`), wanted, text);
+        }),
+        { numRuns: 120, seed: 7 },
+      );
       assert.ok(pruned > 10, 'the filters prune at all');
     });
   }
 
   it('counts what each step leaves', async () => {
-    const types = new Map([['ts', Oid.timestamptz], ['event_id', Oid.int8]]);
+    const types = new Map([
+      ['ts', Oid.timestamptz],
+      ['event_id', Oid.int8],
+    ]);
     const { handle } = await connector.pin({ schema: 'py', table: 'events_day' });
-    const filters = ["ts >= '2025-03-03T00:00:00Z'", "ts < '2025-03-04T00:00:00Z'", 'event_id < 100000'].map((text) => parseFilter(text, types));
+    const filters = ["ts >= '2025-03-03T00:00:00Z'", "ts < '2025-03-04T00:00:00Z'", 'event_id < 100000'].map((text) =>
+      parseFilter(text, types),
+    );
     const pushed = connector.pushdown(handle, { filters, columns: [], limit: undefined });
     assert.deepEqual(pushed.answers, ['inexact', 'inexact', 'inexact']);
     const { pruning } = await connector.splits(pushed.handle, signal);
-    assert.deepEqual(pruning.map(({ step, before: some, after: left }) => [step, some, left]), [['manifests', 3, 2], ['files by partition', 9, 2], ['files by statistics', 2, 1]]);
+    assert.deepEqual(
+      pruning.map(({ step, before: some, after: left }) => [step, some, left]),
+      [
+        ['manifests', 3, 2],
+        ['files by partition', 9, 2],
+        ['files by statistics', 2, 1],
+      ],
+    );
     assert.ok(pruning.every((step) => step.bytesBefore === undefined || (step.bytesAfter ?? 0) <= step.bytesBefore));
   });
 
@@ -110,11 +150,20 @@ describe('Iceberg pruning', () => {
     const files = async (request: { filters: TablePredicate[]; limit: number | undefined }): Promise<number> => {
       const pushed = connector.pushdown(handle, { ...request, columns: [] });
       assert.equal(pushed.limitDone, false);
-      return (await connector.splits(pushed.handle, signal)).splits.reduce((sum, split) => sum + (split.data as { files: unknown[] }).files.length, 0);
+      return (await connector.splits(pushed.handle, signal)).splits.reduce(
+        (sum, split) => sum + (split.data as { files: unknown[] }).files.length,
+        0,
+      );
     };
     assert.equal(await files({ filters: [], limit: 1 }), 1);
     assert.equal(await files({ filters: [], limit: 0 }), 0);
     // A filter that cannot prune still stands between the files and the limit.
-    assert.equal(await files({ filters: [{ kind: 'call', fn: 'int8mod(int8,int8)', args: [], type: { oid: 16, typmod: -1 }, volatility: 'immutable' }], limit: 1 }), 9);
+    assert.equal(
+      await files({
+        filters: [{ kind: 'call', fn: 'int8mod(int8,int8)', args: [], type: { oid: 16, typmod: -1 }, volatility: 'immutable' }],
+        limit: 1,
+      }),
+      9,
+    );
   });
 });

@@ -25,8 +25,14 @@ describe('Iceberg on S3', () => {
     server = await startVersitygw(program);
     await upload(server);
     connector = await IcebergConnector.open({
-      name: 's3', cacheFolder: cache, cacheBytes: 20_000,
-      config: { catalog: { type: 'sql', uri: join(FIXTURES, 'py/catalog.db') }, locations: { [OLD_PREFIX]: `s3://${server.bucket}/lake` }, s3: server.options },
+      name: 's3',
+      cacheFolder: cache,
+      cacheBytes: 20_000,
+      config: {
+        catalog: { type: 'sql', uri: join(FIXTURES, 'py/catalog.db') },
+        locations: { [OLD_PREFIX]: `s3://${server.bucket}/lake` },
+        s3: server.options,
+      },
     });
   });
 
@@ -52,10 +58,21 @@ describe('Iceberg on S3', () => {
     const signal = new AbortController().signal;
     const plan = await connector.splits(pushed.handle, signal);
     let bytes = 0;
-    const meter = { charge: (some: number): void => { bytes += some; } };
-    const readable = await connector.read(pushed.handle, plan.splits.map((split) => split.data), { columns: description.columns, meter, signal });
+    const meter = {
+      charge: (some: number): void => {
+        bytes += some;
+      },
+    };
+    const readable = await connector.read(
+      pushed.handle,
+      plan.splits.map((split) => split.data),
+      { columns: description.columns, meter, signal },
+    );
     if (readable.kind === 'sql') await readable.release();
-    assert.equal(bytes, plan.splits.reduce((sum, split) => sum + split.bytes, 0));
+    assert.equal(
+      bytes,
+      plan.splits.reduce((sum, split) => sum + split.bytes, 0),
+    );
     const files = readdirSync(join(cache, 'files')).map((name) => statSync(join(cache, 'files', name)).size);
     assert.ok(files.reduce((sum, size) => sum + size, 0) <= 20_000);
   });
@@ -68,7 +85,15 @@ describe('Iceberg on S3', () => {
     const charges: number[] = [];
     for (let round = 0; round < 2; round++) {
       let bytes = 0;
-      const readable = await connector.read(handle, splits, { columns, meter: { charge: (some) => { bytes += some; } }, signal });
+      const readable = await connector.read(handle, splits, {
+        columns,
+        meter: {
+          charge: (some) => {
+            bytes += some;
+          },
+        },
+        signal,
+      });
       if (readable.kind === 'sql') await readable.release();
       charges.push(bytes);
     }
@@ -81,16 +106,26 @@ describe('Iceberg on S3', () => {
     const splits = [{ files: [{ path: 'file:///fixtures/iceberg/py/py/empty/data/gone.parquet', rows: 1, bytes: 100 }] }];
     const signal = new AbortController().signal;
     await assert.rejects(connector.read(handle, splits, { columns: [], meter: NO_METER, signal }), {
-      sqlstate: '58P01', message: 'file "py/py/empty/data/gone.parquet" does not exist',
+      sqlstate: '58P01',
+      message: 'file "py/py/empty/data/gone.parquet" does not exist',
     });
   });
 
   it('reads a Hadoop catalog on S3', async () => {
     const spark = await IcebergConnector.open({
-      name: 'spark', cacheFolder: cache, cacheBytes: 1 << 20,
-      config: { catalog: { type: 'filesystem', warehouse: `s3a://${server.bucket}/lake/spark` }, locations: { [OLD_PREFIX]: `s3://${server.bucket}/lake` }, s3: server.options },
+      name: 'spark',
+      cacheFolder: cache,
+      cacheBytes: 1 << 20,
+      config: {
+        catalog: { type: 'filesystem', warehouse: `s3a://${server.bucket}/lake/spark` },
+        locations: { [OLD_PREFIX]: `s3://${server.bucket}/lake` },
+        s3: server.options,
+      },
     });
-    assert.deepEqual((await spark.tables()).map((table) => table.table), ['v2_posdel']);
+    assert.deepEqual(
+      (await spark.tables()).map((table) => table.table),
+      ['v2_posdel'],
+    );
     const table = expected['v2_posdel']!;
     const snapshot = table.snapshots[1]!;
     const { rows } = await readTable({ connector: spark, schema: 'db', expected: table, asOf: snapshot.id });
@@ -113,27 +148,40 @@ describe('Iceberg on S3', () => {
     await proxy.close();
   });
 
-  connectorContract('Iceberg, S3', async () => {
-    const proxy = await startCountingProxy(server.options.endpoint!, '.parquet');
-    const { connector: counted, close } = await fresh({ ...server.options, endpoint: proxy.endpoint });
-    const types = new Map((await counted.describe({ schema: 'py', table: 'events_day' }))!.columns.map((column) => [column.name, column.type.oid]));
-    return {
-      connector: counted, table: { schema: 'py', table: 'events_day' },
-      filters: ["ts >= '2025-03-03T00:00:00Z'", 'event_id = 100005'].map((sql) => ({ sql, expr: parseFilter(sql, types) })),
-      fetched: () => proxy.bytes(),
-      close: async () => {
-        await close();
-        await proxy.close();
-      },
-    };
-  }, { metered: true });
+  connectorContract(
+    'Iceberg, S3',
+    async () => {
+      const proxy = await startCountingProxy(server.options.endpoint!, '.parquet');
+      const { connector: counted, close } = await fresh({ ...server.options, endpoint: proxy.endpoint });
+      const types = new Map(
+        (await counted.describe({ schema: 'py', table: 'events_day' }))!.columns.map((column) => [column.name, column.type.oid]),
+      );
+      return {
+        connector: counted,
+        table: { schema: 'py', table: 'events_day' },
+        filters: ["ts >= '2025-03-03T00:00:00Z'", 'event_id = 100005'].map((sql) => ({ sql, expr: parseFilter(sql, types) })),
+        fetched: () => proxy.bytes(),
+        close: async () => {
+          await close();
+          await proxy.close();
+        },
+      };
+    },
+    { metered: true },
+  );
 
   /** A connector whose cache keeps nothing. */
   async function fresh(s3: S3Options): Promise<{ connector: IcebergConnector; close: () => Promise<void> }> {
     const folder = temporaryFolder();
     const opened = await IcebergConnector.open({
-      name: 's3', cacheFolder: folder, cacheBytes: 0,
-      config: { catalog: { type: 'sql', uri: join(FIXTURES, 'py/catalog.db') }, locations: { [OLD_PREFIX]: `s3://${server.bucket}/lake` }, s3 },
+      name: 's3',
+      cacheFolder: folder,
+      cacheBytes: 0,
+      config: {
+        catalog: { type: 'sql', uri: join(FIXTURES, 'py/catalog.db') },
+        locations: { [OLD_PREFIX]: `s3://${server.bucket}/lake` },
+        s3,
+      },
     });
     return {
       connector: opened,
@@ -153,4 +201,3 @@ async function upload(server: S3Server): Promise<void> {
   }
   store.close();
 }
-

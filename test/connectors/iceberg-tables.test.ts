@@ -3,8 +3,16 @@ import { rmSync } from 'node:fs';
 import { after, before, describe, it } from 'mocha';
 import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { TimelineError } from '../../sql/errors.js';
-import { type ExpectedRows, expectedTables, openConnector, readTable, sparkConfig, sqlConfig, temporaryFolder } from './iceberg-fixtures.js';
 import { parseFilter } from './filters.js';
+import {
+  type ExpectedRows,
+  expectedTables,
+  openConnector,
+  readTable,
+  sparkConfig,
+  sqlConfig,
+  temporaryFolder,
+} from './iceberg-fixtures.js';
 import { digest } from './relation-rows.js';
 
 const EMPTY = digest([]);
@@ -38,9 +46,16 @@ describe('Iceberg fixture tables', () => {
   });
 
   it('lists the tables of both catalogs', async () => {
-    const names = (tables: readonly { schema: string; table: string }[]): string[] => tables.map(({ schema, table }) => `${schema}.${table}`).sort();
-    assert.deepEqual(names(await py.tables()), ['empty', 'events_bucket', 'events_day', 'evolve', 'imported', 'refs', 'types'].map((name) => `py.${name}`));
-    assert.deepEqual(names(await spark.tables()), ['avro_data', 'v2_eqdel', 'v2_posdel', 'v3_dv', 'v3_types'].map((name) => `db.${name}`));
+    const names = (tables: readonly { schema: string; table: string }[]): string[] =>
+      tables.map(({ schema, table }) => `${schema}.${table}`).sort();
+    assert.deepEqual(
+      names(await py.tables()),
+      ['empty', 'events_bucket', 'events_day', 'evolve', 'imported', 'refs', 'types'].map((name) => `py.${name}`),
+    );
+    assert.deepEqual(
+      names(await spark.tables()),
+      ['avro_data', 'v2_eqdel', 'v2_posdel', 'v3_dv', 'v3_types'].map((name) => `db.${name}`),
+    );
   });
 
   it('covers every fixture table', () => {
@@ -73,10 +88,13 @@ describe('Iceberg fixture tables', () => {
         const description = (await py.describe({ schema: 'py', table: name }))!;
         const filter = parseFilter(query.filter, new Map(description.columns.map((column) => [column.name, column.type.oid])));
         // DuckDB's session is not in UTC here, so texts without a zone get one.
-        const where = query.filter.replace(/'(\d{4}-\d\d-\d\d)'/g, (all, date: string) => (/DATE\s*$/.test(query.filter.split(all)[0]!) ? all : `'${date}T00:00:00Z'`));
+        const where = query.filter.replace(/'(\d{4}-\d\d-\d\d)'/g, (all, date: string) =>
+          /DATE\s*$/.test(query.filter.split(all)[0]!) ? all : `'${date}T00:00:00Z'`,
+        );
         const pruned = await readTable({ connector: py, schema: 'py', expected: table, filters: [filter], where });
         check(pruned, { ...query, columns: pruned.columns });
-        if (query.files_planned !== null && query.files_planned !== undefined) assert.ok(pruned.files <= query.files_planned, `${pruned.files} files planned, pyiceberg ${query.files_planned}`);
+        if (query.files_planned !== null && query.files_planned !== undefined)
+          assert.ok(pruned.files <= query.files_planned, `${pruned.files} files planned, pyiceberg ${query.files_planned}`);
         const whole = await readTable({ connector: py, schema: 'py', expected: table, where });
         assert.deepEqual(pruned.rows, whole.rows);
       });
@@ -105,7 +123,10 @@ describe('Iceberg fixture tables', () => {
     assert.equal((await py.pin({ schema: 'py', table: 'refs' }, instant(first.ts! + 1))).snapshot, first.id);
     assert.equal((await py.pin({ schema: 'py', table: 'refs' }, '9999-01-01 00:00:00+00')).snapshot, table.refs!['main']!.snapshot);
     await assert.rejects(py.pin({ schema: 'py', table: 'refs' }, '2001-01-01 00:00:00+00'), { sqlstate: '22023' });
-    await assert.rejects(py.pin({ schema: 'py', table: 'refs' }, 'nosuch'), { sqlstate: '22023', message: 'table py.refs has no snapshot, branch or tag "nosuch"' });
+    await assert.rejects(py.pin({ schema: 'py', table: 'refs' }, 'nosuch'), {
+      sqlstate: '22023',
+      message: 'table py.refs has no snapshot, branch or tag "nosuch"',
+    });
     await assert.rejects(py.pin({ schema: 'py', table: 'nosuch' }), { sqlstate: '42P01' });
     assert.equal(await py.describe({ schema: 'py', table: 'nosuch' }), undefined);
   });

@@ -19,7 +19,10 @@ export async function runDuck(sql: string): Promise<(string | null)[][]> {
 
 /** The relation's rows as canonical JSON texts (fixtures/iceberg/README.md), sorted. */
 export async function canonicalRows(options: {
-  readonly readable: Readable; readonly columns: readonly ColumnDescription[]; readonly types: readonly unknown[]; readonly where?: string | undefined;
+  readonly readable: Readable;
+  readonly columns: readonly ColumnDescription[];
+  readonly types: readonly unknown[];
+  readonly where?: string | undefined;
 }): Promise<string[]> {
   const { readable, columns, types } = options;
   if (readable.kind !== 'sql') throw new Error('not a relation');
@@ -27,7 +30,9 @@ export async function canonicalRows(options: {
   const select = columns.map((column) => textOf(column)).join(', ');
   try {
     const rows = await runDuck(`SELECT ${select} FROM ${readable.relation} AS r ${where}`);
-    return rows.map((row) => `[${row.map((text, index) => canonical(types[index], text)).join(',')}]`).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return rows
+      .map((row) => `[${row.map((text, index) => canonical(types[index], text)).join(',')}]`)
+      .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   } finally {
     await readable.release();
   }
@@ -40,26 +45,43 @@ export function digest(rows: readonly string[]): string {
 function textOf(column: ColumnDescription): string {
   const name = `r."${column.name.replaceAll('"', '""')}"`;
   switch (column.type.oid) {
-    case Oid.timestamptz: return `CAST(${name} AT TIME ZONE 'UTC' AS VARCHAR)`;
-    case Oid.bytea: return `lower(hex(${name}))`;
-    case Oid.float4: return `CAST(CAST(${name} AS DOUBLE) AS VARCHAR)`;
-    default: return `CAST(${name} AS VARCHAR)`;
+    case Oid.timestamptz:
+      return `CAST(${name} AT TIME ZONE 'UTC' AS VARCHAR)`;
+    case Oid.bytea:
+      return `lower(hex(${name}))`;
+    case Oid.float4:
+      return `CAST(CAST(${name} AS DOUBLE) AS VARCHAR)`;
+    default:
+      return `CAST(${name} AS VARCHAR)`;
   }
 }
 
 /** Canonical JSON of a value's text (or of a value inside of JSON) by its Iceberg type as the metadata's JSON has it. */
 function canonical(type: unknown, value: unknown): string {
   if (value === null || value === undefined) return 'null';
-  if (typeof type === 'object' && type !== null) return nested(type as Record<string, unknown>, typeof value === 'string' ? parseExact(value) : value);
+  if (typeof type === 'object' && type !== null)
+    return nested(type as Record<string, unknown>, typeof value === 'string' ? parseExact(value) : value);
   const text = value instanceof Exact ? value.text : String(value);
   switch (type) {
-    case 'boolean': case 'int': case 'long': return text;
-    case 'float': case 'double': return floating(Number(text.replace(/^(-?)inf$/, '$1Infinity').replace('nan', 'NaN')));
-    case 'string': case 'uuid': case 'date': return JSON.stringify(text);
-    case 'time': return JSON.stringify(sixDigits(text));
-    case 'timestamp': return JSON.stringify(sixDigits(text.replace(' ', 'T')));
-    case 'timestamptz': return JSON.stringify(`${sixDigits(text.replace(' ', 'T').replace('+00:00', ''))}Z`);
-    case 'binary': return JSON.stringify(`0x${text.replace(/^\\x/, '')}`);
+    case 'boolean':
+    case 'int':
+    case 'long':
+      return text;
+    case 'float':
+    case 'double':
+      return floating(Number(text.replace(/^(-?)inf$/, '$1Infinity').replace('nan', 'NaN')));
+    case 'string':
+    case 'uuid':
+    case 'date':
+      return JSON.stringify(text);
+    case 'time':
+      return JSON.stringify(sixDigits(text));
+    case 'timestamp':
+      return JSON.stringify(sixDigits(text.replace(' ', 'T')));
+    case 'timestamptz':
+      return JSON.stringify(`${sixDigits(text.replace(' ', 'T').replace('+00:00', ''))}Z`);
+    case 'binary':
+      return JSON.stringify(`0x${text.replace(/^\\x/, '')}`);
     default:
       if (String(type).startsWith('fixed')) return JSON.stringify(`0x${text.replace(/^\\x/, '')}`);
       if (String(type).startsWith('decimal')) return JSON.stringify(text);
@@ -70,8 +92,13 @@ function canonical(type: unknown, value: unknown): string {
 function nested(type: Record<string, unknown>, value: unknown): string {
   if (type['type'] === 'list') return `[${(value as unknown[]).map((item) => canonical(type['element'], item)).join(',')}]`;
   if (type['type'] === 'map') {
-    const entries = Object.entries(value as Record<string, unknown>).map(([key, item]) => [canonical(type['key'], key), canonical(type['value'], item)] as const);
-    return `[${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => `[${key},${item}]`).join(',')}]`;
+    const entries = Object.entries(value as Record<string, unknown>).map(
+      ([key, item]) => [canonical(type['key'], key), canonical(type['value'], item)] as const,
+    );
+    return `[${entries
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => `[${key},${item}]`)
+      .join(',')}]`;
   }
   const fields = type['fields'] as { name: string; type: unknown }[];
   return `{${fields.map((field) => `${JSON.stringify(field.name)}:${canonical(field.type, (value as Record<string, unknown>)[field.name])}`).join(',')}}`;
@@ -86,9 +113,14 @@ class Exact {
 }
 
 function parseExact(json: string): unknown {
-  const marked = json.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) => (token.startsWith('"') ? token : `{"#exact":"${token}"}`));
+  const marked = json.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
+    token.startsWith('"') ? token : `{"#exact":"${token}"}`,
+  );
   return JSON.parse(marked, (_key, value: unknown) =>
-    typeof value === 'object' && value !== null && '#exact' in value ? new Exact(String((value as Record<string, unknown>)['#exact'])) : value);
+    typeof value === 'object' && value !== null && '#exact' in value
+      ? new Exact(String((value as Record<string, unknown>)['#exact']))
+      : value,
+  );
 }
 
 function sixDigits(text: string): string {
@@ -101,7 +133,10 @@ function floating(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 2 ** 53) return String(value === 0 ? 0 : value);
   const size = Math.abs(value);
   if (size >= 1e16 || size < 1e-4) {
-    return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2').replace(/e\+/, 'e+');
+    return value
+      .toExponential()
+      .replace(/e([+-])(\d)$/, 'e$10$2')
+      .replace(/e\+/, 'e+');
   }
   return String(value);
 }

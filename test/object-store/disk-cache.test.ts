@@ -17,7 +17,8 @@ describe('disk cache', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   const request = (key: string, size: number) => ({
-    key, size,
+    key,
+    size,
     fetch: async (target: string): Promise<void> => {
       fetched.push(key);
       await writeFile(target, Buffer.alloc(size, key));
@@ -28,7 +29,8 @@ describe('disk cache', () => {
     assert.equal(statSync(file.path).size, size);
     await file.release();
   };
-  const onDisk = (): number => readdirSync(join(folder, 'files')).reduce((sum, name) => sum + statSync(join(folder, 'files', name)).size, 0);
+  const onDisk = (): number =>
+    readdirSync(join(folder, 'files')).reduce((sum, name) => sum + statSync(join(folder, 'files', name)).size, 0);
 
   it('fetches once, keeps its bound, and lets go of the least recently used', async () => {
     const cache = await DiskCache.open({ folder, maxBytes: 100 });
@@ -72,7 +74,14 @@ describe('disk cache', () => {
 
   it('keeps nothing of a download that failed, and tries again', async () => {
     const cache = await DiskCache.open({ folder, maxBytes: 100 });
-    const failing = { key: 'a', size: 30, fetch: async (target: string): Promise<void> => { await writeFile(target, 'half'); throw new Error('broke off'); } };
+    const failing = {
+      key: 'a',
+      size: 30,
+      fetch: async (target: string): Promise<void> => {
+        await writeFile(target, 'half');
+        throw new Error('broke off');
+      },
+    };
     await assert.rejects(cache.get(failing), /broke off/);
     assert.equal(onDisk(), 0);
     await use(cache, 'a', 30);
@@ -82,8 +91,17 @@ describe('disk cache', () => {
   it('lets one waiter go without the others losing their file', async () => {
     const cache = await DiskCache.open({ folder, maxBytes: 100 });
     let finish = (): void => undefined;
-    const gate = new Promise<void>((resolve) => { finish = resolve; });
-    const slow = { key: 'a', size: 30, fetch: async (target: string): Promise<void> => { await gate; await writeFile(target, Buffer.alloc(30)); } };
+    const gate = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const slow = {
+      key: 'a',
+      size: 30,
+      fetch: async (target: string): Promise<void> => {
+        await gate;
+        await writeFile(target, Buffer.alloc(30));
+      },
+    };
     const leaver = new AbortController();
     const first = cache.get({ ...slow, signal: leaver.signal });
     const second = cache.get(slow);
@@ -100,8 +118,16 @@ describe('disk cache', () => {
     const leaver = new AbortController();
     let aborted = false;
     const waiting = cache.get({
-      key: 'a', size: 30, signal: leaver.signal,
-      fetch: (_target, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => { aborted = true; reject(signal.reason); })),
+      key: 'a',
+      size: 30,
+      signal: leaver.signal,
+      fetch: (_target, signal) =>
+        new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => {
+            aborted = true;
+            reject(signal.reason);
+          }),
+        ),
     });
     await new Promise((resolve) => setImmediate(resolve));
     leaver.abort(new Error('gone'));

@@ -20,7 +20,10 @@ describe('local store', () => {
 
   it('leaves no drafts behind', () => {
     const names = readdirSync(join(folder, 'new/root'), { recursive: true }).map(String);
-    assert.deepEqual(names.filter((name) => name.includes('.tmp')), []);
+    assert.deepEqual(
+      names.filter((name) => name.includes('.tmp')),
+      [],
+    );
   });
 
   it('does not take a folder for an object', async () => {

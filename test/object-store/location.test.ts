@@ -4,8 +4,10 @@ import { below, normalLocation, Relocation } from '../../src/object-store/locati
 
 describe('locations', () => {
   it('have one spelling for one place', () => {
-    for (const text of ['/a/b', 'file:/a/b', 'file:///a/b', 'file://localhost/a/b', 'FILE:///a//b/', '/a/./b']) assert.equal(normalLocation(text), 'file:///a/b', text);
-    for (const text of ['s3://bucket/k/x', 's3a://bucket/k/x', 's3n://bucket//k/x/']) assert.equal(normalLocation(text), 's3://bucket/k/x', text);
+    for (const text of ['/a/b', 'file:/a/b', 'file:///a/b', 'file://localhost/a/b', 'FILE:///a//b/', '/a/./b'])
+      assert.equal(normalLocation(text), 'file:///a/b', text);
+    for (const text of ['s3://bucket/k/x', 's3a://bucket/k/x', 's3n://bucket//k/x/'])
+      assert.equal(normalLocation(text), 's3://bucket/k/x', text);
     assert.equal(normalLocation('s3://bucket'), 's3://bucket');
     assert.equal(normalLocation('file:///'), 'file://');
   });

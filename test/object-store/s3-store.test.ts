@@ -27,7 +27,8 @@ describe('S3 store', () => {
   it('lists more than a page', async function () {
     this.timeout(60_000);
     const names = Array.from({ length: 1100 }, (_, index) => `many/${index}`);
-    for (let at = 0; at < names.length; at += 50) await Promise.all(names.slice(at, at + 50).map((name) => store.put(name, new Uint8Array(1))));
+    for (let at = 0; at < names.length; at += 50)
+      await Promise.all(names.slice(at, at + 50).map((name) => store.put(name, new Uint8Array(1))));
     let count = 0;
     for await (const _ of store.list('many/')) count++;
     assert.equal(count, 1100);

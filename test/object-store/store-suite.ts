@@ -75,12 +75,21 @@ export function storeSuite(store: () => ObjectStore): void {
     await store().put('metered', bytes('0123456789'));
     let total = 0;
     let requests = 0;
-    const meter = { charge: (some: number, calls: number): void => { total += some; requests += calls; } };
+    const meter = {
+      charge: (some: number, calls: number): void => {
+        total += some;
+        requests += calls;
+      },
+    };
     await store().read('metered', { meter });
     await store().read('metered', { meter, start: 0, end: 4 });
     assert.deepEqual([total, requests], [14, 2]);
     const budget = new Error('budget');
-    const refuse = { charge: (some: number): void => { if (some > 0) throw budget; } };
+    const refuse = {
+      charge: (some: number): void => {
+        if (some > 0) throw budget;
+      },
+    };
     await assert.rejects(store().read('metered', { meter: refuse }), (error) => error === budget);
     await assert.rejects(store().read('metered', { maxBytes: 9 }), { sqlstate: '54000' });
   });

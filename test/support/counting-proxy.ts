@@ -19,7 +19,9 @@ export async function startCountingProxy(target: string, ending: string): Promis
       const send = (): void => {
         if (held && counts) return;
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.on('data', (chunk: Buffer) => { if (counts) counted += chunk.length; });
+        answer.on('data', (chunk: Buffer) => {
+          if (counts) counted += chunk.length;
+        });
         answer.pipe(outgoing);
       };
       send();
@@ -37,10 +39,13 @@ export async function startCountingProxy(target: string, ending: string): Promis
       counted = 0;
       return sum;
     },
-    hold: (on) => { held = on; },
-    close: () => new Promise((resolve) => {
-      server.closeAllConnections();
-      server.close(() => resolve());
-    }),
+    hold: (on) => {
+      held = on;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
   };
 }

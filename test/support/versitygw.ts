@@ -24,13 +24,23 @@ export function findVersitygw(): string | undefined {
   const found = known.find((path) => existsSync(path));
   if (found !== undefined || goBin().length === 0) return found;
   mkdirSync(cache, { recursive: true });
-  execFileSync('go', ['install', `github.com/versity/versitygw/cmd/versitygw@${VERSION}`], { env: { ...process.env, GOBIN: cache }, stdio: 'inherit' });
+  execFileSync('go', ['install', `github.com/versity/versitygw/cmd/versitygw@${VERSION}`], {
+    env: { ...process.env, GOBIN: cache },
+    stdio: 'inherit',
+  });
   return join(cache, 'versitygw');
 }
 
 function goBin(): string[] {
   try {
-    return [join(execFileSync('go', ['env', 'GOPATH'], { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim(), 'bin')];
+    return [
+      join(
+        execFileSync('go', ['env', 'GOPATH'], { stdio: ['ignore', 'pipe', 'ignore'] })
+          .toString()
+          .trim(),
+        'bin',
+      ),
+    ];
   } catch {
     return [];
   }
@@ -46,10 +56,21 @@ export async function startVersitygw(program: string): Promise<S3Server> {
   const access = randomBytes(8).toString('hex');
   const secret = randomBytes(16).toString('hex');
   const port = await freePort();
-  const child = spawn(program, ['--quiet', '--port', `127.0.0.1:${port}`, 'posix', '--sidecar', join(root, 'sidecar'), join(root, 'data')], {
-    env: { ...process.env, ROOT_ACCESS_KEY: access, ROOT_SECRET_KEY: secret, ROOT_ACCESS_KEY_ID: access, ROOT_SECRET_ACCESS_KEY: secret }, stdio: 'ignore',
-  });
-  const options = { endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', accessKeyId: access, secretAccessKey: secret, pathStyle: true };
+  const child = spawn(
+    program,
+    ['--quiet', '--port', `127.0.0.1:${port}`, 'posix', '--sidecar', join(root, 'sidecar'), join(root, 'data')],
+    {
+      env: { ...process.env, ROOT_ACCESS_KEY: access, ROOT_SECRET_KEY: secret, ROOT_ACCESS_KEY_ID: access, ROOT_SECRET_ACCESS_KEY: secret },
+      stdio: 'ignore',
+    },
+  );
+  const options = {
+    endpoint: `http://127.0.0.1:${port}`,
+    region: 'us-east-1',
+    accessKeyId: access,
+    secretAccessKey: secret,
+    pathStyle: true,
+  };
   const close = async (): Promise<void> => {
     await stop(child);
     rmSync(root, { recursive: true, force: true });
@@ -66,7 +87,10 @@ export async function startVersitygw(program: string): Promise<S3Server> {
 /** The bucket's name and the credentials are random: only the server that we started knows both. */
 async function answers(child: ChildProcess, options: S3Options, bucket: string): Promise<void> {
   const client = new S3Client({
-    endpoint: options.endpoint ?? '', region: options.region, forcePathStyle: true, maxAttempts: 1,
+    endpoint: options.endpoint ?? '',
+    region: options.region,
+    forcePathStyle: true,
+    maxAttempts: 1,
     credentials: { accessKeyId: options.accessKeyId ?? '', secretAccessKey: options.secretAccessKey ?? '' },
   });
   try {
@@ -75,7 +99,8 @@ async function answers(child: ChildProcess, options: S3Options, bucket: string):
         await client.send(new HeadBucketCommand({ Bucket: bucket }));
         return;
       } catch (error) {
-        if (child.exitCode !== null || attempt === 200) throw new Error(`versitygw does not answer (exit code ${child.exitCode})`, { cause: error });
+        if (child.exitCode !== null || attempt === 200)
+          throw new Error(`versitygw does not answer (exit code ${child.exitCode})`, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
