@@ -203,7 +203,60 @@ function shiftedDate(date: string, days: string, sign: '+' | '-'): string {
   );
 }
 
+const TO_CHAR: Readonly<Record<string, string>> = {
+  YYYY: '%Y',
+  MM: '%m',
+  DD: '%d',
+  HH24: '%H',
+  MI: '%M',
+  SS: '%S',
+  MS: '%g',
+  US: '%f',
+  DDD: '%j',
+};
+
+/** to_char with a constant format of plain fields and punctuation, for years of four digits. */
+function toChar(kind: 'timestamp' | 'timestamptz'): FunctionEntry {
+  return (args) => {
+    const format = args[1]?.constant;
+    if (typeof format !== 'string' || !/^(?:YYYY|MM|DDD|DD|HH24|MI|SS|MS|US|[-:., /]|"[A-Za-z ]*")+$/.test(format)) return undefined;
+    const pattern = format.replace(
+      /YYYY|MM|DDD|DD|HH24|MI|SS|MS|US|"([A-Za-z ]*)"/g,
+      (field, text: string | undefined) => text ?? TO_CHAR[field] ?? field,
+    );
+    const local = kind === 'timestamptz' ? 'tl_timestamptz_timestamp($1)' : '$1';
+    const late = LATE[kind].replace('290000', '9999');
+    return `CASE WHEN isinf($1) OR $1 < ${EARLY[kind].replace('0002', '1001')} OR $1 > ${late} THEN ${raise('0A000', 'to_char of this timestamp is not supported yet')} ELSE strftime(${local}, '${pattern}') END`;
+  };
+}
+
+/** The zone of date_trunc(text, timestamptz, text): a constant name, as for AT TIME ZONE. */
+function dateTruncAt(): FunctionEntry {
+  return (args) => {
+    const unit = unitOf(args);
+    const zoneArg = args[2];
+    if (
+      unit === undefined ||
+      !['day', 'week', 'month', 'quarter', 'year'].includes(unit) ||
+      zoneArg === undefined ||
+      zone([zoneArg]) === undefined
+    )
+      return undefined;
+    return (
+      `CASE WHEN isinf($2) THEN $2 WHEN $2 < ${EARLY.timestamptz} THEN ${raise('0A000', 'date_trunc of a year before 2 is not supported yet')} ` +
+      `ELSE tl_timestamp_at($3, date_trunc('${unit}', tl_timestamptz_at($3, $2))) END`
+    );
+  };
+}
+
 export const DATETIME: FunctionList = {
+  'to_char(timestamp,text)': toChar('timestamp'),
+  'to_char(timestamptz,text)': toChar('timestamptz'),
+  'date_trunc(text,timestamptz,text)': dateTruncAt(),
+  'interval_mul(interval,float8)': 'tl_interval_mul($1, $2)',
+  'mul_d_interval(float8,interval)': 'tl_interval_mul($2, $1)',
+  'interval_div(interval,float8)': `CASE WHEN $2 = 0 THEN ${raise('22012', 'division by zero')} ELSE tl_interval_div($1, $2) END`,
+  'time(timestamptz)': 'CASE WHEN isinf($1) THEN NULL ELSE CAST(tl_timestamptz_timestamp($1) AS TIME) END',
   ...mixedComparisons(),
   ...arithmetic(),
   'date_pli(date,int4)': shiftedDate('$1', '$2', '+'),

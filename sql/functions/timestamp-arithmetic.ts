@@ -84,6 +84,39 @@ function roundHalfEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
+/**
+ * interval times a factor: fractions of months go down to days (30 a month), fractions of days to time, with PostgreSQL's
+ * roundings to a microsecond on the way.
+ */
+export function multiplyInterval(interval: Interval, factor: number): Interval {
+  return scaleInterval(interval, (field) => field * factor);
+}
+
+export function divideInterval(interval: Interval, divisor: number): Interval {
+  return scaleInterval(interval, (field) => field / divisor);
+}
+
+function scaleInterval({ months, days, micros }: Interval, scale: (field: number) => number): Interval {
+  const bad = (): TimelineError => new TimelineError({ kind: 'data', sqlstate: '22008', message: 'interval out of range' });
+  const whole = (x: number): number => {
+    if (!(Math.abs(x) <= 2_147_483_647)) throw bad();
+    return Math.trunc(x);
+  };
+  const newMonths = whole(scale(months));
+  let newDays = whole(scale(days));
+  const toMicros = (x: number): number => roundHalfEven(x * 1_000_000) / 1_000_000;
+  const monthDays = toMicros((scale(months) - newMonths) * 30);
+  let seconds = toMicros((scale(days) - newDays + monthDays - Math.trunc(monthDays)) * 86_400);
+  if (Math.abs(seconds) >= 86_400) {
+    newDays += Math.trunc(seconds / 86_400);
+    seconds -= Math.trunc(seconds / 86_400) * 86_400;
+  }
+  newDays = whole(newDays + Math.trunc(monthDays));
+  const total = roundHalfEven(scale(Number(micros)) + seconds * 1_000_000);
+  if (!(Math.abs(total) < 9.2e18)) throw bad();
+  return { months: newMonths + 0, days: newDays + 0, micros: BigInt(total) };
+}
+
 /** A field of an interval as numeric text; undefined: a field that is not known here. */
 export function intervalField(interval: Interval, field: string): string | undefined {
   const { months, days, micros } = interval;

@@ -2,9 +2,11 @@ import { unsupported } from '../../sql/errors.js';
 import {
   addInterval,
   checkTimestamp,
+  divideInterval,
   fromLocal,
   intervalField,
   intervalPart,
+  multiplyInterval,
   timestampFromSeconds,
   toLocal,
 } from '../../sql/functions/timestamp-arithmetic.js';
@@ -26,7 +28,15 @@ export function calendarScalars(settings: TextSettings): readonly ScalarDefiniti
     result: oid,
     compute: ([micros, interval]) => addInterval(micros as bigint, interval as Interval, zoned ? settings.timeZone : undefined),
   });
+  const scaled = (name: string, compute: (interval: Interval, by: number) => Interval): ScalarDefinition => ({
+    name,
+    parameters: [Oid.interval, Oid.float8],
+    result: Oid.interval,
+    compute: ([interval, by]) => compute(interval as Interval, by as number),
+  });
   return [
+    scaled('tl_interval_mul', multiplyInterval),
+    scaled('tl_interval_div', divideInterval),
     instant('tl_js_timestamptz_timestamp', Oid.timestamptz, Oid.timestamp, (micros) => toLocal(micros, settings.timeZone)),
     instant('tl_js_timestamp_timestamptz', Oid.timestamp, Oid.timestamptz, (micros) => fromLocal(micros, settings.timeZone)),
     {

@@ -314,6 +314,9 @@ const REGEXES = [
   '\\\\',
 ];
 
+const FORMATS = ['YYYY-MM-DD', 'YYYY-MM-DD HH24:MI:SS', 'HH24:MI', 'YYYY', 'MM', 'SS.MS', 'SS.US', 'YYYY/DDD', 'YYYY"T"HH24', 'Mon'];
+const FACTORS = ['0', '1', '-1', '2', '0.5', '1.5', '-0.333', '100', '0.1', 'NaN', null];
+
 /** Arguments of functions that take certain texts only, and which of them are given as constants. */
 export const SPECIAL: Readonly<
   Record<string, { readonly args: readonly (readonly (string | null)[] | undefined)[]; readonly constants: readonly number[] }>
@@ -389,6 +392,12 @@ export const SPECIAL: Readonly<
     ],
     constants: [],
   },
+  'to_char(timestamp,text)': { args: [undefined, FORMATS], constants: [1] },
+  'to_char(timestamptz,text)': { args: [undefined, FORMATS], constants: [1] },
+  'date_trunc(text,timestamptz,text)': { args: [['day', 'week', 'month', 'hour'], undefined, ZONES], constants: [0, 2] },
+  'interval_mul(interval,float8)': { args: [undefined, FACTORS], constants: [] },
+  'mul_d_interval(float8,interval)': { args: [FACTORS, undefined], constants: [] },
+  'interval_div(interval,float8)': { args: [undefined, FACTORS], constants: [] },
   'to_timestamp(float8)': {
     args: [
       ['0', '1.5', '-1.5', '1743299999.000001', '1e10', 'Infinity', '-Infinity', 'NaN', '1e15', '0.0000005', '1742000000.1234567', null],
