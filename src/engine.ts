@@ -27,11 +27,14 @@ const EMPTY = new Catalog([], []);
 
 /** How often the connectors are asked for new tables. */
 const REFRESH_MS = 30_000;
+/** Stage files that a crash left behind are removed when they are a day old. */
+const SWEEP_MS = 3_600_000;
+const STAGE_FILES_MOST_MS = 24 * 3_600_000;
 
 /** Everything that answers queries, without a listener. */
 export class TimelineEngine implements Engine {
   private temporal: { readonly driver: Driver | undefined; readonly state: string } = { driver: undefined, state: 'it is off (temporal: off)' };
-  private readonly timer: NodeJS.Timeout;
+  private readonly timers: readonly NodeJS.Timeout[];
   private sessions = 0;
   readonly context: EngineContext;
 
@@ -65,10 +68,8 @@ export class TimelineEngine implements Engine {
         },
       },
     };
-    this.timer = setInterval(() => {
-      this.refresh().catch((error: unknown) => log('warn', `catalog refresh failed: ${String(error)}`));
-    }, REFRESH_MS);
-    this.timer.unref();
+    const sweep = (): Promise<unknown> => parts.store.sweep(STAGE_FILES_MOST_MS);
+    this.timers = [every(REFRESH_MS, 'catalog refresh', () => this.refresh()), every(SWEEP_MS, 'removal of old stage files', sweep)];
   }
 
   get serverVersion(): string {
@@ -95,11 +96,11 @@ export class TimelineEngine implements Engine {
     // The system tables show the catalogue that holds them: the engine is there before anybody asks.
     const opened: { engine?: TimelineEngine } = {};
     const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY }));
-    const { sources, readableFolders } = await openSources(config, [system]);
+    const sources = await openSources(config, [system]);
     const connectors = new Map(sources.map((source) => [source.connector.name, source.connector]));
     const kernel = createKernel({ threads: 2, memoryLimit: config.limits.taskMemory, tempFolder: join(config.home, 'spill') });
     const store = createStageStore({ folder: join(config.home, 'stages') });
-    const local = createLocalDriver({ connectors, kernel, store, scratchFolder: join(config.home, 'scratch'), readableFolders, concurrency: 2 });
+    const local = createLocalDriver({ connectors, kernel, store, scratchFolder: join(config.home, 'scratch'), concurrency: 2 });
     const postgresSettings = await readPostgresSettings(postgres);
     const engine = new TimelineEngine(
       { config, postgres, kernel, history, metrics, sources, connectors, store, local },
@@ -135,7 +136,7 @@ export class TimelineEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.timer);
+    for (const timer of this.timers) clearInterval(timer);
     await this.temporal.driver?.close();
     await this.parts.local.close();
     await this.parts.kernel.close();
@@ -157,19 +158,20 @@ export class TimelineEngine implements Engine {
   }
 }
 
+function every(ms: number, what: string, work: () => Promise<unknown>): NodeJS.Timeout {
+  return setInterval(() => {
+    work().catch((error: unknown) => log('warn', `${what} failed: ${String(error)}`));
+  }, ms).unref();
+}
+
 /** Opens every configured catalog, as the gateway and workers do. */
-export async function openSources(
-  config: Config,
-  system: readonly Connector[],
-): Promise<{ readonly sources: readonly Source[]; readonly readableFolders: readonly string[] }> {
+export async function openSources(config: Config, system: readonly Connector[]): Promise<readonly Source[]> {
   const sources: Source[] = system.map((connector) => ({ connector, prefix: '' }));
-  const readableFolders: string[] = [];
   for (const [name, catalog] of Object.entries(config.catalogs)) {
     const connector = await IcebergConnector.open({ name, config: catalog, cacheFolder: join(config.home, 'cache'), cacheBytes: config.limits.cacheBytes });
     sources.push({ connector, prefix: catalog.prefix ?? '' });
-    readableFolders.push(...connector.readableFolders);
   }
-  return { sources, readableFolders };
+  return sources;
 }
 
 async function makeFolders(config: Config): Promise<void> {

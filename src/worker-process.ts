@@ -12,7 +12,7 @@ import { runWorker } from './worker.js';
 export async function work(): Promise<void> {
   const config = await withDemoLake(loadConfig({ env: process.env, cwd: process.cwd() }));
   const address = requireTemporalAddress(config);
-  const { sources, readableFolders } = await openSources(config, [new SystemConnector([])]);
+  const sources = await openSources(config, [new SystemConnector([])]);
   const connectors = new Map<string, Connector>(sources.map((source) => [source.connector.name, source.connector]));
   const kernel = createKernel({ threads: 2, memoryLimit: config.limits.taskMemory, tempFolder: join(config.home, 'spill') });
   try {
@@ -24,7 +24,6 @@ export async function work(): Promise<void> {
       kernel,
       store: createStageStore({ folder: join(config.home, 'stages') }),
       scratchFolder: join(config.home, 'scratch'),
-      readableFolders,
       onReady: () => process.stdout.write('worker ready\n'),
     });
   } finally {
