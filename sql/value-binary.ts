@@ -1,31 +1,95 @@
 import { MICROS_PER_SECOND } from './calendar.js';
-import { TimelineError, internal, unsupported } from './errors.js';
-import { formatArrayText } from './value-array.js';
-import { decodeNumeric, encodeNumeric } from './value-numeric-binary.js';
-import { formatFloat4, formatFloat8 } from './value-number.js';
-import { formatBytea, isInterval } from './value-text.js';
-import { formatDate, formatInterval, formatOffset, formatTime, formatTimestamp, formatTimestampTz, isTimestampInRange, parseTime } from './value-time.js';
+import { internal, TimelineError, unsupported } from './errors.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from './types.js';
 import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Value } from './value.js';
+import { formatArrayText } from './value-array.js';
+import { formatFloat4, formatFloat8 } from './value-number.js';
+import { decodeNumeric, encodeNumeric } from './value-numeric-binary.js';
+import { formatBytea, isInterval } from './value-text.js';
+import {
+  formatDate,
+  formatInterval,
+  formatOffset,
+  formatTime,
+  formatTimestamp,
+  formatTimestampTz,
+  isTimestampInRange,
+  parseTime,
+} from './value-time.js';
 
 /** 2000-01-01, where PostgreSQL counts from. */
 const EPOCH_DAYS = 10_957;
 const EPOCH_MICROS = 946_684_800_000_000n;
 
 type Form =
-  | 'bool' | 'bytes' | 'text' | 'char' | 'jsonb' | 'int2' | 'int4' | 'int8' | 'oid' | 'float4' | 'float8' | 'numeric'
-  | 'date' | 'time' | 'timetz' | 'timestamp' | 'timestamptz' | 'interval' | 'uuid' | 'void' | 'vector2' | 'vectorOid';
+  | 'bool'
+  | 'bytes'
+  | 'text'
+  | 'char'
+  | 'jsonb'
+  | 'int2'
+  | 'int4'
+  | 'int8'
+  | 'oid'
+  | 'float4'
+  | 'float8'
+  | 'numeric'
+  | 'date'
+  | 'time'
+  | 'timetz'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'interval'
+  | 'uuid'
+  | 'void'
+  | 'vector2'
+  | 'vectorOid';
 
 const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
-  [Oid.bool, 'bool'], [Oid.bytea, 'bytes'], [Oid.char, 'char'], [Oid.jsonb, 'jsonb'],
-  [Oid.int2, 'int2'], [Oid.int4, 'int4'], [Oid.int8, 'int8'], [Oid.oid, 'oid'], [Oid.float4, 'float4'], [Oid.float8, 'float8'],
-  [Oid.numeric, 'numeric'], [Oid.date, 'date'], [Oid.time, 'time'], [Oid.timetz, 'timetz'], [Oid.timestamp, 'timestamp'],
-  [Oid.timestamptz, 'timestamptz'], [Oid.interval, 'interval'], [Oid.uuid, 'uuid'], [Oid.void, 'void'],
-  [Oid.name, 'text'], [Oid.text, 'text'], [Oid.varchar, 'text'], [Oid.bpchar, 'text'], [Oid.json, 'text'], [Oid.unknown, 'text'],
+  [Oid.bool, 'bool'],
+  [Oid.bytea, 'bytes'],
+  [Oid.char, 'char'],
+  [Oid.jsonb, 'jsonb'],
+  [Oid.int2, 'int2'],
+  [Oid.int4, 'int4'],
+  [Oid.int8, 'int8'],
+  [Oid.oid, 'oid'],
+  [Oid.float4, 'float4'],
+  [Oid.float8, 'float8'],
+  [Oid.numeric, 'numeric'],
+  [Oid.date, 'date'],
+  [Oid.time, 'time'],
+  [Oid.timetz, 'timetz'],
+  [Oid.timestamp, 'timestamp'],
+  [Oid.timestamptz, 'timestamptz'],
+  [Oid.interval, 'interval'],
+  [Oid.uuid, 'uuid'],
+  [Oid.void, 'void'],
+  [Oid.name, 'text'],
+  [Oid.text, 'text'],
+  [Oid.varchar, 'text'],
+  [Oid.bpchar, 'text'],
+  [Oid.json, 'text'],
+  [Oid.unknown, 'text'],
   // Catalogue types: xml, pg_node_tree, cstring; xid, cid; the reg family; int2vector, oidvector.
-  [142, 'text'], [194, 'text'], [2275, 'text'], [28, 'oid'], [29, 'oid'], [Oid.regproc, 'oid'], [2202, 'oid'], [2203, 'oid'],
-  [2204, 'oid'], [Oid.regclass, 'oid'], [Oid.regtype, 'oid'], [3734, 'oid'], [3769, 'oid'], [4089, 'oid'], [4096, 'oid'], [4191, 'oid'],
-  [22, 'vector2'], [30, 'vectorOid'],
+  [142, 'text'],
+  [194, 'text'],
+  [2275, 'text'],
+  [28, 'oid'],
+  [29, 'oid'],
+  [Oid.regproc, 'oid'],
+  [2202, 'oid'],
+  [2203, 'oid'],
+  [2204, 'oid'],
+  [Oid.regclass, 'oid'],
+  [Oid.regtype, 'oid'],
+  [3734, 'oid'],
+  [3769, 'oid'],
+  [4089, 'oid'],
+  [4096, 'oid'],
+  [4191, 'oid'],
+  [22, 'vector2'],
+  [30, 'vectorOid'],
 ]);
 
 /** Does the type have a binary form that we write and read? */
@@ -88,7 +152,8 @@ export function encodeBinary(type: Type, value: Value): Uint8Array {
     case 'timetz':
       if (typeof value === 'string') return encodeTimeTz(value);
       break;
-    case 'timestamp': case 'timestamptz':
+    case 'timestamp':
+    case 'timestamptz':
       if (typeof value === 'bigint') {
         const infinite = value === TIMESTAMP_INFINITY || value === TIMESTAMP_NEGATIVE_INFINITY;
         return make(8, (b) => b.writeBigInt64BE(infinite ? value : value - EPOCH_MICROS));
@@ -106,8 +171,10 @@ export function encodeBinary(type: Type, value: Value): Uint8Array {
     case 'uuid':
       if (typeof value === 'string' && value.length === 36) return Buffer.from(value.replaceAll('-', ''), 'hex');
       break;
-    case 'void': return new Uint8Array(0);
-    case 'vector2': case 'vectorOid':
+    case 'void':
+      return new Uint8Array(0);
+    case 'vector2':
+    case 'vectorOid':
       if (typeof value === 'string') return encodeVector(form, value);
       break;
   }
@@ -188,7 +255,11 @@ function joinArray(element: number, parts: readonly (Uint8Array | null)[], lower
 function noBinary(type: Type, direction: 'input' | 'output'): TimelineError {
   // aclitem and its array are the catalogue's only types without binary functions.
   if (type.oid === 1033 || type.oid === 1034) {
-    return new TimelineError({ kind: 'semantic', sqlstate: '42883', message: `no binary ${direction} function available for type aclitem` });
+    return new TimelineError({
+      kind: 'semantic',
+      sqlstate: '42883',
+      message: `no binary ${direction} function available for type aclitem`,
+    });
   }
   return unsupported(`the binary form of type ${typeName(type)}`);
 }
@@ -202,36 +273,51 @@ export function decodeBinaryToText(type: Type, bytes: Uint8Array): string {
   const form = FORMS.get(type.oid);
   if (form === undefined) return decodeArray(type, view);
   switch (form) {
-    case 'bool': return sized(view, 1)[0] === 0 ? 'f' : 't';
-    case 'bytes': return formatBytea(view);
-    case 'text': return decodeUtf8(view);
+    case 'bool':
+      return sized(view, 1)[0] === 0 ? 'f' : 't';
+    case 'bytes':
+      return formatBytea(view);
+    case 'text':
+      return decodeUtf8(view);
     case 'char': {
       const byte = sized(view, 1)[0] ?? 0;
       return byte === 0 ? '' : byte > 127 ? `\\${byte.toString(8)}` : String.fromCharCode(byte);
     }
     case 'jsonb':
       if (view.length < 1) throw malformed();
-      if (view[0] !== 1) throw new TimelineError({ kind: 'data', sqlstate: 'XX000', message: `unsupported jsonb version number ${view[0]}` });
+      if (view[0] !== 1)
+        throw new TimelineError({ kind: 'data', sqlstate: 'XX000', message: `unsupported jsonb version number ${view[0]}` });
       return decodeUtf8(view.subarray(1));
-    case 'int2': return String(sized(view, 2).readInt16BE());
-    case 'int4': return String(sized(view, 4).readInt32BE());
-    case 'int8': return String(sized(view, 8).readBigInt64BE());
-    case 'oid': return String(sized(view, 4).readUInt32BE());
-    case 'float4': return formatFloat4(sized(view, 4).readFloatBE());
-    case 'float8': return formatFloat8(sized(view, 8).readDoubleBE());
-    case 'numeric': return decodeNumeric(view) ?? fail();
+    case 'int2':
+      return String(sized(view, 2).readInt16BE());
+    case 'int4':
+      return String(sized(view, 4).readInt32BE());
+    case 'int8':
+      return String(sized(view, 8).readBigInt64BE());
+    case 'oid':
+      return String(sized(view, 4).readUInt32BE());
+    case 'float4':
+      return formatFloat4(sized(view, 4).readFloatBE());
+    case 'float8':
+      return formatFloat8(sized(view, 8).readDoubleBE());
+    case 'numeric':
+      return decodeNumeric(view) ?? fail();
     case 'date': {
       const days = sized(view, 4).readInt32BE();
       return formatDate(days === 0x7fffffff ? Infinity : days === -0x80000000 ? -Infinity : days + EPOCH_DAYS);
     }
-    case 'time': return decodeTime(sized(view, 8));
+    case 'time':
+      return decodeTime(sized(view, 8));
     case 'timetz': {
       const west = sized(view, 12).readInt32BE(8);
-      if (Math.abs(west) >= 16 * 3600) throw new TimelineError({ kind: 'data', sqlstate: '22009', message: 'time zone displacement out of range' });
+      if (Math.abs(west) >= 16 * 3600)
+        throw new TimelineError({ kind: 'data', sqlstate: '22009', message: 'time zone displacement out of range' });
       return decodeTime(view) + formatOffset(west === 0 ? 0 : -west);
     }
-    case 'timestamp': return formatTimestamp(decodeTimestamp(sized(view, 8)));
-    case 'timestamptz': return formatTimestampTz(decodeTimestamp(sized(view, 8)), 'UTC');
+    case 'timestamp':
+      return formatTimestamp(decodeTimestamp(sized(view, 8)));
+    case 'timestamptz':
+      return formatTimestampTz(decodeTimestamp(sized(view, 8)), 'UTC');
     case 'interval': {
       sized(view, 16);
       return formatInterval({ micros: view.readBigInt64BE(0), days: view.readInt32BE(8), months: view.readInt32BE(12) });
@@ -240,9 +326,12 @@ export function decodeBinaryToText(type: Type, bytes: Uint8Array): string {
       const hex = sized(view, 16).toString('hex');
       return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
     }
-    case 'void': return '';
-    case 'vector2': return decodeItems(Oid.int2, view).items.join(' ');
-    case 'vectorOid': return decodeItems(Oid.oid, view).items.join(' ');
+    case 'void':
+      return '';
+    case 'vector2':
+      return decodeItems(Oid.int2, view).items.join(' ');
+    case 'vectorOid':
+      return decodeItems(Oid.oid, view).items.join(' ');
   }
 }
 
@@ -272,7 +361,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
 }
 
 function firstInvalid(bytes: Uint8Array): string {
-  for (let at = 0; at < bytes.length;) {
+  for (let at = 0; at < bytes.length; ) {
     const lead = bytes[at] ?? 0;
     const size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
     const slice = bytes.subarray(at, at + size);
@@ -292,14 +381,16 @@ function invalidEncoding(sequence: string): TimelineError {
 
 function decodeTime(view: Buffer): string {
   const micros = view.readBigInt64BE();
-  if (micros < 0n || micros > 86_400n * MICROS_PER_SECOND) throw new TimelineError({ kind: 'data', sqlstate: '22008', message: 'time out of range' });
+  if (micros < 0n || micros > 86_400n * MICROS_PER_SECOND)
+    throw new TimelineError({ kind: 'data', sqlstate: '22008', message: 'time out of range' });
   return formatTime(micros);
 }
 
 function decodeTimestamp(view: Buffer): bigint {
   const raw = view.readBigInt64BE();
   if (raw === TIMESTAMP_INFINITY || raw === TIMESTAMP_NEGATIVE_INFINITY) return raw;
-  if (!isTimestampInRange(raw + EPOCH_MICROS)) throw new TimelineError({ kind: 'data', sqlstate: '22008', message: 'timestamp out of range' });
+  if (!isTimestampInRange(raw + EPOCH_MICROS))
+    throw new TimelineError({ kind: 'data', sqlstate: '22008', message: 'timestamp out of range' });
   return raw + EPOCH_MICROS;
 }
 
@@ -318,7 +409,8 @@ function decodeItems(element: number, view: Buffer): { items: (string | null)[];
   if (dimensions < 0 || dimensions > 6) throw malformed();
   if (sent !== element) {
     throw new TimelineError({
-      kind: 'data', sqlstate: '42804',
+      kind: 'data',
+      sqlstate: '42804',
       message: `binary data has array element type ${sent} (${typeName(sent)}) instead of expected ${element} (${typeName(element)})`,
     });
   }

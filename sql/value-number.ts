@@ -2,8 +2,10 @@ import { invalidInput, outOfRange } from './value-error.js';
 
 const SQL_INT = { int2: 'smallint', int4: 'integer', int8: 'bigint', oid: 'oid' } as const;
 const INT_RANGE = {
-  int2: [-32_768n, 32_767n], int4: [-2_147_483_648n, 2_147_483_647n],
-  int8: [-9_223_372_036_854_775_808n, 9_223_372_036_854_775_807n], oid: [-2_147_483_648n, 4_294_967_295n],
+  int2: [-32_768n, 32_767n],
+  int4: [-2_147_483_648n, 2_147_483_647n],
+  int8: [-9_223_372_036_854_775_808n, 9_223_372_036_854_775_807n],
+  oid: [-2_147_483_648n, 4_294_967_295n],
 } as const;
 
 /** A whole number in decimal; oid also takes negative ones, which wrap as in PostgreSQL. */
@@ -43,10 +45,18 @@ function parseFloatAs(name: string, text: string, round: (value: number) => numb
 
 function specialNumber(text: string): number | undefined {
   switch (text.toLowerCase()) {
-    case 'nan': return NaN;
-    case 'infinity': case '+infinity': case 'inf': case '+inf': return Infinity;
-    case '-infinity': case '-inf': return -Infinity;
-    default: return undefined;
+    case 'nan':
+      return NaN;
+    case 'infinity':
+    case '+infinity':
+    case 'inf':
+    case '+inf':
+      return Infinity;
+    case '-infinity':
+    case '-inf':
+      return -Infinity;
+    default:
+      return undefined;
   }
 }
 

@@ -23,7 +23,9 @@ export function encodeNumeric(text: string): Uint8Array {
   let end = groups.length;
   while (end > first && groups[end - 1] === 0) end -= 1;
   const digits = groups.slice(first, end);
-  return digits.length === 0 ? pack([], 0, POSITIVE, fraction.length) : pack(digits, weight, negative ? NEGATIVE : POSITIVE, fraction.length);
+  return digits.length === 0
+    ? pack([], 0, POSITIVE, fraction.length)
+    : pack(digits, weight, negative ? NEGATIVE : POSITIVE, fraction.length);
 }
 
 function pack(digits: readonly number[], weight: number, sign: number, scale: number): Buffer {

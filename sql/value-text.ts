@@ -1,13 +1,21 @@
 import { internal } from './errors.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from './types.js';
+import type { Interval, TextSettings, Value } from './value.js';
 import { formatArrayText, parseArrayText } from './value-array.js';
 import { invalidInput } from './value-error.js';
 import { formatFloat4, formatFloat8, parseFloat4, parseFloat8, parseInteger, parseNumeric } from './value-number.js';
 import {
-  formatDate, formatInterval, formatTime, formatTimestamp, formatTimestampTz,
-  parseDate, parseInterval, parseTime, parseTimestamp, parseTimestampTz,
+  formatDate,
+  formatInterval,
+  formatTime,
+  formatTimestamp,
+  formatTimestampTz,
+  parseDate,
+  parseInterval,
+  parseTime,
+  parseTimestamp,
+  parseTimestampTz,
 } from './value-time.js';
-import type { Interval, TextSettings, Value } from './value.js';
 
 /**
  * Reads PostgreSQL's text form of a value (what its output functions write, and the plain spellings that its input functions take
@@ -16,21 +24,36 @@ import type { Interval, TextSettings, Value } from './value.js';
  */
 export function parseValue(type: Type, text: string, settings?: TextSettings): Value {
   switch (type.oid) {
-    case Oid.bool: return parseBool(text);
-    case Oid.int2: return Number(parseInteger('int2', text));
-    case Oid.int4: return Number(parseInteger('int4', text));
-    case Oid.oid: return Number(parseInteger('oid', text));
-    case Oid.int8: return parseInteger('int8', text);
-    case Oid.float4: return parseFloat4(text);
-    case Oid.float8: return parseFloat8(text);
-    case Oid.numeric: return parseNumeric(text);
-    case Oid.bytea: return parseBytea(text);
-    case Oid.uuid: return parseUuid(text);
-    case Oid.date: return parseDate(text);
-    case Oid.time: return parseTime(text);
-    case Oid.timestamp: return parseTimestamp(text);
-    case Oid.timestamptz: return parseTimestampTz(text, settings?.timeZone);
-    case Oid.interval: return parseInterval(text);
+    case Oid.bool:
+      return parseBool(text);
+    case Oid.int2:
+      return Number(parseInteger('int2', text));
+    case Oid.int4:
+      return Number(parseInteger('int4', text));
+    case Oid.oid:
+      return Number(parseInteger('oid', text));
+    case Oid.int8:
+      return parseInteger('int8', text);
+    case Oid.float4:
+      return parseFloat4(text);
+    case Oid.float8:
+      return parseFloat8(text);
+    case Oid.numeric:
+      return parseNumeric(text);
+    case Oid.bytea:
+      return parseBytea(text);
+    case Oid.uuid:
+      return parseUuid(text);
+    case Oid.date:
+      return parseDate(text);
+    case Oid.time:
+      return parseTime(text);
+    case Oid.timestamp:
+      return parseTimestamp(text);
+    case Oid.timestamptz:
+      return parseTimestampTz(text, settings?.timeZone);
+    case Oid.interval:
+      return parseInterval(text);
     default: {
       const element = ELEMENT_OF.get(type.oid);
       if (element === undefined) return text;
@@ -46,7 +69,9 @@ export function formatValue(type: Type, value: Value, settings: TextSettings): s
     case Oid.bool:
       if (typeof value === 'boolean') return value ? 't' : 'f';
       break;
-    case Oid.int2: case Oid.int4: case Oid.oid:
+    case Oid.int2:
+    case Oid.int4:
+    case Oid.oid:
       if (typeof value === 'number' && Number.isInteger(value)) return String(value);
       break;
     case Oid.int8:

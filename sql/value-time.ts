@@ -1,7 +1,7 @@
-import { MICROS_PER_DAY, MICROS_PER_SECOND, civilFromDays, daysFromCivil, daysInMonth } from './calendar.js';
+import { civilFromDays, daysFromCivil, daysInMonth, MICROS_PER_DAY, MICROS_PER_SECOND } from './calendar.js';
 import { timeZone } from './time-zone.js';
-import { dateTimeOverflow, invalidDateTime } from './value-error.js';
 import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from './value.js';
+import { dateTimeOverflow, invalidDateTime } from './value-error.js';
 
 const MICROS_PER_DAY_NUMBER = 86_400_000_000;
 /**

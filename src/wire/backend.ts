@@ -58,13 +58,23 @@ export function writeParameterDescription(writer: MessageWriter, types: readonly
 export function writeError(writer: MessageWriter, error: TimelineError, severity: 'ERROR' | 'FATAL', positionOffset = 0): void {
   const position = error.position === undefined ? undefined : String(error.position + positionOffset);
   writeFields(writer, 'E', [
-    ['S', severity], ['V', severity], ['C', error.sqlstate], ['M', error.message], ['D', error.detail], ['H', error.hint], ['P', position],
+    ['S', severity],
+    ['V', severity],
+    ['C', error.sqlstate],
+    ['M', error.message],
+    ['D', error.detail],
+    ['H', error.hint],
+    ['P', position],
   ]);
 }
 
 export function writeNotice(writer: MessageWriter, notice: Notice): void {
   writeFields(writer, 'N', [
-    ['S', notice.severity], ['V', notice.severity], ['C', notice.sqlstate], ['M', notice.message], ['H', notice.hint],
+    ['S', notice.severity],
+    ['V', notice.severity],
+    ['C', notice.sqlstate],
+    ['M', notice.message],
+    ['H', notice.hint],
   ]);
 }
 

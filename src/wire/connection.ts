@@ -1,8 +1,14 @@
 import type { Socket } from 'node:net';
-import { TimelineError, asTimelineError } from '../../sql/errors.js';
+import { asTimelineError, TimelineError } from '../../sql/errors.js';
 import type { Engine, Notice, Session } from '../statement.js';
 import {
-  writeAuthenticationOk, writeBackendKey, writeError, writeNegotiateVersion, writeNotice, writeParameterStatus, writeReadyForQuery,
+  writeAuthenticationOk,
+  writeBackendKey,
+  writeError,
+  writeNegotiateVersion,
+  writeNotice,
+  writeParameterStatus,
+  writeReadyForQuery,
 } from './backend.js';
 import type { CancelKey, CancelKeys } from './cancel-keys.js';
 import { Conversation } from './conversation.js';
@@ -105,11 +111,13 @@ export class Connection {
       if (frame === undefined) return undefined;
       const packet = decodeStartup(frame.payload);
       switch (packet.kind) {
-        case 'startup': return packet;
+        case 'startup':
+          return packet;
         case 'cancel':
           this.#options.cancelKeys.cancel(packet.key);
           return undefined;
-        case 'ssl': case 'gssenc':
+        case 'ssl':
+        case 'gssenc':
           if (asked.has(packet.kind)) throw new FatalError(protocolError('encryption was asked for twice'));
           asked.add(packet.kind);
           // Not a message: a single letter.
@@ -139,10 +147,11 @@ export class Connection {
       user: packet.user,
       database: packet.database,
       settings: packet.settings,
-      onNotice: (notice: Notice) => send(() => {
-        writeNotice(this.#output.writer, notice);
-        this.#output.push();
-      }),
+      onNotice: (notice: Notice) =>
+        send(() => {
+          writeNotice(this.#output.writer, notice);
+          this.#output.push();
+        }),
       onParameterStatus: (name, value) => {
         this.#statuses.set(name, value);
         send(() => writeParameterStatus(this.#output.writer, name, value));

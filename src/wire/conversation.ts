@@ -1,10 +1,8 @@
-import { TimelineError, asTimelineError, internal } from '../../sql/errors.js';
+import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import { typeName } from '../../sql/types.js';
 import { decodeBinaryToText, decodeUtf8 } from '../../sql/value-binary.js';
 import type { Prepared, Session } from '../statement.js';
-import {
-  writeBare, writeCommandComplete, writeError, writeNotice, writeParameterDescription, writeReadyForQuery,
-} from './backend.js';
+import { writeBare, writeCommandComplete, writeError, writeNotice, writeParameterDescription, writeReadyForQuery } from './backend.js';
 import { CHUNK_BYTES, formatOf, writeRowDescription, writeRows } from './encode.js';
 import { type FrontendMessage, functionCallRefused } from './frontend.js';
 import type { Output } from './output.js';
@@ -111,23 +109,32 @@ export class Conversation {
 
   async #dispatch(message: FrontendMessage): Promise<void> {
     switch (message.kind) {
-      case 'query': return await this.#query(message.text);
-      case 'parse': return await this.#parse(message);
-      case 'bind': return this.#bind(message);
-      case 'describe': return await this.#describe(message.target, message.name);
-      case 'execute': return await this.#execute(message);
+      case 'query':
+        return await this.#query(message.text);
+      case 'parse':
+        return await this.#parse(message);
+      case 'bind':
+        return this.#bind(message);
+      case 'describe':
+        return await this.#describe(message.target, message.name);
+      case 'execute':
+        return await this.#execute(message);
       case 'close': {
         if (message.target === 'statement') this.#statements.delete(message.name);
         else this.#portals.delete(message.name);
         return writeBare(this.#output.writer, '3');
       }
-      case 'flush': return await this.#output.flush();
-      case 'sync': return await this.ready();
+      case 'flush':
+        return await this.#output.flush();
+      case 'sync':
+        return await this.ready();
       case 'functionCall':
         await this.rejectSimple(functionCallRefused());
         return await this.ready();
       // Left-overs of a COPY that was refused: PostgreSQL ignores them too.
-      case 'copy': case 'terminate': return;
+      case 'copy':
+      case 'terminate':
+        return;
     }
   }
 
@@ -253,7 +260,10 @@ export class Conversation {
       return stream;
     } catch (error) {
       // Should it come to life after all, nobody reads it.
-      starting.then((late) => new RowStream(late, controller).close(), () => undefined);
+      starting.then(
+        (late) => new RowStream(late, controller).close(),
+        () => undefined,
+      );
       throw error;
     }
   }
@@ -339,8 +349,10 @@ function decodeParameter(bytes: Buffer, { oid, binary, number }: { oid: number; 
     const error = asTimelineError(thrown);
     if (error.sqlstate !== '22P03') throw error;
     throw new TimelineError({
-      kind: 'data', sqlstate: '22P03', message: `incorrect binary data format in bind parameter ${number}`, detail: `The parameter's type is ${typeName(oid)}.`,
+      kind: 'data',
+      sqlstate: '22P03',
+      message: `incorrect binary data format in bind parameter ${number}`,
+      detail: `The parameter's type is ${typeName(oid)}.`,
     });
   }
 }
-

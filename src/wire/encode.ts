@@ -1,9 +1,9 @@
 import { internal } from '../../sql/errors.js';
 import type { Batch, ResultColumn } from '../../sql/result.js';
 import { Oid, type Type } from '../../sql/types.js';
+import type { TextSettings, Value } from '../../sql/value.js';
 import { encodeBinary } from '../../sql/value-binary.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
-import type { TextSettings, Value } from '../../sql/value.js';
 import type { MessageWriter } from './message-writer.js';
 
 /** Encoded output that is worth a write() of its own. */
@@ -11,9 +11,30 @@ export const CHUNK_BYTES = 65_536;
 
 /** pg_type.typlen of the fixed-size types; all others vary (-1). */
 const TYPE_SIZE: ReadonlyMap<number, number> = new Map([
-  [Oid.bool, 1], [Oid.char, 1], [Oid.name, 64], [Oid.int2, 2], [Oid.int4, 4], [Oid.int8, 8], [Oid.oid, 4], [Oid.regproc, 4],
-  [Oid.regclass, 4], [Oid.regtype, 4], [Oid.float4, 4], [Oid.float8, 8], [Oid.date, 4], [Oid.time, 8], [Oid.timestamp, 8],
-  [Oid.timestamptz, 8], [Oid.timetz, 12], [Oid.interval, 16], [Oid.uuid, 16], [Oid.void, 4], [Oid.unknown, -2], [28, 4], [29, 4], [27, 6],
+  [Oid.bool, 1],
+  [Oid.char, 1],
+  [Oid.name, 64],
+  [Oid.int2, 2],
+  [Oid.int4, 4],
+  [Oid.int8, 8],
+  [Oid.oid, 4],
+  [Oid.regproc, 4],
+  [Oid.regclass, 4],
+  [Oid.regtype, 4],
+  [Oid.float4, 4],
+  [Oid.float8, 8],
+  [Oid.date, 4],
+  [Oid.time, 8],
+  [Oid.timestamp, 8],
+  [Oid.timestamptz, 8],
+  [Oid.timetz, 12],
+  [Oid.interval, 16],
+  [Oid.uuid, 16],
+  [Oid.void, 4],
+  [Oid.unknown, -2],
+  [28, 4],
+  [29, 4],
+  [27, 6],
 ]);
 
 /** Format code of column `index`, from the codes of Bind: none = text, one = for all, else one a column. */
@@ -69,7 +90,11 @@ type RowWriter = (writer: MessageWriter, row: number) => void;
 
 function columnsRow(columns: readonly (readonly (Value | null)[])[], { columns: described, formats, settings }: RowEncoding): RowWriter {
   if (columns.length !== described.length) throw internal(`a batch has ${columns.length} columns, its description ${described.length}`);
-  const parts = described.map((column, index) => ({ type: column.type, binary: formatOf(formats, index) === 1, values: columns[index] ?? [] }));
+  const parts = described.map((column, index) => ({
+    type: column.type,
+    binary: formatOf(formats, index) === 1,
+    values: columns[index] ?? [],
+  }));
   return (writer, row) => {
     for (const { type, binary, values } of parts) {
       const value = values[row];

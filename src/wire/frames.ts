@@ -74,7 +74,8 @@ export class FrameReader {
       if (length < 8 || length > STARTUP_MAX) throw new FatalError(protocolError('invalid length of startup packet'));
       return;
     }
-    const most = this.phase === 'login' ? LOGIN_MAX : SMALL_TYPES.has(type) ? Math.min(STARTUP_MAX, this.#maxMessageBytes) : this.#maxMessageBytes;
+    const most =
+      this.phase === 'login' ? LOGIN_MAX : SMALL_TYPES.has(type) ? Math.min(STARTUP_MAX, this.#maxMessageBytes) : this.#maxMessageBytes;
     if (length < 4 || length > most) throw new FatalError(protocolError('invalid message length'));
   }
 

@@ -48,8 +48,10 @@ export function decodeFrame(frame: Frame): FrontendMessage {
       payload.end();
       return { kind: 'bind', portal, statement, parameterFormats, parameters, resultFormats };
     }
-    case 'D': return { kind: 'describe', ...target(payload, 'DESCRIBE') };
-    case 'C': return { kind: 'close', ...target(payload, 'CLOSE') };
+    case 'D':
+      return { kind: 'describe', ...target(payload, 'DESCRIBE') };
+    case 'C':
+      return { kind: 'close', ...target(payload, 'CLOSE') };
     case 'E': {
       const portal = payload.cstring();
       const maxRows = payload.int32();
@@ -63,10 +65,16 @@ export function decodeFrame(frame: Frame): FrontendMessage {
     case 'S':
       payload.end();
       return { kind: 'sync' };
-    case 'X': return { kind: 'terminate' };
-    case 'c': case 'd': case 'f': return { kind: 'copy' };
-    case 'F': return { kind: 'functionCall' };
-    default: throw new FatalError(protocolError(`unexpected message type 0x${frame.type.toString(16)}`));
+    case 'X':
+      return { kind: 'terminate' };
+    case 'c':
+    case 'd':
+    case 'f':
+      return { kind: 'copy' };
+    case 'F':
+      return { kind: 'functionCall' };
+    default:
+      throw new FatalError(protocolError(`unexpected message type 0x${frame.type.toString(16)}`));
   }
 }
 
@@ -79,7 +87,8 @@ function list<T>(payload: Payload, leastSize: number, read: () => T): T[] {
 
 function formatCode(payload: Payload): number {
   const code = payload.uint16();
-  if (code !== 0 && code !== 1) throw new TimelineError({ kind: 'protocol', sqlstate: '22023', message: `unsupported format code: ${code}` });
+  if (code !== 0 && code !== 1)
+    throw new TimelineError({ kind: 'protocol', sqlstate: '22023', message: `unsupported format code: ${code}` });
   return code;
 }
 

@@ -114,7 +114,11 @@ export class MessageWriter {
     const needed = this.length + size;
     if (needed <= this.#buffer.length) return;
     if (needed > MAX_SIZE) {
-      throw new TimelineError({ kind: 'limit', sqlstate: '54000', message: 'a row of the result is larger than 1 GB, which the protocol cannot carry' });
+      throw new TimelineError({
+        kind: 'limit',
+        sqlstate: '54000',
+        message: 'a row of the result is larger than 1 GB, which the protocol cannot carry',
+      });
     }
     const larger = Buffer.allocUnsafeSlow(Math.min(MAX_SIZE, Math.max(needed, this.#buffer.length * 2)));
     this.#buffer.copy(larger, 0, 0, this.length);

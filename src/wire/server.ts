@@ -47,7 +47,8 @@ export async function startWireServer({ engine, host, port, limits }: WireServer
   let sessions = 0;
   let closing = false;
   const admit = (): (() => void) => {
-    if (sessions >= limits.maxConnections) throw new TimelineError({ kind: 'limit', sqlstate: '53300', message: 'sorry, too many clients already' });
+    if (sessions >= limits.maxConnections)
+      throw new TimelineError({ kind: 'limit', sqlstate: '53300', message: 'sorry, too many clients already' });
     sessions += 1;
     return () => {
       sessions -= 1;
@@ -61,7 +62,12 @@ export async function startWireServer({ engine, host, port, limits }: WireServer
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const connection = new Connection({
-      socket, engine, cancelKeys, admit, maxMessageBytes: limits.maxMessageBytes, loginTimeoutMs: limits.loginTimeoutMs,
+      socket,
+      engine,
+      cancelKeys,
+      admit,
+      maxMessageBytes: limits.maxMessageBytes,
+      loginTimeoutMs: limits.loginTimeoutMs,
     });
     const run = connection.run().finally(() => open.delete(connection));
     open.set(connection, run);
@@ -75,7 +81,11 @@ export async function startWireServer({ engine, host, port, limits }: WireServer
     close: async () => {
       closing = true;
       const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
-      const reason = new TimelineError({ kind: 'cancelled', sqlstate: '57P01', message: 'terminating connection due to administrator command' });
+      const reason = new TimelineError({
+        kind: 'cancelled',
+        sqlstate: '57P01',
+        message: 'terminating connection due to administrator command',
+      });
       const runs = [...open.values()];
       for (const connection of open.keys()) connection.end(reason);
       const timer = setTimeout(() => {

@@ -45,7 +45,9 @@ function decode(payload: Payload): StartupPacket {
   const minor = code & 0xffff;
   if (major !== 3) {
     throw new TimelineError({
-      kind: 'protocol', sqlstate: '0A000', message: `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.0`,
+      kind: 'protocol',
+      sqlstate: '0A000',
+      message: `unsupported frontend protocol ${major}.${minor}: server supports 3.0 to 3.0`,
     });
   }
   const parameters = readParameters(payload);
@@ -60,7 +62,14 @@ function decode(payload: Payload): StartupPacket {
   if (!/^(false|off|no|0|)$/i.test(replication)) throw unsupported('a replication connection');
   checkEncoding(parameters.get('client_encoding'));
   for (const name of ['user', 'database', 'replication']) parameters.delete(name);
-  return { kind: 'startup', user, database, settings: Object.fromEntries(parameters), negotiate: minor > 0 || unknownOptions.length > 0, unknownOptions };
+  return {
+    kind: 'startup',
+    user,
+    database,
+    settings: Object.fromEntries(parameters),
+    negotiate: minor > 0 || unknownOptions.length > 0,
+    unknownOptions,
+  };
 }
 
 function readParameters(payload: Payload): Map<string, string> {
@@ -79,5 +88,10 @@ function readParameters(payload: Payload): Map<string, string> {
 function checkEncoding(encoding: string | undefined): void {
   const plain = (encoding ?? 'utf8').toLowerCase().replace(/[^a-z0-9]/g, '');
   if (plain === 'utf8' || plain === 'unicode' || plain === 'sqlascii') return;
-  throw new TimelineError({ kind: 'unsupported', sqlstate: '0A000', message: `client_encoding "${encoding}" is not supported yet`, hint: 'Use UTF8.' });
+  throw new TimelineError({
+    kind: 'unsupported',
+    sqlstate: '0A000',
+    message: `client_encoding "${encoding}" is not supported yet`,
+    hint: 'Use UTF8.',
+  });
 }

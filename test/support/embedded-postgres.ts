@@ -24,11 +24,21 @@ export class EmbeddedPostgres {
   }
 
   /** The rows of one statement as they come on the wire; `parameters` in their text form (binary where a Buffer). */
-  async rows(sql: string, options: { readonly binary?: boolean; readonly parameters?: readonly (string | Buffer | null)[]; readonly types?: readonly number[] } = {}): Promise<(Buffer | null)[][]> {
+  async rows(
+    sql: string,
+    options: {
+      readonly binary?: boolean;
+      readonly parameters?: readonly (string | Buffer | null)[];
+      readonly types?: readonly number[];
+    } = {},
+  ): Promise<(Buffer | null)[][]> {
     const parameters = [...(options.parameters ?? [])];
     const formats = parameters.map((parameter) => (Buffer.isBuffer(parameter) ? 1 : 0));
     const request = Buffer.concat([
-      parse('', sql, [...(options.types ?? [])]), bind('', '', parameters, formats, [options.binary === true ? 1 : 0]), execute(''), sync,
+      parse('', sql, [...(options.types ?? [])]),
+      bind('', '', parameters, formats, [options.binary === true ? 1 : 0]),
+      execute(''),
+      sync,
     ]);
     return (await this.#messages(request)).filter((m) => m.type === 'D').map((m) => dataRow(m.body));
   }
@@ -40,7 +50,7 @@ export class EmbeddedPostgres {
   async #messages(request: Buffer): Promise<{ type: string; body: Buffer }[]> {
     const bytes = Buffer.from(await this.#db.execProtocolRaw(request));
     const found: { type: string; body: Buffer }[] = [];
-    for (let at = 0; at < bytes.length;) {
+    for (let at = 0; at < bytes.length; ) {
       const size = 1 + bytes.readInt32BE(at + 1);
       found.push({ type: String.fromCharCode(bytes[at]!), body: bytes.subarray(at + 5, at + size) });
       at += size;

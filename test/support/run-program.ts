@@ -38,5 +38,8 @@ export function runProgram(
 
 /** Is a program on this machine? */
 export async function hasProgram(command: string, args: readonly string[] = ['--version']): Promise<boolean> {
-  return await runProgram(command, args).then((result) => result.code === 0, () => false);
+  return await runProgram(command, args).then(
+    (result) => result.code === 0,
+    () => false,
+  );
 }

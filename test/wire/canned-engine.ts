@@ -1,4 +1,4 @@
-import { TimelineError, asTimelineError } from '../../sql/errors.js';
+import { asTimelineError, TimelineError } from '../../sql/errors.js';
 import type { Batch, ResultColumn } from '../../sql/result.js';
 import { Oid, type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
@@ -51,8 +51,14 @@ export class CannedSession implements Session {
   }
 
   parameterStatuses(): readonly (readonly [string, string])[] {
-    return [['server_version', this.#engine.serverVersion], ['client_encoding', 'UTF8'], ['TimeZone', this.#options.settings['TimeZone'] ?? 'UTC'],
-      ['DateStyle', 'ISO, MDY'], ['integer_datetimes', 'on'], ['standard_conforming_strings', 'on']];
+    return [
+      ['server_version', this.#engine.serverVersion],
+      ['client_encoding', 'UTF8'],
+      ['TimeZone', this.#options.settings['TimeZone'] ?? 'UTC'],
+      ['DateStyle', 'ISO, MDY'],
+      ['integer_datetimes', 'on'],
+      ['standard_conforming_strings', 'on'],
+    ];
   }
 
   async split(text: string): Promise<readonly { text: string; offset: number }[]> {
@@ -72,19 +78,38 @@ export class CannedSession implements Session {
     this.log.push(`prepare ${text}`);
     if (this.transactionStatus === 'E' && verb !== 'rollback') {
       throw new TimelineError({
-        kind: 'semantic', sqlstate: '25P02', message: 'current transaction is aborted, commands ignored until end of transaction block',
+        kind: 'semantic',
+        sqlstate: '25P02',
+        message: 'current transaction is aborted, commands ignored until end of transaction block',
       });
     }
     const base = { empty: verb === '', words, parameterTypes: verb === 'echo' ? parameterTypes : [] };
     switch (verb.toLowerCase()) {
-      case '': case 'begin': case 'commit': case 'rollback': case 'set': case 'notice': case 'deallocate': case 'discard':
+      case '':
+      case 'begin':
+      case 'commit':
+      case 'rollback':
+      case 'set':
+      case 'notice':
+      case 'deallocate':
+      case 'discard':
         return { ...base, columns: undefined };
-      case 'select': return { ...base, columns: [column('?column?', Oid.int4)] };
-      case 'rows': case 'fail-after': return { ...base, columns: [column('i', Oid.int4), column('t', Oid.text)] };
-      case 'big': case 'text': case 'sleep': case 'fetch': return { ...base, columns: [column('t', Oid.text)] };
-      case 'echo': return { ...base, columns: parameterTypes.map((oid, index) => column(`p${index + 1}`, oid)) };
-      case 'types': return { ...base, columns: TYPES.map(([name, oid]) => column(name, oid)) };
-      case 'fail': return { ...base, columns: undefined };
+      case 'select':
+        return { ...base, columns: [column('?column?', Oid.int4)] };
+      case 'rows':
+      case 'fail-after':
+        return { ...base, columns: [column('i', Oid.int4), column('t', Oid.text)] };
+      case 'big':
+      case 'text':
+      case 'sleep':
+      case 'fetch':
+        return { ...base, columns: [column('t', Oid.text)] };
+      case 'echo':
+        return { ...base, columns: parameterTypes.map((oid, index) => column(`p${index + 1}`, oid)) };
+      case 'types':
+        return { ...base, columns: TYPES.map(([name, oid]) => column(name, oid)) };
+      case 'fail':
+        return { ...base, columns: undefined };
       default:
         throw new TimelineError({ kind: 'syntax', sqlstate: '42601', message: `syntax error at or near "${verb}"`, position: 1 });
     }
@@ -99,27 +124,58 @@ export class CannedSession implements Session {
     let tag: (rows: number) => string = (rows) => `SELECT ${rows}`;
     let batches: AsyncIterable<Batch> = none();
     switch (verb.toLowerCase()) {
-      case 'select': batches = this.#counted([values([[Number(first)]])]); break;
-      case 'rows': batches = this.#rows(Number(first)); break;
-      case 'fail-after': batches = this.#rows(Number(first), new TimelineError({ kind: 'data', sqlstate: '22012', message: 'division by zero' })); break;
-      case 'big': batches = this.#big(Number(first), Number(words[2])); break;
-      case 'echo': batches = this.#counted([{ kind: 'text', rows: [parameters] }]); break;
-      case 'text': batches = this.#counted([{ kind: 'text', rows: [[first]] }]); break;
-      case 'types': batches = this.#counted([values(TYPES.map(([, , value]) => [value]))]); break;
-      case 'sleep': batches = forever(options.signal); break;
+      case 'select':
+        batches = this.#counted([values([[Number(first)]])]);
+        break;
+      case 'rows':
+        batches = this.#rows(Number(first));
+        break;
+      case 'fail-after':
+        batches = this.#rows(Number(first), new TimelineError({ kind: 'data', sqlstate: '22012', message: 'division by zero' }));
+        break;
+      case 'big':
+        batches = this.#big(Number(first), Number(words[2]));
+        break;
+      case 'echo':
+        batches = this.#counted([{ kind: 'text', rows: [parameters] }]);
+        break;
+      case 'text':
+        batches = this.#counted([{ kind: 'text', rows: [[first]] }]);
+        break;
+      case 'types':
+        batches = this.#counted([values(TYPES.map(([, , value]) => [value]))]);
+        break;
+      case 'sleep':
+        batches = forever(options.signal);
+        break;
       case 'notice':
         notices.push({ severity: 'NOTICE', sqlstate: '00000', message: words.slice(1).join(' ') });
         tag = () => 'DO';
         break;
       case 'fail':
-        throw new TimelineError({ kind: 'data', sqlstate: first, message: 'failed as asked', detail: 'the detail', hint: 'the hint', position: 6 });
+        throw new TimelineError({
+          kind: 'data',
+          sqlstate: first,
+          message: 'failed as asked',
+          detail: 'the detail',
+          hint: 'the hint',
+          position: 6,
+        });
       case 'set':
         this.#options.onParameterStatus('TimeZone', words[2] ?? 'UTC');
         tag = () => 'SET';
         break;
-      case 'begin': this.transactionStatus = 'T'; tag = () => 'BEGIN'; break;
-      case 'commit': case 'rollback': this.transactionStatus = 'I'; tag = () => verb.toUpperCase(); break;
-      default: tag = () => words.join(' ').toUpperCase();
+      case 'begin':
+        this.transactionStatus = 'T';
+        tag = () => 'BEGIN';
+        break;
+      case 'commit':
+      case 'rollback':
+        this.transactionStatus = 'I';
+        tag = () => verb.toUpperCase();
+        break;
+      default:
+        tag = () => words.join(' ').toUpperCase();
     }
     return { columns, batches, tag, notices };
   }
@@ -186,9 +242,22 @@ async function* forever(signal: AbortSignal): AsyncGenerator<Batch> {
 
 /** One value of each type: name, OID, value. */
 export const TYPES: readonly (readonly [name: string, oid: number, value: Value])[] = [
-  ['b', Oid.bool, true], ['i2', Oid.int2, -7], ['i4', Oid.int4, 123456], ['i8', Oid.int8, 9007199254740993n], ['f4', Oid.float4, 1.5],
-  ['f8', Oid.float8, 0.1], ['n', Oid.numeric, '12345.6700'], ['t', Oid.text, 'häß'], ['by', Oid.bytea, Uint8Array.of(0, 255, 16)],
-  ['d', Oid.date, 19_723], ['ts', Oid.timestamp, 1_704_067_200_123_456n], ['tz', Oid.timestamptz, 1_719_835_200_000_000n],
-  ['iv', Oid.interval, { months: 14, days: -3, micros: 1_500_000n }], ['u', Oid.uuid, '0123abcd-0123-4567-89ab-0123456789ab'],
-  ['j', Oid.json, '{"a":1}'], ['jb', Oid.jsonb, '{"a": 1}'], ['ai', 1007, [1, null, 3]], ['at', 1009, ['a b', 'NULL', null, '']],
+  ['b', Oid.bool, true],
+  ['i2', Oid.int2, -7],
+  ['i4', Oid.int4, 123456],
+  ['i8', Oid.int8, 9007199254740993n],
+  ['f4', Oid.float4, 1.5],
+  ['f8', Oid.float8, 0.1],
+  ['n', Oid.numeric, '12345.6700'],
+  ['t', Oid.text, 'häß'],
+  ['by', Oid.bytea, Uint8Array.of(0, 255, 16)],
+  ['d', Oid.date, 19_723],
+  ['ts', Oid.timestamp, 1_704_067_200_123_456n],
+  ['tz', Oid.timestamptz, 1_719_835_200_000_000n],
+  ['iv', Oid.interval, { months: 14, days: -3, micros: 1_500_000n }],
+  ['u', Oid.uuid, '0123abcd-0123-4567-89ab-0123456789ab'],
+  ['j', Oid.json, '{"a":1}'],
+  ['jb', Oid.jsonb, '{"a": 1}'],
+  ['ai', 1007, [1, null, 3]],
+  ['at', 1009, ['a b', 'NULL', null, '']],
 ];

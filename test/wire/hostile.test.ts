@@ -1,11 +1,25 @@
 import assert from 'node:assert/strict';
+import { Oid } from '../../sql/types.js';
 import { FrameReader } from '../../src/wire/frames.js';
 import { FatalError } from '../../src/wire/protocol-error.js';
 import { DEFAULT_WIRE_LIMITS, startWireServer, type WireServer } from '../../src/wire/server.js';
-import { Oid } from '../../sql/types.js';
 import { CannedEngine } from './canned-engine.js';
 import {
-  bind, closePortal, closeStatement, describePortal, describeStatement, execute, flush, int32, message, parse, query, RawClient, startup, sync, terminate,
+  bind,
+  closePortal,
+  closeStatement,
+  describePortal,
+  describeStatement,
+  execute,
+  flush,
+  int32,
+  message,
+  parse,
+  query,
+  RawClient,
+  startup,
+  sync,
+  terminate,
 } from './raw-client.js';
 
 /** Mulberry32: the same numbers for the same seed. */
@@ -64,17 +78,30 @@ describe('frame reader', () => {
 
   it('refuses lengths by their header alone', () => {
     const cases: ['startup' | 'login' | 'ready', Buffer][] = [
-      ['startup', int32(0)], ['startup', int32(7)], ['startup', int32(10_001)], ['startup', int32(-1)], ['startup', int32(0x7fffffff)],
-      ['startup', Buffer.from('\x16\x03\x01\x02\x00')], ['startup', Buffer.from('GET / HTTP/1.1')],
+      ['startup', int32(0)],
+      ['startup', int32(7)],
+      ['startup', int32(10_001)],
+      ['startup', int32(-1)],
+      ['startup', int32(0x7fffffff)],
+      ['startup', Buffer.from('\x16\x03\x01\x02\x00')],
+      ['startup', Buffer.from('GET / HTTP/1.1')],
       ['login', Buffer.concat([Buffer.from('p'), int32(65_537)])],
-      ['ready', Buffer.concat([Buffer.from('Q'), int32(3)])], ['ready', Buffer.concat([Buffer.from('Q'), int32(-5)])],
-      ['ready', Buffer.concat([Buffer.from('Q'), int32(0x7fffffff)])], ['ready', Buffer.concat([Buffer.from('B'), int32(64 * 1024 * 1024 + 1)])],
-      ['ready', Buffer.concat([Buffer.from('S'), int32(100_000)])], ['ready', Buffer.from('z')], ['ready', Buffer.of(0)],
+      ['ready', Buffer.concat([Buffer.from('Q'), int32(3)])],
+      ['ready', Buffer.concat([Buffer.from('Q'), int32(-5)])],
+      ['ready', Buffer.concat([Buffer.from('Q'), int32(0x7fffffff)])],
+      ['ready', Buffer.concat([Buffer.from('B'), int32(64 * 1024 * 1024 + 1)])],
+      ['ready', Buffer.concat([Buffer.from('S'), int32(100_000)])],
+      ['ready', Buffer.from('z')],
+      ['ready', Buffer.of(0)],
     ];
     for (const [phase, bytes] of cases) {
       const r = reader(phase);
       r.push(bytes);
-      assert.throws(() => r.next(), (error: unknown) => error instanceof FatalError && error.error.sqlstate === '08P01', `${phase} ${bytes.toString('hex')}`);
+      assert.throws(
+        () => r.next(),
+        (error: unknown) => error instanceof FatalError && error.error.sqlstate === '08P01',
+        `${phase} ${bytes.toString('hex')}`,
+      );
     }
   });
 });
@@ -85,7 +112,12 @@ describe('wire server against hostile bytes', () => {
 
   beforeEach(async () => {
     engine = new CannedEngine();
-    server = await startWireServer({ engine, host: '127.0.0.1', port: 0, limits: { maxConnections: 20, maxMessageBytes: 1_000_000, loginTimeoutMs: 1000 } });
+    server = await startWireServer({
+      engine,
+      host: '127.0.0.1',
+      port: 0,
+      limits: { maxConnections: 20, maxMessageBytes: 1_000_000, loginTimeoutMs: 1000 },
+    });
   });
 
   afterEach(async () => {
@@ -150,15 +182,27 @@ describe('wire server against hostile bytes', () => {
     await client.login();
     client.send(Buffer.from('Q'), int32(0x7fffffff), Buffer.from('select'));
     await client.untilClosed();
-    assert.deepEqual(client.errors().map((e) => [e['S'], e['C']]), [['FATAL', '08P01']]);
+    assert.deepEqual(
+      client.errors().map((e) => [e['S'], e['C']]),
+      [['FATAL', '08P01']],
+    );
     assert.ok(process.memoryUsage().rss - before.rss < 200_000_000);
   });
 
   it('survives changed bytes in every message after the login', async () => {
     const random = randomNumbers(7);
     const messages = [
-      query('select 1'), parse('s', 'echo', [Oid.int4, 1007]), Buffer.concat([parse('s', 'echo', [Oid.int4, 1007]), bind('p', 's', ['1', '{1}'], [0, 1])]),
-      bind('', '', [null], [1], [1]), describeStatement('s'), describePortal('p'), execute('p', 5), closeStatement('s'), closePortal('p'), flush, message('F', int32(1)),
+      query('select 1'),
+      parse('s', 'echo', [Oid.int4, 1007]),
+      Buffer.concat([parse('s', 'echo', [Oid.int4, 1007]), bind('p', 's', ['1', '{1}'], [0, 1])]),
+      bind('', '', [null], [1], [1]),
+      describeStatement('s'),
+      describePortal('p'),
+      execute('p', 5),
+      closeStatement('s'),
+      closePortal('p'),
+      flush,
+      message('F', int32(1)),
     ];
     for (const bytes of messages) {
       for (let round = 0; round < 25; round += 1) {

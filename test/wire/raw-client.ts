@@ -154,11 +154,23 @@ export const query = (text: string): Buffer => message('Q', cstring(text));
 export const parse = (name: string, text: string, types: number[] = []): Buffer =>
   message('P', cstring(name), cstring(text), int16(types.length), ...types.map(int32));
 export const bind = (
-  portal: string, statement: string, parameters: (string | Buffer | null)[] = [], formats: number[] = [], results: number[] = [],
+  portal: string,
+  statement: string,
+  parameters: (string | Buffer | null)[] = [],
+  formats: number[] = [],
+  results: number[] = [],
 ): Buffer =>
-  message('B', cstring(portal), cstring(statement), int16(formats.length), ...formats.map(int16), int16(parameters.length),
+  message(
+    'B',
+    cstring(portal),
+    cstring(statement),
+    int16(formats.length),
+    ...formats.map(int16),
+    int16(parameters.length),
     ...parameters.flatMap((p) => (p === null ? [int32(-1)] : [int32(Buffer.byteLength(p)), Buffer.from(p as string)])),
-    int16(results.length), ...results.map(int16));
+    int16(results.length),
+    ...results.map(int16),
+  );
 export const describeStatement = (name: string): Buffer => message('D', Buffer.from('S'), cstring(name));
 export const describePortal = (name: string): Buffer => message('D', Buffer.from('P'), cstring(name));
 export const execute = (portal: string, rows = 0): Buffer => message('E', cstring(portal), int32(rows));

@@ -1,13 +1,29 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { startWireServer, DEFAULT_WIRE_LIMITS, type WireServer } from '../../src/wire/server.js';
-import { TimelineError } from '../../sql/errors.js';
+import { createServer } from 'node:net';
+import type { TimelineError } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
+import { DEFAULT_WIRE_LIMITS, startWireServer, type WireServer } from '../../src/wire/server.js';
 import { CannedEngine, TYPES } from './canned-engine.js';
 import {
-  bind, closePortal, closeStatement, cstring, dataRow, describePortal, describeStatement, execute, flush, int16, int32, message, parse, query,
-  RawClient, startup, sync, terminate,
+  bind,
+  closePortal,
+  closeStatement,
+  cstring,
+  dataRow,
+  describePortal,
+  describeStatement,
+  execute,
+  flush,
+  int16,
+  int32,
+  message,
+  parse,
+  query,
+  RawClient,
+  startup,
+  sync,
+  terminate,
 } from './raw-client.js';
 
 const text = (row: (Buffer | null)[]): (string | null)[] => row.map((value) => value?.toString('utf8') ?? null);
@@ -40,7 +56,8 @@ describe('wire server', () => {
   }
 
   const rows = (client: RawClient): (string | null)[][] => client.messages.filter((m) => m.type === 'D').map((m) => text(dataRow(m.body)));
-  const tags = (client: RawClient): string[] => client.messages.filter((m) => m.type === 'C').map((m) => m.body.toString('utf8', 0, m.body.length - 1));
+  const tags = (client: RawClient): string[] =>
+    client.messages.filter((m) => m.type === 'C').map((m) => m.body.toString('utf8', 0, m.body.length - 1));
 
   describe('start', () => {
     it('refuses a host that others can reach', async () => {
@@ -57,7 +74,10 @@ describe('wire server', () => {
       const other = createServer().listen(0, '127.0.0.1');
       await new Promise((resolve) => other.once('listening', resolve));
       const { port } = other.address() as AddressInfo;
-      await assert.rejects(startWireServer({ engine, host: '127.0.0.1', port, limits: DEFAULT_WIRE_LIMITS }), new RegExp(`port ${port} on 127.0.0.1 is already in use`));
+      await assert.rejects(
+        startWireServer({ engine, host: '127.0.0.1', port, limits: DEFAULT_WIRE_LIMITS }),
+        new RegExp(`port ${port} on 127.0.0.1 is already in use`),
+      );
       other.close();
     });
 
@@ -87,8 +107,11 @@ describe('wire server', () => {
 
     it('refuses version 2, a missing user, unknown databases, replication, other encodings', async () => {
       const cases: [Buffer, string][] = [
-        [startup({ user: 'u' }, 131_072), '0A000'], [startup({ database: 'd' }), '28000'], [startup({ user: 'u', database: 'nope' }), '3D000'],
-        [startup({ user: 'u', replication: 'database' }), '0A000'], [startup({ user: 'u', client_encoding: 'LATIN1' }), '0A000'],
+        [startup({ user: 'u' }, 131_072), '0A000'],
+        [startup({ database: 'd' }), '28000'],
+        [startup({ user: 'u', database: 'nope' }), '3D000'],
+        [startup({ user: 'u', replication: 'database' }), '0A000'],
+        [startup({ user: 'u', client_encoding: 'LATIN1' }), '0A000'],
       ];
       for (const [bytes, sqlstate] of cases) {
         const client = open();
@@ -126,7 +149,10 @@ describe('wire server', () => {
       await client.wait(() => engine.sessions[0]!.log.includes('execute sleep'));
       await server.close();
       await client.untilClosed();
-      assert.deepEqual(client.errors().map((e) => [e['S'], e['C']]), [['FATAL', '57P01']]);
+      assert.deepEqual(
+        client.errors().map((e) => [e['S'], e['C']]),
+        [['FATAL', '57P01']],
+      );
       assert.equal(engine.aborted.length, 1);
       assert.equal(engine.closedSessions, 1);
     });
@@ -139,7 +165,10 @@ describe('wire server', () => {
       assert.equal(await client.until('Z'), 'TDCTDDDCTDCZ');
       assert.deepEqual(rows(client), [['1'], ['0', 'row 0 ä'], ['1', 'row 1 ä'], ['2', 'row 2 ä'], ['2']]);
       assert.deepEqual(tags(client), ['SELECT 1', 'SELECT 3', 'SELECT 1']);
-      assert.deepEqual(engine.sessions[0]!.log.filter((line) => line.startsWith('end')), ['end false']);
+      assert.deepEqual(
+        engine.sessions[0]!.log.filter((line) => line.startsWith('end')),
+        ['end false'],
+      );
     });
 
     it('answers nothing with EmptyQueryResponse', async () => {
@@ -153,7 +182,13 @@ describe('wire server', () => {
       client.send(query('text 🦆; fail 22012; select 3'));
       assert.equal(await client.until('Z'), 'TDCEZ');
       assert.deepEqual(client.errors()[0], {
-        S: 'ERROR', V: 'ERROR', C: '22012', M: 'failed as asked', D: 'the detail', H: 'the hint', P: String(8 + 6),
+        S: 'ERROR',
+        V: 'ERROR',
+        C: '22012',
+        M: 'failed as asked',
+        D: 'the detail',
+        H: 'the hint',
+        P: String(8 + 6),
       });
       assert.deepEqual(engine.sessions[0]!.log.slice(-1), ['end true']);
       client.send(query('select 4'));
@@ -188,15 +223,27 @@ describe('wire server', () => {
       const client = await loggedIn();
       client.send(message('Q', Buffer.from([0x73, 0xff, 0])), message('Q', Buffer.from('no end')));
       assert.equal(await client.until('Z', 2), 'EZEZ');
-      assert.deepEqual(client.errors().map((e) => e['C']), ['22021', '08P01']);
+      assert.deepEqual(
+        client.errors().map((e) => e['C']),
+        ['22021', '08P01'],
+      );
     });
   });
 
   describe('extended protocol', () => {
     it('parses, describes, binds, executes, closes', async () => {
       const client = await loggedIn();
-      client.send(parse('s', 'echo', [Oid.int4, Oid.text]), describeStatement('s'), bind('p', 's', ['7', null]), describePortal('p'), execute('p'),
-        closePortal('p'), closeStatement('s'), closeStatement('s'), sync);
+      client.send(
+        parse('s', 'echo', [Oid.int4, Oid.text]),
+        describeStatement('s'),
+        bind('p', 's', ['7', null]),
+        describePortal('p'),
+        execute('p'),
+        closePortal('p'),
+        closeStatement('s'),
+        closeStatement('s'),
+        sync,
+      );
       assert.equal(await client.until('Z'), '1tT2TDC333Z');
       assert.deepEqual(rows(client), [['7', null]]);
       assert.equal(client.messages[1]!.body.toString('hex'), '00020000001700000019');
@@ -227,7 +274,10 @@ describe('wire server', () => {
         client.send(execute('', 5), flush);
       }
       assert.equal(await client.until('C'), `12${'DDDDDs'.repeat(4)}C`);
-      assert.deepEqual(rows(client).map(([i]) => Number(i)), Array.from({ length: 20 }, (_, i) => i));
+      assert.deepEqual(
+        rows(client).map(([i]) => Number(i)),
+        Array.from({ length: 20 }, (_, i) => i),
+      );
       assert.deepEqual(tags(client), ['SELECT 0']);
     });
 
@@ -255,12 +305,24 @@ describe('wire server', () => {
       await client.until('Z', 5);
       assert.equal(client.types(), 'CZ12DDDDsZDDDDsZCZEZ');
       assert.equal(client.errors()[0]?.['C'], '34000');
-      assert.deepEqual(client.messages.filter((m) => m.type === 'Z').map((m) => m.body.toString()), ['T', 'T', 'T', 'I', 'I']);
+      assert.deepEqual(
+        client.messages.filter((m) => m.type === 'Z').map((m) => m.body.toString()),
+        ['T', 'T', 'T', 'I', 'I'],
+      );
     });
 
     it('discards everything after an error up to Sync', async () => {
       const client = await loggedIn();
-      client.send(parse('', 'nonsense'), bind('', ''), execute(''), query('select 1'), message('B', Buffer.of(1)), sync, parse('', 'select 1'), sync);
+      client.send(
+        parse('', 'nonsense'),
+        bind('', ''),
+        execute(''),
+        query('select 1'),
+        message('B', Buffer.of(1)),
+        sync,
+        parse('', 'select 1'),
+        sync,
+      );
       assert.equal(await client.until('Z', 2), 'EZ1Z');
       assert.equal(client.errors()[0]?.['C'], '42601');
     });
@@ -270,19 +332,33 @@ describe('wire server', () => {
       client.send(query('begin'));
       client.send(bind('', 'unknown'), sync, query('select 1'), query('rollback'));
       assert.equal(await client.until('Z', 4), 'CZEZEZCZ');
-      assert.deepEqual(client.errors().map((e) => e['C']), ['26000', '25P02']);
-      assert.deepEqual(client.messages.filter((m) => m.type === 'Z').map((m) => m.body.toString()), ['T', 'E', 'E', 'I']);
+      assert.deepEqual(
+        client.errors().map((e) => e['C']),
+        ['26000', '25P02'],
+      );
+      assert.deepEqual(
+        client.messages.filter((m) => m.type === 'Z').map((m) => m.body.toString()),
+        ['T', 'E', 'E', 'I'],
+      );
     });
 
     it('names each mistake by its SQLSTATE', async () => {
       const ok = parse('s', 'echo', [Oid.int4]);
       const cases: [string, Buffer[]][] = [
-        ['26000', [bind('', 'none')]], ['26000', [describeStatement('none')]], ['34000', [execute('none')]],
-        ['42P05', [ok, ok]], ['42P03', [ok, bind('p', 's', ['1']), bind('p', 's', ['1'])]],
-        ['08P01', [ok, bind('', 's', [])]], ['08P01', [ok, bind('', 's', ['1', '2'])]], ['08P01', [ok, bind('', 's', ['1'], [0, 0])]],
-        ['08P01', [ok, bind('', 's', ['1'], [], [0, 0])]], ['22023', [ok, bind('', 's', ['1'], [2])]],
-        ['22P03', [ok, bind('', 's', [Buffer.alloc(3)], [1])]], ['22021', [ok, bind('', 's', [Buffer.of(0xff)])]],
-        ['08P01', [message('D', Buffer.from('Z'), cstring(''))]], ['08P01', [message('P', cstring(''), cstring('select 1'), int16(9))]],
+        ['26000', [bind('', 'none')]],
+        ['26000', [describeStatement('none')]],
+        ['34000', [execute('none')]],
+        ['42P05', [ok, ok]],
+        ['42P03', [ok, bind('p', 's', ['1']), bind('p', 's', ['1'])]],
+        ['08P01', [ok, bind('', 's', [])]],
+        ['08P01', [ok, bind('', 's', ['1', '2'])]],
+        ['08P01', [ok, bind('', 's', ['1'], [0, 0])]],
+        ['08P01', [ok, bind('', 's', ['1'], [], [0, 0])]],
+        ['22023', [ok, bind('', 's', ['1'], [2])]],
+        ['22P03', [ok, bind('', 's', [Buffer.alloc(3)], [1])]],
+        ['22021', [ok, bind('', 's', [Buffer.of(0xff)])]],
+        ['08P01', [message('D', Buffer.from('Z'), cstring(''))]],
+        ['08P01', [message('P', cstring(''), cstring('select 1'), int16(9))]],
         ['08P01', [message('B', cstring(''), cstring(''), int16(0), int16(1), int32(2_000_000_000), int16(0))]],
         ['08P01', [message('B', cstring(''), cstring(''), int16(0), int16(1), int32(-2), int16(0))]],
         ['08P01', [message('E', cstring(''), int32(0), int32(0))]],
@@ -304,7 +380,12 @@ describe('wire server', () => {
       const client = await loggedIn();
       const when = Buffer.alloc(8);
       when.writeBigInt64BE(757_382_400_000_000n);
-      client.send(parse('', 'echo', [Oid.int2, Oid.timestamptz, Oid.text]), bind('', '', [Buffer.of(0xff, 0xfe), when, 'é'], [1, 1, 0]), execute(''), sync);
+      client.send(
+        parse('', 'echo', [Oid.int2, Oid.timestamptz, Oid.text]),
+        bind('', '', [Buffer.of(0xff, 0xfe), when, 'é'], [1, 1, 0]),
+        execute(''),
+        sync,
+      );
       await client.until('Z');
       assert.deepEqual(rows(client), [['-2', '2024-01-01 00:00:00+00', 'é']]);
     });
@@ -312,7 +393,15 @@ describe('wire server', () => {
     it('writes binary results, for all columns or one by one', async () => {
       const client = await loggedIn();
       const mixed = TYPES.map((_, index) => index % 2);
-      client.send(parse('s', 'types'), bind('', 's', [], [1], [1]), describePortal(''), execute(''), bind('', 's', [], [], mixed), execute(''), sync);
+      client.send(
+        parse('s', 'types'),
+        bind('', 's', [], [1], [1]),
+        describePortal(''),
+        execute(''),
+        bind('', 's', [], [], mixed),
+        execute(''),
+        sync,
+      );
       assert.equal(await client.until('Z'), '12TDC2DCZ');
       const [first, second] = client.messages.filter((m) => m.type === 'D').map((m) => dataRow(m.body));
       const hex = (index: number): string => first![index]!.toString('hex');
@@ -341,17 +430,28 @@ describe('wire server', () => {
       client.send(parse('', 'DEALLOCATE "B"'), bind('', ''), execute(''), sync, bind('', 'B'), sync);
       client.send(query('deallocate all'), bind('', 'c'), sync);
       assert.equal(await client.until('Z', 7), '111ZCZEZ12CZEZCZEZ');
-      assert.deepEqual(client.errors().map((e) => e['C']), ['26000', '26000', '26000']);
+      assert.deepEqual(
+        client.errors().map((e) => e['C']),
+        ['26000', '26000', '26000'],
+      );
     });
 
     it('answers 200 pipelined batches in order, with errors in between', async () => {
       const client = await loggedIn();
       const batches = Array.from({ length: 200 }, (_, i) =>
-        Buffer.concat(i % 10 === 3 ? [parse('', 'bad'), bind('', ''), execute(''), sync] : [parse('', `select ${i}`), bind('', ''), describePortal(''), execute(''), sync]));
+        Buffer.concat(
+          i % 10 === 3
+            ? [parse('', 'bad'), bind('', ''), execute(''), sync]
+            : [parse('', `select ${i}`), bind('', ''), describePortal(''), execute(''), sync],
+        ),
+      );
       client.send(...batches);
       const types = await client.until('Z', 200);
       assert.equal(types, Array.from({ length: 200 }, (_, i) => (i % 10 === 3 ? 'EZ' : '12TDCZ')).join(''));
-      assert.deepEqual(rows(client).map(([v]) => Number(v)), Array.from({ length: 200 }, (_, i) => i).filter((i) => i % 10 !== 3));
+      assert.deepEqual(
+        rows(client).map(([v]) => Number(v)),
+        Array.from({ length: 200 }, (_, i) => i).filter((i) => i % 10 !== 3),
+      );
     });
   });
 
@@ -367,7 +467,10 @@ describe('wire server', () => {
       return { client, key };
     }
 
-    for (const [name, frames] of [['simple', [query('sleep; select 1')]], ['extended', [parse('', 'sleep'), bind('', ''), execute(''), execute(''), sync]]] as const) {
+    for (const [name, frames] of [
+      ['simple', [query('sleep; select 1')]],
+      ['extended', [parse('', 'sleep'), bind('', ''), execute(''), execute(''), sync]],
+    ] as const) {
       it(`stops a running ${name} query by its key, not by another`, async () => {
         const { client, key } = await withKey();
         client.send(...frames);
@@ -383,7 +486,10 @@ describe('wire server', () => {
         await second.untilClosed();
         assert.equal(second.messages.length, 0);
         await client.until('Z');
-        assert.deepEqual(client.errors().map((e) => [e['C'], e['M']]), [['57014', 'canceling statement due to user request']]);
+        assert.deepEqual(
+          client.errors().map((e) => [e['C'], e['M']]),
+          [['57014', 'canceling statement due to user request']],
+        );
         client.send(query('select 5'));
         assert.match(await client.until('Z', 2), /EZTDCZ$/);
       });
