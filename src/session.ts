@@ -74,7 +74,9 @@ export class TimelineSession implements Session {
     });
   }
 
-  async endImplicitTransaction(_failed: boolean): Promise<void> {
+  async endImplicitTransaction(failed: boolean): Promise<void> {
+    // Errors of the protocol itself (an unknown portal, a bad parameter) reach the transaction only here.
+    if (failed) this.transaction.fail();
     if (this.transaction.status === 'I') this.settings.end(true);
   }
 

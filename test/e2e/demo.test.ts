@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import type pg from 'pg';
 import { DEMO_QUERIES } from '../../src/demo-queries.js';
 import { findTemporal } from '../../src/replay/temporal/dev-server.js';
@@ -188,13 +188,12 @@ async function cancel(server: TimelineServer, client: pg.Client): Promise<void> 
 }
 
 function descendants(pid: number): readonly number[] {
-  const table = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
+  const parents = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => [Number(name), parentOf(Number(name))] as const);
   const found: number[] = [];
   const visit = (parent: number): void => {
-    for (const [child = 0, of = 0] of table) {
+    for (const [child, of] of parents) {
       if (of !== parent) continue;
       found.push(child);
       visit(child);
@@ -204,16 +203,26 @@ function descendants(pid: number): readonly number[] {
   return found;
 }
 
-function workerPid(pid: number): number {
-  for (const child of descendants(pid)) {
-    try {
-      const command = execFileSync('ps', ['-o', 'args=', '-p', String(child)], { encoding: 'utf8' });
-      if (/timeline\.js worker/.test(command)) return child;
-    } catch {
-      // It ended between the two looks.
-    }
+/** 0 when the process has ended meanwhile. */
+function parentOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return 0;
   }
-  return 0;
+}
+
+function workerPid(pid: number): number {
+  return descendants(pid).find((child) => commandOf(child).includes('timeline.js\0worker')) ?? 0;
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function alive(pid: number): boolean {
