@@ -1,9 +1,10 @@
 import type { StateExpr, StateLeaf, TimelineSpec } from '../../planner/timeline-spec.js';
-import { internal, unsupported } from '../../sql/errors.js';
-import { equality, intervalSpan } from '../../sql/functions/state-functions.js';
+import { thresholdOf } from '../../planner/timeline-threshold.js';
+import { internal } from '../../sql/errors.js';
+import { typeOf } from '../../sql/expression-type.js';
+import { equality } from '../../sql/functions/state-functions.js';
 import type { Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
-import { parseValue } from '../../sql/value-text.js';
 import type { Clock } from './clock.js';
 import { type Leaf, makeLeaf } from './leaves.js';
 import { compileScalar, type Evaluate } from './scalar.js';
@@ -129,7 +130,7 @@ class Builder {
         case 'has_existed': return stateHasExisted(arg);
         case 'has_existed_within': return stateHasExistedWithin(arg, Number(leaf.within), clock);
         case 'duration_where': return durationWhere(arg, clock);
-        case 'duration_in_state': return durationInState(arg, equality(typeOf(leaf.arg)), clock);
+        case 'duration_in_state': return durationInState(arg, equality(typeOf<StateLeaf>(leaf.arg)), clock);
       }
     })();
     this.#byText.set(text, node);
@@ -159,29 +160,5 @@ class Builder {
     if (target === null) return () => null;
     this.#deadlines.push(() => node.reaches(target));
     return () => (node.micros() >= target) !== below;
-  }
-}
-
-/** A comparison of something with a constant interval, as `something >= target` or (`below`) its negation. */
-export function thresholdOf(expr: StateExpr): { readonly numerical: StateExpr; readonly target: number | null; readonly below: boolean } | undefined {
-  if (expr.kind !== 'call') return undefined;
-  const [a, b] = expr.args;
-  if (a === undefined || b === undefined) return undefined;
-  const target = (side: StateExpr): number | null =>
-    side.kind !== 'constant' || side.value === null ? null : Number(intervalSpan(parseValue(side.type, side.value)));
-  if (b.kind === 'constant' && (expr.fn === 'interval_ge(interval,interval)' || expr.fn === 'interval_lt(interval,interval)')) {
-    return { numerical: a, target: target(b), below: expr.fn.startsWith('interval_lt') };
-  }
-  if (a.kind === 'constant' && (expr.fn === 'interval_le(interval,interval)' || expr.fn === 'interval_gt(interval,interval)')) {
-    return { numerical: b, target: target(a), below: expr.fn.startsWith('interval_gt') };
-  }
-  return undefined;
-}
-
-function typeOf(expr: StateExpr): Type {
-  switch (expr.kind) {
-    case 'and': case 'or': case 'not': case 'is_null': case 'is_bool': case 'distinct': case 'any_all': return { oid: 16, typmod: -1 };
-    case 'parameter': throw unsupported('a parameter inside timeline()');
-    default: return expr.type;
   }
 }

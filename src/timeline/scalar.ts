@@ -1,8 +1,9 @@
 import type { StateExpr, StateLeaf } from '../../planner/timeline-spec.js';
 import { internal, unsupported } from '../../sql/errors.js';
+import { typeOf } from '../../sql/expression-type.js';
 import type { Call } from '../../sql/expression.js';
 import { comparator, stateFunction } from '../../sql/functions/state-functions.js';
-import { Oid, type Type, typeName } from '../../sql/types.js';
+import { Oid, typeName } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
 
@@ -194,7 +195,7 @@ const TEXTUAL: ReadonlySet<number> = new Set([Oid.text, Oid.varchar]);
 
 function cast(arg: Evaluate, expr: Extract<StateExpr, { readonly kind: 'cast' }>): Evaluate {
   if (expr.via === 'relabel') return arg;
-  const from = valueType(expr.arg);
+  const from = typeOf<StateLeaf>(expr.arg);
   // a timestamptz's text depends on the session's zone, which need not be the timeline's
   if (from.oid === Oid.timestamptz || expr.type.oid === Oid.timestamptz) throw unsupported('a cast between timestamptz and text inside timeline()');
   const settings = { timeZone: 'UTC' };
@@ -204,11 +205,4 @@ function cast(arg: Evaluate, expr: Extract<StateExpr, { readonly kind: 'cast' }>
     const value = arg();
     return value === null ? null : read(text(value));
   };
-}
-
-function valueType(expr: StateExpr): Type {
-  switch (expr.kind) {
-    case 'and': case 'or': case 'not': case 'is_null': case 'is_bool': case 'distinct': case 'any_all': return { oid: Oid.bool, typmod: -1 };
-    default: return expr.type;
-  }
 }

@@ -1,0 +1,204 @@
+import { internal, TimelineError, unsupported } from '../sql/errors.js';
+import type { Call, Constant } from '../sql/expression.js';
+import type { Query, QueryExpr, QueryLeaf, Var } from '../sql/query.js';
+import { timeZone } from '../sql/time-zone.js';
+import type { TimelineMarker } from '../sql/timeline-marker.js';
+import { Oid, type, typeName } from '../sql/types.js';
+import { convertExpression } from './convert-expression.js';
+import { columnRef, conjunction, typeOf } from './expression.js';
+import { instantText } from './instant.js';
+import type { ColumnRef, Field, Operator, PlanExpr, TimelineOperator } from './physical-plan.js';
+import type { CteFrames, Planning, Scope, TimelineRequest } from './planning.js';
+import { hasMarkers, type Markers, readMarkers } from './timeline-markers.js';
+import type { TimelineSpec } from './timeline-spec.js';
+import { checkNumerical, TimelineStates } from './timeline-states.js';
+import { type TimelineValues, timelineValues } from './timeline-values.js';
+
+const TIMESTAMPTZ = type(Oid.timestamptz);
+
+/** Did sql/timeline-call.ts write this query: a TIMELINE() call, or a replay function's arguments to check? */
+export function isTimelineQuery(query: Query): boolean {
+  return hasMarkers(query);
+}
+
+/** The operator of a marked query; its fields are the query's output columns, in order. */
+export function planTimeline(request: TimelineRequest): Operator {
+  const { query, planning, ctes } = request;
+  const markers = readMarkers(query);
+  if (markers.call !== undefined) return planCall(request, markers, markers.call);
+  const op = planning.query({ ...query, where: markers.rest }, ctes);
+  return markers.assertRows === undefined ? op : { kind: 'assert', input: op, ...markers.assertRows };
+}
+
+function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLeaf>): Operator {
+  const { query, planning } = request;
+  const marker = readMarker(call.args[0]);
+  const values = timelineValues(call, marker, planning.session.timeZone);
+  const { levels, frames } = levelsOf(query, marker, request.ctes);
+  const lowest = levels.at(-1);
+  if (lowest === undefined) throw internal('timeline without levels');
+  const source: Query = { ...lowest, where: undefined };
+  const { input, scope } = planning.from(source, frames);
+
+  const project = new RowColumns(planning, scope);
+  const outputs = query.targets.filter(({ junk }) => !junk);
+  const keyExprs = outputs.slice(0, marker.keys).map((target) => target.expr);
+  let keyColumns: readonly Var[] = [];
+  const states = new TimelineStates({ levels, marker, get keyColumns() { return keyColumns; }, column: (row) => project.column(row) });
+  const rows = (exprs: readonly QueryExpr[]): QueryExpr[] => exprs.map((expr) => states.row(expr, 0));
+  keyColumns = rows(keyExprs).map((expr) => {
+    if (expr.kind !== 'var') throw internal('timeline key is no column');
+    return expr;
+  });
+  const keys = keyColumns.map((key) => project.column(key));
+  if (markers.ts === undefined) throw internal('timeline without ts');
+  const time = timeOf(convertExpression(states.row(markers.ts, 0), scope), values, marker);
+  const ts = project.add('ts', time);
+  const orderBy = rows(markers.orderBy).map((expr) => project.column(expr));
+  const dedupe = rows(markers.dedupe).map((expr) => project.column(expr));
+  const ends = markers.ends === undefined ? undefined : project.column(states.row(markers.ends, 0));
+
+  const targets = outputs.slice(outputs.length - marker.signals.length);
+  const numerical: boolean[] = [];
+  const signals = targets.map((target, n): TimelineSpec['signals'][number] => {
+    const expr = states.signal(n, target.expr);
+    const duration = checkNumerical(expr, { points: marker.emit === 'points', numericalSignal: (index) => numerical[index] === true });
+    numerical.push(duration);
+    return { name: marker.signals[n] ?? target.name, expr, type: typeOf(target.expr), numerical: duration };
+  });
+  const spec: TimelineSpec = {
+    emit: marker.emit, keys, ts, orderBy, dedupe,
+    ties: marker.ties,
+    since: values.since?.toString(),
+    until: untilOf(values),
+    at: values.at?.map(String),
+    every: values.every,
+    origin: values.origin?.toString(),
+    timeZone: values.timeZone,
+    idle: values.idle?.toString(),
+    ends,
+    fill: values.fill,
+    leaves: states.leaves,
+    signals,
+  };
+  const filtered = filter(input, readBounds(time, values, marker));
+  const operator: TimelineOperator = {
+    kind: 'timeline',
+    input: { kind: 'project', input: filtered, items: project.items },
+    horizon: spec.until.kind === 'horizon' ? horizonOf({ planning, source, frames, states, markers, values, marker }) : undefined,
+    spec,
+    fields: outputs.map((target) => planning.newField(target.name, typeOf(target.expr))),
+  };
+  return operator;
+}
+
+function readMarker(arg: QueryExpr | undefined): TimelineMarker {
+  if (arg?.kind !== 'constant' || (arg as Constant).value === null) throw internal('timeline marker without its specification');
+  return JSON.parse((arg as Constant).value ?? '') as TimelineMarker;
+}
+
+/** The marked query and the subselects below it, and the WITH queries that the lowest sees. */
+function levelsOf(query: Query, marker: TimelineMarker, ctes: CteFrames): { readonly levels: readonly Query[]; readonly frames: CteFrames } {
+  const levels: Query[] = [query];
+  let frames: CteFrames = [{ ctes: query.ctes }, ...ctes];
+  for (let n = 0; n < marker.levels; n++) {
+    const entry = levels.at(-1)?.ranges.find((range) => range.kind === 'subquery');
+    if (entry?.kind !== 'subquery') throw internal('timeline level is no subquery');
+    levels.push(entry.query);
+    frames = [{ ctes: entry.query.ctes }, ...frames];
+  }
+  return { levels, frames };
+}
+
+/** The operator's input columns: row expressions over the source, each distinct one once. */
+class RowColumns {
+  readonly #planning: Planning;
+  readonly #scope: Scope;
+  readonly #byText = new Map<string, number>();
+  readonly items: { readonly field: Field; readonly expr: PlanExpr }[] = [];
+
+  constructor(planning: Planning, scope: Scope) {
+    this.#planning = planning;
+    this.#scope = scope;
+  }
+
+  column(row: QueryExpr): number {
+    const expr = convertExpression(row, this.#scope);
+    return this.add(expr.kind === 'column' ? `c${expr.id}` : 'row', expr);
+  }
+
+  add(name: string, expr: PlanExpr): number {
+    const text = JSON.stringify(expr);
+    const known = this.#byText.get(text);
+    if (known !== undefined) return known;
+    const field = this.#planning.newField(name, typeOf<ColumnRef>(expr));
+    this.#byText.set(text, field.id);
+    this.items.push({ field, expr });
+    return field.id;
+  }
+}
+
+/** A timestamp without zone is read in the call's zone. */
+function timeOf(expr: PlanExpr, values: TimelineValues, marker: TimelineMarker): PlanExpr {
+  const { oid } = typeOf<ColumnRef>(expr);
+  if (oid === Oid.timestamptz) return expr;
+  const position = marker.positions['ts'];
+  const place = position === undefined ? {} : { position };
+  if (oid !== Oid.timestamp) {
+    throw new TimelineError({ kind: 'semantic', sqlstate: '42804', message: `"ts" must be a timestamp, not ${typeName(oid)}`, ...place });
+  }
+  timeZone(values.timeZone);
+  const zone: Constant = { kind: 'constant', type: type(Oid.text), value: values.timeZone };
+  return { kind: 'call', fn: 'timezone(text,timestamp)', args: [zone, expr], type: TIMESTAMPTZ, volatility: 'immutable' };
+}
+
+function untilOf(values: TimelineValues): TimelineSpec['until'] {
+  if (values.until !== undefined) return { kind: 'at', instant: values.until.toString() };
+  return { kind: values.at === undefined ? 'horizon' : 'none' };
+}
+
+/** Planning law 2: events that nothing can see need not be read. Points see the events at `until` and at the last `at`. */
+function readBounds(time: PlanExpr, values: TimelineValues, marker: TimelineMarker): readonly PlanExpr[] {
+  const bound = (fn: string, operator: string, instant: bigint): PlanExpr => {
+    const constant: Constant = { kind: 'constant', type: TIMESTAMPTZ, value: instantText(instant.toString()) };
+    return {
+      kind: 'call', fn: `timestamptz_${fn}(timestamptz,timestamptz)`, operator, args: [time, constant], type: type(Oid.bool), volatility: 'immutable',
+    };
+  };
+  const bounds: PlanExpr[] = [];
+  const last = values.at?.at(-1);
+  if (values.at !== undefined) bounds.push(last === undefined ? { kind: 'constant', type: type(Oid.bool), value: 'false' } : bound('le', '<=', last));
+  if (values.until !== undefined) bounds.push(marker.emit === 'points' ? bound('le', '<=', values.until) : bound('lt', '<', values.until));
+  if (values.readFrom !== undefined) bounds.push(bound('ge', '>=', values.readFrom));
+  return bounds;
+}
+
+function filter(input: Operator, bounds: readonly PlanExpr[]): Operator {
+  const predicate = conjunction<ColumnRef>(bounds);
+  return predicate === undefined ? input : { kind: 'filter', input, predicate };
+}
+
+/** max(ts) over the whole source, rows with a NULL key too, at the same snapshot. */
+function horizonOf(options: {
+  readonly planning: Planning;
+  readonly source: Query;
+  readonly frames: CteFrames;
+  readonly states: TimelineStates;
+  readonly markers: Markers;
+  readonly values: TimelineValues;
+  readonly marker: TimelineMarker;
+}): Operator {
+  const { planning, source, frames, states, markers, values, marker } = options;
+  if (markers.ts === undefined) throw unsupported('timeline() without ts');
+  const { input, scope } = planning.from(source, frames);
+  const time = timeOf(convertExpression(states.row(markers.ts, 0), scope), values, marker);
+  const field = planning.newField('horizon_ts', TIMESTAMPTZ);
+  const max = planning.newField('horizon', TIMESTAMPTZ);
+  return {
+    kind: 'aggregate',
+    phase: 'single',
+    input: { kind: 'project', input, items: [{ field, expr: time }] },
+    keys: [],
+    aggregates: [{ field: max, fn: 'max(timestamptz)', args: [columnRef(field)], distinct: false, orderBy: [], filter: undefined, state: [] }],
+  };
+}

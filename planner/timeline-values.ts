@@ -1,0 +1,127 @@
+import { internal, TimelineError, unsupported } from '../sql/errors.js';
+import type { Call, Constant } from '../sql/expression.js';
+import type { QueryExpr, QueryLeaf } from '../sql/query.js';
+import { timeZone } from '../sql/time-zone.js';
+import type { TimelineMarker } from '../sql/timeline-marker.js';
+import { OPS } from '../sql/timeline-marker.js';
+import { Oid } from '../sql/types.js';
+import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Interval } from '../sql/value.js';
+import { parseArrayText } from '../sql/value-array.js';
+import { parseInterval, parseTimestampTz } from '../sql/value-time.js';
+import { truth } from './expression.js';
+import type { TimelineSpec } from './timeline-spec.js';
+
+/** Options of a call with their values; instants and lengths in microseconds. */
+export interface TimelineValues {
+  readonly since: bigint | undefined;
+  readonly until: bigint | undefined;
+  readonly at: readonly bigint[] | undefined;
+  readonly every: TimelineSpec['every'];
+  readonly origin: bigint | undefined;
+  readonly timeZone: string;
+  /** Events before this are not read. */
+  readonly readFrom: bigint | undefined;
+  readonly idle: bigint | undefined;
+  readonly fill: boolean;
+}
+
+const DAY = 86_400_000_000n;
+
+/** Reads the marker's arguments in their order. Throws the value errors of the specification's section 2. */
+export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, sessionZone: string): TimelineValues {
+  const fail = (name: string, message: string, sqlstate = '22023'): TimelineError => {
+    const position = marker.positions[name];
+    return new TimelineError({ kind: 'semantic', sqlstate, message, ...(position === undefined ? {} : { position }) });
+  };
+  const constant = (index: number, name: string): string | undefined => {
+    const arg = call.args[index];
+    if (arg === undefined) throw internal(`timeline marker without argument ${index}`);
+    if (arg.kind !== 'constant') throw notConstant(name, marker);
+    return (arg as Constant).value ?? undefined;
+  };
+  const instant = (index: number, name: string): bigint | undefined => {
+    const text = constant(index, name);
+    return text === undefined ? undefined : parseTimestampTz(text, 'UTC');
+  };
+  const finite = (value: bigint | undefined, name: string): bigint | undefined => {
+    if (value !== undefined && isInfinite(value)) throw fail(name, `"${name}" must be a finite time`, '22008');
+    return value;
+  };
+  const length = (index: number, name: string): bigint | undefined => {
+    const text = constant(index, name);
+    return text === undefined ? undefined : elapsed(parseInterval(text), name, marker);
+  };
+
+  const sinceGiven = instant(1, 'since');
+  const untilGiven = instant(2, 'until');
+  // an unbounded side is what infinity says, where there is one; the other infinity leaves no time at all
+  const since = sinceGiven === TIMESTAMP_NEGATIVE_INFINITY ? undefined : finite(sinceGiven, 'since');
+  const until = finite(untilGiven, 'until');
+  const at = instants(call.args[3], marker)?.map((value) => finite(value, 'at') ?? 0n);
+  const everyText = constant(4, 'every');
+  const every = everyText === undefined ? undefined : parseInterval(everyText);
+  if (since !== undefined && until !== undefined && since > until) throw fail('since', '"since" must not be later than "until"');
+  if (every !== undefined) {
+    const parts = [every.months, every.days, Number(every.micros)].filter((part) => part !== 0);
+    if (parts.length === 0 || parts.every((part) => part < 0)) throw fail('every', '"every" must be greater than 0');
+    if (parts.length > 1) throw unsupported('an interval of "every" that mixes months, days and time', { ...at_(marker, 'every') });
+    if (since === undefined || until === undefined) throw fail('every', 'the option "every" needs "since" and "until"', '42601');
+  }
+  const idle = length(8, 'idle');
+  if (idle !== undefined && idle <= 0n) throw fail('idle', '"idle" must be greater than 0');
+  const zone = constant(6, 'timezone') ?? sessionZone;
+  try {
+    timeZone(zone);
+  } catch {
+    throw fail('timezone', `time zone "${zone}" not recognized`);
+  }
+  const fillText = call.args[9];
+  if (fillText?.kind !== 'constant') throw notConstant('fill', marker);
+  const fill = truth(fillText as Constant) === true;
+  if (fill && since === undefined) throw fail('fill', 'the option "fill" needs "since"', '42601');
+
+  const lookback = marker.noLookback ? 0n : length(7, 'lookback');
+  if (lookback !== undefined && lookback < 0n) throw fail('lookback', '"lookback" must not be negative');
+  const earliest = since ?? at?.reduce<bigint | undefined>((least, value) => (least === undefined || value < least ? value : least), undefined);
+  return {
+    since, until, at,
+    every: every === undefined ? undefined : { months: every.months, days: every.days, micros: every.micros.toString() },
+    origin: finite(instant(5, 'origin'), 'origin'),
+    timeZone: zone,
+    readFrom: lookback === undefined || earliest === undefined ? undefined : earliest - lookback,
+    idle,
+    fill,
+  };
+}
+
+/** A constant length: days are 24 hours of elapsed time; months have none. */
+export function elapsed(interval: Interval, name: string, marker: Pick<TimelineMarker, 'positions'>): bigint {
+  if (interval.months !== 0) throw unsupported(`months in "${name}"`, { ...at_(marker, name) });
+  return BigInt(interval.days) * DAY + interval.micros;
+}
+
+/** Distinct and ascending; NULLs count for nothing. Undefined: the option is absent. */
+function instants(arg: QueryExpr | undefined, marker: TimelineMarker): readonly bigint[] | undefined {
+  if (arg === undefined) throw internal('timeline marker without "at"');
+  const given = arg.kind === 'call' && arg.fn.startsWith(`${OPS}instants(`) ? arg.args[0] : arg;
+  if (given?.kind !== 'constant') throw notConstant('at', marker);
+  const { type, value } = given as Constant;
+  // a NULL under instants() is a call with `at`, of which nothing counts
+  if (value === null) return given === arg ? undefined : [];
+  const texts = type.oid === Oid.timestamptz ? [value] : parseArrayText(value);
+  const found = new Set(texts.filter((text) => text !== null).map((text) => parseTimestampTz(text, 'UTC')));
+  return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+function isInfinite(value: bigint): boolean {
+  return value === TIMESTAMP_INFINITY || value === TIMESTAMP_NEGATIVE_INFINITY;
+}
+
+function notConstant(name: string, marker: TimelineMarker): TimelineError {
+  return unsupported(`the option "${name}" that is not constant (LATERAL or a subquery)`, { ...at_(marker, name) });
+}
+
+function at_(marker: Pick<TimelineMarker, 'positions'>, name: string): { readonly position?: number } {
+  const position = marker.positions[name];
+  return position === undefined ? {} : { position };
+}
