@@ -21,8 +21,9 @@ WHERE state = 'rebuffer' AND started AND NOT seeking
 GROUP BY cdn ORDER BY seconds DESC;`,
   },
   {
-    title: 'replay ten minutes of the session with the most buffering',
-    sql: '',
+    title: 'two minutes of the session that buffered most, replayed',
+    sql: `SELECT event_time, event_type, cdn, buffer_duration_ms
+FROM read_range(lake.events, '80708e6a-7e48-4339-ae6e-4a0bbd3b779f', '2025-03-04 03:43Z', '2025-03-04 03:45Z') AS e;`,
   },
 ];
 

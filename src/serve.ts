@@ -80,9 +80,7 @@ function announce(
 }
 
 function demoQueries(): string {
-  return DEMO_QUERIES.filter((query) => query.sql !== '')
-    .map((query) => `\n-- ${query.title}\n${query.sql}\n`)
-    .join('');
+  return DEMO_QUERIES.map((query) => `\n-- ${query.title}\n${query.sql}\n`).join('');
 }
 
 function stopSignal(): { readonly promise: Promise<void>; dispose(): void } {
