@@ -42,7 +42,7 @@ export interface SelectContext {
   readonly signal: AbortSignal;
 }
 
-const TASK_TARGETS = { splitsPerTask: 1, smallBytes: 64 * 2 ** 20, partitions: 2 };
+const TASK_TARGETS = { splitsPerTask: 1, partitions: 2 };
 
 /** Text -> analysed tree -> physical plan, with every snapshot pinned. */
 export async function planSelect(statement: SelectStatement, parameters: readonly (string | null)[], context: SelectContext): Promise<PhysicalPlan> {
@@ -70,7 +70,7 @@ export async function planSelect(statement: SelectStatement, parameters: readonl
         return pinned;
       },
       evaluate: (exprs) => engine.postgres.evaluate(exprs, analysis),
-      taskTargets: TASK_TARGETS,
+      taskTargets: { ...TASK_TARGETS, smallBytes: Number(context.settings['timeline.small_bytes']) },
       signal: context.signal,
     },
   });

@@ -41,6 +41,7 @@ const OWN: readonly OwnSetting[] = [
   { name: 'timeline.driver', initial: 'auto', report: false, check: oneOf('auto', 'local', 'temporal') },
   { name: 'timeline.use_index', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.max_bytes', initial: '0', report: false, check: bytes },
+  { name: 'timeline.small_bytes', initial: '67108864', report: false, check: bytes },
   { name: 'timeline.progress', initial: 'off', report: false, check: boolean },
   { name: 'timeline.as_of', initial: '', report: false, check: any },
 ];
