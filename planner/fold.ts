@@ -2,13 +2,11 @@ import { internal, TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
 import type { Query, QueryExpr, QueryLeaf } from '../sql/query.js';
 import { Oid } from '../sql/types.js';
-import { isInner } from './expression.js';
+import { isInner, typeOf } from './expression.js';
 import { instantText } from './instant.js';
 import { mapQuery, mapQueryExpr, queryExprChildren } from './query-walk.js';
 import type { PlanContext } from './planning.js';
-
-/** Functions whose value is the statement's (or the one-statement transaction's) start. */
-const NOW = new Set(['now()', 'transaction_timestamp()', 'statement_timestamp()', 'current_timestamp()']);
+import { statementTime, unmixedComparison } from './statement-time.js';
 
 /**
  * Binds parameters, replaces the statement's time, and replaces every largest constant subexpression by its value,
@@ -28,8 +26,11 @@ export async function foldQuery(
         throw new TimelineError({ kind: 'semantic', sqlstate: '42P02', message: `there is no parameter $${expr.number}` });
       return { kind: 'constant', type: expr.type, value: bound.value };
     }
-    if (expr.kind === 'call' && NOW.has(expr.fn)) return now;
-    return mapQueryExpr(expr, bind);
+    if (expr.kind !== 'call') return mapQueryExpr(expr, bind);
+    const time = statementTime(expr, now);
+    if (time !== undefined) return time;
+    const call = mapQueryExpr(expr, bind);
+    return call.kind === 'call' ? unmixedComparison(call, (side) => isConstant(side, false)) : call;
   };
   const bound = mapQuery(query, bind);
 
@@ -55,7 +56,7 @@ export async function foldQuery(
   found.forEach(({ expr, guarded }, n) => {
     const value = values[n];
     if (value === undefined) return;
-    if (!(value instanceof TimelineError)) folded.set(expr, value);
+    if (!(value instanceof TimelineError)) folded.set(expr, { ...value, type: typeOf<QueryLeaf>(expr) });
     else if (!guarded && value.kind !== 'unsupported' && value.kind !== 'internal') throw value;
   });
   const replace = (expr: QueryExpr): QueryExpr => folded.get(expr) ?? mapQueryExpr(expr, replace);

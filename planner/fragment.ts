@@ -1,8 +1,8 @@
 import { internal } from '../sql/errors.js';
 import { stateFields } from '../sql/functions/aggregate-state.js';
 import { equiKeys } from './equi-keys.js';
-import { typeOf } from './expression.js';
-import { operatorsIn } from './logical-plan.js';
+import { columnIds, columnRef, typeOf } from './expression.js';
+import { mapExpressions, operatorsIn } from './logical-plan.js';
 import {
   type AggregateOperator,
   type ColumnRef,
@@ -131,7 +131,7 @@ class Cutter {
     const input = this.place(op.input);
     if (input.spread.kind === 'single') return this.#over(input, (root) => ({ ...op, input: root }));
     const split = this.#splitAggregates(op.aggregates);
-    if (split === undefined) return this.#over(this.#cut(input), (root) => ({ ...op, input: root }));
+    if (split === undefined) return this.#over(this.#cut({ ...input, root: readBy(op, input.root) }), (root) => ({ ...op, input: root }));
     const partial: AggregateOperator = { ...op, phase: 'partial', input: input.root, aggregates: split };
     const gathered = this.#cut({ ...input, root: partial });
     return this.#over(gathered, (root) => ({
@@ -267,6 +267,19 @@ class Cutter {
     this.#nextId += 1;
     return this.#nextId;
   }
+}
+
+/** An aggregate's input with only the columns that it reads, to be sent to another task. */
+function readBy(op: AggregateOperator, input: Operator): Operator {
+  const read = new Set<number>();
+  mapExpressions(op, (expr) => {
+    columnIds(expr, read);
+    return expr;
+  });
+  const fields = fieldsOf(input);
+  const kept = fields.filter((field) => read.has(field.id));
+  if (kept.length === fields.length || kept.length === 0) return input;
+  return { kind: 'project', input, items: kept.map((field) => ({ field, expr: columnRef(field) })) };
 }
 
 /** Ids of state columns begin here, above all that conversion gives out. */

@@ -18,9 +18,9 @@ export const RULES: readonly Rule[] = [
   // predicates that came together over one input may now contradict or be constant
   { name: 'simplify again', apply: simplify },
   { name: 'sort-removal', apply: dropSorts },
-  { name: 'merge-projects', apply: mergeProjects },
   { name: 'limit-pushdown', apply: pushLimits },
   { name: 'top-n', apply: topN },
+  { name: 'merge-projects', apply: mergeProjects },
   { name: 'connector-pushdown', apply: askConnectors },
   { name: 'projection-pruning', apply: pruneColumns },
   { name: 'connector-columns', apply: settleConnectors },

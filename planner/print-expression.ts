@@ -53,9 +53,9 @@ function print(expr: PlanExpr, names: ColumnNames): Printed {
     case 'not':
       return node(`NOT ${at(expr.arg, NOT)}`, NOT);
     case 'is_null':
-      return node(`${at(expr.arg, COMPARE)} IS ${expr.negated ? 'NOT ' : ''}NULL`, IS);
+      return node(`${at(expr.arg, OTHER)} IS ${expr.negated ? 'NOT ' : ''}NULL`, IS);
     case 'is_bool':
-      return node(`${at(expr.arg, COMPARE)} IS ${expr.negated ? 'NOT ' : ''}${expr.test.toUpperCase()}`, IS);
+      return node(`${at(expr.arg, OTHER)} IS ${expr.negated ? 'NOT ' : ''}${expr.test.toUpperCase()}`, IS);
     case 'distinct': {
       const [a, b] = expr.call.args;
       if (a === undefined || b === undefined) return node(`${expr.call.fn}(${list(expr.call.args)})`, ATOM);

@@ -1,10 +1,17 @@
 import { childrenOf, isVolatile, substitute } from '../expression.js';
-import { rewrite } from '../logical-plan.js';
+import { mapExpressions, rewrite } from '../logical-plan.js';
 import type { ColumnRef, Operator, PlanExpr, ProjectOperator } from '../physical-plan.js';
 
-/** A projection over a projection is one, unless that would compute something twice. */
+/** A projection over a projection is one, unless that would compute something twice; an aggregate reads through mere renaming. */
 export function mergeProjects(plan: Operator): Operator {
-  return rewrite(plan, (op) => (op.kind === 'project' && op.input.kind === 'project' ? merged(op, op.input) : op));
+  return rewrite(plan, (op) => {
+    if (op.kind === 'project' && op.input.kind === 'project') return merged(op, op.input);
+    if (op.kind === 'aggregate' && op.input.kind === 'project' && op.input.items.every(({ expr }) => expr.kind === 'column')) {
+      const by = new Map(op.input.items.map((item) => [item.field.id, item.expr]));
+      return mapExpressions({ ...op, input: op.input.input }, (expr) => substitute(expr, by));
+    }
+    return op;
+  });
 }
 
 function merged(outer: ProjectOperator, inner: ProjectOperator): ProjectOperator {

@@ -1,5 +1,5 @@
 import { Oid } from '../../sql/types.js';
-import { columnIds } from '../expression.js';
+import { columnIds, columnRef } from '../expression.js';
 import { type Field, fieldsOf, type Operator, type PlanExpr } from '../physical-plan.js';
 
 /** Every operator gives only the columns that something above it reads; never none, as no relation is without columns. */
@@ -46,13 +46,13 @@ function prune(op: Operator, needed: ReadonlySet<number>): Operator {
     }
     case 'join': {
       const ids = wants(op.condition);
-      return { ...op, left: prune(op.left, ids), right: prune(op.right, ids) };
+      return { ...op, left: trimmed(op.left, ids), right: trimmed(op.right, ids) };
     }
     case 'sort':
-      return { ...op, input: prune(op.input, wants(...op.keys.map((key) => key.expr))) };
+      return { ...op, input: trimmed(op.input, wants(...op.keys.map((key) => key.expr))) };
     case 'limit':
     case 'assert':
-      return { ...op, input: prune(op.input, needed) };
+      return { ...op, input: trimmed(op.input, needed) };
     case 'distinct':
       return { ...op, input: exactly(op.input, fieldsOf(op.input)) };
     case 'union_all': {
@@ -79,7 +79,7 @@ function prune(op: Operator, needed: ReadonlySet<number>): Operator {
         if ('value' in leaf) ids.add(leaf.value);
         if ('when' in leaf && leaf.when !== undefined) ids.add(leaf.when);
       }
-      return { ...op, input: prune(op.input, ids), horizon: op.horizon === undefined ? undefined : pruneColumns(op.horizon) };
+      return { ...op, input: trimmed(op.input, ids), horizon: op.horizon === undefined ? undefined : pruneColumns(op.horizon) };
     }
   }
 }
@@ -90,17 +90,25 @@ function reads(exprs: readonly PlanExpr[]): ReadonlySet<number> {
   return ids;
 }
 
+/** As prune, without columns that only the input itself reads (a filter's): for inputs whose rows may cross an exchange. */
+function trimmed(input: Operator, needed: ReadonlySet<number>): Operator {
+  const pruned = prune(input, needed);
+  const fields = fieldsOf(pruned);
+  const kept = chosen(fields, needed);
+  return kept === fields ? pruned : columnsOnly(pruned, kept);
+}
+
 /** The input with just these fields in this order, for operators that go by position or take whole rows. */
 function exactly(input: Operator, fields: readonly Field[]): Operator {
   const pruned = prune(input, new Set(fields.map((field) => field.id)));
   const given = fieldsOf(pruned);
   if (given.length === fields.length && given.every((field, n) => field.id === fields[n]?.id)) return pruned;
-  const kept: Operator = {
-    kind: 'project',
-    input: pruned,
-    items: fields.map((field) => ({ field, expr: { kind: 'column', id: field.id, type: field.type } })),
-  };
-  return kept;
+  return columnsOnly(pruned, fields);
+}
+
+/** A projection to some of its input's columns, under their own ids. */
+function columnsOnly(input: Operator, fields: readonly Field[]): Operator {
+  return { kind: 'project', input, items: fields.map((field) => ({ field, expr: columnRef(field) })) };
 }
 
 /** Types that are cheap to read, for a scan of which only the number of rows matters. */
@@ -120,5 +128,5 @@ function chosen(fields: readonly Field[], needed: ReadonlySet<number>): readonly
   const kept = fields.filter((field) => needed.has(field.id));
   if (kept.length > 0) return kept.length === fields.length ? fields : kept;
   const cheapest = fields.find((field) => NARROW.has(field.type.oid)) ?? fields[0];
-  return cheapest === undefined ? [] : [cheapest];
+  return fields.length <= 1 || cheapest === undefined ? fields : [cheapest];
 }
