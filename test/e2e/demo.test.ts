@@ -77,7 +77,7 @@ describe('the demo lake on both drivers', () => {
       await client.query(`SET timeline.driver = ${driver}; SET statement_timeout = '700ms'`);
       await assert.rejects(client.query(SLOW), { code: '57014', message: 'canceling statement due to statement timeout' });
       await client.query('RESET statement_timeout');
-      assert.equal((await client.query('SELECT count(*)::int AS n FROM timeline.replays WHERE state = $1', ['running'])).rows[0]?.n, 1, 'only this very query runs');
+      assert.equal((await client.query('SELECT count(*)::int AS n FROM timeline.replays WHERE state = $1', ['running'])).rows[0]?.n, 0);
     });
 
     it(`cancel ends the work on ${driver}`, async function () {
