@@ -10,12 +10,13 @@ import {
   type SortKey,
   type TimelineOperator,
 } from './physical-plan.js';
+import type { PlanNames } from './plan-names.js';
 import { type ColumnNames, printExpression } from './print-expression.js';
 import { instantText } from './instant.js';
 import { count, size } from './units.js';
 
 export interface ExplainContext {
-  readonly names: ColumnNames;
+  readonly names: PlanNames;
   readonly snapshots: PhysicalPlan['snapshots'];
   readonly indent: number;
 }
@@ -24,7 +25,7 @@ export interface ExplainContext {
 export function explainOperator(op: Operator, context: ExplainContext): string[] {
   const { names, indent } = context;
   const pad = ' '.repeat(indent);
-  const lines = [`${pad}${headline(op, names)}`, ...details(op, context).map((detail) => `${pad}    ${detail}`)];
+  const lines = [`${pad}${headline(op, names.name)}`, ...details(op, context).map((detail) => `${pad}    ${detail}`)];
   for (const input of inputsOf(op)) lines.push(...explainOperator(input, { ...context, indent: indent + 2 }));
   return lines;
 }
@@ -142,7 +143,7 @@ function timelineText(op: TimelineOperator, names: ColumnNames): string {
   return `Timeline ${spec.emit} of (${spec.keys.map(names).join(', ')}) over ${names(spec.ts)}: ${signals.join(', ')}`;
 }
 
-function timelineDetails(op: TimelineOperator, names: ColumnNames): string[] {
+function timelineDetails(op: TimelineOperator, names: PlanNames): string[] {
   const { spec } = op;
   const lines: string[] = [];
   const until =
@@ -154,10 +155,10 @@ function timelineDetails(op: TimelineOperator, names: ColumnNames): string[] {
   if (until !== undefined) lines.push(`Until: ${until}`);
   if (spec.every !== undefined)
     lines.push(`Every: ${spec.every.months} months ${spec.every.days} days ${spec.every.micros} µs in ${spec.timeZone}`);
-  if (spec.leaves.length > 0) lines.push(`States: ${spec.leaves.map((leaf) => leafText(leaf, names)).join(', ')}`);
+  if (spec.leaves.length > 0) lines.push(`States: ${spec.leaves.map((leaf) => leafText(leaf, names.definition)).join(', ')}`);
   lines.push(
     `Columns: ${fieldsOf(op)
-      .map((field) => names(field.id))
+      .map((field) => names.name(field.id))
       .join(', ')}`,
   );
   return lines;

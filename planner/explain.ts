@@ -34,7 +34,7 @@ export function explainText(plan: PhysicalPlan, actuals?: Actuals): string[] {
   const lines: string[] = [];
   for (const stage of [...plan.stages].reverse()) {
     if (lines.length > 0) lines.push('');
-    lines.push(stageLine(stage, plan, names));
+    lines.push(stageLine(stage, plan, names.name));
     const actual = actuals?.summary.stages.find(({ id }) => id === stage.id);
     if (actual !== undefined) lines.push(`  Actual: ${actualText(actual)}`);
     lines.push(...explainOperator(stage.root, { names, snapshots: plan.snapshots, indent: 2 }));

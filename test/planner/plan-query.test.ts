@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { explainText } from '../../planner/explain.js';
+import { explainJson, explainText } from '../../planner/explain.js';
 import { planQuery } from '../../planner/plan-query.js';
 import type { PlanContext } from '../../planner/planning.js';
 import { TimelineError } from '../../sql/errors.js';
@@ -225,6 +225,25 @@ describe('planQuery', () => {
         [3, 'final', 3, undefined, [1, 2]],
       ],
     );
+  });
+
+  it('shows what ran beside what was planned', async () => {
+    const plan = await planQuery({ query: select([v(1, 1)], [T]), parameters: [], context: testContext(SMALL) });
+    const stage = { id: 1, tasks: 1, rows: 12345, bytesRead: 1536, milliseconds: 3.21, retries: 2 };
+    const summary = { rows: 12345, bytesRead: 1536, stages: [stage], notices: ['2 rows without a key were skipped'] };
+    const actuals = { summary, driver: 'temporal', runId: 'replay-1', milliseconds: 9 };
+    const lines = explainText(plan, actuals);
+    assert.equal(lines[1], '  Actual: 12,345 rows · read 1.5 kB · 3.2 ms · 1 task · 2 retries');
+    assert.deepEqual(lines.slice(-4), [
+      '',
+      'Rows: 12,345 rows · read 1.5 kB · 9.0 ms',
+      'Driver: temporal · workflow replay-1',
+      'Notice: 2 rows without a key were skipped',
+    ]);
+    const json = JSON.parse(JSON.stringify(explainJson(plan, actuals)));
+    assert.deepEqual(json.stages[0].actual, stage);
+    assert.equal(json.stages[0].tasks, 1);
+    assert.equal(json.actual.run, 'replay-1');
   });
 
   it('names what it cannot plan', async () => {

@@ -7,7 +7,9 @@ import { planQuery } from '../../planner/plan-query.js';
 import { CatalogueNames } from '../../sql/catalogue-names.js';
 import { asTimelineError } from '../../sql/errors.js';
 import { readQuery } from '../../sql/node-tree.js';
+import { loadParser, parseOne } from '../../sql/parse.js';
 import { EmbeddedPostgres } from '../../sql/postgres.js';
+import { rewriteTimelineCalls } from '../../sql/timeline-call.js';
 import { Oid, type } from '../../sql/types.js';
 import { imagePath } from '../../src/paths.js';
 import { describe_, type TestTable, testContext } from '../planner/support.js';
@@ -36,6 +38,18 @@ const TABLES: Readonly<Record<string, TestTable>> = {
     answers: { cdn: 'exact', ts: 'inexact', session_id: 'inexact' },
     splits: Array.from({ length: 8 }, () => ({ bytes: 20 * 2 ** 20, rows: 100_000 })),
   },
+  log: {
+    columns: [
+      ['stream_id', TEXT],
+      ['version', BIGINT],
+      ['event_time', TIMESTAMPTZ],
+      ['event_id', TEXT],
+      ['event_type', TEXT],
+      ['payload', TEXT],
+    ],
+    answers: { stream_id: 'inexact', event_time: 'inexact' },
+    splits: Array.from({ length: 4 }, () => ({ bytes: 20 * 2 ** 20, rows: 1000 })),
+  },
   cdns: {
     columns: [
       ['cdn', TEXT],
@@ -63,6 +77,7 @@ describe('plan goldens', () => {
   let names: CatalogueNames;
 
   before(async () => {
+    await loadParser();
     postgres = await EmbeddedPostgres.open({ imagePath: imagePath() });
     await postgres.setMirror(Object.entries(TABLES).map(([name, table]) => describe_(name, table)));
     names = await CatalogueNames.load(postgres);
@@ -92,7 +107,11 @@ describe('plan goldens', () => {
   async function explained(sql: string): Promise<readonly string[]> {
     const session = { user: 'test', database: 'timeline', searchPath: ['lake', 'public'], timeZone: 'UTC', settings: {} };
     try {
-      const tree = await postgres.analyse(sql, [], session);
+      const { text } = rewriteTimelineCalls(sql, parseOne(sql)?.statement, (_, name) => {
+        const table = TABLES[name];
+        return table === undefined ? undefined : { columns: describe_(name, table).columns, properties: {} };
+      });
+      const tree = await postgres.analyse(text, [], session);
       const context = testContext(TABLES, {
         evaluate: (exprs) => postgres.evaluate(exprs, session),
         taskTargets: { splitsPerTask: 2, smallBytes: 64 * 2 ** 20, partitions: 2 },
