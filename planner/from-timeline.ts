@@ -11,7 +11,7 @@ import type { ColumnRef, Field, Operator, PlanExpr, TimelineOperator } from './p
 import type { CteFrames, Planning, Scope, TimelineRequest } from './planning.js';
 import { hasMarkers, type Markers, readMarkers } from './timeline-markers.js';
 import type { TimelineSpec } from './timeline-spec.js';
-import { checkNumerical, TimelineStates } from './timeline-states.js';
+import { type SignalKind, signalKind, TimelineStates } from './timeline-states.js';
 import { type TimelineValues, timelineValues } from './timeline-values.js';
 
 const TIMESTAMPTZ = type(Oid.timestamptz);
@@ -27,7 +27,9 @@ export function planTimeline(request: TimelineRequest): Operator {
   const markers = readMarkers(query);
   if (markers.call !== undefined) return planCall(request, markers, markers.call);
   const op = planning.query({ ...query, where: markers.rest }, ctes);
-  return markers.assertRows === undefined ? op : { kind: 'assert', input: op, ...markers.assertRows };
+  if (markers.assertRows === undefined) return op;
+  // The kernel's SQL engine moves filters down into an assertion, and may so find that nothing of it can matter; not below a LIMIT.
+  return { kind: 'limit', limit: Number.MAX_SAFE_INTEGER, input: { kind: 'assert', input: op, ...markers.assertRows } };
 }
 
 function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLeaf>): Operator {
@@ -59,12 +61,12 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
   const ends = markers.ends === undefined ? undefined : project.column(states.row(markers.ends, 0));
 
   const targets = outputs.slice(outputs.length - marker.signals.length);
-  const numerical: boolean[] = [];
+  const kinds: SignalKind[] = [];
   const signals = targets.map((target, n): TimelineSpec['signals'][number] => {
     const expr = states.signal(n, target.expr);
-    const duration = checkNumerical(expr, { points: marker.emit === 'points', numericalSignal: (index) => numerical[index] === true });
-    numerical.push(duration);
-    return { name: marker.signals[n] ?? target.name, expr, type: typeOf(target.expr), numerical: duration };
+    const kind = signalKind(expr, { points: marker.emit === 'points', earlier: kinds });
+    kinds.push(kind);
+    return { name: marker.signals[n] ?? target.name, expr, type: typeOf(target.expr), numerical: kind === 'numerical' };
   });
   const spec: TimelineSpec = {
     emit: marker.emit, keys, ts, orderBy, dedupe,

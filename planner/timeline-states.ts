@@ -162,35 +162,38 @@ function refuseFunction(expr: QueryExpr): void {
   throw unsupported(`the function ${fn} over states of timeline()`, { hint: 'Compute it inside latest(…), or in the query around timeline().' });
 }
 
-/** Is the signal a duration itself? Throws 0A000 where a duration varies inside of something that shows no time. */
-export function checkNumerical(expr: StateExpr, options: { readonly points: boolean; readonly numericalSignal: (n: number) => boolean }): boolean {
-  const isDuration = (node: StateExpr): boolean =>
-    (node.kind === 'state_op' && (node.op === 'duration_where' || node.op === 'duration_in_state')) || (node.kind === 'signal' && options.numericalSignal(node.index));
+/** discrete: changes at moments. numerical: a duration itself. free: follows a duration between moments too, which points only can show. */
+export type SignalKind = 'discrete' | 'numerical' | 'free';
+
+/** What kind of signal an expression is. Throws 0A000 where a duration varies inside of something that shows no time. */
+export function signalKind(expr: StateExpr, options: { readonly points: boolean; readonly earlier: readonly SignalKind[] }): SignalKind {
+  let free = false;
+  const kindOf = (node: StateExpr): SignalKind => {
+    if (node.kind === 'signal') return options.earlier[node.index] ?? 'discrete';
+    return node.kind === 'state_op' && (node.op === 'duration_where' || node.op === 'duration_in_state') ? 'numerical' : 'discrete';
+  };
   const visit = (node: StateExpr, allowed: boolean): void => {
-    if (isDuration(node)) {
+    const threshold = thresholdOf(node);
+    const crossing = threshold !== undefined && kindOf(threshold.numerical) === 'numerical' ? threshold.numerical : undefined;
+    if (crossing !== undefined) {
+      if (crossing.kind === 'state_op') visit(crossing.arg, false);
+      return;
+    }
+    if (kindOf(node) !== 'discrete') {
       if (!allowed) {
         throw unsupported('a duration in a state other than by >= or < against a constant', {
           hint: 'Spans change at events and at exact crossings only; write d >= INTERVAL … or d < INTERVAL …, or use it in points (at => …).',
         });
       }
-      if (node.kind === 'state_op') visit(node.arg, false);
-      return;
+      free = true;
     }
-    const threshold = thresholdOf(node);
-    if (threshold !== undefined && isDuration(threshold.numerical)) {
-      visit(threshold.numerical, true);
-      return;
-    }
-    if (node.kind === 'state_op') {
-      visit(node.arg, false);
-      return;
-    }
-    for (const child of childrenOf<StateLeaf>(node)) visit(child, allowed);
+    if (node.kind === 'state_op') visit(node.arg, false);
+    else for (const child of childrenOf<StateLeaf>(node)) visit(child, allowed);
   };
-  if (isDuration(expr)) {
-    visit(expr, true);
-    return true;
+  if (kindOf(expr) === 'numerical') {
+    if (expr.kind === 'state_op') visit(expr.arg, false);
+    return 'numerical';
   }
   visit(expr, options.points);
-  return false;
+  return free ? 'free' : 'discrete';
 }
