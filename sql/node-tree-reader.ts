@@ -39,7 +39,7 @@ class Reader {
     if (token === '(') return this.list();
     if (token === '<>') return null;
     const atom = unescape(token);
-    return this.token === '[' ? this.bytes(Number(atom)) : atom;
+    return this.token === '[' ? this.bytes() : atom;
   }
 
   private node(): TreeNode {
@@ -61,13 +61,13 @@ class Reader {
     return items;
   }
 
-  /** A datum's bytes are written as signed numbers. A datum by value is padded: only `length` bytes count. */
-  private bytes(length: number): Uint8Array {
+  /** A datum's bytes are written as signed numbers. */
+  private bytes(): Uint8Array {
     this.advance();
     const bytes: number[] = [];
     while (this.token !== ']') bytes.push(Number(this.take()) & 0xff);
     this.advance();
-    return Uint8Array.from(bytes).subarray(0, Math.max(length, bytes.length));
+    return Uint8Array.from(bytes);
   }
 
   private take(): string {
