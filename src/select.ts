@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { explainText } from '../planner/explain.js';
+import { type Actuals, explainJson, explainText } from '../planner/explain.js';
 import { planQuery } from '../planner/plan-query.js';
 import type { PhysicalPlan } from '../planner/physical-plan.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import { readQuery } from '../sql/node-tree.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
+import type { ExplainOptions } from '../sql/statement-kind.js';
 import { type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
@@ -40,8 +41,12 @@ export interface SelectContext {
   /** Snapshots pinned by the open transaction. */
   readonly pins: Map<string, Promise<{ readonly handle: unknown; readonly snapshot: string | null }>>;
   readonly signal: AbortSignal;
+  /** Present when the session wants to see progress (timeline.progress = on). */
+  readonly onProgress: ((message: string) => void) | undefined;
 }
 
+/** Progress is told at most this often. */
+const PROGRESS_MS = 1000;
 const TASK_TARGETS = { splitsPerTask: 1, partitions: 2 };
 
 /** Text -> analysed tree -> physical plan, with every snapshot pinned. */
@@ -94,17 +99,18 @@ export async function explainSelect(
   statement: SelectStatement,
   parameters: readonly (string | null)[],
   context: SelectContext,
-  options: { readonly analyze: boolean },
+  options: ExplainOptions,
 ): Promise<Execution> {
   const plan = await planSelect(statement, parameters, context);
-  let lines = explainText(plan);
+  let actuals: Actuals | undefined;
   if (options.analyze) {
     const { run, record } = await startRun(plan, statement.original, context, []);
     const started = performance.now();
     for await (const batch of resultBatches(plan, run, record, context, [])) void batch;
     const summary = await run.summary;
-    lines = explainText(plan, { summary, driver: record.driver, runId: run.id, milliseconds: performance.now() - started });
+    actuals = { summary, driver: record.driver, runId: run.id, milliseconds: performance.now() - started };
   }
+  const lines = options.format === 'json' ? [JSON.stringify([explainJson(plan, actuals)], null, 2)] : explainText(plan, actuals);
   return textExecution({ columns: [textColumn('QUERY PLAN')], rows: lines.map((line) => [line]), tag: () => 'EXPLAIN' });
 }
 
@@ -122,8 +128,13 @@ async function startRun(
     id, driver: 'local', state: 'running', user: context.user, sql, startedAt: Date.now(), endedAt: undefined, stages: plan.stages.length, tasks,
     tasksDone: 0, rows: 0, bytesRead: 0, filesTotal: scans.total, filesRead: scans.read, sqlstate: undefined, error: undefined,
   };
+  let told = Date.now();
   const onProgress = (progress: RunProgress): void => {
     const current = engine.history.get(id);
+    if (context.onProgress !== undefined && Date.now() - told >= PROGRESS_MS) {
+      told = Date.now();
+      context.onProgress(`stage ${progress.stage}: ${progress.tasksDone} of ${progress.tasks} tasks, ${progress.rows} rows, ${progress.bytesRead} bytes read`);
+    }
     if (current?.state === 'running') engine.history.put({ ...current, tasksDone: progress.tasksDone, rows: progress.rows, bytesRead: progress.bytesRead });
   };
   const start = async (driver: Driver): Promise<Run> => {

@@ -5,7 +5,7 @@ import { planStatement, type PlannedStatement } from './prepare.js';
 import { explainSelect, runSelect, type SelectContext } from './select.js';
 import { Settings } from './settings.js';
 import { commandExecution, textColumn, textExecution } from './execution.js';
-import type { ConnectOptions, ExecuteOptions, Execution, Notice, Prepared, Session } from './statement.js';
+import type { ConnectOptions, ExecuteOptions, Execution, Prepared, Session } from './statement.js';
 import { splitStatements } from '../sql/parse.js';
 import { Transaction } from './transaction.js';
 import { runUtility, showColumns } from './utility.js';
@@ -150,6 +150,10 @@ export class TimelineSession implements Session {
       now: BigInt(Date.now()) * 1000n,
       pins: this.transaction.pins(),
       signal,
+      onProgress:
+        this.settings.own('timeline.progress') === 'on'
+          ? (message) => this.options.onNotice({ severity: 'NOTICE', sqlstate: '00000', message })
+          : undefined,
     };
   }
 
@@ -168,11 +172,6 @@ export class TimelineSession implements Session {
       this.transaction.fail();
       throw asTimelineError(error);
     }
-  }
-
-  /** Notices of long work go through here when timeline.progress is on. */
-  notify(notice: Notice): void {
-    this.options.onNotice(notice);
   }
 }
 

@@ -55,8 +55,14 @@ class KernelPool implements Kernel {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       if (this.#closed) return reject(closedError());
-      const job: Job = { id: this.#ids++, request: transferable(request), signal, resolve, reject };
-      signal.addEventListener('abort', () => this.#abort(job), { once: true });
+      const onAbort = (): void => this.#abort(job);
+      // One signal serves many tasks: what a finished task hung on it must go.
+      const settled = <T>(settle: (value: T) => void) => (value: T): void => {
+        signal.removeEventListener('abort', onAbort);
+        settle(value);
+      };
+      const job: Job = { id: this.#ids++, request: transferable(request), signal, resolve: settled(resolve), reject: settled(reject) };
+      signal.addEventListener('abort', onAbort, { once: true });
       this.#queue.push(job);
       this.#dispatch();
     });
