@@ -33,7 +33,9 @@ export class CatalogueNames {
     private readonly types: ReadonlyMap<number, { readonly schema: string; readonly name: string; readonly array: number }>,
     private readonly source: CatalogueSource,
   ) {
-    this.variadicSignatures = new Set([...functions.values()].filter((fn) => fn.variadic !== 0 && fn.variadic !== ANY).map((fn) => fn.signature));
+    this.variadicSignatures = new Set(
+      [...functions.values()].filter((fn) => fn.variadic !== 0 && fn.variadic !== ANY).map((fn) => fn.signature),
+    );
   }
 
   /** About 0.1 s. */
@@ -48,7 +50,10 @@ export class CatalogueNames {
     for (const [oid, schema, name, args, volatility, variadic, defaults] of await source.catalogueRows(
       'select p.oid, n.nspname, p.proname, p.proargtypes, p.provolatile, p.provariadic, p.proargdefaults from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace',
     )) {
-      const argTypes = (args ?? '').split(' ').filter((arg) => arg !== '').map(Number);
+      const argTypes = (args ?? '')
+        .split(' ')
+        .filter((arg) => arg !== '')
+        .map(Number);
       const prefix = schema === 'pg_catalog' ? '' : `${schema}.`;
       functions.set(Number(oid), {
         signature: `${prefix}${name}(${argTypes.map((arg) => types.get(arg)?.name ?? String(arg)).join(',')})`,

@@ -1,10 +1,10 @@
 import { jsonbText } from './node-tree-jsonb.js';
 import { numericText } from './node-tree-numeric.js';
 import { ELEMENT_OF, Oid, type Type } from './types.js';
-import { formatArrayText } from './value-array.js';
-import { formatBytea, formatValue } from './value-text.js';
-import { decodeUtf8 } from './value-binary.js';
 import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from './value.js';
+import { formatArrayText } from './value-array.js';
+import { decodeUtf8 } from './value-binary.js';
+import { formatBytea, formatValue } from './value-text.js';
 
 const UTC = { timeZone: 'UTC' };
 /** Days and microseconds between PostgreSQL's epoch and 1970. */
@@ -20,28 +20,48 @@ const DATE_NEGATIVE_INFINITY = -2_147_483_648;
 export function constantText(type: Type, bytes: Uint8Array): string | undefined {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   switch (type.oid) {
-    case Oid.bool: return (data[0] ?? 0) === 0 ? 'f' : 't';
-    case Oid.char: return charText(data[0] ?? 0);
-    case Oid.int2: return String(data.readInt16LE(0));
-    case Oid.int4: return String(data.readInt32LE(0));
+    case Oid.bool:
+      return (data[0] ?? 0) === 0 ? 'f' : 't';
+    case Oid.char:
+      return charText(data[0] ?? 0);
+    case Oid.int2:
+      return String(data.readInt16LE(0));
+    case Oid.int4:
+      return String(data.readInt32LE(0));
     // reg* types take the number as input, too.
-    case Oid.oid: case Oid.regproc: case Oid.regclass: case Oid.regtype: return String(data.readUInt32LE(0));
-    case Oid.int8: return String(data.readBigInt64LE(0));
-    case Oid.float4: return formatValue(type, data.readFloatLE(0), UTC);
-    case Oid.float8: return formatValue(type, data.readDoubleLE(0), UTC);
-    case Oid.date: return formatValue(type, date(data.readInt32LE(0)), UTC);
-    case Oid.time: return formatValue(type, data.readBigInt64LE(0), UTC);
-    case Oid.timestamp: case Oid.timestamptz: {
+    case Oid.oid:
+    case Oid.regproc:
+    case Oid.regclass:
+    case Oid.regtype:
+      return String(data.readUInt32LE(0));
+    case Oid.int8:
+      return String(data.readBigInt64LE(0));
+    case Oid.float4:
+      return formatValue(type, data.readFloatLE(0), UTC);
+    case Oid.float8:
+      return formatValue(type, data.readDoubleLE(0), UTC);
+    case Oid.date:
+      return formatValue(type, date(data.readInt32LE(0)), UTC);
+    case Oid.time:
+      return formatValue(type, data.readBigInt64LE(0), UTC);
+    case Oid.timestamp:
+    case Oid.timestamptz: {
       const micros = timestamp(data.readBigInt64LE(0));
       // Later than ours can be: left to PostgreSQL.
       return BigInt.asIntN(64, micros) === micros ? formatValue(type, micros, UTC) : undefined;
     }
     case Oid.interval:
       return formatValue(type, { micros: data.readBigInt64LE(0), days: data.readInt32LE(8), months: data.readInt32LE(12) }, UTC);
-    case Oid.uuid: return uuidText(data.subarray(0, 16));
-    case Oid.name: return decodeUtf8(data.subarray(0, zeroByte(data)));
-    case Oid.unknown: return decodeUtf8(data.subarray(0, zeroByte(data)));
-    case Oid.text: case Oid.varchar: case Oid.bpchar: case Oid.json: {
+    case Oid.uuid:
+      return uuidText(data.subarray(0, 16));
+    case Oid.name:
+      return decodeUtf8(data.subarray(0, zeroByte(data)));
+    case Oid.unknown:
+      return decodeUtf8(data.subarray(0, zeroByte(data)));
+    case Oid.text:
+    case Oid.varchar:
+    case Oid.bpchar:
+    case Oid.json: {
       const content = varlena(data);
       return content === undefined ? undefined : decodeUtf8(content);
     }
@@ -100,11 +120,21 @@ function zeroByte(data: Buffer): number {
 
 /** Bytes and alignment of fixed-length element types; all others that we read have a header, aligned to 4. */
 const FIXED: ReadonlyMap<number, { readonly length: number; readonly align: number }> = new Map([
-  [Oid.bool, { length: 1, align: 1 }], [Oid.char, { length: 1, align: 1 }], [Oid.name, { length: 64, align: 1 }],
-  [Oid.int2, { length: 2, align: 2 }], [Oid.int4, { length: 4, align: 4 }], [Oid.oid, { length: 4, align: 4 }],
-  [Oid.int8, { length: 8, align: 8 }], [Oid.float4, { length: 4, align: 4 }], [Oid.float8, { length: 8, align: 8 }],
-  [Oid.date, { length: 4, align: 4 }], [Oid.time, { length: 8, align: 8 }], [Oid.timestamp, { length: 8, align: 8 }],
-  [Oid.timestamptz, { length: 8, align: 8 }], [Oid.interval, { length: 16, align: 8 }], [Oid.uuid, { length: 16, align: 1 }],
+  [Oid.bool, { length: 1, align: 1 }],
+  [Oid.char, { length: 1, align: 1 }],
+  [Oid.name, { length: 64, align: 1 }],
+  [Oid.int2, { length: 2, align: 2 }],
+  [Oid.int4, { length: 4, align: 4 }],
+  [Oid.oid, { length: 4, align: 4 }],
+  [Oid.int8, { length: 8, align: 8 }],
+  [Oid.float4, { length: 4, align: 4 }],
+  [Oid.float8, { length: 8, align: 8 }],
+  [Oid.date, { length: 4, align: 4 }],
+  [Oid.time, { length: 8, align: 8 }],
+  [Oid.timestamp, { length: 8, align: 8 }],
+  [Oid.timestamptz, { length: 8, align: 8 }],
+  [Oid.interval, { length: 16, align: 8 }],
+  [Oid.uuid, { length: 16, align: 1 }],
 ]);
 
 /** ArrayType after its length word: ndim, dataoffset, elemtype, dimensions, lower bounds, null bitmap, elements. */
@@ -143,7 +173,9 @@ function arrayText(element: Type, data: Buffer): string | undefined {
     items.push(text);
     at += length;
   }
-  const prefix = bounds.some((bound) => bound !== 1) ? `${bounds.map((bound, i) => `[${bound}:${bound + (sizes[i] ?? 0) - 1}]`).join('')}=` : '';
+  const prefix = bounds.some((bound) => bound !== 1)
+    ? `${bounds.map((bound, i) => `[${bound}:${bound + (sizes[i] ?? 0) - 1}]`).join('')}=`
+    : '';
   return prefix + nested(items, sizes);
 }
 

@@ -3,7 +3,16 @@ import { internal, unsupported } from './errors.js';
 import type { Call, Constant } from './expression.js';
 import { constantText } from './node-tree-constant.js';
 import {
-  booleanField, isNode, listField, nodeField, nodesField, type NodeValue, numberField, readNodeTree, requiredNode, type TreeNode,
+  booleanField,
+  isNode,
+  listField,
+  type NodeValue,
+  nodeField,
+  nodesField,
+  numberField,
+  readNodeTree,
+  requiredNode,
+  type TreeNode,
 } from './node-tree-reader.js';
 import type { AggregateCall, Query, QueryExpr, SubLink } from './query.js';
 import { Oid, type Type, type } from './types.js';
@@ -12,8 +21,21 @@ const BOOL = type(Oid.bool);
 const ANY = 2276;
 const SUBLINKS: readonly (SubLink['link'] | undefined)[] = ['exists', 'all', 'any', 'rowcompare', 'scalar', undefined, 'array'];
 const SQL_VALUE_FUNCTIONS: readonly string[] = [
-  'current_date()', 'current_time()', 'current_time()', 'current_timestamp()', 'current_timestamp()', 'localtime()', 'localtime()',
-  'localtimestamp()', 'localtimestamp()', 'current_role()', 'current_user()', 'user()', 'session_user()', 'current_catalog()', 'current_schema()',
+  'current_date()',
+  'current_time()',
+  'current_time()',
+  'current_timestamp()',
+  'current_timestamp()',
+  'localtime()',
+  'localtime()',
+  'localtimestamp()',
+  'localtimestamp()',
+  'current_role()',
+  'current_user()',
+  'user()',
+  'session_user()',
+  'current_catalog()',
+  'current_schema()',
 ];
 /** Collations that compare bytes, as everything here does: default, C, POSIX, ucs_basic, pg_c_utf8. */
 const BYTE_COLLATIONS: ReadonlySet<number> = new Set([100, 950, 951, 962, 811]);
@@ -47,7 +69,10 @@ export class ExpressionReader {
     switch (node.node) {
       case 'VAR':
         return {
-          kind: 'var', level: numberField(node, 'varlevelsup'), range: numberField(node, 'varno'), column: numberField(node, 'varattno'),
+          kind: 'var',
+          level: numberField(node, 'varlevelsup'),
+          range: numberField(node, 'varno'),
+          column: numberField(node, 'varattno'),
           type: typeIn(node, 'vartype', 'vartypmod'),
         };
       case 'CONST':
@@ -83,7 +108,9 @@ export class ExpressionReader {
         return { kind: 'coalesce', args: this.list(node.fields.get('args') ?? null), type: type(numberField(node, 'coalescetype')) };
       case 'MINMAXEXPR':
         return {
-          kind: 'minmax', op: numberField(node, 'op') === 0 ? 'greatest' : 'least', args: this.list(node.fields.get('args') ?? null),
+          kind: 'minmax',
+          op: numberField(node, 'op') === 0 ? 'greatest' : 'least',
+          args: this.list(node.fields.get('args') ?? null),
           type: type(numberField(node, 'minmaxtype')),
         };
       case 'ARRAYEXPR':
@@ -92,7 +119,12 @@ export class ExpressionReader {
       case 'SUBSCRIPTINGREF':
         return this.subscript(node);
       case 'RELABELTYPE':
-        return { kind: 'cast', via: 'relabel', arg: this.read(requiredNode(node, 'arg')), type: typeIn(node, 'resulttype', 'resulttypmod') };
+        return {
+          kind: 'cast',
+          via: 'relabel',
+          arg: this.read(requiredNode(node, 'arg')),
+          type: typeIn(node, 'resulttype', 'resulttypmod'),
+        };
       case 'COERCEVIAIO':
         return { kind: 'cast', via: 'io', arg: this.read(requiredNode(node, 'arg')), type: type(numberField(node, 'resulttype')) };
       case 'ARRAYCOERCEEXPR':
@@ -103,12 +135,20 @@ export class ExpressionReader {
       }
       case 'SQLVALUEFUNCTION':
         return {
-          kind: 'call', fn: SQL_VALUE_FUNCTIONS[numberField(node, 'op')] ?? 'unknown()', args: [], type: typeIn(node, 'type', 'typmod'), volatility: 'stable',
+          kind: 'call',
+          fn: SQL_VALUE_FUNCTIONS[numberField(node, 'op')] ?? 'unknown()',
+          args: [],
+          type: typeIn(node, 'type', 'typmod'),
+          volatility: 'stable',
         };
       case 'AGGREF':
         return this.aggregate(node);
       case 'WINDOWFUNC':
-        return { kind: 'window', fn: this.names.function(numberField(node, 'winfnoid')).signature, type: type(numberField(node, 'wintype')) };
+        return {
+          kind: 'window',
+          fn: this.names.function(numberField(node, 'winfnoid')).signature,
+          type: type(numberField(node, 'wintype')),
+        };
       case 'SUBLINK':
         return this.sublink(node);
       default:
@@ -128,16 +168,21 @@ export class ExpressionReader {
     if (booleanField(node, 'constisnull')) return { kind: 'constant', type: constType, value: null };
     const bytes = node.fields.get('constvalue');
     const value = bytes instanceof Uint8Array ? constantText(constType, bytes) : undefined;
-    return value === undefined ? unknown(`a constant of type ${this.names.typeName(constType.oid)}`, constType) : { kind: 'constant', type: constType, value };
+    return value === undefined
+      ? unknown(`a constant of type ${this.names.typeName(constType.oid)}`, constType)
+      : { kind: 'constant', type: constType, value };
   }
 
   private parameter(node: TreeNode): QueryExpr {
     const parameterType = typeIn(node, 'paramtype', 'paramtypmod');
     const number = numberField(node, 'paramid');
     switch (numberField(node, 'paramkind')) {
-      case PARAM_EXTERN: return { kind: 'parameter', number, type: parameterType };
-      case PARAM_SUBLINK: return { kind: 'var', level: 0, range: 0, column: number, type: parameterType };
-      default: return unknown('PARAM', parameterType);
+      case PARAM_EXTERN:
+        return { kind: 'parameter', number, type: parameterType };
+      case PARAM_SUBLINK:
+        return { kind: 'var', level: 0, range: 0, column: number, type: parameterType };
+      default:
+        return unknown('PARAM', parameterType);
     }
   }
 
@@ -150,7 +195,12 @@ export class ExpressionReader {
     const format = numberField(node, 'funcformat');
     const isCast = format === 1 || format === 2;
     return {
-      kind: 'call', fn: info.signature, args, type: type(resultOid, isCast ? lengthCoercion(args) : -1), volatility: info.volatility, ...(isCast ? { isCast } : {}),
+      kind: 'call',
+      fn: info.signature,
+      args,
+      type: type(resultOid, isCast ? lengthCoercion(args) : -1),
+      volatility: info.volatility,
+      ...(isCast ? { isCast } : {}),
     };
   }
 
@@ -201,7 +251,14 @@ export class ExpressionReader {
     const info = this.names.function(numberField(node, 'opfuncid') || operator.fn);
     const [arg, array] = this.list(node.fields.get('args') ?? null);
     if (arg === undefined || array === undefined) throw internal('ANY without its two sides');
-    return { kind: 'any_all', fn: info.signature, operator: operator.name, quantifier: booleanField(node, 'useOr') ? 'any' : 'all', arg, array };
+    return {
+      kind: 'any_all',
+      fn: info.signature,
+      operator: operator.name,
+      quantifier: booleanField(node, 'useOr') ? 'any' : 'all',
+      arg,
+      array,
+    };
   }
 
   private caseExpression(node: TreeNode): QueryExpr {
@@ -211,7 +268,10 @@ export class ExpressionReader {
     return {
       kind: 'case',
       ...(arg === undefined ? {} : { arg }),
-      whens: nodesField(node, 'args').map((when) => ({ when: this.read(requiredNode(when, 'expr')), result: this.read(requiredNode(when, 'result')) })),
+      whens: nodesField(node, 'args').map((when) => ({
+        when: this.read(requiredNode(when, 'expr')),
+        result: this.read(requiredNode(when, 'result')),
+      })),
       otherwise: this.optional(node, 'defresult') ?? none,
       type: caseType,
     };
@@ -221,7 +281,8 @@ export class ExpressionReader {
     const resultType = typeIn(node, 'refrestype', 'reftypmod');
     const indexes = listField(node, 'refupperindexpr');
     const [index] = indexes;
-    if (indexes.length !== 1 || listField(node, 'reflowerindexpr').length > 0 || !isNode(index)) return unknown('an array slice or a subscript of several dimensions', resultType);
+    if (indexes.length !== 1 || listField(node, 'reflowerindexpr').length > 0 || !isNode(index))
+      return unknown('an array slice or a subscript of several dimensions', resultType);
     return { kind: 'subscript', arg: this.read(requiredNode(node, 'refexpr')), index: this.read(index), type: resultType };
   }
 

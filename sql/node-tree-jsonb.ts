@@ -37,7 +37,11 @@ function containerText(data: Buffer): string | undefined {
     if (text === undefined) return undefined;
     texts.push(text);
   }
-  if (isObject) return `{${texts.slice(0, count).map((key, i) => `${key}: ${texts[count + i]}`).join(', ')}}`;
+  if (isObject)
+    return `{${texts
+      .slice(0, count)
+      .map((key, i) => `${key}: ${texts[count + i]}`)
+      .join(', ')}}`;
   return (header & SCALAR) !== 0 ? texts[0] : `[${texts.join(', ')}]`;
 }
 
@@ -45,15 +49,21 @@ function containerText(data: Buffer): string | undefined {
 function entryText(type: number, data: Buffer, start: number, begin: number, end: number): string | undefined {
   const aligned = start + Math.ceil(begin / 4) * 4;
   switch (type) {
-    case 0: return quoteJson(data.toString('utf8', start + begin, start + end));
+    case 0:
+      return quoteJson(data.toString('utf8', start + begin, start + end));
     case 1: {
       const short = ((data[aligned] ?? 0) & 1) === 1;
       return numericText(data.subarray(aligned + (short ? 1 : 4), start + end));
     }
-    case 2: return 'false';
-    case 3: return 'true';
-    case 4: return 'null';
-    case 5: return containerText(data.subarray(aligned, start + end));
-    default: return undefined;
+    case 2:
+      return 'false';
+    case 3:
+      return 'true';
+    case 4:
+      return 'null';
+    case 5:
+      return containerText(data.subarray(aligned, start + end));
+    default:
+      return undefined;
   }
 }

@@ -5,9 +5,12 @@
 export function numericText(data: Buffer): string | undefined {
   const header = data.readUInt16LE(0);
   switch (header & 0xf000) {
-    case 0xc000: return 'NaN';
-    case 0xd000: return 'Infinity';
-    case 0xf000: return '-Infinity';
+    case 0xc000:
+      return 'NaN';
+    case 0xd000:
+      return 'Infinity';
+    case 0xf000:
+      return '-Infinity';
   }
   const short = (header & 0xc000) === 0x8000;
   const negative = short ? (header & 0x2000) !== 0 : (header & 0xc000) === 0x4000;

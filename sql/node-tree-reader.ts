@@ -38,7 +38,7 @@ class Reader {
     if (token === '{') return this.node();
     if (token === '(') return this.list();
     if (token === '<>') return null;
-    const atom = unescape(token);
+    const atom = plain(token);
     return this.token === '[' ? this.bytes() : atom;
   }
 
@@ -109,7 +109,7 @@ function isBracket(code: number): boolean {
 }
 
 /** Strings of lists stand in quotes; a name that begins with a quote has it escaped. */
-function unescape(token: string): string {
+function plain(token: string): string {
   const bare = token.length >= 2 && token.startsWith('"') && token.endsWith('"') ? token.slice(1, -1) : token;
   return bare.includes('\\') ? bare.replace(/\\([\s\S])/g, '$1') : bare;
 }

@@ -2,8 +2,19 @@ import type { CatalogueNames } from './catalogue-names.js';
 import { internal, TimelineError, unsupported } from './errors.js';
 import { ExpressionReader } from './node-tree-expression.js';
 import {
-  booleanField, isNode, listField, nodeField, nodesField, type NodeValue, numberField, numbersField, readNodeTree, requiredNode, stringsField, textField,
+  booleanField,
+  isNode,
+  listField,
+  type NodeValue,
+  nodeField,
+  nodesField,
+  numberField,
+  numbersField,
+  readNodeTree,
+  requiredNode,
+  stringsField,
   type TreeNode,
+  textField,
 } from './node-tree-reader.js';
 import type { Cte, FromItem, JoinType, Query, RangeEntry, SetOperation, SortClause, Target } from './query.js';
 import type { Type } from './types.js';
@@ -17,7 +28,12 @@ export function readQuery(prosqlbody: string, names: CatalogueNames): Query {
     return new QueryReader(names).query(onlyQuery(readNodeTree(prosqlbody)));
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
-    throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'stack depth limit exceeded', hint: 'The statement is nested too deeply.' });
+    throw new TimelineError({
+      kind: 'limit',
+      sqlstate: '54001',
+      message: 'stack depth limit exceeded',
+      hint: 'The statement is nested too deeply.',
+    });
   }
 }
 
@@ -149,7 +165,11 @@ class QueryReader {
         };
       }
       case 'FROMEXPR':
-        return { kind: 'list', items: nodesField(node, 'fromlist').map((item) => this.fromItem(item)), where: this.expressions.optional(node, 'quals') };
+        return {
+          kind: 'list',
+          items: nodesField(node, 'fromlist').map((item) => this.fromItem(item)),
+          where: this.expressions.optional(node, 'quals'),
+        };
       default:
         throw unsupported(`${node.node} in FROM`);
     }

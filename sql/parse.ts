@@ -1,4 +1,4 @@
-import { loadModule, parseSync, scanSync, SqlError } from 'libpg-query';
+import { loadModule, parseSync, SqlError, scanSync } from 'libpg-query';
 import { internal, TimelineError } from './errors.js';
 import { listOf, nodeOf, taggedNode, textOf } from './parse-tree.js';
 
@@ -101,7 +101,8 @@ interface Token {
  */
 function innerStart(text: string, statement: unknown): number | undefined {
   const { tag, body } = taggedNode(statement);
-  const wraps = tag === 'ExplainStmt' || tag === 'PrepareStmt' || tag === 'DeclareCursorStmt' || (tag === 'CopyStmt' && body['query'] !== undefined);
+  const wraps =
+    tag === 'ExplainStmt' || tag === 'PrepareStmt' || tag === 'DeclareCursorStmt' || (tag === 'CopyStmt' && body['query'] !== undefined);
   if (!wraps) return undefined;
   const tokens = scanSync(text)
     .tokens.filter((token) => !COMMENTS.has(token.tokenName))

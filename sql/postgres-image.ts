@@ -8,7 +8,9 @@ import type { WorkerReply, WorkerTask } from './postgres-worker.js';
 /** Makes the embedded Postgres's image (3-5 s, in a thread of its own) and puts it in place at once. The folder is made. */
 export async function buildImage(imagePath: string): Promise<void> {
   await mkdir(dirname(imagePath), { recursive: true });
-  const worker = new Worker(new URL('./postgres-worker.js', import.meta.url), { workerData: { kind: 'build', imagePath } satisfies WorkerTask });
+  const worker = new Worker(new URL('./postgres-worker.js', import.meta.url), {
+    workerData: { kind: 'build', imagePath } satisfies WorkerTask,
+  });
   try {
     await new Promise<void>((resolve, reject) => {
       worker.on('message', (reply: WorkerReply) => {

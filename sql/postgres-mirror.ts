@@ -6,7 +6,12 @@ import type { Type } from './types.js';
 export interface MirrorTable {
   readonly schema: string;
   readonly table: string;
-  readonly columns: readonly { readonly name: string; readonly type: Type; readonly nullable: boolean; readonly comment: string | undefined }[];
+  readonly columns: readonly {
+    readonly name: string;
+    readonly type: Type;
+    readonly nullable: boolean;
+    readonly comment: string | undefined;
+  }[];
   readonly comment: string | undefined;
   readonly rowEstimate: number | undefined;
 }
@@ -24,7 +29,8 @@ export function tableKey({ schema, table }: { readonly schema: string; readonly 
 
 /** Two tables with the same shape keep their relation, and so its OID. */
 export function sameShape(a: MirrorTable, b: MirrorTable): boolean {
-  const shape = (table: MirrorTable) => JSON.stringify(table.columns.map((column) => [column.name, column.type.oid, column.type.typmod, column.nullable]));
+  const shape = (table: MirrorTable) =>
+    JSON.stringify(table.columns.map((column) => [column.name, column.type.oid, column.type.typmod, column.nullable]));
   return shape(a) === shape(b);
 }
 
@@ -42,7 +48,9 @@ export function createTable(table: MirrorTable, typeSql: (type: Type) => string)
     `grant select on ${name} to public`,
     ...(required.length === 0
       ? []
-      : [`update pg_catalog.pg_attribute set attnotnull = true where attrelid = ${regclass(table)} and attnum in (${required.join(', ')})`]),
+      : [
+          `update pg_catalog.pg_attribute set attnotnull = true where attrelid = ${regclass(table)} and attnum in (${required.join(', ')})`,
+        ]),
     describeTable(table),
   ].join(';\n');
 }
@@ -54,7 +62,8 @@ export function describeTable(table: MirrorTable): string {
   return [
     `comment on table ${name} is ${table.comment === undefined ? 'null' : quoteLiteral(table.comment)}`,
     ...table.columns.map(
-      (column) => `comment on column ${name}.${quoteIdentifier(column.name)} is ${column.comment === undefined ? 'null' : quoteLiteral(column.comment)}`,
+      (column) =>
+        `comment on column ${name}.${quoteIdentifier(column.name)} is ${column.comment === undefined ? 'null' : quoteLiteral(column.comment)}`,
     ),
     `update pg_catalog.pg_class set reltuples = ${rows}, relpages = ${Math.max(1, Math.ceil(rows / 100))} where oid = ${regclass(table)}`,
   ].join(';\n');

@@ -26,7 +26,8 @@ function frame(tag: string, ...parts: readonly Buffer[]): Buffer {
 }
 
 function cstring(text: string): Buffer {
-  if (text.includes('\0')) throw new TimelineError({ kind: 'data', sqlstate: '22021', message: 'invalid byte sequence for encoding "UTF8": 0x00' });
+  if (text.includes('\0'))
+    throw new TimelineError({ kind: 'data', sqlstate: '22021', message: 'invalid byte sequence for encoding "UTF8": 0x00' });
   return Buffer.from(`${text}\0`, 'utf8');
 }
 
@@ -156,12 +157,20 @@ function readError(body: Buffer): TimelineError {
 function kindOf(sqlstate: string): ErrorKind {
   if (sqlstate === '42601') return 'syntax';
   switch (sqlstate.slice(0, 2)) {
-    case '22': return 'data';
-    case '0A': return 'unsupported';
-    case '53': case '54': return 'limit';
-    case '57': return 'cancelled';
-    case '08': return 'protocol';
-    case 'XX': return 'internal';
-    default: return 'semantic';
+    case '22':
+      return 'data';
+    case '0A':
+      return 'unsupported';
+    case '53':
+    case '54':
+      return 'limit';
+    case '57':
+      return 'cancelled';
+    case '08':
+      return 'protocol';
+    case 'XX':
+      return 'internal';
+    default:
+      return 'semantic';
   }
 }

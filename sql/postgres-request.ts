@@ -14,16 +14,53 @@ export interface AnalysisContext {
 
 /** Settings that would change how the embedded Postgres itself answers, or who asks. */
 const OWN_SETTINGS: ReadonlySet<string> = new Set([
-  'role', 'session_authorization', 'is_superuser', 'client_encoding', 'row_security', 'timezone', 'search_path', 'datestyle', 'intervalstyle',
-  'transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'default_transaction_read_only', 'default_transaction_isolation',
-  'default_transaction_deferrable', 'statement_timeout', 'transaction_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
-  'idle_session_timeout', 'default_tablespace', 'temp_tablespaces', 'local_preload_libraries', 'standard_conforming_strings', 'backslash_quote',
-  'escape_string_warning', 'array_nulls', 'transform_null_equals', 'client_min_messages', 'check_function_bodies', 'bytea_output', 'xmloption',
-  'extra_float_digits', 'default_text_search_config', 'jit', 'exit_on_error',
+  'role',
+  'session_authorization',
+  'is_superuser',
+  'client_encoding',
+  'row_security',
+  'timezone',
+  'search_path',
+  'datestyle',
+  'intervalstyle',
+  'transaction_isolation',
+  'transaction_read_only',
+  'transaction_deferrable',
+  'default_transaction_read_only',
+  'default_transaction_isolation',
+  'default_transaction_deferrable',
+  'statement_timeout',
+  'transaction_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+  'default_tablespace',
+  'temp_tablespaces',
+  'local_preload_libraries',
+  'standard_conforming_strings',
+  'backslash_quote',
+  'escape_string_warning',
+  'array_nulls',
+  'transform_null_equals',
+  'client_min_messages',
+  'check_function_bodies',
+  'bytea_output',
+  'xmloption',
+  'extra_float_digits',
+  'default_text_search_config',
+  'jit',
+  'exit_on_error',
 ]);
 
 /** Of those, the ones that may be passed on because they change results as the user means them to. */
-const PASSED: ReadonlySet<string> = new Set(['jit', 'default_text_search_config', 'transform_null_equals', 'array_nulls', 'bytea_output', 'extra_float_digits']);
+const PASSED: ReadonlySet<string> = new Set([
+  'jit',
+  'default_text_search_config',
+  'transform_null_equals',
+  'array_nulls',
+  'bytea_output',
+  'extra_float_digits',
+]);
 
 /** The role that a session's requests run as: a name that belongs to Postgres or to us can't be a role of its own. */
 export function roleOf(user: string): string {
@@ -32,7 +69,10 @@ export function roleOf(user: string): string {
 }
 
 /** Opens a read-only transaction as the session's user with its settings. `userSettings`: names that users may set. */
-export function openTransaction(context: AnalysisContext, options: { readonly readOnly: boolean; readonly userSettings: ReadonlySet<string> | undefined }): string {
+export function openTransaction(
+  context: AnalysisContext,
+  options: { readonly readOnly: boolean; readonly userSettings: ReadonlySet<string> | undefined },
+): string {
   const values: [string, string][] = [
     ['search_path', context.searchPath.map(quoteIdentifier).join(', ')],
     ['TimeZone', context.timeZone],

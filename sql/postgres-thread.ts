@@ -62,6 +62,11 @@ export class PostgresThread {
         this.memory = reply.memory;
         pending.resolve(reply.bytes);
         break;
+      case 'exhausted':
+        // What it was in the middle of is lost; the next request gets another thread.
+        this.ended = true;
+        pending.reject(tooDeep());
+        break;
       case 'failed':
         this.ended = true;
         pending.reject(internal(`the embedded Postgres failed: ${reply.message}`));
@@ -81,4 +86,13 @@ export class PostgresThread {
   get isEnded(): boolean {
     return this.ended;
   }
+}
+
+function tooDeep(): TimelineError {
+  return new TimelineError({
+    kind: 'limit',
+    sqlstate: '54001',
+    message: 'stack depth limit exceeded',
+    hint: 'The statement is nested too deeply.',
+  });
 }

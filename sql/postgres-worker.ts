@@ -16,6 +16,7 @@ export type WorkerReply =
   | { readonly kind: 'ready' }
   | { readonly kind: 'built' }
   | { readonly kind: 'answer'; readonly id: number; readonly bytes: Uint8Array; readonly memory: number }
+  | { readonly kind: 'exhausted'; readonly id: number }
   | { readonly kind: 'failed'; readonly id: number | undefined; readonly message: string };
 
 /** Half of PostgreSQL's own least; the mirror holds no rows. */
@@ -40,9 +41,13 @@ async function serve(imagePath: string, port: NonNullable<typeof parentPort>): P
   const tar = readImage(await readFile(imagePath));
   if (tar === undefined) throw new Error('the image does not fit this version');
   const postgres = await PGlite.create({ loadDataDir: new Blob([tar]), database: IMAGE_DATABASE });
+  const takeFault = watchFaults(postgres);
   port.on('message', (request: WorkerRequest) => {
     try {
       const bytes = postgres.execProtocolRawSync(request.bytes);
+      const fault = takeFault();
+      if (fault instanceof RangeError) return port.postMessage({ kind: 'exhausted', id: request.id } satisfies WorkerReply);
+      if (fault !== undefined) throw fault;
       const memory = postgres.Module.HEAPU8.byteLength;
       port.postMessage({ kind: 'answer', id: request.id, bytes, memory } satisfies WorkerReply, [bytes.buffer as ArrayBuffer]);
     } catch (error) {
@@ -50,6 +55,29 @@ async function serve(imagePath: string, port: NonNullable<typeof parentPort>): P
     }
   });
   port.postMessage({ kind: 'ready' } satisfies WorkerReply);
+}
+
+/**
+ * PGlite passes over what the WASM code throws besides its long jumps: a statement that exhausted the stack would look like
+ * one without rows, and leave Postgres half-way through it. The first such fault since the last call.
+ */
+function watchFaults({ Module: module }: PGlite): () => Error | undefined {
+  const step = module._PostgresMainLoopOnce;
+  let fault: Error | undefined;
+  module._PostgresMainLoopOnce = () => {
+    try {
+      step();
+    } catch (thrown) {
+      // Long jumps are thrown as an exit status, which is no Error.
+      if (thrown instanceof Error && (thrown instanceof RangeError || thrown.name === 'RuntimeError')) fault ??= thrown;
+      throw thrown;
+    }
+  };
+  return () => {
+    const found = fault;
+    fault = undefined;
+    return found;
+  };
 }
 
 async function main(): Promise<void> {
@@ -64,7 +92,11 @@ async function main(): Promise<void> {
       await serve(task.imagePath, parentPort);
     }
   } catch (error) {
-    parentPort.postMessage({ kind: 'failed', id: undefined, message: error instanceof Error ? error.message : String(error) } satisfies WorkerReply);
+    parentPort.postMessage({
+      kind: 'failed',
+      id: undefined,
+      message: error instanceof Error ? error.message : String(error),
+    } satisfies WorkerReply);
     parentPort.close();
   }
 }

@@ -6,7 +6,18 @@ import { parseOne } from './parse.js';
 import { taggedNode } from './parse-tree.js';
 import { buildImage, isImageCurrent } from './postgres-image.js';
 import { IMAGE_DATABASE, SYSTEM_ROLE } from './postgres-image-format.js';
-import { createSchema, createTable, describeTable, dropSchema, dropTable, isReservedSchema, type MirrorTable, renameDatabase, sameShape, tableKey } from './postgres-mirror.js';
+import {
+  createSchema,
+  createTable,
+  describeTable,
+  dropSchema,
+  dropTable,
+  isReservedSchema,
+  type MirrorTable,
+  renameDatabase,
+  sameShape,
+  tableKey,
+} from './postgres-mirror.js';
 import { type Answer, Frontend, readAnswers } from './postgres-protocol.js';
 import { type AnalysisContext, openTransaction, roleOf } from './postgres-request.js';
 import { PostgresThread } from './postgres-thread.js';
@@ -16,8 +27,8 @@ import { refusedClause } from './references.js';
 import type { ResultColumn } from './result.js';
 import type { Type } from './types.js';
 
-export type { AnalysisContext } from './postgres-request.js';
 export type { MirrorTable } from './postgres-mirror.js';
+export type { AnalysisContext } from './postgres-request.js';
 
 export interface RequestOptions {
   /** Ends the request by ending the thread it runs in; the signal's reason is what the caller gets. */
@@ -100,7 +111,9 @@ export class EmbeddedPostgres {
     const postgres = new EmbeddedPostgres(options, thread);
     try {
       await postgres.greet(thread);
-      const facts = await postgres.catalogueRows("select name from pg_catalog.pg_settings where context = 'user' union all select current_setting('server_version')");
+      const facts = await postgres.catalogueRows(
+        "select name from pg_catalog.pg_settings where context = 'user' union all select current_setting('server_version')",
+      );
       postgres.serverVersion = (facts.at(-1)?.[0] ?? '').split(' ')[0] ?? '';
       postgres.userSettings = new Set(facts.map(([name]) => name?.toLowerCase() ?? ''));
       postgres.catalogue = await CatalogueNames.load(postgres);
@@ -138,7 +151,12 @@ export class EmbeddedPostgres {
   }
 
   /** Types of a statement's parameters (0: infer) and results. Throws what PostgreSQL says of it, with its position. */
-  async describe(sql: string, parameterTypes: readonly number[], context: AnalysisContext, options: RequestOptions = {}): Promise<Description> {
+  async describe(
+    sql: string,
+    parameterTypes: readonly number[],
+    context: AnalysisContext,
+    options: RequestOptions = {},
+  ): Promise<Description> {
     const bytes = [Frontend.parse(sql, parameterTypes), Frontend.describeStatement(), Frontend.sync()];
     const answer = await this.asUser(bytes, context, { ...options, readOnly: true });
     return { parameterTypes: answer.parameterTypes, columns: answer.columns };
@@ -180,7 +198,11 @@ export class EmbeddedPostgres {
   ): Promise<TextResult> {
     requireHarmless(sql);
     const bytes = [
-      Frontend.parse(sql, context.parameterTypes ?? []), Frontend.bind(parameters), Frontend.describePortal(), Frontend.execute(MAX_ROWS), Frontend.sync(),
+      Frontend.parse(sql, context.parameterTypes ?? []),
+      Frontend.bind(parameters),
+      Frontend.describePortal(),
+      Frontend.execute(MAX_ROWS),
+      Frontend.sync(),
     ];
     const answer = await this.asUser(bytes, context, { ...options, readOnly: true });
     if (answer.suspended) {
@@ -190,7 +212,11 @@ export class EmbeddedPostgres {
   }
 
   /** Computes expressions without columns or parameters: for each its value, or the error it raises. */
-  async evaluate(exprs: readonly Expr<never>[], context: AnalysisContext, options: RequestOptions = {}): Promise<readonly (Constant | TimelineError)[]> {
+  async evaluate(
+    exprs: readonly Expr<never>[],
+    context: AnalysisContext,
+    options: RequestOptions = {},
+  ): Promise<readonly (Constant | TimelineError)[]> {
     const results: (Constant | TimelineError)[] = [];
     for (let start = 0; start < exprs.length; start += EVALUATE_BATCH) {
       const batch = exprs.slice(start, start + EVALUATE_BATCH);
@@ -215,7 +241,11 @@ export class EmbeddedPostgres {
     }
   }
 
-  private async evaluateBatch(exprs: readonly Expr<never>[], context: AnalysisContext, options: RequestOptions): Promise<readonly Constant[]> {
+  private async evaluateBatch(
+    exprs: readonly Expr<never>[],
+    context: AnalysisContext,
+    options: RequestOptions,
+  ): Promise<readonly Constant[]> {
     const list = exprs.map((expr, i) => `${printExpression(expr, this.names)} as c${i + 1}`).join(', ');
     // Computed in the session's time zone, then written in UTC.
     const sql = `with v as materialized (select ${list}) select timeline_ops.write_in_utc() as u, v.* from v`;
@@ -270,7 +300,9 @@ export class EmbeddedPostgres {
       if (opened?.error !== undefined) {
         // A setting that PostgreSQL does not take: the session layer should have refused it; the query can do without.
         if (Object.keys(context.settings).length === 0) throw positionless(opened.error);
-        const plain = Frontend.query(openTransaction({ ...context, settings: {} }, { readOnly: options.readOnly, userSettings: undefined }));
+        const plain = Frontend.query(
+          openTransaction({ ...context, settings: {} }, { readOnly: options.readOnly, userSettings: undefined }),
+        );
         const [again, ...retried] = readAnswers(await thread.send(Buffer.concat([plain, ...bytes, ROLLBACK])));
         if (again?.error !== undefined) throw positionless(again.error);
         return lastAnswer(retried);
@@ -322,7 +354,10 @@ export class EmbeddedPostgres {
       const error = new TimelineError({ kind: 'semantic', sqlstate: '42939', message: `unacceptable schema name "${table.schema}"` });
       failures.push({ schema: table.schema, table: table.table, error });
     }
-    const typeSql = await this.typeTexts(thread, [...wanted.values()].flatMap((table) => table.columns.map((column) => column.type)));
+    const typeSql = await this.typeTexts(
+      thread,
+      [...wanted.values()].flatMap((table) => table.columns.map((column) => column.type)),
+    );
     const steps: { readonly table: MirrorTable | undefined; readonly sql: string }[] = [];
     const schemasBefore = new Set([...this.mirror.values()].map((table) => table.schema));
     const schemas = new Set([...wanted.values()].map((table) => table.schema));
@@ -372,7 +407,10 @@ export class EmbeddedPostgres {
   }
 
   /** The thread to oneself, under the watchdog. */
-  private async exclusive<T>(work: (thread: PostgresThread) => Promise<T>, options: RequestOptions & { readonly timeout?: number } = {}): Promise<T> {
+  private async exclusive<T>(
+    work: (thread: PostgresThread) => Promise<T>,
+    options: RequestOptions & { readonly timeout?: number } = {},
+  ): Promise<T> {
     const turn = this.queue.then(async () => {
       options.signal?.throwIfAborted();
       if (this.closed) throw shutDown();
@@ -431,7 +469,8 @@ export class EmbeddedPostgres {
 function requireHarmless(sql: string): void {
   const statement = parseOne(sql)?.statement;
   const { tag, body } = taggedNode(statement);
-  const harmless = tag === 'SelectStmt' || tag === 'VariableShowStmt' || (tag === 'ExplainStmt' && taggedNode(body['query']).tag === 'SelectStmt');
+  const harmless =
+    tag === 'SelectStmt' || tag === 'VariableShowStmt' || (tag === 'ExplainStmt' && taggedNode(body['query']).tag === 'SelectStmt');
   if (!harmless) throw unsupported(`${tag.replace(/Stmt$/, '')} on the catalogue`);
   const refused = refusedClause(statement);
   if (refused !== undefined) throw unsupported(refused);

@@ -31,7 +31,8 @@ export function printExpression(expr: Expr<never>, names: CatalogueNames): strin
       throw internal(`parameter $${expr.number} was not bound`);
     case 'call':
       return printCall(expr.fn, expr.args.map(print), expr.type.typmod, names);
-    case 'and': case 'or':
+    case 'and':
+    case 'or':
       return expr.args.length === 0 ? String(expr.kind === 'and') : `(${expr.args.map(print).join(` ${expr.kind} `)})`;
     case 'not':
       return `(not ${print(expr.arg)})`;
@@ -67,7 +68,8 @@ function printCall(fn: string, args: readonly string[], typmod: number, names: C
   if (keyword !== undefined) return keyword.precision && typmod >= 0 ? `${keyword.text}(${typmod})` : keyword.text;
   const name = fn.slice(0, fn.indexOf('('));
   const dot = name.indexOf('.');
-  const qualified = dot < 0 ? `pg_catalog.${quoteIdentifier(name)}` : `${quoteIdentifier(name.slice(0, dot))}.${quoteIdentifier(name.slice(dot + 1))}`;
+  const qualified =
+    dot < 0 ? `pg_catalog.${quoteIdentifier(name)}` : `${quoteIdentifier(name.slice(0, dot))}.${quoteIdentifier(name.slice(dot + 1))}`;
   const last = args.length - 1;
   return `${qualified}(${args.map((arg, i) => (i === last && names.isVariadic(fn) ? `variadic ${arg}` : arg)).join(', ')})`;
 }

@@ -12,7 +12,10 @@ export function referencedRelations(statement: unknown): readonly WrittenName[] 
   const found = new Map<string, WrittenName>();
   visit(statement, new Set(), (tag, body, ctes) => {
     if (tag !== 'RangeVar') return;
-    const name: WrittenName = { schema: body['schemaname'] === undefined ? undefined : textOf(body['schemaname']), name: textOf(body['relname']) };
+    const name: WrittenName = {
+      schema: body['schemaname'] === undefined ? undefined : textOf(body['schemaname']),
+      name: textOf(body['relname']),
+    };
     if (name.schema === undefined && ctes.has(name.name)) return;
     found.set(JSON.stringify([name.schema ?? null, name.name]), name);
   });
@@ -54,7 +57,12 @@ function visit(value: unknown, ctes: ReadonlySet<string>, visitor: Visitor): voi
     visitValue(value, ctes, visitor);
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
-    throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'stack depth limit exceeded', hint: 'The statement is nested too deeply.' });
+    throw new TimelineError({
+      kind: 'limit',
+      sqlstate: '54001',
+      message: 'stack depth limit exceeded',
+      hint: 'The statement is nested too deeply.',
+    });
   }
 }
 

@@ -43,7 +43,10 @@ function statement(client: string, block: string): ClientStatement {
   const formats = list('param_formats') as number[];
   return {
     client,
-    text: lines.filter((line) => !line.startsWith('-- @')).join('\n').trim(),
+    text: lines
+      .filter((line) => !line.startsWith('-- @'))
+      .join('\n')
+      .trim(),
     versions: (facts.get('server_version') ?? '').split(' '),
     parameterTypes: list('param_type_oids') as number[],
     formats: parameters.map((_, i) => (formats.length === 1 ? (formats[0] ?? 0) : (formats[i] ?? 0))),

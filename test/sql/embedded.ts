@@ -5,9 +5,20 @@ import { loadParser } from '../../sql/parse.js';
 import { type AnalysisContext, EmbeddedPostgres, type MirrorTable } from '../../sql/postgres.js';
 import { ARRAY_OF, Oid, type } from '../../sql/types.js';
 
-export const CONTEXT: AnalysisContext = { user: 'ann', database: 'timeline', timeZone: 'Europe/Berlin', searchPath: ['lake', 'public'], settings: {} };
+export const CONTEXT: AnalysisContext = {
+  user: 'ann',
+  database: 'timeline',
+  timeZone: 'Europe/Berlin',
+  searchPath: ['lake', 'public'],
+  settings: {},
+};
 
-function table(schema: string, name: string, columns: Readonly<Record<string, number | readonly [oid: number, typmod: number]>>, required: readonly string[] = []): MirrorTable {
+function table(
+  schema: string,
+  name: string,
+  columns: Readonly<Record<string, number | readonly [oid: number, typmod: number]>>,
+  required: readonly string[] = [],
+): MirrorTable {
   return {
     schema,
     table: name,
@@ -28,18 +39,47 @@ export const TABLES: readonly MirrorTable[] = [
     'lake',
     'events',
     {
-      stream_id: Oid.text, version: Oid.int8, event_id: Oid.uuid, event_type: Oid.text, occurred_at: Oid.timestamptz, recorded_at: Oid.timestamptz,
-      event_date: Oid.date, payload: Oid.jsonb, tags: ARRAY_OF.get(Oid.text) ?? 0, amount: [Oid.numeric, ((18 << 16) | 2) + 4], score: Oid.float8, ok: Oid.bool,
-      raw: Oid.bytea, seq: Oid.int4,
+      stream_id: Oid.text,
+      version: Oid.int8,
+      event_id: Oid.uuid,
+      event_type: Oid.text,
+      occurred_at: Oid.timestamptz,
+      recorded_at: Oid.timestamptz,
+      event_date: Oid.date,
+      payload: Oid.jsonb,
+      tags: ARRAY_OF.get(Oid.text) ?? 0,
+      amount: [Oid.numeric, ((18 << 16) | 2) + 4],
+      score: Oid.float8,
+      ok: Oid.bool,
+      raw: Oid.bytea,
+      seq: Oid.int4,
     },
     ['stream_id', 'version', 'event_id', 'event_type', 'occurred_at'],
   ),
-  table('lake', 'accounts', { id: Oid.text, name: Oid.text, created_at: Oid.timestamp, plan: [Oid.varchar, 24], balance: Oid.numeric }, ['id']),
-  table('vlogs', 'logs', { _time: Oid.timestamptz, _msg: Oid.text, _stream: Oid.text, level: Oid.text, trace_id: Oid.text, dur_ms: Oid.float8, fields: Oid.jsonb }),
+  table('lake', 'accounts', { id: Oid.text, name: Oid.text, created_at: Oid.timestamp, plan: [Oid.varchar, 24], balance: Oid.numeric }, [
+    'id',
+  ]),
+  table('vlogs', 'logs', {
+    _time: Oid.timestamptz,
+    _msg: Oid.text,
+    _stream: Oid.text,
+    level: Oid.text,
+    trace_id: Oid.text,
+    dur_ms: Oid.float8,
+    fields: Oid.jsonb,
+  }),
   table(
     'public',
     'orders',
-    { id: Oid.int8, account_id: Oid.text, total: [Oid.numeric, ((10 << 16) | 2) + 4], placed_at: Oid.timestamptz, status: [Oid.bpchar, 5], win: Oid.interval, t: Oid.time },
+    {
+      id: Oid.int8,
+      account_id: Oid.text,
+      total: [Oid.numeric, ((10 << 16) | 2) + 4],
+      placed_at: Oid.timestamptz,
+      status: [Oid.bpchar, 5],
+      win: Oid.interval,
+      t: Oid.time,
+    },
     ['id'],
   ),
 ];

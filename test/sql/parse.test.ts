@@ -20,7 +20,7 @@ describe('parse', () => {
     const statements = splitStatements(text);
     assert.deepEqual(
       statements.map((statement) => statement.text),
-      ["select '😀é'", "select 'x;y' as \";\"", 'select $$;$$ -- end'],
+      ["select '😀é'", 'select \'x;y\' as ";"', 'select $$;$$ -- end'],
     );
     const points = [...text];
     for (const { text: part, offset } of statements) assert.equal(points.slice(offset, offset + [...part].length).join(''), part);
@@ -39,7 +39,10 @@ describe('parse', () => {
   it('survives texts that are nested too deeply, again and again', () => {
     for (let i = 0; i < 5; i += 1) {
       assert.throws(() => parseOne(`select ${'1+'.repeat(60_000)}1`), failure('54001', /stack depth limit/));
-      assert.throws(() => parseOne(`select ${'('.repeat(50_000)}1${')'.repeat(50_000)}`), (error) => error instanceof TimelineError && error.sqlstate === '42601');
+      assert.throws(
+        () => parseOne(`select ${'('.repeat(50_000)}1${')'.repeat(50_000)}`),
+        (error) => error instanceof TimelineError && error.sqlstate === '42601',
+      );
     }
     assert.equal(taggedNode(tree('select 1')).tag, 'SelectStmt');
   });
@@ -59,8 +62,13 @@ describe('parse', () => {
   });
 
   it('lists relations without CTE names, as far as those reach', () => {
-    const names = (text: string) => referencedRelations(tree(text)).map(({ schema, name }) => (schema === undefined ? name : `${schema}.${name}`));
-    assert.deepEqual(names('with a as (select * from b) select * from a join s.a on true where x in (select y from "C d")'), ['b', 's.a', 'C d']);
+    const names = (text: string) =>
+      referencedRelations(tree(text)).map(({ schema, name }) => (schema === undefined ? name : `${schema}.${name}`));
+    assert.deepEqual(names('with a as (select * from b) select * from a join s.a on true where x in (select y from "C d")'), [
+      'b',
+      's.a',
+      'C d',
+    ]);
     assert.deepEqual(names('with a as (select * from b), b as (select * from a) select * from b'), ['b']);
     assert.deepEqual(names('with recursive a as (select 1 union all select * from a) select * from a'), []);
     assert.deepEqual(names('select * from (with a as (select 1) select * from a) x, a'), ['a']);

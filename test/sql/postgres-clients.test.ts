@@ -37,7 +37,9 @@ function isCatalogueStatement(statement: ClientStatement): boolean {
     const { tag } = taggedNode(parsed?.statement);
     if (tag !== 'SelectStmt' && tag !== 'VariableShowStmt') return false;
     if (refusedClause(parsed?.statement) !== undefined) return false;
-    return referencedRelations(parsed?.statement).every(({ schema, name }) => /^(pg_catalog|information_schema)$/.test(schema ?? '') || /^pg_/.test(name));
+    return referencedRelations(parsed?.statement).every(
+      ({ schema, name }) => /^(pg_catalog|information_schema)$/.test(schema ?? '') || /^pg_/.test(name),
+    );
   } catch {
     return false;
   }

@@ -22,14 +22,19 @@ describe('the embedded Postgres', function () {
   before(async () => {
     postgres = await embedded();
   });
-  const rows = async (sql: string, parameters: readonly (string | null)[] = [], context = CONTEXT) => (await postgres.query(sql, parameters, context)).rows;
+  const rows = async (sql: string, parameters: readonly (string | null)[] = [], context = CONTEXT) =>
+    (await postgres.query(sql, parameters, context)).rows;
 
   it('tells its version', () => {
     assert.match(postgres.version, /^18\.\d+$/);
   });
 
   it('infers parameter types and names the columns of results', async () => {
-    const described = await postgres.describe('select stream_id, version + $1 as v, amount, $2 from events where tags @> $3 limit $4', [0, 0, 0], CONTEXT);
+    const described = await postgres.describe(
+      'select stream_id, version + $1 as v, amount, $2 from events where tags @> $3 limit $4',
+      [0, 0, 0],
+      CONTEXT,
+    );
     assert.deepEqual(described.parameterTypes, [Oid.int8, Oid.text, ARRAY_OF.get(Oid.text), Oid.int8]);
     const relation = postgres.relationId('lake', 'events');
     assert.deepEqual(described.columns, [
@@ -55,7 +60,14 @@ describe('the embedded Postgres', function () {
   });
 
   it('analyses nothing but one SELECT that does not write', async () => {
-    for (const text of ['create table t()', 'select 1; select 2', '', "select 1; end; drop table lake.events; begin", 'select 1 into x', 'select * from events for update']) {
+    for (const text of [
+      'create table t()',
+      'select 1; select 2',
+      '',
+      'select 1; end; drop table lake.events; begin',
+      'select 1 into x',
+      'select * from events for update',
+    ]) {
       const error = await rejection(postgres.analyse(text, [], CONTEXT));
       assert.ok(['XX000', '42601', '0A000'].includes(error.sqlstate), `${text}: ${error.sqlstate}`);
     }
@@ -63,25 +75,46 @@ describe('the embedded Postgres', function () {
   });
 
   it('refuses to find nothing in a mirrored table, but lets the catalogue see it', async () => {
-    for (const text of ['select * from events', 'select count(*) from events', 'select exists (select from lake.accounts)', 'select 1 where 1 in (select id from orders)']) {
+    for (const text of [
+      'select * from events',
+      'select count(*) from events',
+      'select exists (select from lake.accounts)',
+      'select 1 where 1 in (select id from orders)',
+    ]) {
       const error = await rejection(postgres.query(text, [], CONTEXT));
       assert.deepEqual([error.sqlstate, error.message], ['XX000', 'the query was sent to the catalogue instead of the engine'], text);
     }
     assert.deepEqual(await rows('select * from events limit 0'), []);
     assert.deepEqual(await rows("select has_table_privilege('lake.events', 'select')"), [['t']]);
-    assert.deepEqual(await rows("select reltuples, obj_description(oid, 'pg_class') from pg_class where oid = 'lake.events'::regclass"), [['50', 'Durable event store (Iceberg)']]);
-    assert.deepEqual(await rows("select attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute where attrelid = 'orders'::regclass and attnum in (1, 3, 5) order by attnum"), [
-      ['id', 'bigint', 't'],
-      ['total', 'numeric(10,2)', 'f'],
-      ['status', 'character(1)', 'f'],
+    assert.deepEqual(await rows("select reltuples, obj_description(oid, 'pg_class') from pg_class where oid = 'lake.events'::regclass"), [
+      ['50', 'Durable event store (Iceberg)'],
     ]);
+    assert.deepEqual(
+      await rows(
+        "select attname, format_type(atttypid, atttypmod), attnotnull from pg_attribute where attrelid = 'orders'::regclass and attnum in (1, 3, 5) order by attnum",
+      ),
+      [
+        ['id', 'bigint', 't'],
+        ['total', 'numeric(10,2)', 'f'],
+        ['status', 'character(1)', 'f'],
+      ],
+    );
   });
 
   it("answers as the session's user, in its database, with its settings; nothing stays", async () => {
-    const context = { ...CONTEXT, user: 'o"hara', database: 'shop', settings: { 'timeline.driver': "a'b\\c", work_mem: '8MB', role: 'timeline_system' } };
-    const text = "select current_user, session_user, current_database(), current_setting('timeline.driver'), current_setting('work_mem'), current_schema(), current_setting('TimeZone')";
+    const context = {
+      ...CONTEXT,
+      user: 'o"hara',
+      database: 'shop',
+      settings: { 'timeline.driver': "a'b\\c", work_mem: '8MB', role: 'timeline_system' },
+    };
+    const text =
+      "select current_user, session_user, current_database(), current_setting('timeline.driver'), current_setting('work_mem'), current_schema(), current_setting('TimeZone')";
     assert.deepEqual(await rows(text, [], context), [['o"hara', 'o"hara', 'shop', "a'b\\c", '8MB', 'lake', 'Europe/Berlin']]);
-    assert.deepEqual(await rows("select current_user, current_database(), current_setting('timeline.driver', true), current_setting('work_mem')"), [['ann', 'timeline', '', '4MB']]);
+    assert.deepEqual(
+      await rows("select current_user, current_database(), current_setting('timeline.driver', true), current_setting('work_mem')"),
+      [['ann', 'timeline', '', '4MB']],
+    );
     assert.deepEqual(await rows("select '2025-07-01 12:00+00'::timestamptz"), [['2025-07-01 14:00:00+02']]);
     assert.deepEqual((await postgres.query('show timeline.driver', [], context)).rows, [["a'b\\c"]]);
     // Names that are roles of Postgres or ours, or can't be roles.
@@ -94,17 +127,35 @@ describe('the embedded Postgres', function () {
 
   it('runs nothing that reaches out of the query', async () => {
     const denied = [
-      "select set_config('role', 'timeline_system', false)", 'select pg_sleep(1)', "select pg_read_file('/etc/passwd')", "select pg_ls_dir('.')", 'select lo_create(1)',
-      "select query_to_xml('select 1', true, true, '')", 'select pg_terminate_backend(1)', 'select pg_advisory_lock(1)', 'select rolpassword from pg_authid',
+      "select set_config('role', 'timeline_system', false)",
+      'select pg_sleep(1)',
+      "select pg_read_file('/etc/passwd')",
+      "select pg_ls_dir('.')",
+      'select lo_create(1)',
+      "select query_to_xml('select 1', true, true, '')",
+      'select pg_terminate_backend(1)',
+      'select pg_advisory_lock(1)',
+      'select rolpassword from pg_authid',
     ];
     for (const text of denied) assert.equal((await rejection(postgres.query(text, [], CONTEXT))).sqlstate, '42501', text);
-    for (const text of ["create table t()", "set role timeline_system", 'begin', "copy (select 1) to '/tmp/x'", 'do $$ begin end $$', 'with a as (delete from events returning 1) select 1']) {
+    for (const text of [
+      'create table t()',
+      'set role timeline_system',
+      'begin',
+      "copy (select 1) to '/tmp/x'",
+      'do $$ begin end $$',
+      'with a as (delete from events returning 1) select 1',
+    ]) {
       assert.equal((await rejection(postgres.query(text, [], CONTEXT))).sqlstate, '0A000', text);
     }
   });
 
   it('takes parameters as text and gives text', async () => {
-    const result = await postgres.query("select $1::int + 1, $2::text, $3::timestamptz, 'x'::unknown, null", ['41', null, '2025-01-01 00:00+00'], CONTEXT);
+    const result = await postgres.query(
+      "select $1::int + 1, $2::text, $3::timestamptz, 'x'::unknown, null",
+      ['41', null, '2025-01-01 00:00+00'],
+      CONTEXT,
+    );
     assert.deepEqual(result.rows, [['42', null, '2025-01-01 01:00:00+01', 'x', null]]);
     assert.equal(result.tag, 'SELECT 1');
     assert.equal((await rejection(postgres.query('select $1::int', ['x'], CONTEXT))).sqlstate, '22P02');
@@ -121,13 +172,25 @@ describe('the embedded Postgres', function () {
       const first = accounts.columns[0];
       assert.ok(first !== undefined);
       const twice = { ...accounts, table: 'twice', columns: [first, first] };
-      const failures = await other.setMirror([{ ...events, comment: 'new', rowEstimate: 7 }, { ...accounts, columns: [first] }, twice, { ...accounts, schema: 'pg_catalog' }]);
+      const failures = await other.setMirror([
+        { ...events, comment: 'new', rowEstimate: 7 },
+        { ...accounts, columns: [first] },
+        twice,
+        { ...accounts, schema: 'pg_catalog' },
+      ]);
       assert.deepEqual(
         failures.map((failure) => [failure.schema, failure.table, failure.error.sqlstate]),
-        [['pg_catalog', 'accounts', '42939'], ['lake', 'twice', '42701']],
+        [
+          ['pg_catalog', 'accounts', '42939'],
+          ['lake', 'twice', '42701'],
+        ],
       );
       assert.equal(other.relationId('lake', 'events'), before);
-      const result = await other.query("select reltuples, obj_description(oid, 'pg_class') from pg_class where oid = 'lake.events'::regclass", [], CONTEXT);
+      const result = await other.query(
+        "select reltuples, obj_description(oid, 'pg_class') from pg_class where oid = 'lake.events'::regclass",
+        [],
+        CONTEXT,
+      );
       assert.deepEqual(result.rows, [['7', 'new']]);
       assert.equal((await other.describe('select * from accounts', [], CONTEXT)).columns?.length, 1);
       assert.deepEqual(await other.setMirror([]), []);
@@ -156,6 +219,15 @@ describe('the embedded Postgres', function () {
     } finally {
       await other.close();
     }
+  });
+
+  it('refuses what exhausts its stack, and answers the next request', async () => {
+    const deep = `select ${'1+'.repeat(4000)}1`;
+    for (const work of [() => postgres.query(deep, [], CONTEXT), () => postgres.analyse(deep, [], CONTEXT)]) {
+      assert.equal((await rejection(work())).sqlstate, '54001');
+      assert.deepEqual(await rows('select 1'), [['1']]);
+    }
+    assert.equal((await postgres.describe('select * from lake.events', [], CONTEXT)).columns?.length, 14);
   });
 
   it('replaces a thread that has grown too large', async () => {
