@@ -28,14 +28,42 @@ export function tableKey({ schema, table }: { readonly schema: string; readonly 
 }
 
 /** Two tables with the same shape keep their relation, and so its OID. */
-export function sameShape(a: MirrorTable, b: MirrorTable): boolean {
+function sameShape(a: MirrorTable, b: MirrorTable): boolean {
   const shape = (table: MirrorTable) =>
     JSON.stringify(table.columns.map((column) => [column.name, column.type.oid, column.type.typmod, column.nullable]));
   return shape(a) === shape(b);
 }
 
-/** `typeSql`: the name of a type with its modifier, as format_type gives it. */
-export function createTable(table: MirrorTable, typeSql: (type: Type) => string): string {
+/** One piece of DDL; with `table` its failure leaves the others as they are. */
+export interface MirrorStep {
+  readonly table: MirrorTable | undefined;
+  readonly sql: string;
+}
+
+/** What turns one mirror into another, in order. `typeSql`: the name of a type with its modifier, as format_type gives it. */
+export function mirrorSteps(
+  before: ReadonlyMap<string, MirrorTable>,
+  wanted: ReadonlyMap<string, MirrorTable>,
+  typeSql: (type: Type) => string,
+): readonly MirrorStep[] {
+  const steps: MirrorStep[] = [];
+  const schemasBefore = new Set([...before.values()].map((table) => table.schema));
+  const schemas = new Set([...wanted.values()].map((table) => table.schema));
+  for (const [key, table] of before) {
+    const next = wanted.get(key);
+    if (next === undefined || !sameShape(table, next)) steps.push({ table: undefined, sql: dropTable(table) });
+  }
+  for (const schema of schemasBefore) if (!schemas.has(schema)) steps.push({ table: undefined, sql: dropSchema(schema) });
+  for (const schema of schemas) if (!schemasBefore.has(schema)) steps.push({ table: undefined, sql: createSchema(schema) });
+  for (const [key, table] of wanted) {
+    const old = before.get(key);
+    if (old === undefined || !sameShape(old, table)) steps.push({ table, sql: createTable(table, typeSql) });
+    else if (JSON.stringify(old) !== JSON.stringify(table)) steps.push({ table, sql: describeTable(table) });
+  }
+  return steps;
+}
+
+function createTable(table: MirrorTable, typeSql: (type: Type) => string): string {
   const name = qualified(table);
   const columns = table.columns.map((column) => `${quoteIdentifier(column.name)} ${typeSql(column.type)}`).join(', ');
   const required = table.columns.flatMap((column, i) => (column.nullable ? [] : [i + 1]));
@@ -56,7 +84,7 @@ export function createTable(table: MirrorTable, typeSql: (type: Type) => string)
 }
 
 /** Comments and estimates: what may change without a new relation. */
-export function describeTable(table: MirrorTable): string {
+function describeTable(table: MirrorTable): string {
   const name = qualified(table);
   const rows = table.rowEstimate === undefined ? -1 : Math.max(0, Math.round(table.rowEstimate));
   return [
@@ -69,15 +97,15 @@ export function describeTable(table: MirrorTable): string {
   ].join(';\n');
 }
 
-export function dropTable(table: { readonly schema: string; readonly table: string }): string {
+function dropTable(table: { readonly schema: string; readonly table: string }): string {
   return `drop table ${qualified(table)}`;
 }
 
-export function createSchema(schema: string): string {
+function createSchema(schema: string): string {
   return `create schema if not exists ${quoteIdentifier(schema)}; grant usage on schema ${quoteIdentifier(schema)} to public`;
 }
 
-export function dropSchema(schema: string): string {
+function dropSchema(schema: string): string {
   return schema === 'public' ? 'select' : `drop schema ${quoteIdentifier(schema)}`;
 }
 

@@ -4,20 +4,10 @@ import type { Constant, Expr } from './expression.js';
 import { typeOf } from './expression-type.js';
 import { parseOne } from './parse.js';
 import { taggedNode } from './parse-tree.js';
+import { abortReason, positionless, restarting, shifted, shutDown, timedOut } from './postgres-errors.js';
 import { buildImage, isImageCurrent } from './postgres-image.js';
 import { IMAGE_DATABASE, SYSTEM_ROLE } from './postgres-image-format.js';
-import {
-  createSchema,
-  createTable,
-  describeTable,
-  dropSchema,
-  dropTable,
-  isReservedSchema,
-  type MirrorTable,
-  renameDatabase,
-  sameShape,
-  tableKey,
-} from './postgres-mirror.js';
+import { isReservedSchema, type MirrorTable, mirrorSteps, renameDatabase, tableKey } from './postgres-mirror.js';
 import { type Answer, Frontend, readAnswers } from './postgres-protocol.js';
 import { type AnalysisContext, openTransaction, roleOf } from './postgres-request.js';
 import { PostgresThread } from './postgres-thread.js';
@@ -358,20 +348,7 @@ export class EmbeddedPostgres {
       thread,
       [...wanted.values()].flatMap((table) => table.columns.map((column) => column.type)),
     );
-    const steps: { readonly table: MirrorTable | undefined; readonly sql: string }[] = [];
-    const schemasBefore = new Set([...this.mirror.values()].map((table) => table.schema));
-    const schemas = new Set([...wanted.values()].map((table) => table.schema));
-    for (const [key, table] of this.mirror) {
-      const next = wanted.get(key);
-      if (next === undefined || !sameShape(table, next)) steps.push({ table: undefined, sql: dropTable(table) });
-    }
-    for (const schema of schemasBefore) if (!schemas.has(schema)) steps.push({ table: undefined, sql: dropSchema(schema) });
-    for (const schema of schemas) if (!schemasBefore.has(schema)) steps.push({ table: undefined, sql: createSchema(schema) });
-    for (const [key, table] of wanted) {
-      const before = this.mirror.get(key);
-      if (before === undefined || !sameShape(before, table)) steps.push({ table, sql: createTable(table, typeSql) });
-      else if (JSON.stringify(before) !== JSON.stringify(table)) steps.push({ table, sql: describeTable(table) });
-    }
+    const steps = mirrorSteps(this.mirror, wanted, typeSql);
     if (steps.length > 0) {
       try {
         await this.systemQuery(thread, steps.map((step) => step.sql).join(';\n'));
@@ -483,37 +460,4 @@ function lastAnswer(answers: readonly Answer[]): Answer {
   const answer = answers.at(-2);
   if (answer === undefined) throw internal('the embedded Postgres gave no answer');
   return answer;
-}
-
-function shifted(error: TimelineError, prefix: string): TimelineError {
-  if (error.position === undefined) return error;
-  const position = error.position - prefix.length;
-  return error.at(position > 0 ? position : undefined);
-}
-
-function positionless(error: TimelineError): TimelineError {
-  return error.position === undefined ? error : error.at(undefined);
-}
-
-function timedOut(milliseconds: number): TimelineError {
-  return new TimelineError({
-    kind: 'cancelled',
-    sqlstate: '57014',
-    message: `canceling statement: the embedded Postgres took longer than ${milliseconds} ms`,
-  });
-}
-
-function restarting(): TimelineError {
-  return new TimelineError({ kind: 'limit', sqlstate: '57P03', message: 'the embedded Postgres is starting up', retryable: true });
-}
-
-function shutDown(): TimelineError {
-  return new TimelineError({ kind: 'cancelled', sqlstate: '57P01', message: 'the embedded Postgres was closed' });
-}
-
-function abortReason(signal: AbortSignal | undefined): TimelineError {
-  const reason: unknown = signal?.reason;
-  return reason instanceof TimelineError
-    ? reason
-    : new TimelineError({ kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to user request', cause: reason });
 }
