@@ -35,9 +35,11 @@ export async function writeDataFile(request: DataFileRequest): Promise<DataFile>
   const file = join(storage.folder, path);
   await mkdir(dirname(file), { recursive: true });
   const columns = table.columns.map((column) => `CAST(${quoteName(column.name)} AS ${duckdbType(column)}) AS ${quoteName(column.name)}`);
+  // DuckDB's dictionaries hold -0 and 0 as one value, and a limit of 0 is the only way to go without.
+  const dictionary = table.columns.some(({ type }) => type === 'float' || type === 'double') ? ', DICTIONARY_SIZE_LIMIT 0' : '';
   const copied = await connection.runAndReadAll(
     `COPY (SELECT ${columns.join(', ')} FROM ${relation}${orderBy(table)}) TO ${quoteText(file)} ` +
-      `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, RETURN_STATS, FIELD_IDS ${fieldIds(table.columns)})`,
+      `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}${dictionary}, RETURN_STATS, FIELD_IDS ${fieldIds(table.columns)})`,
   );
   const row = copied.getRowObjectsJson()[0];
   if (!row) throw internal('COPY returned no statistics');

@@ -80,10 +80,13 @@ function asText(arg: PrintedArgument): string | undefined {
   return template === undefined ? undefined : fill(template, [arg.sql]);
 }
 
-/** concat and concat_ws leave out NULLs. */
+/** concat and concat_ws leave out NULLs, and take the output form of a value (a boolean is t or f). */
 function concatenate(separated: boolean): FunctionEntry {
   return (args) => {
-    const texts = args.map(asText);
+    const texts = args.map((arg) => {
+      const template = outputTemplate(arg.oid);
+      return template === undefined ? undefined : fill(template, [arg.sql]);
+    });
     if (texts.some((text) => text === undefined) || texts.length < (separated ? 2 : 1)) return undefined;
     return `${separated ? 'concat_ws' : 'concat'}(${texts.join(', ')})`;
   };

@@ -238,7 +238,10 @@ function orderClause(keys: readonly SortKey[]): string {
 }
 
 export function printSortKey(key: SortKey): string {
-  const sql = orderKey(printExpression(key.expr), typeOf(key.expr));
+  const type = typeOf(key.expr);
+  const plain = orderKey(printExpression(key.expr), type);
+  // DuckDB's sort gives back a key's value from the key, where -0 has become 0: it may not be the column itself.
+  const sql = type.oid === Oid.float4 || type.oid === Oid.float8 ? `(${plain} + 0)` : plain;
   return `${sql} ${key.descending ? 'DESC' : 'ASC'} NULLS ${key.nullsFirst ? 'FIRST' : 'LAST'}`;
 }
 

@@ -39,8 +39,14 @@ export function decodedColumn(field: Field): string {
 }
 
 /** COPY … TO a stage file; its result is the number of rows. */
-export function copyStatement(select: string, path: string): string {
-  return `COPY (${select}) TO ${quote(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${ZSTD_LEVEL}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`;
+export function copyStatement(select: string, path: string, fields: readonly Field[]): string {
+  // DuckDB's dictionaries hold -0 and 0 as one value, and a limit of 0 is the only way to go without.
+  const dictionary = fields.some(({ type }) => isFloat(ELEMENT_OF.get(type.oid) ?? type.oid)) ? ', DICTIONARY_SIZE_LIMIT 0' : '';
+  return `COPY (${select}) TO ${quote(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${ZSTD_LEVEL}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}${dictionary})`;
+}
+
+function isFloat(oid: number): boolean {
+  return oid === Oid.float4 || oid === Oid.float8;
 }
 
 /** SQL of the partition of a row: the same for equal values of types that PostgreSQL compares within one family. */

@@ -14,13 +14,15 @@ import { createValueTable } from './value-table.js';
 
 export interface Execution {
   readonly connection: DuckDBConnection;
+  /** Another connection to the same instance, for filling tables. */
+  readonly filling: DuckDBConnection;
   readonly request: TaskRequest;
   /** Throws when the task was aborted. */
   readonly checkpoint: () => void;
 }
 
 /** Runs one task's tree on a prepared connection and writes its stage files. */
-export async function executeTask({ connection, request, checkpoint }: Execution): Promise<TaskOutput> {
+export async function executeTask({ connection, filling, request, checkpoint }: Execution): Promise<TaskOutput> {
   const relations = new Map<Operator, string>();
   const context: PrintContext = { scans: request.scans, inputs: request.inputs, relations };
   const notices: string[] = [];
@@ -28,11 +30,11 @@ export async function executeTask({ connection, request, checkpoint }: Execution
     checkpoint();
     if (op.kind === 'scan' && request.scans[op.scan]?.kind === 'rows') {
       const table = `rows_${relations.size}`;
-      await loadRows(connection, table, op, request);
+      await loadRows(filling, table, op, request);
       relations.set(op, table);
     } else if (op.kind === 'timeline') {
       const table = `timeline_${relations.size}`;
-      notices.push(...(await runTimeline({ op, context, connection, table, checkpoint })));
+      notices.push(...(await runTimeline({ op, context, connection, filling, table, checkpoint })));
       relations.set(op, table);
     }
   }
@@ -45,6 +47,7 @@ export async function executeTask({ connection, request, checkpoint }: Execution
           await writeFile({
             connection,
             select: `SELECT ${columnList(fields.map(encodedColumn))} FROM (${select})`,
+            fields,
             folder: request.outputFolder,
             name: 'part.parquet',
             partition: undefined,
@@ -105,6 +108,7 @@ async function loadRows(connection: DuckDBConnection, table: string, scan: ScanO
 interface FileWrite {
   readonly connection: DuckDBConnection;
   readonly select: string;
+  readonly fields: readonly Field[];
   readonly folder: string;
   readonly name: string;
   readonly partition: number | undefined;
@@ -112,7 +116,7 @@ interface FileWrite {
 
 async function writeFile(write: FileWrite): Promise<TaskOutput['files'][number]> {
   const path = join(write.folder, write.name);
-  const result = await write.connection.runAndReadAll(copyStatement(write.select, path));
+  const result = await write.connection.runAndReadAll(copyStatement(write.select, path, write.fields));
   const rows = Number(result.getRows()[0]?.[0] ?? 0);
   return { name: write.name, partition: write.partition, rows, bytes: (await stat(path)).size };
 }
@@ -143,7 +147,7 @@ async function writePartitions({
     checkpoint();
     const n = Number(value);
     const rows = `SELECT ${columnList(fields.map(encodedColumn))} FROM exchange_rows WHERE exchange_partition = ${n}`;
-    files.push(await writeFile({ connection, select: rows, folder: request.outputFolder, name: `part-${n}.parquet`, partition: n }));
+    files.push(await writeFile({ connection, select: rows, fields, folder: request.outputFolder, name: `part-${n}.parquet`, partition: n }));
   }
   return files;
 }
