@@ -33,7 +33,7 @@ export async function startTimeline(options: {
     JSON.stringify({ home: join(folder, 'home'), catalogs: { bench: { type: 'iceberg', catalog, locations: lake.locations } } }),
   );
   const before = performance.now();
-  const child = spawn(process.execPath, [join(root, 'dist', 'src', 'cli.js'), 'serve'], {
+  const child = spawn(process.execPath, [join(root, 'bin', 'timeline.js'), 'serve'], {
     cwd: folder,
     env: {
       ...process.env,

@@ -63,7 +63,7 @@ async function run(message: Extract<KernelRequest, { kind: 'run' }>): Promise<vo
       folders: [...request.readableFolders, request.outputFolder],
     });
     checkpoint();
-    const output = await executeTask({ connection: task.instance.connection, request, checkpoint });
+    const output = await executeTask({ connection: task.instance.connection, filling: task.instance.filling, request, checkpoint });
     response = { kind: 'done', id: message.id, output };
   } catch (error) {
     response = { kind: 'failed', id: message.id, error: kernelError(error).toJSON() };

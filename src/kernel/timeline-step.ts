@@ -12,6 +12,8 @@ export interface TimelineStep {
   readonly op: TimelineOperator;
   readonly context: PrintContext;
   readonly connection: DuckDBConnection;
+  /** Never `connection`: a stream on it would end early. */
+  readonly filling: DuckDBConnection;
   /** Name of the table that gets the operator's rows. */
   readonly table: string;
   /** Called between chunks; throws when the task was aborted. */
@@ -20,12 +22,12 @@ export interface TimelineStep {
 
 /** Runs one timeline operator into a table; gives remarks for the user. */
 export async function runTimeline(step: TimelineStep): Promise<readonly string[]> {
-  const { op, connection } = step;
+  const { op, connection, filling } = step;
   const horizon = op.horizon === undefined ? undefined : await readHorizon(step);
   const fields = fieldsOf(op.input);
   const types = new Map<number, Type>(fields.map((field) => [field.id, field.type]));
   const evaluator = new TimelineEvaluator(op.spec, types, horizon);
-  const table = await createValueTable(connection, step.table, op.fields);
+  const table = await createValueTable(filling, step.table, op.fields);
   const result = await connection.stream(inputQuery(step));
   for (;;) {
     step.checkpoint();

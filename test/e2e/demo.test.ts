@@ -61,6 +61,18 @@ describe('the demo lake on both drivers', () => {
     assert.equal(Number(row?.['s']).toFixed(3), (Number(plain?.['ms']) / 1000).toFixed(3));
   });
 
+  it('keeps every span of a large timeline', async function () {
+    this.timeout(60_000);
+    // More spans than DuckDB's appender holds back before it runs a statement of its own (204,800 rows).
+    const twice = "SELECT session_id AS k, ts FROM lake.events UNION ALL SELECT session_id || '-again', ts FROM lake.events";
+    const [spans] = await on(
+      'local',
+      `SELECT count(*)::int AS n, count(DISTINCT k)::int AS keys FROM timeline((${twice}), key => k, ts => ts, c => count_so_far(true), until => '2025-05-01') AS t`,
+    );
+    const [events] = await on('local', 'SELECT count(*)::int AS n, count(DISTINCT k)::int AS keys FROM (SELECT DISTINCT session_id AS k, ts FROM lake.events) AS e');
+    assert.deepEqual(spans, { n: 2 * Number(events?.['n']), keys: 2 * Number(events?.['keys']) });
+  });
+
   it('lists what ran in timeline.replays', async () => {
     await on('local', 'SELECT count(*) FROM lake.events');
     const rows = await on('local', "SELECT state, driver, rows::int AS rows FROM timeline.replays WHERE sql = 'SELECT count(*) FROM lake.events'");
