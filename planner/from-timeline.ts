@@ -46,7 +46,14 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
   const outputs = query.targets.filter(({ junk }) => !junk);
   const keyExprs = outputs.slice(0, marker.keys).map((target) => target.expr);
   let keyColumns: readonly Var[] = [];
-  const states = new TimelineStates({ levels, marker, get keyColumns() { return keyColumns; }, column: (row) => project.column(row) });
+  const states = new TimelineStates({
+    levels,
+    marker,
+    get keyColumns() {
+      return keyColumns;
+    },
+    column: (row) => project.column(row),
+  });
   const rows = (exprs: readonly QueryExpr[]): QueryExpr[] => exprs.map((expr) => states.row(expr, 0));
   keyColumns = rows(keyExprs).map((expr) => {
     if (expr.kind !== 'var') throw internal('timeline key is no column');
@@ -69,7 +76,11 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
     return { name: marker.signals[n] ?? target.name, expr, type: typeOf(target.expr), numerical: kind === 'numerical' };
   });
   const spec: TimelineSpec = {
-    emit: marker.emit, keys, ts, orderBy, dedupe,
+    emit: marker.emit,
+    keys,
+    ts,
+    orderBy,
+    dedupe,
     ties: marker.ties,
     since: values.since?.toString(),
     until: untilOf(values),
@@ -100,7 +111,11 @@ function readMarker(arg: QueryExpr | undefined): TimelineMarker {
 }
 
 /** The marked query and the subselects below it, and the WITH queries that the lowest sees. */
-function levelsOf(query: Query, marker: TimelineMarker, ctes: CteFrames): { readonly levels: readonly Query[]; readonly frames: CteFrames } {
+function levelsOf(
+  query: Query,
+  marker: TimelineMarker,
+  ctes: CteFrames,
+): { readonly levels: readonly Query[]; readonly frames: CteFrames } {
   const levels: Query[] = [query];
   let frames: CteFrames = [{ ctes: query.ctes }, ...ctes];
   for (let n = 0; n < marker.levels; n++) {
@@ -164,12 +179,18 @@ function readBounds(time: PlanExpr, values: TimelineValues, marker: TimelineMark
   const bound = (fn: string, operator: string, instant: bigint): PlanExpr => {
     const constant: Constant = { kind: 'constant', type: TIMESTAMPTZ, value: instantText(instant.toString()) };
     return {
-      kind: 'call', fn: `timestamptz_${fn}(timestamptz,timestamptz)`, operator, args: [time, constant], type: type(Oid.bool), volatility: 'immutable',
+      kind: 'call',
+      fn: `timestamptz_${fn}(timestamptz,timestamptz)`,
+      operator,
+      args: [time, constant],
+      type: type(Oid.bool),
+      volatility: 'immutable',
     };
   };
   const bounds: PlanExpr[] = [];
   const last = values.at?.at(-1);
-  if (values.at !== undefined) bounds.push(last === undefined ? { kind: 'constant', type: type(Oid.bool), value: 'false' } : bound('le', '<=', last));
+  if (values.at !== undefined)
+    bounds.push(last === undefined ? { kind: 'constant', type: type(Oid.bool), value: 'false' } : bound('le', '<=', last));
   if (values.until !== undefined) bounds.push(marker.emit === 'points' ? bound('le', '<=', values.until) : bound('lt', '<', values.until));
   if (values.readFrom !== undefined) bounds.push(bound('ge', '>=', values.readFrom));
   return bounds;
@@ -201,6 +222,8 @@ function horizonOf(options: {
     phase: 'single',
     input: { kind: 'project', input, items: [{ field, expr: time }] },
     keys: [],
-    aggregates: [{ field: max, fn: 'max(timestamptz)', args: [columnRef(field)], distinct: false, orderBy: [], filter: undefined, state: [] }],
+    aggregates: [
+      { field: max, fn: 'max(timestamptz)', args: [columnRef(field)], distinct: false, orderBy: [], filter: undefined, state: [] },
+    ],
   };
 }

@@ -2,7 +2,7 @@ import { internal, TimelineError, unsupported } from '../sql/errors.js';
 import type { Call, Constant } from '../sql/expression.js';
 import type { Query, QueryExpr, QueryLeaf } from '../sql/query.js';
 import { OPS } from '../sql/timeline-marker.js';
-import { conjuncts, conjunction, truth } from './expression.js';
+import { conjunction, conjuncts, truth } from './expression.js';
 
 /** The conjuncts of a WHERE that rewriting put there, and what is left of it. */
 export interface Markers {
@@ -26,7 +26,12 @@ export function readMarkers(query: Query): Markers {
   const rest: QueryExpr[] = [];
   const orderBy: QueryExpr[] = [];
   const dedupe: QueryExpr[] = [];
-  let found: Pick<Markers, 'call' | 'ts' | 'ends' | 'assertRows'> = { call: undefined, ts: undefined, ends: undefined, assertRows: undefined };
+  let found: Pick<Markers, 'call' | 'ts' | 'ends' | 'assertRows'> = {
+    call: undefined,
+    ts: undefined,
+    ends: undefined,
+    assertRows: undefined,
+  };
   for (const part of conjuncts<QueryLeaf>(query.where)) {
     const name = markerName(part);
     if (name === undefined || part.kind !== 'call') {
@@ -36,13 +41,26 @@ export function readMarkers(query: Query): Markers {
     const arg = part.args[0];
     if (arg === undefined) throw internal(`${part.fn} without arguments`);
     switch (name) {
-      case 'call': found = { ...found, call: part }; break;
-      case 'ts': found = { ...found, ts: arg }; break;
-      case 'ends': found = { ...found, ends: arg }; break;
-      case 'order_by': orderBy.push(arg); break;
-      case 'dedupe': dedupe.push(arg); break;
-      case 'assert_rows': found = { ...found, assertRows: { sqlstate: textOf(arg), message: textOf(part.args[1]) } }; break;
-      default: check(arg, textOf(part.args[1]), textOf(part.args[2]));
+      case 'call':
+        found = { ...found, call: part };
+        break;
+      case 'ts':
+        found = { ...found, ts: arg };
+        break;
+      case 'ends':
+        found = { ...found, ends: arg };
+        break;
+      case 'order_by':
+        orderBy.push(arg);
+        break;
+      case 'dedupe':
+        dedupe.push(arg);
+        break;
+      case 'assert_rows':
+        found = { ...found, assertRows: { sqlstate: textOf(arg), message: textOf(part.args[1]) } };
+        break;
+      default:
+        check(arg, textOf(part.args[1]), textOf(part.args[2]));
     }
   }
   return { ...found, orderBy, dedupe, rest: conjunction<QueryLeaf>(rest) };

@@ -6,8 +6,8 @@ import { OPS, signalOfColumn, type TimelineMarker } from '../sql/timeline-marker
 import { parseInterval } from '../sql/value-time.js';
 import { childrenOf, type Inner, isInner, mapChildren } from './expression.js';
 import { mapQueryExpr } from './query-walk.js';
-import { thresholdOf } from './timeline-threshold.js';
 import type { StateExpr, StateLeaf, TimelineLeaf } from './timeline-spec.js';
+import { thresholdOf } from './timeline-threshold.js';
 import { elapsed } from './timeline-values.js';
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
@@ -70,12 +70,19 @@ export class TimelineStates {
       return mapChildren<QueryLeaf, StateLeaf>(expr as Inner<QueryLeaf>, (child) => this.#state(child, level));
     }
     switch (expr.kind) {
-      case 'constant': case 'case_arg': return expr;
-      case 'parameter': throw internal(`parameter $${expr.number} was not bound`);
-      case 'aggregate': throw unsupported(`the aggregate ${expr.fn} in a signal of timeline()`);
-      case 'window': throw unsupported(`the window function ${expr.fn} in a signal of timeline()`);
-      case 'sublink': throw unsupported('a subquery in a signal of timeline()');
-      case 'unknown_node': throw unsupported(expr.what);
+      case 'constant':
+      case 'case_arg':
+        return expr;
+      case 'parameter':
+        throw internal(`parameter $${expr.number} was not bound`);
+      case 'aggregate':
+        throw unsupported(`the aggregate ${expr.fn} in a signal of timeline()`);
+      case 'window':
+        throw unsupported(`the window function ${expr.fn} in a signal of timeline()`);
+      case 'sublink':
+        throw unsupported('a subquery in a signal of timeline()');
+      case 'unknown_node':
+        throw unsupported(expr.what);
     }
   }
 
@@ -84,7 +91,12 @@ export class TimelineStates {
     if (below?.signal !== undefined) return { kind: 'signal', index: below.signal, type: v.type };
     const source = this.#sourceColumn(v, level);
     const index = this.#options.keyColumns.findIndex((key) => key.range === source?.range && key.column === source.column);
-    if (index < 0) throw new TimelineError({ kind: 'semantic', sqlstate: '42703', message: 'a signal of timeline() reads an event column outside of an operator' });
+    if (index < 0)
+      throw new TimelineError({
+        kind: 'semantic',
+        sqlstate: '42703',
+        message: 'a signal of timeline() reads an event column outside of an operator',
+      });
     return { kind: 'key', index, type: v.type };
   }
 
@@ -98,18 +110,38 @@ export class TimelineStates {
     };
     const row = (arg: QueryExpr | undefined): QueryExpr => this.row(need(arg), level);
     switch (name) {
-      case 'latest': return this.#leaf({ leaf: { op: 'latest', type, ttl: second === undefined ? undefined : this.#length(second, name) }, value: row(first) }, call);
-      case 'latest_when': return this.#leaf({ leaf: { op: 'latest_when', type }, when: row(first), value: row(second) }, call);
-      case 'has_existed': return this.#leaf({ leaf: { op: 'has_existed' }, when: row(first) }, call);
-      case 'has_existed_within': return this.#leaf({ leaf: { op: 'has_existed_within', within: this.#length(need(second), name) }, when: row(first) }, call);
-      case 'count_so_far': return this.#leaf({ leaf: { op: 'count_so_far' }, when: row(first) }, call);
-      case 'sum_so_far': return this.#leaf({ leaf: { op: 'sum_so_far', type }, value: row(first) }, call);
-      case 'last_event_time': return this.#leaf({ leaf: { op: 'last_event_time' }, ...(first === undefined ? {} : { when: row(first) }) }, call);
-      case 'state_has_existed': return { kind: 'state_op', op: 'has_existed', arg: this.#state(need(first), level), type };
+      case 'latest':
+        return this.#leaf(
+          { leaf: { op: 'latest', type, ttl: second === undefined ? undefined : this.#length(second, name) }, value: row(first) },
+          call,
+        );
+      case 'latest_when':
+        return this.#leaf({ leaf: { op: 'latest_when', type }, when: row(first), value: row(second) }, call);
+      case 'has_existed':
+        return this.#leaf({ leaf: { op: 'has_existed' }, when: row(first) }, call);
+      case 'has_existed_within':
+        return this.#leaf({ leaf: { op: 'has_existed_within', within: this.#length(need(second), name) }, when: row(first) }, call);
+      case 'count_so_far':
+        return this.#leaf({ leaf: { op: 'count_so_far' }, when: row(first) }, call);
+      case 'sum_so_far':
+        return this.#leaf({ leaf: { op: 'sum_so_far', type }, value: row(first) }, call);
+      case 'last_event_time':
+        return this.#leaf({ leaf: { op: 'last_event_time' }, ...(first === undefined ? {} : { when: row(first) }) }, call);
+      case 'state_has_existed':
+        return { kind: 'state_op', op: 'has_existed', arg: this.#state(need(first), level), type };
       case 'state_has_existed_within':
-        return { kind: 'state_op', op: 'has_existed_within', within: this.#length(need(second), 'has_existed_within'), arg: this.#state(need(first), level), type };
-      case 'duration_where': case 'duration_in_state': return { kind: 'state_op', op: name, arg: this.#state(need(first), level), type };
-      default: throw internal(`unknown timeline operator ${call.fn}`);
+        return {
+          kind: 'state_op',
+          op: 'has_existed_within',
+          within: this.#length(need(second), 'has_existed_within'),
+          arg: this.#state(need(first), level),
+          type,
+        };
+      case 'duration_where':
+      case 'duration_in_state':
+        return { kind: 'state_op', op: name, arg: this.#state(need(first), level), type };
+      default:
+        throw internal(`unknown timeline operator ${call.fn}`);
     }
   }
 
@@ -117,7 +149,9 @@ export class TimelineStates {
     const leaf = {
       ...parts.leaf,
       ...(parts.value === undefined ? {} : { value: this.#options.column(parts.value) }),
-      ...(parts.leaf.op === 'last_event_time' || parts.when !== undefined ? { when: parts.when === undefined ? undefined : this.#options.column(parts.when) } : {}),
+      ...(parts.leaf.op === 'last_event_time' || parts.when !== undefined
+        ? { when: parts.when === undefined ? undefined : this.#options.column(parts.when) }
+        : {}),
     } as TimelineLeaf;
     const text = JSON.stringify(leaf);
     let index = this.#leafByText.get(text);
@@ -131,7 +165,8 @@ export class TimelineStates {
   #length(expr: QueryExpr, operator: string): string {
     if (expr.kind !== 'constant') throw unsupported(`a length that is not constant in ${operator}`);
     const { value } = expr as Constant;
-    if (value === null) throw new TimelineError({ kind: 'semantic', sqlstate: '22004', message: `the length of ${operator} must not be NULL` });
+    if (value === null)
+      throw new TimelineError({ kind: 'semantic', sqlstate: '22004', message: `the length of ${operator} must not be NULL` });
     return elapsed(parseInterval(value), operator, { positions: {} }).toString();
   }
 
@@ -157,9 +192,16 @@ export class TimelineStates {
 
 /** 0A000 for functions that the timeline kernel does not compute. */
 function refuseFunction(expr: QueryExpr): void {
-  const fn = expr.kind === 'call' || expr.kind === 'any_all' ? expr.fn : expr.kind === 'distinct' || expr.kind === 'nullif' ? expr.call.fn : undefined;
+  const fn =
+    expr.kind === 'call' || expr.kind === 'any_all'
+      ? expr.fn
+      : expr.kind === 'distinct' || expr.kind === 'nullif'
+        ? expr.call.fn
+        : undefined;
   if (fn === undefined || stateFunction(fn) !== undefined) return;
-  throw unsupported(`the function ${fn} over states of timeline()`, { hint: 'Compute it inside latest(…), or in the query around timeline().' });
+  throw unsupported(`the function ${fn} over states of timeline()`, {
+    hint: 'Compute it inside latest(…), or in the query around timeline().',
+  });
 }
 
 /** discrete: changes at moments. numerical: a duration itself. free: follows a duration between moments too, which points only can show. */

@@ -5,7 +5,7 @@ import { timeZone } from '../sql/time-zone.js';
 import type { TimelineMarker } from '../sql/timeline-marker.js';
 import { OPS } from '../sql/timeline-marker.js';
 import { Oid } from '../sql/types.js';
-import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Interval } from '../sql/value.js';
+import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from '../sql/value.js';
 import { parseArrayText } from '../sql/value-array.js';
 import { parseInterval, parseTimestampTz } from '../sql/value-time.js';
 import { truth } from './expression.js';
@@ -64,7 +64,7 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
   if (every !== undefined) {
     const parts = [every.months, every.days, Number(every.micros)].filter((part) => part !== 0);
     if (parts.length === 0 || parts.every((part) => part < 0)) throw fail('every', '"every" must be greater than 0');
-    if (parts.length > 1) throw unsupported('an interval of "every" that mixes months, days and time', { ...at_(marker, 'every') });
+    if (parts.length > 1) throw unsupported('an interval of "every" that mixes months, days and time', { ...placeOf(marker, 'every') });
     if (since === undefined || until === undefined) throw fail('every', 'the option "every" needs "since" and "until"', '42601');
   }
   const idle = length(8, 'idle');
@@ -82,9 +82,12 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
 
   const lookback = marker.noLookback ? 0n : length(7, 'lookback');
   if (lookback !== undefined && lookback < 0n) throw fail('lookback', '"lookback" must not be negative');
-  const earliest = since ?? at?.reduce<bigint | undefined>((least, value) => (least === undefined || value < least ? value : least), undefined);
+  const earliest =
+    since ?? at?.reduce<bigint | undefined>((least, value) => (least === undefined || value < least ? value : least), undefined);
   return {
-    since, until, at,
+    since,
+    until,
+    at,
     every: every === undefined ? undefined : { months: every.months, days: every.days, micros: every.micros.toString() },
     origin: finite(instant(5, 'origin'), 'origin'),
     timeZone: zone,
@@ -96,7 +99,7 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
 
 /** A constant length: days are 24 hours of elapsed time; months have none. */
 export function elapsed(interval: Interval, name: string, marker: Pick<TimelineMarker, 'positions'>): bigint {
-  if (interval.months !== 0) throw unsupported(`months in "${name}"`, { ...at_(marker, name) });
+  if (interval.months !== 0) throw unsupported(`months in "${name}"`, { ...placeOf(marker, name) });
   return BigInt(interval.days) * DAY + interval.micros;
 }
 
@@ -118,10 +121,10 @@ function isInfinite(value: bigint): boolean {
 }
 
 function notConstant(name: string, marker: TimelineMarker): TimelineError {
-  return unsupported(`the option "${name}" that is not constant (LATERAL or a subquery)`, { ...at_(marker, name) });
+  return unsupported(`the option "${name}" that is not constant (LATERAL or a subquery)`, { ...placeOf(marker, name) });
 }
 
-function at_(marker: Pick<TimelineMarker, 'positions'>, name: string): { readonly position?: number } {
+function placeOf(marker: Pick<TimelineMarker, 'positions'>, name: string): { readonly position?: number } {
   const position = marker.positions[name];
   return position === undefined ? {} : { position };
 }

@@ -1,7 +1,7 @@
-/** The candidate within a small edit distance (at most a third of the word, at least one) of `word`, if any. */
+/** The candidate within a small edit distance (at most a third of the word, so none for words of two letters) of `word`, if any. */
 export function nearestName(word: string, candidates: readonly string[]): string | undefined {
   let best: { readonly name: string; readonly distance: number } | undefined;
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  const limit = Math.floor(word.length / 3);
   for (const name of candidates) {
     const distance = editDistance(word, name);
     if (distance <= limit && (best === undefined || distance < best.distance)) best = { name, distance };

@@ -1,8 +1,18 @@
 import { unsupported } from './errors.js';
-import { type ParseNode, nodeOf, taggedNode } from './parse-tree.js';
+import { nodeOf, type ParseNode, taggedNode } from './parse-tree.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 import type { Piece } from './source-text.js';
-import { type Argument, argumentsOf, byName, callError, isNullLiteral, literalText, unknownOption, columnNames, word } from './timeline-options.js';
+import {
+  type Argument,
+  argumentsOf,
+  byName,
+  callError,
+  columnNames,
+  isNullLiteral,
+  literalText,
+  unknownOption,
+  word,
+} from './timeline-options.js';
 import { type CallScope, type EventSource, eventSource, propertyColumns, SOURCE_ALIAS } from './timeline-source.js';
 import { Oid } from './types.js';
 
@@ -23,7 +33,12 @@ interface Roles {
 }
 
 /** read_until(), read_range() and version_at() as plain subselects. */
-export function rewriteReplayFunction(scope: CallScope, name: string, call: ParseNode, location: number): { readonly pieces: readonly Piece[]; readonly end: number } {
+export function rewriteReplayFunction(
+  scope: CallScope,
+  name: string,
+  call: ParseNode,
+  location: number,
+): { readonly pieces: readonly Piece[]; readonly end: number } {
   const { source } = scope;
   const { args, end } = argumentsOf(source, call, location, 1);
   const shape = FUNCTIONS[name] ?? { args: [], required: 0 };
@@ -32,7 +47,14 @@ export function rewriteReplayFunction(scope: CallScope, name: string, call: Pars
   const options = [...shape.args, 'missing'];
   for (const arg of named.values()) if (!options.includes(arg.name ?? '')) throw unknownOption(source, arg, options);
   for (const required of shape.args.slice(0, shape.required)) {
-    if (!named.has(required)) throw callError(source, location, '42601', `${name}() needs the argument "${required}"`, `${name}(source, ${shape.args.slice(0, shape.required).join(', ')} [, …])`);
+    if (!named.has(required))
+      throw callError(
+        source,
+        location,
+        '42601',
+        `${name}() needs the argument "${required}"`,
+        `${name}(source, ${shape.args.slice(0, shape.required).join(', ')} [, …])`,
+      );
   }
   const asOf = named.get('as_of');
   if (asOf !== undefined) throw unsupported('the option "as_of"', { position: source.position(asOf.start) });
@@ -58,7 +80,8 @@ export function replayOfTimeline(options: {
 }): readonly Piece[] {
   const { scope, events, named, keys, ts, location } = options;
   const [stream, second] = keys;
-  if (stream === undefined || second !== undefined) throw unsupported('a replay with a composite key', { position: scope.source.position(location) });
+  if (stream === undefined || second !== undefined)
+    throw unsupported('a replay with a composite key', { position: scope.source.position(location) });
   const dedupe = named.get('dedupe');
   if (dedupe !== undefined) throw unsupported('"dedupe" in a replay', { position: scope.source.position(dedupe.start) });
   const orderBy = named.get('order_by');
@@ -92,7 +115,8 @@ function nameArguments(scope: CallScope, name: string, args: readonly Argument[]
     }
     if (sawName) throw callError(scope.source, arg.start, '42601', 'positional argument cannot follow named argument');
     const positional = names[n];
-    if (positional === undefined) throw callError(scope.source, arg.start, '42601', `${name}() takes at most ${names.length + 1} arguments without a name`);
+    if (positional === undefined)
+      throw callError(scope.source, arg.start, '42601', `${name}() takes at most ${names.length + 1} arguments without a name`);
     return { ...arg, name: positional };
   });
 }
@@ -104,7 +128,10 @@ function bounds(scope: CallScope, name: string, named: ReadonlyMap<string, Argum
   const from = named.get('from');
   const to = named.get('to');
   if (from === undefined || to === undefined) return [];
-  return [{ operator: kind.startsWith('[') ? '>=' : '>', arg: from }, { operator: kind.endsWith(']') ? '<=' : '<', arg: to }];
+  return [
+    { operator: kind.startsWith('[') ? '>=' : '>', arg: from },
+    { operator: kind.endsWith(']') ? '<=' : '<', arg: to },
+  ];
 }
 
 /** The column of a role: the catalogue's, else the one with the specification's name. */
@@ -123,7 +150,10 @@ function role(scope: CallScope, events: EventSource, location: number, property:
 
 function missingRole(scope: CallScope, location: number, what: string, name: string): never {
   throw callError(
-    scope.source, location, '42703', `the source has no column for the ${what} of its events`,
+    scope.source,
+    location,
+    '42703',
+    `the source has no column for the ${what} of its events`,
     `Give it a column "${name}" (a subquery may rename one), or set the table property timeline.${what}.`,
   );
 }
@@ -148,16 +178,24 @@ class Replay {
     const { roles, events, named, scope } = this.#parts;
     const direction = word(scope.source, named.get('direction'), ['forward', 'backward']) ?? 'forward';
     const used = new Set([roles.stream, roles.version, roles.time, roles.eventId, roles.eventType]);
-    if (events.columns === undefined) throw unsupported('replaying a source whose columns are not written out', { position: scope.source.position(this.#parts.location) });
+    if (events.columns === undefined)
+      throw unsupported('replaying a source whose columns are not written out', { position: scope.source.position(this.#parts.location) });
     const columns = [
-      `${column(roles.stream)} AS stream_id`, `${optional(roles.version, 'bigint')} AS version`, `${column(roles.time)} AS event_time`,
-      `${optional(roles.eventId, 'text')} AS event_id`, `${optional(roles.eventType, 'text')} AS event_type`,
+      `${column(roles.stream)} AS stream_id`,
+      `${optional(roles.version, 'bigint')} AS version`,
+      `${column(roles.time)} AS event_time`,
+      `${optional(roles.eventId, 'text')} AS event_id`,
+      `${optional(roles.eventType, 'text')} AS event_type`,
       ...events.columns.filter((name) => !used.has(name)).map((name) => `${column(name)} AS ${quoteIdentifier(name)}`),
     ];
     const conditions = [...this.#range(limits), ...this.#maxEventsCheck()];
     const descending = direction === 'backward' ? ' DESC' : '';
     const order = this.#order().map((key) => `${key}${descending}`);
-    const pieces: Piece[] = [this.#ours(`(SELECT ${columns.join(', ')} FROM `), ...this.#from(conditions), this.#ours(` ORDER BY ${order.join(', ')}`)];
+    const pieces: Piece[] = [
+      this.#ours(`(SELECT ${columns.join(', ')} FROM `),
+      ...this.#from(conditions),
+      this.#ours(` ORDER BY ${order.join(', ')}`),
+    ];
     const limit = named.get('max_events');
     if (limit !== undefined) pieces.push(this.#ours(' LIMIT CAST('), ...this.#value(limit), this.#ours(' AS bigint)'));
     return [...pieces, this.#ours(')')];
@@ -171,8 +209,13 @@ class Replay {
     if (at === undefined) return [];
     const stream = column(roles.stream);
     return [
-      this.#ours(`(SELECT ${stream} AS stream_id, coalesce(max(CAST(${column(roles.version)} AS bigint)) FILTER (WHERE ${column(roles.time)} <= `), ...this.#instant(at),
-      this.#ours(`), -1) AS version FROM `), ...this.#from([]), this.#ours(` GROUP BY ${stream} ORDER BY ${stream})`),
+      this.#ours(
+        `(SELECT ${stream} AS stream_id, coalesce(max(CAST(${column(roles.version)} AS bigint)) FILTER (WHERE ${column(roles.time)} <= `,
+      ),
+      ...this.#instant(at),
+      this.#ours(`), -1) AS version FROM `),
+      ...this.#from([]),
+      this.#ours(` GROUP BY ${stream} ORDER BY ${stream})`),
     ];
   }
 
@@ -189,7 +232,13 @@ class Replay {
     const text = literalText(pattern?.value);
     const message = text === undefined ? 'no stream matches' : `no stream matches "${text}"`;
     const assert = [this.#ours(`timeline_ops.assert_rows('42704', ${quoteLiteral(message)})`)];
-    return [this.#ours(`(SELECT ${SOURCE_ALIAS}.* FROM `), ...source, ...where([...match, assert]), this.#ours(`) AS ${SOURCE_ALIAS}`), ...where(conditions)];
+    return [
+      this.#ours(`(SELECT ${SOURCE_ALIAS}.* FROM `),
+      ...source,
+      ...where([...match, assert]),
+      this.#ours(`) AS ${SOURCE_ALIAS}`),
+      ...where(conditions),
+    ];
   }
 
   #range(limits: readonly Bound[]): Piece[][] {
@@ -198,7 +247,16 @@ class Replay {
     const [from, to] = limits;
     if (from === undefined || to === undefined) return conditions;
     const message = quoteLiteral(`"${from.arg.name ?? ''}" must not be later than "${to.arg.name ?? ''}"`);
-    return [[this.#ours('timeline_ops.assert('), ...this.#instant(from.arg), this.#ours(' <= '), ...this.#instant(to.arg), this.#ours(`, '22023', ${message})`)], ...conditions];
+    return [
+      [
+        this.#ours('timeline_ops.assert('),
+        ...this.#instant(from.arg),
+        this.#ours(' <= '),
+        ...this.#instant(to.arg),
+        this.#ours(`, '22023', ${message})`),
+      ],
+      ...conditions,
+    ];
   }
 
   #maxEventsCheck(): Piece[][] {
@@ -207,10 +265,17 @@ class Replay {
     const constant = taggedNode(arg.value);
     if (constant.tag === 'A_Const' && constant.body['ival'] !== undefined) {
       const value = Number(nodeOf(constant.body['ival'])['ival'] ?? 0);
-      if (value <= 0) throw callError(this.#parts.scope.source, arg.valueStart, '22023', `"max_events" must be greater than 0, not ${value}`);
+      if (value <= 0)
+        throw callError(this.#parts.scope.source, arg.valueStart, '22023', `"max_events" must be greater than 0, not ${value}`);
       return [];
     }
-    return [[this.#ours('timeline_ops.assert(CAST('), ...this.#value(arg), this.#ours(` AS bigint) > 0, '22023', '"max_events" must be greater than 0')`)]];
+    return [
+      [
+        this.#ours('timeline_ops.assert(CAST('),
+        ...this.#value(arg),
+        this.#ours(` AS bigint) > 0, '22023', '"max_events" must be greater than 0')`),
+      ],
+    ];
   }
 
   /** `*` is any run of characters, `\*` a star, without `*` equality. */
@@ -229,8 +294,13 @@ class Replay {
     const value = (): Piece[] => [at('CAST('), ...this.#value(pattern), at(' AS text)')];
     const escaped = ["chr(1)), '\\', '\\\\'), '%', '\\%'), '_', '\\_'), '*', '%'), chr(1), '*')"];
     return [
-      at("CASE WHEN strpos(replace("), ...value(), at(`, '\\*', ''), '*') = 0 THEN ${text} = replace(`), ...value(), at(`, '\\*', '*') ELSE ${text} LIKE replace(replace(replace(replace(replace(replace(`),
-      ...value(), at(`, '\\*', ${escaped[0] ?? ''} END`),
+      at('CASE WHEN strpos(replace('),
+      ...value(),
+      at(`, '\\*', ''), '*') = 0 THEN ${text} = replace(`),
+      ...value(),
+      at(`, '\\*', '*') ELSE ${text} LIKE replace(replace(replace(replace(replace(replace(`),
+      ...value(),
+      at(`, '\\*', ${escaped[0] ?? ''} END`),
     ];
   }
 
@@ -247,7 +317,10 @@ class Replay {
     if (roles.version === undefined) return [time, stream, ...tail];
     if (literal !== undefined) return tail;
     const { source, inner } = this.#parts.scope;
-    const value = source.render(pattern.valueStart, pattern.valueEnd, inner).map((piece) => piece.text).join('');
+    const value = source
+      .render(pattern.valueStart, pattern.valueEnd, inner)
+      .map((piece) => piece.text)
+      .join('');
     const single = `strpos(replace(CAST(${value} AS text), '\\*', ''), '*') = 0`;
     return [`CASE WHEN ${single} THEN NULL ELSE ${time} END`, `CASE WHEN ${single} THEN NULL ELSE ${stream} END`, ...tail];
   }
@@ -279,6 +352,9 @@ export function isPattern(text: string): boolean {
 }
 
 export function likePattern(text: string): string {
-  const escape = (part: string): string => part.replace(/[\\%_]/g, '\\$&');
-  return text.split('\\*').map((part) => part.split('*').map(escape).join('%')).join('*');
+  const escaped = (part: string): string => part.replace(/[\\%_]/g, '\\$&');
+  return text
+    .split('\\*')
+    .map((part) => part.split('*').map(escaped).join('%'))
+    .join('*');
 }

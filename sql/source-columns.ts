@@ -1,5 +1,5 @@
-import type { Type } from './types.js';
 import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from './parse-tree.js';
+import type { Type } from './types.js';
 
 export interface TableShape {
   readonly columns: readonly { readonly name: string; readonly type: Type }[];
@@ -49,7 +49,8 @@ export function withCtes(select: ParseNode, scope: Scope): VisibleCtes {
     const { body } = taggedNode(item);
     const renamed = nameParts(body['aliascolnames']);
     const { tag, body: query } = taggedNode(body['ctequery']);
-    const columns = tag === 'SelectStmt' && clause['recursive'] !== true ? selectColumns(query, { ...scope, ctes: new Map(ctes) }) : undefined;
+    const columns =
+      tag === 'SelectStmt' && clause['recursive'] !== true ? selectColumns(query, { ...scope, ctes: new Map(ctes) }) : undefined;
     ctes.set(textOf(body['ctename']), rename(columns, renamed));
   }
   return ctes;
@@ -70,15 +71,20 @@ function fromItem(item: unknown, scope: Scope): readonly Range[] {
     case 'RangeVar': {
       const table = textOf(body['relname']);
       const schema = body['schemaname'] === undefined ? undefined : textOf(body['schemaname']);
-      const columns = schema === undefined && scope.ctes.has(table) ? scope.ctes.get(table) : scope.lookup(schema, table)?.columns.map((column) => column.name);
+      const columns =
+        schema === undefined && scope.ctes.has(table)
+          ? scope.ctes.get(table)
+          : scope.lookup(schema, table)?.columns.map((column) => column.name);
       return [{ alias: name === '' ? table : name, columns: rename(columns, colnames) }];
     }
-    case 'RangeSubselect': return [{ alias: name, columns: rename(selectColumns(untag(body['subquery']), scope), colnames) }];
+    case 'RangeSubselect':
+      return [{ alias: name, columns: rename(selectColumns(untag(body['subquery']), scope), colnames) }];
     case 'JoinExpr': {
       if (body['isNatural'] === true || body['usingClause'] !== undefined || name !== '') return [{ alias: name, columns: undefined }];
       return [...fromItem(body['larg'], scope), ...fromItem(body['rarg'], scope)];
     }
-    default: return [{ alias: name, columns: undefined }];
+    default:
+      return [{ alias: name, columns: undefined }];
   }
 }
 
@@ -105,10 +111,14 @@ function starOf(value: unknown): string | undefined {
 function columnName(value: unknown, scope: Scope): string {
   const { tag, body } = taggedNode(value);
   switch (tag) {
-    case 'ColumnRef': return nameParts(body['fields']).at(-1) ?? '?column?';
-    case 'FuncCall': return nameParts(body['funcname']).at(-1) ?? '?column?';
-    case 'A_Indirection': return columnName(body['arg'], scope);
-    case 'CollateClause': return columnName(body['arg'], scope);
+    case 'ColumnRef':
+      return nameParts(body['fields']).at(-1) ?? '?column?';
+    case 'FuncCall':
+      return nameParts(body['funcname']).at(-1) ?? '?column?';
+    case 'A_Indirection':
+      return columnName(body['arg'], scope);
+    case 'CollateClause':
+      return columnName(body['arg'], scope);
     case 'TypeCast': {
       const inner = columnName(body['arg'], scope);
       return inner === '?column?' ? (nameParts(nodeOf(body['typeName'])['names']).at(-1) ?? inner) : inner;
@@ -117,16 +127,22 @@ function columnName(value: unknown, scope: Scope): string {
       const inner = columnName(body['defresult'], scope);
       return inner === '?column?' ? 'case' : inner;
     }
-    case 'CoalesceExpr': return 'coalesce';
-    case 'MinMaxExpr': return body['op'] === 'IS_LEAST' ? 'least' : 'greatest';
-    case 'A_ArrayExpr': return 'array';
-    case 'RowExpr': return 'row';
-    case 'A_Expr': return body['kind'] === 'AEXPR_NULLIF' ? 'nullif' : '?column?';
+    case 'CoalesceExpr':
+      return 'coalesce';
+    case 'MinMaxExpr':
+      return body['op'] === 'IS_LEAST' ? 'least' : 'greatest';
+    case 'A_ArrayExpr':
+      return 'array';
+    case 'RowExpr':
+      return 'row';
+    case 'A_Expr':
+      return body['kind'] === 'AEXPR_NULLIF' ? 'nullif' : '?column?';
     case 'SubLink': {
       if (body['subLinkType'] === 'EXISTS_SUBLINK') return 'exists';
       if (body['subLinkType'] === 'ARRAY_SUBLINK') return 'array';
       return body['subLinkType'] === 'EXPR_SUBLINK' ? (selectColumns(untag(body['subselect']), scope)?.[0] ?? '?column?') : '?column?';
     }
-    default: return '?column?';
+    default:
+      return '?column?';
   }
 }

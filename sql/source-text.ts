@@ -58,7 +58,10 @@ export class SourceText {
   }
 
   /** The call whose function's name (of `parts` parts) begins at `start`: where its arguments are, and where it ends. */
-  call(start: number, parts: number): { readonly args: readonly { readonly start: number; readonly end: number; readonly value: number }[]; readonly end: number } {
+  call(
+    start: number,
+    parts: number,
+  ): { readonly args: readonly { readonly start: number; readonly end: number; readonly value: number }[]; readonly end: number } {
     let index = this.#at(start) + 2 * parts - 1;
     if (this.#token(index).text !== '(') throw internal('a call without parenthesis');
     const args: { start: number; end: number; value: number }[] = [];
@@ -112,7 +115,10 @@ export class SourceText {
 }
 
 /** Joins pieces, and maps 1-based positions (code points) of the result to positions of the user's text. */
-export function assemble(source: SourceText, pieces: readonly Piece[]): { readonly text: string; readonly mapPosition: (position: number) => number } {
+export function assemble(
+  source: SourceText,
+  pieces: readonly Piece[],
+): { readonly text: string; readonly mapPosition: (position: number) => number } {
   const starts: { readonly at: number; readonly length: number; readonly position: number; readonly copied: boolean }[] = [];
   let at = 0;
   for (const piece of pieces) {

@@ -3,10 +3,10 @@ import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from '.
 import { rewriteReplayFunction } from './replay-call.js';
 import { selectColumns, type TableLookup, type VisibleCtes } from './source-columns.js';
 import { assemble, type Edit, type Piece, SourceText } from './source-text.js';
-import { rewriteTimeline } from './timeline-rewrite.js';
-import { placeOf } from './timeline-texpr.js';
 import { callError } from './timeline-options.js';
+import { rewriteTimeline } from './timeline-rewrite.js';
 import type { CallScope } from './timeline-source.js';
+import { placeOf } from './timeline-texpr.js';
 
 export interface RewrittenCalls {
   readonly text: string;
@@ -39,7 +39,12 @@ export function rewriteTimelineCalls(text: string, tree: unknown, lookup: TableL
     return { ...assemble(source, source.render(0, source.length, edits)), calls: rewriter.calls };
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
-    throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'stack depth limit exceeded', hint: 'The statement is nested too deeply.' });
+    throw new TimelineError({
+      kind: 'limit',
+      sqlstate: '54001',
+      message: 'stack depth limit exceeded',
+      hint: 'The statement is nested too deeply.',
+    });
   }
 }
 
@@ -60,7 +65,8 @@ class Rewriter {
     return Object.entries(value).flatMap(([key, child]) => {
       if (key === 'RangeFunction') return this.#rangeFunction(nodeOf(child), ctes);
       // the sides of a set operation stand without their tag
-      if (key === 'SelectStmt' || ((key === 'larg' || key === 'rarg') && nodeOf(child)['op'] !== undefined)) return this.#select(nodeOf(child), ctes);
+      if (key === 'SelectStmt' || ((key === 'larg' || key === 'rarg') && nodeOf(child)['op'] !== undefined))
+        return this.#select(nodeOf(child), ctes);
       return this.editsIn(child, ctes);
     });
   }
@@ -78,8 +84,12 @@ class Rewriter {
       edits.push(...this.editsIn(cte['ctequery'], new Map(ctes)));
       const renamed = nameParts(cte['aliascolnames']);
       const query = taggedNode(cte['ctequery']);
-      const columns = recursive || query.tag !== 'SelectStmt' ? undefined : selectColumns(query.body, { ctes: new Map(ctes), lookup: this.#lookup });
-      ctes.set(textOf(cte['ctename']), columns?.map((column, n) => renamed[n] ?? column));
+      const columns =
+        recursive || query.tag !== 'SelectStmt' ? undefined : selectColumns(query.body, { ctes: new Map(ctes), lookup: this.#lookup });
+      ctes.set(
+        textOf(cte['ctename']),
+        columns?.map((column, n) => renamed[n] ?? column),
+      );
     }
     return [...edits, ...this.editsIn(rest, ctes)];
   }
@@ -96,7 +106,8 @@ class Rewriter {
     const position = this.#source.position(location);
     if (range['is_rowsfrom'] === true) throw unsupported(`ROWS FROM with ${name}()`, { position });
     if (range['ordinality'] === true) throw unsupported(`${name}() WITH ORDINALITY`, { position });
-    if (listOf(range['coldeflist']).length > 0) throw callError(this.#source, location, '42601', `a column definition list is not allowed after ${name}()`);
+    if (listOf(range['coldeflist']).length > 0)
+      throw callError(this.#source, location, '42601', `a column definition list is not allowed after ${name}()`);
     this.calls += 1;
     const scope: CallScope = { source: this.#source, lookup: this.#lookup, ctes, inner: this.editsIn(call['args'], ctes) };
     const rewritten = name === 'timeline' ? rewriteTimeline(scope, call, location) : rewriteReplayFunction(scope, name, call, location);

@@ -14,8 +14,26 @@ export interface Argument {
 }
 
 export const TIMELINE_OPTIONS = [
-  'key', 'ts', 'order_by', 'ties', 'dedupe', 'since', 'until', 'at', 'every', 'origin', 'timezone', 'lookback', 'idle', 'ends', 'fill', 'emit',
-  'as_of', 'stream', 'direction', 'max_events',
+  'key',
+  'ts',
+  'order_by',
+  'ties',
+  'dedupe',
+  'since',
+  'until',
+  'at',
+  'every',
+  'origin',
+  'timezone',
+  'lookback',
+  'idle',
+  'ends',
+  'fill',
+  'emit',
+  'as_of',
+  'stream',
+  'direction',
+  'max_events',
 ] as const;
 
 export type TimelineOption = (typeof TIMELINE_OPTIONS)[number];
@@ -31,11 +49,21 @@ export function callError(source: SourceText, offset: number, sqlstate: string, 
 }
 
 /** The arguments of a FuncCall node as written. */
-export function argumentsOf(source: SourceText, call: ParseNode, location: number, parts: number): { readonly args: readonly Argument[]; readonly end: number } {
+export function argumentsOf(
+  source: SourceText,
+  call: ParseNode,
+  location: number,
+  parts: number,
+): { readonly args: readonly Argument[]; readonly end: number } {
   for (const clause of ['agg_order', 'agg_filter', 'over', 'agg_star', 'agg_distinct', 'agg_within_group', 'func_variadic']) {
     const value = call[clause];
     if (value !== undefined && value !== false) {
-      throw callError(source, location, '42601', `${nameParts(call['funcname']).at(-1) ?? 'the function'}() takes arguments only, no DISTINCT, ORDER BY, FILTER, OVER, VARIADIC or *`);
+      throw callError(
+        source,
+        location,
+        '42601',
+        `${nameParts(call['funcname']).at(-1) ?? 'the function'}() takes arguments only, no DISTINCT, ORDER BY, FILTER, OVER, VARIADIC or *`,
+      );
     }
   }
   const written = source.call(location, parts);
@@ -87,7 +115,8 @@ export function isNullLiteral(value: unknown): boolean {
 export function word<W extends string>(source: SourceText, arg: Argument | undefined, words: readonly W[]): W | undefined {
   if (arg === undefined || isNullLiteral(arg.value)) return undefined;
   const text = literalText(arg.value);
-  if (text === undefined) throw unsupported(`"${arg.name ?? ''}" that is not a plain string`, { position: source.position(arg.valueStart) });
+  if (text === undefined)
+    throw unsupported(`"${arg.name ?? ''}" that is not a plain string`, { position: source.position(arg.valueStart) });
   const found = words.find((candidate) => candidate === text.toLowerCase());
   if (found !== undefined) return found;
   throw callError(source, arg.valueStart, '22023', `"${arg.name ?? ''}" must be ${words.map((w) => `'${w}'`).join(', ')}, not '${text}'`);
@@ -100,7 +129,8 @@ export function columnNames(source: SourceText, arg: Argument): readonly string[
   return items.map((item) => {
     const column = taggedNode(item);
     const name = column.tag === 'ColumnRef' ? nameParts(column.body['fields']).at(-1) : undefined;
-    if (name === undefined || name === '') throw callError(source, arg.valueStart, '42601', `"${arg.name ?? ''}" must be a column or a list of columns in parentheses`);
+    if (name === undefined || name === '')
+      throw callError(source, arg.valueStart, '42601', `"${arg.name ?? ''}" must be a column or a list of columns in parentheses`);
     return name;
   });
 }

@@ -3,16 +3,33 @@ import { type ParseNode, taggedNode } from './parse-tree.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 import { replayOfTimeline } from './replay-call.js';
 import type { Piece } from './source-text.js';
-import {
-  type Argument, argumentsOf, byName, callError, columnNames, isNullLiteral, isTimelineOption, literalText, TIMELINE_OPTIONS, type TimelineOption, unknownOption, word,
-} from './timeline-options.js';
 import { signalColumn, type TimelineMarker } from './timeline-marker.js';
+import {
+  type Argument,
+  argumentsOf,
+  byName,
+  callError,
+  columnNames,
+  isNullLiteral,
+  isTimelineOption,
+  literalText,
+  TIMELINE_OPTIONS,
+  type TimelineOption,
+  unknownOption,
+  word,
+} from './timeline-options.js';
 import { type CallScope, type EventSource, eventSource, propertyColumns, SOURCE_ALIAS } from './timeline-source.js';
-import { looksLikeSignal, readRowPredicate, readSignal, type Texpr, type TexprScope } from './timeline-texpr.js';
+import { looksLikeSignal, noColumn, readRowPredicate, readSignal, type Texpr, type TexprScope } from './timeline-texpr.js';
 
 const MAX_SIGNALS = 64;
 const SPAN_COLUMNS = ['started_at', 'ended_at', 'duration', 'seconds', 'is_open'] as const;
-const SPAN_TYPES = { started_at: 'timestamptz', ended_at: 'timestamptz', duration: 'interval', seconds: 'float8', is_open: 'boolean' } as const;
+const SPAN_TYPES = {
+  started_at: 'timestamptz',
+  ended_at: 'timestamptz',
+  duration: 'interval',
+  seconds: 'float8',
+  is_open: 'boolean',
+} as const;
 /** Options that only a replay has, and those that only states have. */
 const REPLAY_ONLY = ['stream', 'direction', 'max_events'] as const;
 const STATE_ONLY = ['at', 'every', 'origin', 'lookback', 'idle', 'ends', 'fill', 'ties'] as const;
@@ -30,7 +47,8 @@ export function rewriteTimeline(scope: CallScope, call: ParseNode, location: num
   const events = eventSource(scope, args[0], location, 'timeline');
   const named = byName(source, args.slice(1));
   for (const arg of args.slice(1)) {
-    if (arg.name === undefined) throw callError(source, arg.start, '42601', 'arguments of timeline() after the source must be written name => value');
+    if (arg.name === undefined)
+      throw callError(source, arg.start, '42601', 'arguments of timeline() after the source must be written name => value');
   }
   const given = (name: TimelineOption): Argument | undefined => named.get(name);
   const signals = [...named.values()].filter((arg) => !isTimelineOption(arg.name ?? ''));
@@ -49,14 +67,23 @@ export function rewriteTimeline(scope: CallScope, call: ParseNode, location: num
   };
   for (const signal of signals) {
     const name = signal.name ?? '';
-    const wrap = events.columns === undefined ? undefined : 'A signal needs an operator, a key column or an earlier signal: wrap event columns in latest(…).';
+    const wrap =
+      events.columns === undefined
+        ? undefined
+        : 'A signal needs an operator, a key column or an earlier signal: wrap event columns in latest(…).';
     if (name.startsWith('tl_') || !looksLikeSignal(signal.value, texprs)) throw unknownOption(source, signal, TIMELINE_OPTIONS, wrap);
   }
-  if (given('as_of') !== undefined) throw unsupported('the option "as_of"', { position: source.position(given('as_of')?.start ?? location) });
+  if (given('as_of') !== undefined)
+    throw unsupported('the option "as_of"', { position: source.position(given('as_of')?.start ?? location) });
 
-  const ts = given('ts') === undefined ? propertyColumns(events, 'timeline.ts', 'timeline.time')?.[0] : columnNames(source, given('ts') as Argument)[0];
-  if (keys.length === 0) throw callError(source, location, '42601', 'timeline() needs the option "key"', 'Say which column tells the entity: key => column.');
-  if (ts === undefined) throw callError(source, location, '42601', 'timeline() needs the option "ts"', 'Say which column holds the event time: ts => column.');
+  const ts =
+    given('ts') === undefined
+      ? propertyColumns(events, 'timeline.ts', 'timeline.time')?.[0]
+      : columnNames(source, given('ts') as Argument)[0];
+  if (keys.length === 0)
+    throw callError(source, location, '42601', 'timeline() needs the option "key"', 'Say which column tells the entity: key => column.');
+  if (ts === undefined)
+    throw callError(source, location, '42601', 'timeline() needs the option "ts"', 'Say which column holds the event time: ts => column.');
   const emit = emitOf(scope, named, signals.length > 0, location);
   if (emit === 'events') {
     refuseOptions(scope, named, STATE_ONLY, 'needs signals: without them timeline() gives the events themselves');
@@ -67,14 +94,20 @@ export function rewriteTimeline(scope: CallScope, call: ParseNode, location: num
   return { pieces: new TimelineSelect({ scope, events, named, signals, keys, ts, emit, texprs, location }).pieces(), end };
 }
 
-function emitOf(scope: CallScope, named: ReadonlyMap<string, Argument>, hasSignals: boolean, location: number): 'spans' | 'points' | 'events' {
+function emitOf(
+  scope: CallScope,
+  named: ReadonlyMap<string, Argument>,
+  hasSignals: boolean,
+  location: number,
+): 'spans' | 'points' | 'events' {
   const arg = named.get('emit');
   const emit = word(scope.source, arg, ['spans', 'points', 'events']);
   const place = arg?.start ?? location;
   const at = named.has('at');
-  if (emit === 'spans' && at) throw callError(scope.source, place, '42601', "emit => 'spans' excludes \"at\"");
+  if (emit === 'spans' && at) throw callError(scope.source, place, '42601', 'emit => \'spans\' excludes "at"');
   if (emit === 'events' && hasSignals) throw callError(scope.source, place, '42601', "emit => 'events' excludes signals");
-  if (emit === 'points' && !at && !named.has('every')) throw callError(scope.source, place, '42601', "emit => 'points' needs \"at\" or \"every\"");
+  if (emit === 'points' && !at && !named.has('every'))
+    throw callError(scope.source, place, '42601', 'emit => \'points\' needs "at" or "every"');
   return emit ?? (at ? 'points' : hasSignals ? 'spans' : 'events');
 }
 
@@ -90,9 +123,11 @@ function checkBounds(scope: CallScope, named: ReadonlyMap<string, Argument>, emi
   const fail = (name: string, message: string): Error => callError(scope.source, place(name), '42601', message);
   if (named.has('at') && named.has('until')) throw fail('at', 'the options "at" and "until" exclude each other');
   if (named.has('at') && named.has('every')) throw fail('at', 'the options "at" and "every" exclude each other');
-  if (named.has('every') && !(named.has('since') && named.has('until'))) throw fail('every', 'the option "every" needs "since" and "until"');
+  if (named.has('every') && !(named.has('since') && named.has('until')))
+    throw fail('every', 'the option "every" needs "since" and "until"');
   if (named.has('origin') && !named.has('every')) throw fail('origin', 'the option "origin" needs "every"');
-  if (named.has('lookback') && !named.has('since') && !named.has('at')) throw fail('lookback', 'the option "lookback" needs "since" or "at"');
+  if (named.has('lookback') && !named.has('since') && !named.has('at'))
+    throw fail('lookback', 'the option "lookback" needs "since" or "at"');
   const fill = named.get('fill');
   if (fill !== undefined && !named.has('since') && !isFalse(fill)) throw fail('fill', 'the option "fill" needs "since"');
   if (emit === 'points' && !named.has('at') && !named.has('every')) throw fail('emit', 'points need "at" or "every"');
@@ -150,8 +185,16 @@ class TimelineSelect {
       positions: Object.fromEntries([...named.values()].map((arg) => [arg.name ?? '', this.#parts.scope.source.position(arg.valueStart)])),
     };
     const options: Piece[][] = [
-      [this.#ours(quoteLiteral(JSON.stringify(marker)))], this.#option('since'), this.#option('until'), this.#instants(), this.#option('every'), this.#option('origin'),
-      this.#option('timezone'), marker.noLookback ? [this.#ours('NULL')] : this.#option('lookback'), this.#option('idle'), this.#option('fill'),
+      [this.#ours(quoteLiteral(JSON.stringify(marker)))],
+      this.#option('since'),
+      this.#option('until'),
+      this.#instants(),
+      this.#option('every'),
+      this.#option('origin'),
+      this.#option('timezone'),
+      marker.noLookback ? [this.#ours('NULL')] : this.#option('lookback'),
+      this.#option('idle'),
+      this.#option('fill'),
     ];
     const conditions: Piece[][] = [
       [this.#ours('timeline_ops.call('), ...joined(options, this.#ours(', ')), this.#ours(')')],
@@ -161,8 +204,13 @@ class TimelineSelect {
       ...this.#ends(),
     ];
     return [
-      this.#ours('(SELECT '), ...joined(columns, this.#ours(', ')), this.#ours(' FROM '), ...this.#from(top), this.#ours(` AS ${SOURCE_ALIAS} WHERE `),
-      ...joined(conditions, this.#ours(' AND ')), this.#ours(')'),
+      this.#ours('(SELECT '),
+      ...joined(columns, this.#ours(', ')),
+      this.#ours(' FROM '),
+      ...this.#from(top),
+      this.#ours(` AS ${SOURCE_ALIAS} WHERE `),
+      ...joined(conditions, this.#ours(' AND ')),
+      this.#ours(')'),
     ];
   }
 
@@ -173,17 +221,29 @@ class TimelineSelect {
     this.#levels.forEach((own, n) => {
       if (own === level - 1) columns.push([...this.#expression(n), this.#ours(` AS ${quoteIdentifier(signalColumn(n))}`)]);
     });
-    return [this.#ours('(SELECT '), ...joined(columns, this.#ours(', ')), this.#ours(' FROM '), ...this.#from(level - 1), this.#ours(` AS ${SOURCE_ALIAS})`)];
+    return [
+      this.#ours('(SELECT '),
+      ...joined(columns, this.#ours(', ')),
+      this.#ours(' FROM '),
+      ...this.#from(level - 1),
+      this.#ours(` AS ${SOURCE_ALIAS})`),
+    ];
   }
 
   #fixedColumns(): Piece[][] {
     const { named, keys, emit, signals, scope } = this.#parts;
-    const fixed: [string, string][] = emit === 'points' ? [['evaluated_at', 'timestamptz']] : SPAN_COLUMNS.map((name) => [name, SPAN_TYPES[name]]);
+    const fixed: [string, string][] =
+      emit === 'points' ? [['evaluated_at', 'timestamptz']] : SPAN_COLUMNS.map((name) => [name, SPAN_TYPES[name]]);
     if (emit === 'spans' && named.has('every')) fixed.unshift(['bucket_start', 'timestamptz'], ['bucket_end', 'timestamptz']);
     const taken = new Set([...keys, ...fixed.map(([name]) => name)]);
     for (const signal of signals) {
       if (taken.has(signal.name ?? '')) {
-        throw callError(scope.source, signal.start, '42601', `signal "${signal.name ?? ''}" has the name of another output column of timeline()`);
+        throw callError(
+          scope.source,
+          signal.start,
+          '42601',
+          `signal "${signal.name ?? ''}" has the name of another output column of timeline()`,
+        );
       }
     }
     return [
@@ -216,14 +276,16 @@ class TimelineSelect {
     const { tag } = taggedNode(arg.value);
     const text = literalText(arg.value);
     const array = tag === 'A_ArrayExpr' || text?.trimStart().startsWith('{') === true || isNullLiteral(arg.value);
-    if (!array && text === undefined && tag !== 'ParamRef') return [this.#ours('timeline_ops.instants('), ...this.#value(arg), this.#ours(')')];
+    if (!array && text === undefined && tag !== 'ParamRef')
+      return [this.#ours('timeline_ops.instants('), ...this.#value(arg), this.#ours(')')];
     return [this.#ours('timeline_ops.instants(CAST('), ...this.#value(arg), this.#ours(` AS timestamptz${array ? '[]' : ''}))`)];
   }
 
   /** As told; else the catalogue's version column, else an event id. */
   #orderBy(): readonly string[] {
     const { events } = this.#parts;
-    const told = this.#columns('order_by') ?? propertyColumns(events, 'timeline.order_by', 'timeline.version', 'timeline.seq', 'timeline.event_id');
+    const told =
+      this.#columns('order_by') ?? propertyColumns(events, 'timeline.order_by', 'timeline.version', 'timeline.seq', 'timeline.event_id');
     return told ?? (events.columns?.includes('event_id') === true ? ['event_id'] : []);
   }
 
@@ -239,6 +301,9 @@ class TimelineSelect {
   /** Ours, but an error about it is an error about the option. */
   #column(name: string, option: TimelineOption): Piece {
     const arg = this.#parts.named.get(option);
+    const { columns } = this.#parts.texprs;
+    if (columns !== undefined && !columns.has(name))
+      throw noColumn(this.#parts.scope.source, arg?.valueStart ?? this.#parts.location, name, columns);
     return { text: `${SOURCE_ALIAS}.${quoteIdentifier(name)}`, from: arg?.valueStart ?? this.#parts.location, copied: false };
   }
 

@@ -1,9 +1,9 @@
-import { type SourceText, type Edit, type Piece } from './source-text.js';
-import { selectColumns, type TableLookup, type TableShape, type VisibleCtes } from './source-columns.js';
 import { nameParts, nodeOf, taggedNode } from './parse-tree.js';
 import { quoteIdentifier } from './quote.js';
-import type { Type } from './types.js';
+import { selectColumns, type TableLookup, type TableShape, type VisibleCtes } from './source-columns.js';
+import type { Edit, Piece, SourceText } from './source-text.js';
 import { type Argument, callError, literalText } from './timeline-options.js';
+import type { Type } from './types.js';
 
 /** What is in sight where a call stands. */
 export interface CallScope {
@@ -34,13 +34,24 @@ export const SOURCE_ALIAS = '"~s"';
 export function eventSource(scope: CallScope, arg: Argument | undefined, location: number, call: string): EventSource {
   const { source } = scope;
   const wrong = (): Error =>
-    callError(source, arg?.valueStart ?? location, '42601', `the first argument of ${call}() must be a table, the name of a WITH query, or a subquery in parentheses`);
+    callError(
+      source,
+      arg?.valueStart ?? location,
+      '42601',
+      `the first argument of ${call}() must be a table, the name of a WITH query, or a subquery in parentheses`,
+    );
   if (arg === undefined || arg.name !== undefined) throw wrong();
   const copied = (): Piece[] => source.render(arg.valueStart, arg.valueEnd, scope.inner);
   const { tag, body } = taggedNode(arg.value);
   if (tag === 'SubLink' && body['subLinkType'] === 'EXPR_SUBLINK') {
     const select = taggedNode(body['subselect']).body;
-    return { pieces: copied(), columns: selectColumns(select, { ctes: scope.ctes, lookup: scope.lookup }), types: new Map(), properties: {}, name: undefined };
+    return {
+      pieces: copied(),
+      columns: selectColumns(select, { ctes: scope.ctes, lookup: scope.lookup }),
+      types: new Map(),
+      properties: {},
+      name: undefined,
+    };
   }
   const text = literalText(arg.value);
   if (tag !== 'ColumnRef' && text === undefined) throw wrong();

@@ -1,9 +1,10 @@
-import { TimelineError, unsupported } from './errors.js';
+import { type TimelineError, unsupported } from './errors.js';
+import { nearestName } from './nearest-name.js';
 import { listOf, nameParts, type ParseNode, taggedNode } from './parse-tree.js';
 import { quoteIdentifier } from './quote.js';
 import type { Edit, SourceText } from './source-text.js';
-import { type Argument, callError } from './timeline-options.js';
 import { signalColumn } from './timeline-marker.js';
+import { type Argument, callError } from './timeline-options.js';
 
 type Shape = readonly ('event' | 'state' | 'event_or_state' | 'constant')[];
 
@@ -21,13 +22,19 @@ const OPERATORS: Readonly<Record<string, { readonly args: Shape; readonly min: n
 };
 
 const SYNONYMS: Readonly<Record<string, string>> = {
-  tl_latest_event_to_state: 'latest', tl_has_existed: 'has_existed', tl_has_existed_within: 'has_existed_within',
-  tl_duration_where: 'duration_where', tl_duration_in_cur_state: 'duration_in_state',
+  tl_latest_event_to_state: 'latest',
+  tl_has_existed: 'has_existed',
+  tl_has_existed_within: 'has_existed_within',
+  tl_duration_where: 'duration_where',
+  tl_duration_in_cur_state: 'duration_in_state',
 };
 
 const BY_NAME: ReadonlyMap<string, string> = new Map([
   ...Object.keys(OPERATORS).map((name): [string, string] => [name, name]),
-  ...Object.entries(SYNONYMS).flatMap(([name, operator]): [string, string][] => [[name, operator], [`tl_${name.slice(3).replaceAll('_', '')}`, operator]]),
+  ...Object.entries(SYNONYMS).flatMap(([name, operator]): [string, string][] => [
+    [name, operator],
+    [`tl_${name.slice(3).replaceAll('_', '')}`, operator],
+  ]),
 ]);
 
 /** What the names in a call's expressions can mean. */
@@ -48,8 +55,6 @@ export interface Texpr {
   readonly edits: readonly Edit[];
   /** Earlier signals that it reads. */
   readonly uses: ReadonlySet<number>;
-  readonly hasOperator: boolean;
-  readonly hasKey: boolean;
 }
 
 /** Checks a signal's expression and finds what to replace in its text. `index`: which signal it is. */
@@ -84,8 +89,6 @@ class Reader {
   readonly #index: number;
   readonly #edits: Edit[] = [];
   readonly #uses = new Set<number>();
-  #hasOperator = false;
-  #hasKey = false;
 
   constructor(scope: TexprScope, index: number) {
     this.#scope = scope;
@@ -93,7 +96,7 @@ class Reader {
   }
 
   result(): Texpr {
-    return { edits: this.#edits, uses: this.#uses, hasOperator: this.#hasOperator, hasKey: this.#hasKey };
+    return { edits: this.#edits, uses: this.#uses };
   }
 
   /** An expression over operators, earlier signals and key columns. */
@@ -130,18 +133,22 @@ class Reader {
     const shape = OPERATORS[name] ?? { args: [], min: 0 };
     const args = listOf(call['args']);
     for (const clause of ['agg_order', 'agg_filter', 'over', 'agg_distinct', 'agg_star', 'agg_within_group', 'func_variadic']) {
-      if (call[clause] !== undefined && call[clause] !== false) throw callError(source, location, '42601', `${name}() takes plain arguments only`);
+      if (call[clause] !== undefined && call[clause] !== false)
+        throw callError(source, location, '42601', `${name}() takes plain arguments only`);
     }
     if (args.length < shape.min || args.length > shape.args.length || args.some((arg) => taggedNode(arg).tag === 'NamedArgExpr')) {
       const count = shape.min === shape.args.length ? String(shape.min) : `${shape.min} to ${shape.args.length}`;
       throw callError(source, location, '42883', `${name}() takes ${count} argument${count === '1' ? '' : 's'}, without names`);
     }
-    this.#hasOperator = true;
     let stub = name;
     args.forEach((arg, n) => {
       switch (shape.args[n]) {
-        case 'event': this.event(arg, name); return;
-        case 'state': this.state(arg); return;
+        case 'event':
+          this.event(arg, name);
+          return;
+        case 'state':
+          this.state(arg);
+          return;
         case 'event_or_state':
           if (!this.#isState(arg)) {
             this.event(arg, name);
@@ -150,7 +157,8 @@ class Reader {
           stub = `state_${name}`;
           this.state(arg);
           return;
-        default: this.#constant(arg, name);
+        default:
+          this.#constant(arg, name);
       }
     });
     const end = source.endOfName(location, nameParts(call['funcname']).length);
@@ -178,7 +186,10 @@ class Reader {
     if (!state || event === undefined) return state;
     const name = nameParts(event['fields']).at(-1) ?? '';
     throw callError(
-      this.#scope.source, placeOf(event), '42703', `event column "${name}" stands beside operators or signals in one argument`,
+      this.#scope.source,
+      placeOf(event),
+      '42703',
+      `event column "${name}" stands beside operators or signals in one argument`,
       `Make it a state: wrap it in latest(${name}).`,
     );
   }
@@ -197,8 +208,9 @@ class Reader {
     const name = parts.at(-1) ?? '';
     const location = placeOf(ref);
     if (parts.length === 1) {
+      if (columns === undefined || columns.has(name) || name === '') return;
       const signal = signals.get(name);
-      if (signal === undefined || columns === undefined || columns.has(name)) return;
+      if (signal === undefined) throw noColumn(source, location, name, columns);
       if (signal < this.#index) throw this.#refuse(ref, `${operator} over the signal "${name}"`);
       throw laterSignal(source, location, name);
     }
@@ -218,13 +230,18 @@ class Reader {
     }
     const own = parts.length === 1 || (parts.length === 2 && parts[0] === sourceName);
     if (own && keys.has(name)) {
-      this.#hasKey = true;
       this.#replaceColumn(ref, `${alias}.${quoteIdentifier(name)}`);
       return;
     }
     if (signal !== undefined && !(columns?.has(name) ?? false)) throw laterSignal(source, location, name);
     if (own && (columns === undefined || columns.has(name))) {
-      throw callError(source, location, '42703', `event column "${name}" stands outside of an operator`, `A column has a value at events only: wrap it in latest(${name}).`);
+      throw callError(
+        source,
+        location,
+        '42703',
+        `event column "${name}" stands outside of an operator`,
+        `A column has a value at events only: wrap it in latest(${name}).`,
+      );
     }
     throw callError(source, location, '42703', `column "${parts.join('.')}" is neither a key column nor an earlier signal`);
   }
@@ -247,8 +264,26 @@ class Reader {
   }
 }
 
+/** The source has no such column: said here, as PostgreSQL's hint would name the source by our alias. */
+export function noColumn(source: SourceText, location: number, name: string, columns: ReadonlySet<string>): TimelineError {
+  const near = nearestName(name, [...columns]);
+  return callError(
+    source,
+    location,
+    '42703',
+    `column "${name}" does not exist`,
+    near === undefined ? undefined : `Perhaps you meant the column "${near}".`,
+  );
+}
+
 function laterSignal(source: SourceText, location: number, name: string): TimelineError {
-  return callError(source, location, '42703', `signal "${name}" cannot be used before it is declared`, 'A signal sees the signals that stand before it.');
+  return callError(
+    source,
+    location,
+    '42703',
+    `signal "${name}" cannot be used before it is declared`,
+    'A signal sees the signals that stand before it.',
+  );
 }
 
 function operatorOf(call: ParseNode): string | undefined {
@@ -262,7 +297,7 @@ export function placeOf(node: ParseNode): number {
 }
 
 /** Every tagged node below a value, outside in; 'skip' leaves out what is below a node. */
-export function visit(value: unknown, visitor: (tag: string, body: ParseNode) => 'skip' | undefined | void): void {
+export function visit(value: unknown, visitor: (tag: string, body: ParseNode) => 'skip' | undefined): void {
   if (Array.isArray(value)) {
     for (const item of value) visit(item, visitor);
     return;

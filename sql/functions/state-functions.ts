@@ -1,10 +1,26 @@
 import { TimelineError } from '../errors.js';
 import { ELEMENT_OF, Oid, type Type } from '../types.js';
 import type { Interval, Value } from '../value.js';
-import { addNumeric, compareNumeric, divideNumeric, moduloNumeric, multiplyNumeric, negateNumeric, readNumeric, subtractNumeric, writeNumeric, type Numeric } from './numeric.js';
+import {
+  addNumeric,
+  compareNumeric,
+  divideNumeric,
+  moduloNumeric,
+  multiplyNumeric,
+  type Numeric,
+  negateNumeric,
+  readNumeric,
+  subtractNumeric,
+  writeNumeric,
+} from './numeric.js';
 
 /** A strict PostgreSQL function over values in memory: never called with NULL. */
 export type StateFunction = (a: Value, b: Value) => Value;
+
+/** All signatures of stateFunction. */
+export function stateFunctionSignatures(): readonly string[] {
+  return [...FUNCTIONS.keys()];
+}
 
 export type Comparator = (a: Value, b: Value) => number;
 
@@ -16,26 +32,51 @@ export function stateFunction(signature: string): StateFunction | undefined {
 /** The order of a type's values (btree), or undefined for types without one here. */
 export function comparator(type: Type): Comparator | undefined {
   switch (type.oid) {
-    case Oid.bool: case Oid.int2: case Oid.int4: case Oid.int8: case Oid.oid: case Oid.date: case Oid.time: case Oid.timestamp: case Oid.timestamptz: case Oid.uuid:
+    case Oid.bool:
+    case Oid.int2:
+    case Oid.int4:
+    case Oid.int8:
+    case Oid.oid:
+    case Oid.date:
+    case Oid.time:
+    case Oid.timestamp:
+    case Oid.timestamptz:
+    case Oid.uuid:
       return plain;
-    case Oid.float4: case Oid.float8: return floats;
-    case Oid.numeric: return compareNumbersText;
-    case Oid.text: case Oid.varchar: case Oid.name: return texts;
-    case Oid.bpchar: return (a, b) => texts(trimmed(a), trimmed(b));
-    case Oid.bytea: return compareBytes;
-    case Oid.interval: return intervals;
-    default: return undefined;
+    case Oid.float4:
+    case Oid.float8:
+      return floats;
+    case Oid.numeric:
+      return compareNumbersText;
+    case Oid.text:
+    case Oid.varchar:
+    case Oid.name:
+      return texts;
+    case Oid.bpchar:
+      return (a, b) => texts(trimmed(a), trimmed(b));
+    case Oid.bytea:
+      return compareBytes;
+    case Oid.interval:
+      return intervals;
+    default:
+      return undefined;
   }
 }
 
 /** PostgreSQL's `=` of a type as IS NOT DISTINCT FROM reads it for values that are not NULL (NaN equals NaN). */
 export function equality(type: Type): (a: Value, b: Value) => boolean {
   switch (type.oid) {
-    case Oid.float4: case Oid.float8: return (a, b) => a === b || (a !== a && b !== b);
-    case Oid.numeric: return (a, b) => a === b || compareNumbersText(a, b) === 0;
-    case Oid.interval: return (a, b) => intervalSpan(a) === intervalSpan(b);
-    case Oid.bytea: return (a, b) => compareBytes(a, b) === 0;
-    case Oid.bpchar: return (a, b) => a === b || trimmed(a) === trimmed(b);
+    case Oid.float4:
+    case Oid.float8:
+      return (a, b) => a === b || (Number.isNaN(a) && Number.isNaN(b));
+    case Oid.numeric:
+      return (a, b) => a === b || compareNumbersText(a, b) === 0;
+    case Oid.interval:
+      return (a, b) => intervalSpan(a) === intervalSpan(b);
+    case Oid.bytea:
+      return (a, b) => compareBytes(a, b) === 0;
+    case Oid.bpchar:
+      return (a, b) => a === b || trimmed(a) === trimmed(b);
     default: {
       const element = ELEMENT_OF.get(type.oid);
       if (element === undefined) return (a, b) => a === b;
@@ -43,10 +84,13 @@ export function equality(type: Type): (a: Value, b: Value) => boolean {
       return (a, b) => {
         const left = a as readonly (Value | null)[];
         const right = b as readonly (Value | null)[];
-        return left.length === right.length && left.every((item, n) => {
-          const other = right[n] ?? null;
-          return item === null || other === null ? item === other : same(item, other);
-        });
+        return (
+          left.length === right.length &&
+          left.every((item, n) => {
+            const other = right[n] ?? null;
+            return item === null || other === null ? item === other : same(item, other);
+          })
+        );
       };
     }
   }
@@ -60,7 +104,7 @@ export function intervalSpan(value: Value): bigint {
 
 const plain: Comparator = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 /** NaN is greater than all and equal to itself. */
-const floats: Comparator = (a, b) => (a < b ? -1 : a > b ? 1 : a === b ? 0 : a !== a ? (b !== b ? 0 : 1) : -1);
+const floats: Comparator = (a, b) => (a < b ? -1 : a > b ? 1 : a === b ? 0 : Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : -1);
 const intervals: Comparator = (a, b) => plain(intervalSpan(a), intervalSpan(b));
 
 /** By code points, which is the order of UTF-8 bytes (collation C); JavaScript's own order puts U+E000… after astral characters. */
@@ -99,17 +143,32 @@ const FUNCTIONS: ReadonlyMap<string, StateFunction> = new Map([...comparisons(),
 
 function comparisons(): Map<string, StateFunction> {
   const families: readonly (readonly [prefix: string, left: string, right: string, compare: Comparator, orderPrefix?: string])[] = [
-    ['bool', 'bool', 'bool', plain], ['oid', 'oid', 'oid', plain],
-    ['int2', 'int2', 'int2', plain], ['int4', 'int4', 'int4', plain], ['int8', 'int8', 'int8', plain],
-    ['int24', 'int2', 'int4', plain], ['int28', 'int2', 'int8', plain], ['int42', 'int4', 'int2', plain],
-    ['int48', 'int4', 'int8', plain], ['int82', 'int8', 'int2', plain], ['int84', 'int8', 'int4', plain],
-    ['float4', 'float4', 'float4', floats], ['float8', 'float8', 'float8', floats],
-    ['float48', 'float4', 'float8', floats], ['float84', 'float8', 'float4', floats],
-    ['numeric_', 'numeric', 'numeric', compareNumbersText], ['text', 'text', 'text', texts, 'text_'], ['name', 'name', 'name', texts],
+    ['bool', 'bool', 'bool', plain],
+    ['oid', 'oid', 'oid', plain],
+    ['int2', 'int2', 'int2', plain],
+    ['int4', 'int4', 'int4', plain],
+    ['int8', 'int8', 'int8', plain],
+    ['int24', 'int2', 'int4', plain],
+    ['int28', 'int2', 'int8', plain],
+    ['int42', 'int4', 'int2', plain],
+    ['int48', 'int4', 'int8', plain],
+    ['int82', 'int8', 'int2', plain],
+    ['int84', 'int8', 'int4', plain],
+    ['float4', 'float4', 'float4', floats],
+    ['float8', 'float8', 'float8', floats],
+    ['float48', 'float4', 'float8', floats],
+    ['float84', 'float8', 'float4', floats],
+    ['numeric_', 'numeric', 'numeric', compareNumbersText],
+    ['text', 'text', 'text', texts, 'text_'],
+    ['name', 'name', 'name', texts],
     ['bpchar', 'bpchar', 'bpchar', (a, b) => texts(trimmed(a), trimmed(b))],
-    ['bytea', 'bytea', 'bytea', compareBytes], ['date_', 'date', 'date', plain], ['time_', 'time', 'time', plain],
-    ['timestamp_', 'timestamp', 'timestamp', plain], ['timestamptz_', 'timestamptz', 'timestamptz', plain],
-    ['interval_', 'interval', 'interval', intervals], ['uuid_', 'uuid', 'uuid', plain],
+    ['bytea', 'bytea', 'bytea', compareBytes],
+    ['date_', 'date', 'date', plain],
+    ['time_', 'time', 'time', plain],
+    ['timestamp_', 'timestamp', 'timestamp', plain],
+    ['timestamptz_', 'timestamptz', 'timestamptz', plain],
+    ['interval_', 'interval', 'interval', intervals],
+    ['uuid_', 'uuid', 'uuid', plain],
   ];
   const functions = new Map<string, StateFunction>();
   for (const [prefix, left, right, compare, orderPrefix = prefix] of families) {
@@ -139,8 +198,14 @@ function integer(value: bigint, name: keyof typeof LIMITS): Value {
 function integerArithmetic(): Map<string, StateFunction> {
   const functions = new Map<string, StateFunction>();
   const pairs: readonly (readonly [string, keyof typeof LIMITS, keyof typeof LIMITS, keyof typeof LIMITS])[] = [
-    ['int2', 'int2', 'int2', 'int2'], ['int4', 'int4', 'int4', 'int4'], ['int8', 'int8', 'int8', 'int8'], ['int24', 'int2', 'int4', 'int4'],
-    ['int42', 'int4', 'int2', 'int4'], ['int28', 'int2', 'int8', 'int8'], ['int82', 'int8', 'int2', 'int8'], ['int48', 'int4', 'int8', 'int8'],
+    ['int2', 'int2', 'int2', 'int2'],
+    ['int4', 'int4', 'int4', 'int4'],
+    ['int8', 'int8', 'int8', 'int8'],
+    ['int24', 'int2', 'int4', 'int4'],
+    ['int42', 'int4', 'int2', 'int4'],
+    ['int28', 'int2', 'int8', 'int8'],
+    ['int82', 'int8', 'int2', 'int8'],
+    ['int48', 'int4', 'int8', 'int8'],
     ['int84', 'int8', 'int4', 'int8'],
   ];
   const big = (value: Value): bigint => BigInt(value as number | bigint);
@@ -185,14 +250,17 @@ function otherArithmetic(): Map<string, StateFunction> {
   functions.set('float8mi(float8,float8)', (a, b) => finite((a as number) - (b as number), a, b));
   functions.set('float8mul(float8,float8)', (a, b) => finite(tiny((a as number) * (b as number), a === 0 || b === 0), a, b));
   functions.set('float8div(float8,float8)', (a, b) => {
-    if (b === 0 && a === a) throw dataError('22012', 'division by zero');
+    if (b === 0 && !Number.isNaN(a)) throw dataError('22012', 'division by zero');
     return finite(tiny((a as number) / (b as number), a === 0 || !Number.isFinite(b)), a, b);
   });
   functions.set('float8um(float8)', (a) => -(a as number));
   functions.set('abs(float8)', (a) => Math.abs(a as number));
   functions.set('float8(float4)', (a) => a);
 
-  const numeric = (f: (a: Numeric, b: Numeric) => Numeric): StateFunction => (a, b) => writeNumeric(f(readNumeric(a as string), readNumeric(b as string)));
+  const numeric =
+    (f: (a: Numeric, b: Numeric) => Numeric): StateFunction =>
+    (a, b) =>
+      writeNumeric(f(readNumeric(a as string), readNumeric(b as string)));
   functions.set('numeric_add(numeric,numeric)', numeric(addNumeric));
   functions.set('numeric_sub(numeric,numeric)', numeric(subtractNumeric));
   functions.set('numeric_mul(numeric,numeric)', numeric(multiplyNumeric));
@@ -203,7 +271,11 @@ function otherArithmetic(): Map<string, StateFunction> {
   const interval = (a: Value, b: Value, sign: 1 | -1): Value => {
     const left = a as Interval;
     const right = b as Interval;
-    return { months: left.months + sign * right.months, days: left.days + sign * right.days, micros: left.micros + BigInt(sign) * right.micros };
+    return {
+      months: left.months + sign * right.months,
+      days: left.days + sign * right.days,
+      micros: left.micros + BigInt(sign) * right.micros,
+    };
   };
   functions.set('interval_pl(interval,interval)', (a, b) => interval(a, b, 1));
   functions.set('interval_mi(interval,interval)', (a, b) => interval(a, b, -1));

@@ -25,17 +25,38 @@ export function bucketEdges(options: BucketOptions): Float64Array {
   const { every, since, until } = options;
   const { months, days, micros } = every;
   if ([months !== 0, days !== 0, micros !== 0].filter(Boolean).length !== 1) {
-    throw new TimelineError({ kind: 'unsupported', sqlstate: '0A000', message: 'an interval of "every" that mixes months, days and time is not supported yet' });
+    throw new TimelineError({
+      kind: 'unsupported',
+      sqlstate: '0A000',
+      message: 'an interval of "every" that mixes months, days and time is not supported yet',
+    });
   }
   const zone = timeZone(options.timeZone);
   const estimate = (until - since) / (months * 28 * DAY + days * DAY + micros);
   if (estimate > MAX_BUCKETS) {
-    throw new TimelineError({ kind: 'limit', sqlstate: '54000', message: `"every" makes more than ${MAX_BUCKETS} buckets between "since" and "until"` });
+    throw new TimelineError({
+      kind: 'limit',
+      sqlstate: '54000',
+      message: `"every" makes more than ${MAX_BUCKETS} buckets between "since" and "until"`,
+    });
   }
   const origin = options.origin === undefined ? Date.UTC(2000, 0, months === 0 ? 3 : 1) * 1000 : toLocal(zone, options.origin);
   if (micros !== 0) return wallClockEdges({ zone, origin, step: micros, since, until });
-  if (days !== 0) return calendarEdges({ zone, since, until, local: (k) => origin + k * days * DAY, near: (local) => Math.floor((local - origin) / (days * DAY)) });
-  return calendarEdges({ zone, since, until, local: (k) => addMonths(origin, k * months), near: (local) => Math.floor((local - origin) / (months * 31 * DAY)) });
+  if (days !== 0)
+    return calendarEdges({
+      zone,
+      since,
+      until,
+      local: (k) => origin + k * days * DAY,
+      near: (local) => Math.floor((local - origin) / (days * DAY)),
+    });
+  return calendarEdges({
+    zone,
+    since,
+    until,
+    local: (k) => addMonths(origin, k * months),
+    near: (local) => Math.floor((local - origin) / (months * 31 * DAY)),
+  });
 }
 
 function offset(zone: TimeZone, instant: number): number {
@@ -105,7 +126,13 @@ function addMonths(local: number, months: number): number {
 }
 
 /** Every instant whose wall clock time is a grid point; a grid point inside a gap is the gap's instant. */
-function wallClockEdges(grid: { readonly zone: TimeZone; readonly origin: number; readonly step: number; readonly since: number; readonly until: number }): Float64Array {
+function wallClockEdges(grid: {
+  readonly zone: TimeZone;
+  readonly origin: number;
+  readonly step: number;
+  readonly since: number;
+  readonly until: number;
+}): Float64Array {
   const { zone, origin, step, since, until } = grid;
   const edges: number[] = [];
   const add = (instant: number): void => {

@@ -1,6 +1,6 @@
-import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from '../../sql/value.js';
 import { TimelineError } from '../../sql/errors.js';
 import type { Value } from '../../sql/value.js';
+import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from '../../sql/value.js';
 
 /** The instant that is being looked at, shared by all nodes of one evaluator. Microseconds since 1970 as numbers. */
 export interface Clock {
@@ -21,7 +21,11 @@ export function instantOf(value: bigint): number {
     throw new TimelineError({ kind: 'data', sqlstate: '22008', message: 'timeline: an event time is infinite' });
   }
   if (BigInt(instant) === value) return instant;
-  throw new TimelineError({ kind: 'data', sqlstate: '22008', message: 'timeline: an event time is too far from 1970 to be kept to the microsecond' });
+  throw new TimelineError({
+    kind: 'data',
+    sqlstate: '22008',
+    message: 'timeline: an event time is too far from 1970 to be kept to the microsecond',
+  });
 }
 
 /** An elapsed time as an interval without months or days. */

@@ -39,11 +39,21 @@ export class Deduplicator {
 
 function textOf(type: Type): (value: Value) => string {
   switch (type.oid) {
-    case Oid.numeric: return (value) => numericKey(readNumeric(value as string));
-    case Oid.interval: return (value) => String(intervalSpan(value));
-    case Oid.bpchar: return (value) => (value as string).replace(/ +$/, '');
-    case Oid.bytea: return (value) => Buffer.from(value as Uint8Array).toString('latin1');
-    case Oid.float4: case Oid.float8: return (value) => String(value === 0 ? 0 : value);
-    default: return (value) => (typeof value === 'object' ? JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item)) : String(value));
+    case Oid.numeric:
+      return (value) => numericKey(readNumeric(value as string));
+    case Oid.interval:
+      return (value) => String(intervalSpan(value));
+    case Oid.bpchar:
+      return (value) => (value as string).replace(/ +$/, '');
+    case Oid.bytea:
+      return (value) => Buffer.from(value as Uint8Array).toString('latin1');
+    case Oid.float4:
+    case Oid.float8:
+      return (value) => String(value === 0 ? 0 : value);
+    default:
+      return (value) =>
+        typeof value === 'object'
+          ? JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
+          : String(value);
   }
 }

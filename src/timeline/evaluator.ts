@@ -61,7 +61,12 @@ export class TimelineEvaluator {
     };
     if (inputType(spec.ts).oid !== Oid.timestamptz) throw internal(`timeline: ts is ${typeName(inputType(spec.ts))}`);
     const since = spec.since === undefined ? -Infinity : Number(spec.since);
-    const until = spec.until.kind === 'at' ? Number(spec.until.instant) : spec.until.kind === 'horizon' && horizon !== undefined ? instantOf(horizon) : undefined;
+    const until =
+      spec.until.kind === 'at'
+        ? Number(spec.until.instant)
+        : spec.until.kind === 'horizon' && horizon !== undefined
+          ? instantOf(horizon)
+          : undefined;
     this.#points = spec.emit === 'points';
     this.#idle = spec.idle === undefined ? Infinity : Number(spec.idle);
     this.#edges = spec.every === undefined ? undefined : edgesOf(spec, since, until);
@@ -207,7 +212,12 @@ export class TimelineEvaluator {
   #emit(time: number, isCut: boolean): void {
     const { signals } = this.#program;
     if (this.#points) {
-      if (this.#clock.live && time >= this.#clock.since) this.#rows.point(this.#key ?? [], time, signals.map((signal) => signal.value()));
+      if (this.#clock.live && time >= this.#clock.since)
+        this.#rows.point(
+          this.#key ?? [],
+          time,
+          signals.map((signal) => signal.value()),
+        );
       return;
     }
     if (this.#open) {
@@ -253,7 +263,12 @@ function edgesOf(spec: TimelineSpec, since: number, until: number | undefined): 
   });
 }
 
-function cutsOf(options: { readonly spec: TimelineSpec; readonly since: number; readonly until: number | undefined; readonly edges: Float64Array | undefined }): Float64Array {
+function cutsOf(options: {
+  readonly spec: TimelineSpec;
+  readonly since: number;
+  readonly until: number | undefined;
+  readonly edges: Float64Array | undefined;
+}): Float64Array {
   const { spec, since, until = Infinity, edges } = options;
   if (spec.at !== undefined) return Float64Array.from(spec.at.map(Number)).filter((instant) => instant >= since);
   if (spec.emit === 'points') {
@@ -271,7 +286,11 @@ function hasNull(columns: readonly Column[], row: number): boolean {
 
 /** A length that is lost when added to an instant far from 1970: time would stand still. */
 function tooPrecise(): TimelineError {
-  return new TimelineError({ kind: 'data', sqlstate: '22008', message: 'timeline: an instant is too far from 1970 to be counted on to the microsecond' });
+  return new TimelineError({
+    kind: 'data',
+    sqlstate: '22008',
+    message: 'timeline: an instant is too far from 1970 to be counted on to the microsecond',
+  });
 }
 
 /** Index of the first element >= value. */

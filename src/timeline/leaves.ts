@@ -28,13 +28,20 @@ export function columnOf(columns: Columns, id: number): Column {
 
 export function makeLeaf(leaf: TimelineLeaf, clock: Clock, inputType: (id: number) => Type): Leaf {
   switch (leaf.op) {
-    case 'latest': return leaf.ttl === undefined ? latest(leaf.value) : latestWithin(leaf.value, Number(leaf.ttl), clock);
-    case 'latest_when': return latestWhen(leaf.when, leaf.value);
-    case 'has_existed': return hasExisted(leaf.when);
-    case 'has_existed_within': return hasExistedWithin(leaf.when, Number(leaf.within), clock);
-    case 'count_so_far': return countSoFar(leaf.when);
-    case 'sum_so_far': return sumSoFar(leaf.value, inputType(leaf.value), leaf.type);
-    case 'last_event_time': return lastEventTime(leaf.when);
+    case 'latest':
+      return leaf.ttl === undefined ? latest(leaf.value) : latestWithin(leaf.value, Number(leaf.ttl), clock);
+    case 'latest_when':
+      return latestWhen(leaf.when, leaf.value);
+    case 'has_existed':
+      return hasExisted(leaf.when);
+    case 'has_existed_within':
+      return hasExistedWithin(leaf.when, Number(leaf.within), clock);
+    case 'count_so_far':
+      return countSoFar(leaf.when);
+    case 'sum_so_far':
+      return sumSoFar(leaf.value, inputType(leaf.value), leaf.type);
+    case 'last_event_time':
+      return lastEventTime(leaf.when);
   }
 }
 
@@ -45,8 +52,12 @@ function latest(id: number): Leaf {
   let column = NONE;
   let held: Value | null = null;
   return {
-    reset: () => { held = null; },
-    bind: (columns) => { column = columnOf(columns, id); },
+    reset: () => {
+      held = null;
+    },
+    bind: (columns) => {
+      column = columnOf(columns, id);
+    },
     apply: (row) => {
       const value = column[row] ?? null;
       if (value !== null) held = value;
@@ -61,8 +72,13 @@ function latestWithin(id: number, ttl: number, clock: Clock): Leaf {
   let held: Value | null = null;
   let end = -Infinity;
   return {
-    reset: () => { held = null; end = -Infinity; },
-    bind: (columns) => { column = columnOf(columns, id); },
+    reset: () => {
+      held = null;
+      end = -Infinity;
+    },
+    bind: (columns) => {
+      column = columnOf(columns, id);
+    },
     apply: (row, time) => {
       const value = column[row] ?? null;
       if (value === null) return;
@@ -79,9 +95,16 @@ function latestWhen(when: number, id: number): Leaf {
   let column = NONE;
   let held: Value | null = null;
   return {
-    reset: () => { held = null; },
-    bind: (columns) => { matches = columnOf(columns, when); column = columnOf(columns, id); },
-    apply: (row) => { if (matches[row] === true) held = column[row] ?? null; },
+    reset: () => {
+      held = null;
+    },
+    bind: (columns) => {
+      matches = columnOf(columns, when);
+      column = columnOf(columns, id);
+    },
+    apply: (row) => {
+      if (matches[row] === true) held = column[row] ?? null;
+    },
     value: () => held,
     deadline: never,
   };
@@ -91,9 +114,15 @@ function hasExisted(when: number): Leaf {
   let matches = NONE;
   let seen = false;
   return {
-    reset: () => { seen = false; },
-    bind: (columns) => { matches = columnOf(columns, when); },
-    apply: (row) => { if (matches[row] === true) seen = true; },
+    reset: () => {
+      seen = false;
+    },
+    bind: (columns) => {
+      matches = columnOf(columns, when);
+    },
+    apply: (row) => {
+      if (matches[row] === true) seen = true;
+    },
     value: () => seen,
     deadline: never,
   };
@@ -103,9 +132,15 @@ function hasExistedWithin(when: number, within: number, clock: Clock): Leaf {
   let matches = NONE;
   let end = -Infinity;
   return {
-    reset: () => { end = -Infinity; },
-    bind: (columns) => { matches = columnOf(columns, when); },
-    apply: (row, time) => { if (matches[row] === true) end = time + within; },
+    reset: () => {
+      end = -Infinity;
+    },
+    bind: (columns) => {
+      matches = columnOf(columns, when);
+    },
+    apply: (row, time) => {
+      if (matches[row] === true) end = time + within;
+    },
     value: () => clock.now < end,
     deadline: () => (clock.now < end ? end : Infinity),
   };
@@ -115,9 +150,15 @@ function countSoFar(when: number): Leaf {
   let matches = NONE;
   let count = 0;
   return {
-    reset: () => { count = 0; },
-    bind: (columns) => { matches = columnOf(columns, when); },
-    apply: (row) => { if (matches[row] === true) count += 1; },
+    reset: () => {
+      count = 0;
+    },
+    bind: (columns) => {
+      matches = columnOf(columns, when);
+    },
+    apply: (row) => {
+      if (matches[row] === true) count += 1;
+    },
     value: () => BigInt(count),
     deadline: never,
   };
@@ -127,9 +168,15 @@ function lastEventTime(when: number | undefined): Leaf {
   let matches: Column | undefined;
   let last: number | undefined;
   return {
-    reset: () => { last = undefined; },
-    bind: (columns) => { matches = when === undefined ? undefined : columnOf(columns, when); },
-    apply: (row, time) => { if (matches === undefined || matches[row] === true) last = time; },
+    reset: () => {
+      last = undefined;
+    },
+    bind: (columns) => {
+      matches = when === undefined ? undefined : columnOf(columns, when);
+    },
+    apply: (row, time) => {
+      if (matches === undefined || matches[row] === true) last = time;
+    },
     value: () => (last === undefined ? null : BigInt(last)),
     deadline: never,
   };
@@ -140,8 +187,12 @@ function sumSoFar(id: number, input: Type, result: Type): Leaf {
   let column = NONE;
   let sum: Value = zero;
   return {
-    reset: () => { sum = zero; },
-    bind: (columns) => { column = columnOf(columns, id); },
+    reset: () => {
+      sum = zero;
+    },
+    bind: (columns) => {
+      column = columnOf(columns, id);
+    },
     apply: (row) => {
       const value = column[row] ?? null;
       if (value !== null) sum = add(sum, value, input, result);
@@ -153,11 +204,17 @@ function sumSoFar(id: number, input: Type, result: Type): Leaf {
 
 function zeroOf(result: Type): Value {
   switch (result.oid) {
-    case Oid.int8: return 0n;
-    case Oid.numeric: return '0';
-    case Oid.float4: case Oid.float8: return 0;
-    case Oid.interval: return { months: 0, days: 0, micros: 0n };
-    default: throw internal(`timeline: sum_so_far of ${typeName(result)}`);
+    case Oid.int8:
+      return 0n;
+    case Oid.numeric:
+      return '0';
+    case Oid.float4:
+    case Oid.float8:
+      return 0;
+    case Oid.interval:
+      return { months: 0, days: 0, micros: 0n };
+    default:
+      throw internal(`timeline: sum_so_far of ${typeName(result)}`);
   }
 }
 
@@ -171,8 +228,10 @@ function add(sum: Value, value: Value, input: Type, result: Type): Value {
     case Oid.numeric:
       if (input.oid === Oid.int8) return (BigInt(sum as string) + (value as bigint)).toString();
       return writeNumeric(addNumeric(readNumeric(sum as string), readNumeric(String(value))));
-    case Oid.float4: return Math.fround((sum as number) + (value as number));
-    case Oid.float8: return (sum as number) + (value as number);
+    case Oid.float4:
+      return Math.fround((sum as number) + (value as number));
+    case Oid.float8:
+      return (sum as number) + (value as number);
     default: {
       const a = sum as Interval;
       const b = value as Interval;
@@ -180,4 +239,3 @@ function add(sum: Value, value: Value, input: Type, result: Type): Value {
     }
   }
 }
-

@@ -8,7 +8,14 @@ import type { Value } from '../../sql/value.js';
 import type { Clock } from './clock.js';
 import { type Leaf, makeLeaf } from './leaves.js';
 import { compileScalar, type Evaluate } from './scalar.js';
-import { durationInState, durationWhere, type NumericalNode, stateHasExisted, stateHasExistedWithin, type StateNode } from './state-nodes.js';
+import {
+  durationInState,
+  durationWhere,
+  type NumericalNode,
+  type StateNode,
+  stateHasExisted,
+  stateHasExistedWithin,
+} from './state-nodes.js';
 
 /** A signal at clock.now, once settled. */
 export interface SignalNode {
@@ -58,7 +65,8 @@ class Builder {
     this.#leaves = options.spec.leaves.map((leaf) => makeLeaf(leaf, options.clock, options.inputType));
     options.spec.leaves.forEach((leaf, n) => {
       const node = this.#leaves[n];
-      if (node !== undefined && (leaf.op === 'has_existed_within' || (leaf.op === 'latest' && leaf.ttl !== undefined))) this.#deadlines.push(node.deadline);
+      if (node !== undefined && (leaf.op === 'has_existed_within' || (leaf.op === 'latest' && leaf.ttl !== undefined)))
+        this.#deadlines.push(node.deadline);
     });
   }
 
@@ -72,13 +80,19 @@ class Builder {
       }
       const values = this.#values;
       const evaluate = this.#compile(signal.expr);
-      this.#steps.push(() => { values[n] = evaluate(); });
+      this.#steps.push(() => {
+        values[n] = evaluate();
+      });
       return { value: () => values[n] ?? null, numerical: false, same };
     });
     const [steps, deadlines, leaves, nodes] = [this.#steps, this.#deadlines, this.#leaves, this.#nodes];
     return {
-      leaves, nodes, signals,
-      settle: () => { for (const step of steps) step(); },
+      leaves,
+      nodes,
+      signals,
+      settle: () => {
+        for (const step of steps) step();
+      },
       deadline: () => {
         let next = Infinity;
         for (const deadline of deadlines) next = Math.min(next, deadline());
@@ -106,7 +120,8 @@ class Builder {
         if (node === undefined) throw internal(`timeline: no leaf ${leaf.index}`);
         return node.value;
       }
-      case 'key': return () => this.#options.key(leaf.index);
+      case 'key':
+        return () => this.#options.key(leaf.index);
       case 'signal': {
         const numerical = this.#numerical(leaf);
         if (numerical !== undefined) return numerical.value;
@@ -114,7 +129,8 @@ class Builder {
         const { index } = leaf;
         return () => values[index] ?? null;
       }
-      case 'state_op': return this.#node(leaf).value;
+      case 'state_op':
+        return this.#node(leaf).value;
     }
   }
 
@@ -127,10 +143,14 @@ class Builder {
     const { clock } = this.#options;
     const node = ((): StateNode => {
       switch (leaf.op) {
-        case 'has_existed': return stateHasExisted(arg);
-        case 'has_existed_within': return stateHasExistedWithin(arg, Number(leaf.within), clock);
-        case 'duration_where': return durationWhere(arg, clock);
-        case 'duration_in_state': return durationInState(arg, equality(typeOf<StateLeaf>(leaf.arg)), clock);
+        case 'has_existed':
+          return stateHasExisted(arg);
+        case 'has_existed_within':
+          return stateHasExistedWithin(arg, Number(leaf.within), clock);
+        case 'duration_where':
+          return durationWhere(arg, clock);
+        case 'duration_in_state':
+          return durationInState(arg, equality(typeOf<StateLeaf>(leaf.arg)), clock);
       }
     })();
     this.#byText.set(text, node);
@@ -159,6 +179,6 @@ class Builder {
     const { target, below } = found;
     if (target === null) return () => null;
     this.#deadlines.push(() => node.reaches(target));
-    return () => (node.micros() >= target) !== below;
+    return () => node.micros() >= target !== below;
   }
 }

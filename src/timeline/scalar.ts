@@ -1,7 +1,7 @@
 import type { StateExpr, StateLeaf } from '../../planner/timeline-spec.js';
 import { internal, unsupported } from '../../sql/errors.js';
-import { typeOf } from '../../sql/expression-type.js';
 import type { Call } from '../../sql/expression.js';
+import { typeOf } from '../../sql/expression-type.js';
 import { comparator, stateFunction } from '../../sql/functions/state-functions.js';
 import { Oid, typeName } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
@@ -27,7 +27,11 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
   if (instead !== undefined) return instead;
   const sub = (child: StateExpr): Evaluate => compile(child, context, caseArg);
   switch (expr.kind) {
-    case 'leaf': case 'key': case 'signal': case 'state_op': return context.leaf(expr);
+    case 'leaf':
+    case 'key':
+    case 'signal':
+    case 'state_op':
+      return context.leaf(expr);
     case 'case_arg':
       if (caseArg === undefined) throw internal('timeline: CASE argument outside of CASE');
       return caseArg;
@@ -35,10 +39,14 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
       const value = expr.value === null ? null : parseValue(expr.type, expr.value, { timeZone: context.timeZone });
       return () => value;
     }
-    case 'parameter': throw internal('timeline: a parameter was not bound');
-    case 'call': return strict(expr, expr.args.map(sub));
-    case 'and': return junction(expr.args.map(sub), false);
-    case 'or': return junction(expr.args.map(sub), true);
+    case 'parameter':
+      throw internal('timeline: a parameter was not bound');
+    case 'call':
+      return strict(expr, expr.args.map(sub));
+    case 'and':
+      return junction(expr.args.map(sub), false);
+    case 'or':
+      return junction(expr.args.map(sub), true);
     case 'not': {
       const arg = sub(expr.arg);
       return () => {
@@ -145,7 +153,8 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
         return list === null || n === null ? null : (list[n - 1] ?? null);
       };
     }
-    case 'cast': return cast(sub(expr.arg), expr);
+    case 'cast':
+      return cast(sub(expr.arg), expr);
   }
 }
 
@@ -197,7 +206,8 @@ function cast(arg: Evaluate, expr: Extract<StateExpr, { readonly kind: 'cast' }>
   if (expr.via === 'relabel') return arg;
   const from = typeOf<StateLeaf>(expr.arg);
   // a timestamptz's text depends on the session's zone, which need not be the timeline's
-  if (from.oid === Oid.timestamptz || expr.type.oid === Oid.timestamptz) throw unsupported('a cast between timestamptz and text inside timeline()');
+  if (from.oid === Oid.timestamptz || expr.type.oid === Oid.timestamptz)
+    throw unsupported('a cast between timestamptz and text inside timeline()');
   const settings = { timeZone: 'UTC' };
   const text: (value: Value) => string = TEXTUAL.has(from.oid) ? (value) => value as string : (value) => formatValue(from, value, settings);
   const read: (value: string) => Value = TEXTUAL.has(expr.type.oid) ? (value) => value : (value) => parseValue(expr.type, value, settings);

@@ -22,8 +22,12 @@ export interface NumericalNode extends StateNode {
 export function stateHasExisted(arg: Evaluate): StateNode {
   let seen = false;
   return {
-    reset: () => { seen = false; },
-    settle: () => { if (!seen) seen = arg() === true; },
+    reset: () => {
+      seen = false;
+    },
+    settle: () => {
+      if (!seen) seen = arg() === true;
+    },
     value: () => seen,
     deadline: () => Infinity,
   };
@@ -33,7 +37,10 @@ export function stateHasExistedWithin(arg: Evaluate, within: number, clock: Cloc
   let holds = false;
   let end = -Infinity;
   return {
-    reset: () => { holds = false; end = -Infinity; },
+    reset: () => {
+      holds = false;
+      end = -Infinity;
+    },
     settle: () => {
       const holdsNow = arg() === true;
       if (holds && !holdsNow) end = clock.now + within;
@@ -49,7 +56,11 @@ export function durationWhere(arg: Evaluate, clock: Clock): NumericalNode {
   let running = false;
   let settled = -Infinity;
   const node: NumericalNode = {
-    reset: () => { total = 0; running = false; settled = clock.start; },
+    reset: () => {
+      total = 0;
+      running = false;
+      settled = clock.start;
+    },
     settle: () => {
       if (running) {
         const from = Math.max(settled, clock.since);
@@ -72,7 +83,10 @@ export function durationInState(arg: Evaluate, same: (a: Value, b: Value) => boo
   let fresh = true;
   const micros = (): number => clock.now - changed;
   return {
-    reset: () => { held = null; fresh = true; },
+    reset: () => {
+      held = null;
+      fresh = true;
+    },
     settle: () => {
       const value = arg();
       const equal = value === null || held === null ? value === held : same(value, held);

@@ -8,7 +8,11 @@ import { type Column, type Columns, columnOf } from './leaves.js';
 /** `ties => 'error'`: 21000 when two events equal in (key, ts, order_by) give one latest or latest_when different values. */
 export class TieCheck {
   readonly #orderBy: readonly { readonly id: number; readonly same: (a: Value, b: Value) => boolean }[];
-  readonly #leaves: readonly { readonly when: number | undefined; readonly value: number; readonly same: (a: Value, b: Value) => boolean }[];
+  readonly #leaves: readonly {
+    readonly when: number | undefined;
+    readonly value: number;
+    readonly same: (a: Value, b: Value) => boolean;
+  }[];
   #columns: Columns = new Map<number, Column>();
   #instant: number | undefined;
   #order: readonly (Value | null)[] = [];

@@ -8,7 +8,9 @@ type JsonValue = string | number | boolean | null;
 export interface ConformanceCase {
   readonly id: string;
   readonly title: string;
-  readonly tables: Readonly<Record<string, { readonly columns: readonly (readonly [string, string])[]; readonly rows: readonly (readonly JsonValue[])[] }>>;
+  readonly tables: Readonly<
+    Record<string, { readonly columns: readonly (readonly [string, string])[]; readonly rows: readonly (readonly JsonValue[])[] }>
+  >;
   readonly sql: string;
   readonly expect?: { readonly columns: readonly string[]; readonly rows: readonly (readonly JsonValue[])[] };
   readonly expect_error?: { readonly sqlstate: string };
@@ -48,11 +50,15 @@ export function assertRows(actual: readonly (readonly (string | null)[])[], expe
     row.forEach((text, c) => {
       const value = wanted[c]!;
       const same =
-        value === null || text === null ? value === text
-        : typeof value === 'boolean' ? text === (value ? 't' : 'f')
-        : typeof value === 'number' ? Math.abs(Number(text) - value) <= 1e-6
-        : isInstant(value) ? micros(text) === micros(value)
-        : text === value;
+        value === null || text === null
+          ? value === text
+          : typeof value === 'boolean'
+            ? text === (value ? 't' : 'f')
+            : typeof value === 'number'
+              ? Math.abs(Number(text) - value) <= 1e-6
+              : isInstant(value)
+                ? micros(text) === micros(value)
+                : text === value;
       assert.ok(same, `row ${n + 1}, column ${c + 1}: ${text}, expected ${value}\n${JSON.stringify(actual)}`);
     });
   });

@@ -37,12 +37,17 @@ describe('conformance cases through the server', () => {
       for (const example of conformanceCases()) {
         it(`${example.id}: ${example.title}`, async () => {
           const query = client.query({
-            text: inlined(example), rowMode: 'array', types: { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig,
+            text: inlined(example),
+            rowMode: 'array',
+            types: { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig,
           });
           const { expect, expect_error: error } = example;
           if (expect === undefined) return assert.rejects(query, (thrown: { code?: string }) => thrown.code === error?.sqlstate);
           const { fields, rows } = await query;
-          assert.deepEqual(fields.map((field) => field.name), expect.columns);
+          assert.deepEqual(
+            fields.map((field) => field.name),
+            expect.columns,
+          );
           assertRows(rows as (string | null)[][], expect.rows);
         });
       }
@@ -52,13 +57,20 @@ describe('conformance cases through the server', () => {
   it('all of them in one psql session', async function () {
     if (!(await hasPsql())) return this.skip();
     const cases = conformanceCases();
-    const script = ["SET TimeZone = 'UTC';", "SET timeline.driver = local;", ...cases.map((example) => `\\echo '### ${example.id}'\n${inlined(example)};\n\\echo '=== ' :SQLSTATE`)];
+    const script = [
+      "SET TimeZone = 'UTC';",
+      'SET timeline.driver = local;',
+      ...cases.map((example) => `\\echo '### ${example.id}'\n${inlined(example)};\n\\echo '=== ' :SQLSTATE`),
+    ];
     const { stdout } = await runPsql(server, script.join('\n'), ['-At', '-F', '\x1f', '-P', 'null=\x1d', '-q']);
     for (const { id, expect, expect_error: error } of cases) {
       const answer = stdout.split(`### ${id}\n`)[1]?.split('=== ') ?? [];
       assert.equal(answer[1]?.trim().split('\n')[0]?.trim(), error?.sqlstate ?? '00000', id);
       if (expect === undefined) continue;
-      const rows = (answer[0] ?? '').split('\n').filter((line) => line !== '').map((line) => line.split('\x1f').map((text) => (text === '\x1d' ? null : text)));
+      const rows = (answer[0] ?? '')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => line.split('\x1f').map((text) => (text === '\x1d' ? null : text)));
       assertRows(rows, expect.rows);
     }
   });

@@ -18,7 +18,12 @@ describe('conformance cases through rewriting, planner and kernel', () => {
       const sql = inlined(example);
       const { expect, expect_error: error } = example;
       if (expect !== undefined) assertRows(await pipeline.rows(sql), expect.rows);
-      else await assert.rejects(pipeline.rows(sql), (thrown: unknown) => thrown instanceof TimelineError && thrown.sqlstate === error?.sqlstate, sql);
+      else
+        await assert.rejects(
+          pipeline.rows(sql),
+          (thrown: unknown) => thrown instanceof TimelineError && thrown.sqlstate === error?.sqlstate,
+          sql,
+        );
     });
   }
 });

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { fieldsOf, type PhysicalPlan } from '../../planner/physical-plan.js';
 import { planQuery } from '../../planner/plan-query.js';
 import type { PlanContext } from '../../planner/planning.js';
-import { createKernel } from '../../src/kernel/kernel-pool.js';
-import type { Kernel } from '../../src/kernel/kernel.js';
+import type { TimelineError } from '../../sql/errors.js';
 import type { Constant } from '../../sql/expression.js';
 import { readQuery } from '../../sql/node-tree.js';
 import { loadParser, parseOne } from '../../sql/parse.js';
@@ -14,6 +13,13 @@ import type { TableLookup } from '../../sql/source-columns.js';
 import { rewriteTimelineCalls } from '../../sql/timeline-call.js';
 import { type } from '../../sql/types.js';
 import { formatValue } from '../../sql/value-text.js';
+import type { Kernel } from '../../src/kernel/kernel.js';
+import { createKernel } from '../../src/kernel/kernel-pool.js';
+
+export interface PipelineOptions {
+  readonly parameters?: readonly string[];
+  readonly timeZone?: string;
+}
 
 /** Text to rows through the real rewriting, PostgreSQL, planner and kernel, without server, driver or tables. */
 export class Pipeline {
@@ -40,44 +46,64 @@ export class Pipeline {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async plan(sql: string, options: { readonly parameters?: readonly string[]; readonly timeZone?: string } = {}): Promise<PhysicalPlan> {
+  async plan(sql: string, options: PipelineOptions = {}): Promise<PhysicalPlan> {
     const timeZone = options.timeZone ?? 'UTC';
     const analysis = { user: 'tester', database: 'timeline', searchPath: ['public'], timeZone, settings: {} };
     const rewritten = rewriteTimelineCalls(sql, parseOne(sql)?.statement, none);
-    const { parameterTypes } = await this.postgres.describe(rewritten.text, [], analysis);
-    const tree = await this.postgres.analyse(rewritten.text, parameterTypes, analysis);
+    const mapped = (thrown: unknown): never => {
+      const { position } = thrown as TimelineError;
+      throw position === undefined ? thrown : (thrown as TimelineError).at(rewritten.mapPosition(position));
+    };
+    const { parameterTypes } = await this.postgres.describe(rewritten.text, [], analysis).catch(mapped);
+    const tree = await this.postgres.analyse(rewritten.text, parameterTypes, analysis).catch(mapped);
     const context: PlanContext = {
-      session: { timeZone, now: '0', memoryLimit: 2 ** 28 },
+      session: { timeZone, now: '1893456000000000', memoryLimit: 2 ** 28 },
       connectorOf: () => undefined,
       pin: () => Promise.reject(new Error('no tables here')),
       evaluate: (exprs) => this.postgres.evaluate(exprs, analysis),
       taskTargets: { splitsPerTask: 1, smallBytes: 2 ** 30, partitions: 1 },
       signal: new AbortController().signal,
     };
-    const parameters = parameterTypes.map((oid, n): Constant => ({ kind: 'constant', type: type(oid), value: options.parameters?.[n] ?? null }));
+    const parameters = parameterTypes.map(
+      (oid, n): Constant => ({ kind: 'constant', type: type(oid), value: options.parameters?.[n] ?? null }),
+    );
     return planQuery({ query: readQuery(tree, this.postgres.names), parameters, context });
   }
 
   /** Rows in text form. */
-  async rows(sql: string, options: { readonly parameters?: readonly string[]; readonly timeZone?: string } = {}): Promise<(string | null)[][]> {
+  async rows(sql: string, options: PipelineOptions = {}): Promise<(string | null)[][]> {
     const plan = JSON.parse(JSON.stringify(await this.plan(sql, options))) as PhysicalPlan;
     const [stage, second] = plan.stages;
     if (stage === undefined || second !== undefined) throw new Error('one stage expected');
     const outputFolder = mkdtempSync(join(this.#folder, 'task-'));
     const signal = new AbortController().signal;
     const output = await this.#kernel.run(
-      { root: stage.root, session: plan.session, scans: {}, inputs: {}, outputFolder, exchange: undefined, readableFolders: [this.#folder] },
+      {
+        root: stage.root,
+        session: plan.session,
+        scans: {},
+        inputs: {},
+        outputFolder,
+        exchange: undefined,
+        readableFolders: [this.#folder],
+      },
       signal,
     );
     const rows: (string | null)[][] = [];
     const fields = fieldsOf(stage.root);
-    for await (const batch of this.#kernel.read(output.files.map((file) => join(outputFolder, file.name)), fields, signal)) {
+    for await (const batch of this.#kernel.read(
+      output.files.map((file) => join(outputFolder, file.name)),
+      fields,
+      signal,
+    )) {
       if (batch.kind !== 'columns') throw new Error('the kernel gives columns');
       for (let n = 0; n < batch.rowCount; n += 1) {
-        rows.push(batch.columns.map((column, c) => {
-          const value = column[n] ?? null;
-          return value === null ? null : formatValue(fields[c]!.type, value, { timeZone: options.timeZone ?? 'UTC' });
-        }));
+        rows.push(
+          batch.columns.map((column, c) => {
+            const value = column[n] ?? null;
+            return value === null ? null : formatValue(fields[c]!.type, value, { timeZone: options.timeZone ?? 'UTC' });
+          }),
+        );
       }
     }
     rmSync(outputFolder, { recursive: true, force: true });

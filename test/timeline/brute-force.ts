@@ -35,7 +35,8 @@ class KeyTimeline {
     this.#since = spec.since === undefined ? -Infinity : Number(spec.since);
     this.#until = spec.until.kind === 'at' ? Number(spec.until.instant) : spec.until.kind === 'horizon' ? (horizon ?? -Infinity) : Infinity;
     if (spec.emit === 'points') {
-      this.#points = spec.at?.map(Number).filter((t) => t >= this.#since) ?? this.#grid().filter((t) => t > this.#since && t <= this.#until);
+      this.#points =
+        spec.at?.map(Number).filter((t) => t >= this.#since) ?? this.#grid().filter((t) => t > this.#since && t <= this.#until);
     }
     const last = this.#points === undefined ? this.#until - 1 : (this.#points.at(-1) ?? -Infinity);
     const seen = new Set<string>();
@@ -58,7 +59,9 @@ class KeyTimeline {
   rows(): Cell[][] {
     if (this.#events.length === 0) return [];
     if (this.#points !== undefined) {
-      return this.#points.filter((t) => this.#live(t)).map((t) => [...this.#key, BigInt(t), ...this.#spec.signals.map((signal) => this.#value(signal.expr, t))]);
+      return this.#points
+        .filter((t) => this.#live(t))
+        .map((t) => [...this.#key, BigInt(t), ...this.#spec.signals.map((signal) => this.#value(signal.expr, t))]);
     }
     const rows: Cell[][] = [];
     const cuts = new Set(this.#grid());
@@ -67,8 +70,20 @@ class KeyTimeline {
     const close = (end: number): void => {
       if (start === undefined) return;
       const grid = this.#grid();
-      const bucket = this.#spec.every === undefined ? [] : [BigInt(grid.filter((edge) => edge <= (start ?? 0)).at(-1) ?? 0), BigInt(grid.find((edge) => edge > (start ?? 0)) ?? 0)];
-      rows.push([...this.#key, ...bucket, BigInt(start), BigInt(end), micros(end - start), (end - start) / 1e6, end === this.#until, ...held]);
+      const bucket =
+        this.#spec.every === undefined
+          ? []
+          : [BigInt(grid.filter((edge) => edge <= (start ?? 0)).at(-1) ?? 0), BigInt(grid.find((edge) => edge > (start ?? 0)) ?? 0)];
+      rows.push([
+        ...this.#key,
+        ...bucket,
+        BigInt(start),
+        BigInt(end),
+        micros(end - start),
+        (end - start) / 1e6,
+        end === this.#until,
+        ...held,
+      ]);
       start = undefined;
     };
     for (let t = Math.max(this.#start, this.#since); t < this.#until; t++) {
@@ -77,7 +92,10 @@ class KeyTimeline {
         continue;
       }
       const now = this.#spec.signals.map((signal) => this.#value(signal.expr, t));
-      const same = start !== undefined && !cuts.has(t) && this.#spec.signals.every((signal, n) => signal.numerical || show(now[n] ?? null) === show(held[n] ?? null));
+      const same =
+        start !== undefined &&
+        !cuts.has(t) &&
+        this.#spec.signals.every((signal, n) => signal.numerical || show(now[n] ?? null) === show(held[n] ?? null));
       if (same) continue;
       close(t);
       start = t;
@@ -93,7 +111,12 @@ class KeyTimeline {
     if (every === 0) return [];
     const origin = Number(this.#spec.origin ?? 0);
     const edges: number[] = [];
-    for (let edge = origin - Math.ceil((origin - this.#since) / every + 2) * every; edges.length === 0 || (edges.at(-1) ?? 0) < this.#until; edge += every) edges.push(edge);
+    for (
+      let edge = origin - Math.ceil((origin - this.#since) / every + 2) * every;
+      edges.length === 0 || (edges.at(-1) ?? 0) < this.#until;
+      edge += every
+    )
+      edges.push(edge);
     return edges;
   }
 
@@ -123,26 +146,38 @@ class KeyTimeline {
   #compute(expr: StateExpr, t: number): Cell {
     const of = (child: StateExpr): Cell => this.#value(child, t);
     switch (expr.kind) {
-      case 'leaf': return this.#leaf(this.#spec.leaves[expr.index]!, t);
-      case 'key': return this.#key[expr.index] ?? null;
-      case 'signal': return of(this.#spec.signals[expr.index]!.expr);
-      case 'state_op': return this.#stateful(expr, t);
-      case 'constant': return constant(expr.type.oid, expr.value);
-      case 'and': return three(expr.args.map(of), false);
-      case 'or': return three(expr.args.map(of), true);
+      case 'leaf':
+        return this.#leaf(this.#spec.leaves[expr.index]!, t);
+      case 'key':
+        return this.#key[expr.index] ?? null;
+      case 'signal':
+        return of(this.#spec.signals[expr.index]!.expr);
+      case 'state_op':
+        return this.#stateful(expr, t);
+      case 'constant':
+        return constant(expr.type.oid, expr.value);
+      case 'and':
+        return three(expr.args.map(of), false);
+      case 'or':
+        return three(expr.args.map(of), true);
       case 'not': {
         const value = of(expr.arg);
         return value === null ? null : !value;
       }
-      case 'is_null': return (of(expr.arg) === null) !== expr.negated;
-      case 'coalesce': return expr.args.map(of).find((value) => value !== null) ?? null;
-      case 'case': return of(expr.whens.find(({ when }) => of(when) === true)?.result ?? expr.otherwise);
-      case 'distinct': return (show(of(expr.call.args[0]!)) !== show(of(expr.call.args[1]!))) !== expr.negated;
+      case 'is_null':
+        return (of(expr.arg) === null) !== expr.negated;
+      case 'coalesce':
+        return expr.args.map(of).find((value) => value !== null) ?? null;
+      case 'case':
+        return of(expr.whens.find(({ when }) => of(when) === true)?.result ?? expr.otherwise);
+      case 'distinct':
+        return (show(of(expr.call.args[0]!)) !== show(of(expr.call.args[1]!))) !== expr.negated;
       case 'call': {
         const [a, b] = expr.args.map(of);
         return a === null || b === null || a === undefined || b === undefined ? null : compare(expr.fn, a, b);
       }
-      default: throw new Error(`not in the random expressions: ${expr.kind}`);
+      default:
+        throw new Error(`not in the random expressions: ${expr.kind}`);
     }
   }
 
@@ -152,13 +187,20 @@ class KeyTimeline {
     switch (leaf.op) {
       case 'latest': {
         const found = past.filter(({ event }) => (event[leaf.value] ?? null) !== null).at(-1);
-        return found === undefined || (leaf.ttl !== undefined && t >= found.at + Number(leaf.ttl)) ? null : (found.event[leaf.value] ?? null);
+        return found === undefined || (leaf.ttl !== undefined && t >= found.at + Number(leaf.ttl))
+          ? null
+          : (found.event[leaf.value] ?? null);
       }
-      case 'latest_when': return matching(leaf.when).at(-1)?.event[leaf.value] ?? null;
-      case 'has_existed': return matching(leaf.when).length > 0;
-      case 'has_existed_within': return matching(leaf.when).some(({ at }) => t < at + Number(leaf.within));
-      case 'count_so_far': return BigInt(matching(leaf.when).length);
-      case 'sum_so_far': return past.reduce((sum, { event }) => sum + BigInt((event[leaf.value] as number | null) ?? 0), 0n);
+      case 'latest_when':
+        return matching(leaf.when).at(-1)?.event[leaf.value] ?? null;
+      case 'has_existed':
+        return matching(leaf.when).length > 0;
+      case 'has_existed_within':
+        return matching(leaf.when).some(({ at }) => t < at + Number(leaf.within));
+      case 'count_so_far':
+        return BigInt(matching(leaf.when).length);
+      case 'sum_so_far':
+        return past.reduce((sum, { event }) => sum + BigInt((event[leaf.value] as number | null) ?? 0), 0n);
       case 'last_event_time': {
         const found = (leaf.when === undefined ? past : matching(leaf.when)).at(-1);
         return found === undefined ? null : BigInt(found.at);
@@ -170,10 +212,13 @@ class KeyTimeline {
     const instants = Array.from({ length: t - this.#start + 1 }, (_, n) => this.#start + n);
     const holds = (s: number): boolean => this.#value(node.arg, s) === true;
     switch (node.op) {
-      case 'has_existed': return instants.some(holds);
+      case 'has_existed':
+        return instants.some(holds);
       // TRUE on [s, s + 1), so it stopped at s + 1 if that was the last time
-      case 'has_existed_within': return holds(t) || instants.some((s) => s < t && holds(s) && t < s + 1 + Number(node.within));
-      case 'duration_where': return micros(instants.filter((s) => s < t && s >= this.#since && this.#live(s) && holds(s)).length);
+      case 'has_existed_within':
+        return holds(t) || instants.some((s) => s < t && holds(s) && t < s + 1 + Number(node.within));
+      case 'duration_where':
+        return micros(instants.filter((s) => s < t && s >= this.#since && this.#live(s) && holds(s)).length);
       case 'duration_in_state': {
         const changes = instants.filter((s) => s > this.#start && show(this.#value(node.arg, s)) !== show(this.#value(node.arg, s - 1)));
         return micros(t - (changes.at(-1) ?? this.#start));
@@ -209,12 +254,19 @@ function compare(fn: string, a: Value, b: Value): boolean {
   const [x, y] = [number(a), number(b)];
   const operator = /(eq|ne|lt|le|gt|ge)\(/.exec(fn)?.[1];
   switch (operator) {
-    case 'eq': return x === y;
-    case 'ne': return x !== y;
-    case 'lt': return x < y;
-    case 'le': return x <= y;
-    case 'gt': return x > y;
-    case 'ge': return x >= y;
-    default: throw new Error(fn);
+    case 'eq':
+      return x === y;
+    case 'ne':
+      return x !== y;
+    case 'lt':
+      return x < y;
+    case 'le':
+      return x <= y;
+    case 'gt':
+      return x > y;
+    case 'ge':
+      return x >= y;
+    default:
+      throw new Error(fn);
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { TimelineEvaluator } from '../../src/timeline/evaluator.js';
 import type { Value } from '../../sql/value.js';
+import { TimelineEvaluator } from '../../src/timeline/evaluator.js';
 import { bruteForce, show } from './brute-force.js';
 import { COLUMNS, Random, type RandomCase, randomCase } from './random-timeline.js';
 
@@ -14,7 +14,7 @@ function evaluate({ spec, events, horizon }: RandomCase, random: Random): (Value
     if (batch === undefined) return;
     for (let n = 0; n < batch.rowCount; n++) rows.push(batch.columns.map((column) => column[n]!));
   };
-  for (let from = 0; from < events.length;) {
+  for (let from = 0; from < events.length; ) {
     const batch = events.slice(from, from + 1 + random.below(6));
     take(evaluator.push(new Map([...COLUMNS.keys()].map((id) => [id, batch.map((event) => event[id] ?? null)])), batch.length));
     from += batch.length;
@@ -31,7 +31,11 @@ describe('the evaluator against brute force', () => {
       const example = randomCase(seed);
       const expected = bruteForce(example.spec, example.events, example.horizon).map(show);
       const actual = evaluate(example, new Random(seed)).map(show);
-      assert.deepEqual(actual, expected, `seed ${seed}: ${show(example.spec as never)}\n${example.events.map((event) => show(event as never)).join('\n')}`);
+      assert.deepEqual(
+        actual,
+        expected,
+        `seed ${seed}: ${show(example.spec as never)}\n${example.events.map((event) => show(event as never)).join('\n')}`,
+      );
       seen.rows += actual.length;
       seen[example.spec.emit] += 1;
     }

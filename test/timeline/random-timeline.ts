@@ -5,7 +5,14 @@ import type { Event } from './brute-force.js';
 
 /** Columns of the random events. */
 export const COLUMNS: ReadonlyMap<number, Type> = new Map([
-  [1, type(Oid.text)], [2, type(Oid.timestamptz)], [3, type(Oid.int4)], [4, type(Oid.text)], [5, type(Oid.int4)], [6, type(Oid.bool)], [7, type(Oid.bool)], [8, type(Oid.text)],
+  [1, type(Oid.text)],
+  [2, type(Oid.timestamptz)],
+  [3, type(Oid.int4)],
+  [4, type(Oid.text)],
+  [5, type(Oid.int4)],
+  [6, type(Oid.bool)],
+  [7, type(Oid.bool)],
+  [8, type(Oid.text)],
 ]);
 const [KEY, TS, SEQ, STATE, NUMBER, FLAG, END, ID] = [1, 2, 3, 4, 5, 6, 7, 8] as const;
 const BOOL = type(Oid.bool);
@@ -30,7 +37,7 @@ export class Random {
     let t = this.#state;
     t = Math.imul(t ^ (t >>> 15), t | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * n) | 0;
+    return ((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * n) | 0;
   }
 
   chance(percent: number): boolean {
@@ -46,7 +53,7 @@ export function randomCase(seed: number): RandomCase {
   const random = new Random(seed);
   const events = randomEvents(random);
   const times = events.map((event) => event[TS]).filter((t): t is bigint => t !== null);
-  const horizon = times.length === 0 ? undefined : Number(times.reduce((a, b) => (a > b ? a : b)));
+  const horizon = times.length === 0 ? undefined : Math.max(...times.map(Number));
   const grown = new Expressions(random);
   const kind = random.pick(['spans', 'spans', 'spans', 'buckets', 'at', 'points'] as const);
   const points = kind === 'at' || kind === 'points';
@@ -63,7 +70,12 @@ export function randomCase(seed: number): RandomCase {
     dedupe: random.chance(25) ? [ID] : [],
     ties: 'apply',
     since: sincePresent ? String(since) : undefined,
-    until: kind === 'at' ? { kind: 'none' } : sincePresent && random.chance(20) && kind === 'spans' ? { kind: 'horizon' } : { kind: 'at', instant: String(until) },
+    until:
+      kind === 'at'
+        ? { kind: 'none' }
+        : sincePresent && random.chance(20) && kind === 'spans'
+          ? { kind: 'horizon' }
+          : { kind: 'at', instant: String(until) },
     at: kind === 'at' ? at.map(String) : undefined,
     every: kind === 'buckets' || kind === 'points' ? { months: 0, days: 0, micros: String(1 + random.below(9)) } : undefined,
     origin: kind === 'buckets' || kind === 'points' ? String(random.below(10)) : undefined,
@@ -79,18 +91,28 @@ export function randomCase(seed: number): RandomCase {
 
 function randomEvents(random: Random): Event[] {
   const maybe = <T extends Value>(percent: number, value: () => T): T | null => (random.chance(percent) ? value() : null);
-  const events = Array.from({ length: random.below(16) }, (_, n): Event => ({
-    [KEY]: random.chance(95) ? random.pick(['a', 'b']) : null,
-    [TS]: random.chance(95) ? BigInt(random.below(45)) : null,
-    [SEQ]: n,
-    [STATE]: maybe(60, () => random.pick(['x', 'y', 'z'])),
-    [NUMBER]: maybe(50, () => random.below(7) - 3),
-    [FLAG]: maybe(80, () => random.chance(50)),
-    [END]: maybe(90, () => random.chance(20)),
-    [ID]: maybe(80, () => random.pick(['p', 'q', 'r', 's'])),
-  }));
-  const rank = (value: Value | null | undefined): bigint => (value === null || value === undefined ? 1000n : typeof value === 'string' ? BigInt(value.charCodeAt(0)) : BigInt(value as number | bigint));
-  return events.sort((a, b) => Number(rank(a[KEY]) - rank(b[KEY])) || Number(rank(a[TS]) - rank(b[TS])) || Number(rank(a[SEQ]) - rank(b[SEQ])));
+  const events = Array.from(
+    { length: random.below(16) },
+    (_, n): Event => ({
+      [KEY]: random.chance(95) ? random.pick(['a', 'b']) : null,
+      [TS]: random.chance(95) ? BigInt(random.below(45)) : null,
+      [SEQ]: n,
+      [STATE]: maybe(60, () => random.pick(['x', 'y', 'z'])),
+      [NUMBER]: maybe(50, () => random.below(7) - 3),
+      [FLAG]: maybe(80, () => random.chance(50)),
+      [END]: maybe(90, () => random.chance(20)),
+      [ID]: maybe(80, () => random.pick(['p', 'q', 'r', 's'])),
+    }),
+  );
+  const rank = (value: Value | null | undefined): bigint =>
+    value === null || value === undefined
+      ? 1000n
+      : typeof value === 'string'
+        ? BigInt(value.charCodeAt(0))
+        : BigInt(value as number | bigint);
+  return events.sort(
+    (a, b) => Number(rank(a[KEY]) - rank(b[KEY])) || Number(rank(a[TS]) - rank(b[TS])) || Number(rank(a[SEQ]) - rank(b[SEQ])),
+  );
 }
 
 type Signal = Omit<TimelineSpec['signals'][number], 'name'>;
@@ -141,12 +163,18 @@ class Expressions {
     const { random } = this;
     const bigint = type(Oid.int8);
     switch (random.below(6)) {
-      case 0: return this.#leaf({ op: 'count_so_far', when: FLAG }, bigint);
-      case 1: return this.#leaf({ op: 'sum_so_far', value: NUMBER, type: bigint }, bigint);
-      case 2: return this.#leaf({ op: 'last_event_time', when: random.chance(50) ? FLAG : undefined }, type(Oid.timestamptz));
-      case 3: return this.#leaf({ op: 'latest', value: NUMBER, type: type(Oid.int4), ttl: undefined }, type(Oid.int4));
-      case 4: return { kind: 'case', whens: [{ when: this.#condition(1), result: this.#text() }], otherwise: this.#text(), type: type(Oid.text) };
-      default: return this.#text();
+      case 0:
+        return this.#leaf({ op: 'count_so_far', when: FLAG }, bigint);
+      case 1:
+        return this.#leaf({ op: 'sum_so_far', value: NUMBER, type: bigint }, bigint);
+      case 2:
+        return this.#leaf({ op: 'last_event_time', when: random.chance(50) ? FLAG : undefined }, type(Oid.timestamptz));
+      case 3:
+        return this.#leaf({ op: 'latest', value: NUMBER, type: type(Oid.int4), ttl: undefined }, type(Oid.int4));
+      case 4:
+        return { kind: 'case', whens: [{ when: this.#condition(1), result: this.#text() }], otherwise: this.#text(), type: type(Oid.text) };
+      default:
+        return this.#text();
     }
   }
 
@@ -174,25 +202,51 @@ class Expressions {
     const sub = (): StateExpr => this.#condition(depth - 1);
     const choice = depth <= 0 ? random.below(6) : random.below(15);
     switch (choice) {
-      case 0: return this.#leaf({ op: 'has_existed', when: FLAG }, BOOL);
-      case 1: return this.#leaf({ op: 'has_existed_within', when: FLAG, within: this.#length() }, BOOL);
-      case 2: return this.#leaf({ op: 'latest', value: FLAG, type: BOOL, ttl: undefined }, BOOL);
-      case 3: return this.#compare(`int4${random.pick(['lt', 'le', 'gt', 'ge', 'eq', 'ne'])}(int4,int4)`, this.#leaf({ op: 'latest', value: NUMBER, type: type(Oid.int4), ttl: undefined }, type(Oid.int4)), { kind: 'constant', type: type(Oid.int4), value: String(random.below(5) - 2) });
+      case 0:
+        return this.#leaf({ op: 'has_existed', when: FLAG }, BOOL);
+      case 1:
+        return this.#leaf({ op: 'has_existed_within', when: FLAG, within: this.#length() }, BOOL);
+      case 2:
+        return this.#leaf({ op: 'latest', value: FLAG, type: BOOL, ttl: undefined }, BOOL);
+      case 3:
+        return this.#compare(
+          `int4${random.pick(['lt', 'le', 'gt', 'ge', 'eq', 'ne'])}(int4,int4)`,
+          this.#leaf({ op: 'latest', value: NUMBER, type: type(Oid.int4), ttl: undefined }, type(Oid.int4)),
+          { kind: 'constant', type: type(Oid.int4), value: String(random.below(5) - 2) },
+        );
       case 4: {
         const earlier = this.#signals.findIndex((signal) => signal.type.oid === Oid.bool && !this.#free.has(signal));
         if (earlier >= 0) return { kind: 'signal', index: earlier, type: BOOL };
-        return this.#compare('texteq(text,text)', { kind: 'key', index: 0, type: type(Oid.text) }, { kind: 'constant', type: type(Oid.text), value: 'a' });
+        return this.#compare(
+          'texteq(text,text)',
+          { kind: 'key', index: 0, type: type(Oid.text) },
+          { kind: 'constant', type: type(Oid.text), value: 'a' },
+        );
       }
-      case 5: return this.#compare(`text${random.pick(['eq', 'ne'])}(text,text)`, this.#text(), { kind: 'constant', type: type(Oid.text), value: random.pick(['x', 'y']) });
-      case 6: return { kind: 'and', args: [sub(), sub()] };
-      case 7: return { kind: 'or', args: [sub(), sub()] };
-      case 8: return { kind: 'not', arg: sub() };
-      case 9: return { kind: 'is_null', arg: this.#text(), negated: random.chance(50) };
-      case 10: return { kind: 'state_op', op: 'has_existed', arg: sub(), type: BOOL };
-      case 11: return { kind: 'state_op', op: 'has_existed_within', arg: sub(), within: this.#length(), type: BOOL };
-      case 12: return this.#compare(`interval_${random.pick(['ge', 'lt'])}(interval,interval)`, this.#numerical(depth), this.#interval());
-      case 13: return this.#compare(`interval_${random.pick(['le', 'gt'])}(interval,interval)`, this.#interval(), this.#numerical(depth));
-      default: return { kind: 'coalesce', args: [sub(), { kind: 'constant', type: BOOL, value: 'true' }], type: BOOL };
+      case 5:
+        return this.#compare(`text${random.pick(['eq', 'ne'])}(text,text)`, this.#text(), {
+          kind: 'constant',
+          type: type(Oid.text),
+          value: random.pick(['x', 'y']),
+        });
+      case 6:
+        return { kind: 'and', args: [sub(), sub()] };
+      case 7:
+        return { kind: 'or', args: [sub(), sub()] };
+      case 8:
+        return { kind: 'not', arg: sub() };
+      case 9:
+        return { kind: 'is_null', arg: this.#text(), negated: random.chance(50) };
+      case 10:
+        return { kind: 'state_op', op: 'has_existed', arg: sub(), type: BOOL };
+      case 11:
+        return { kind: 'state_op', op: 'has_existed_within', arg: sub(), within: this.#length(), type: BOOL };
+      case 12:
+        return this.#compare(`interval_${random.pick(['ge', 'lt'])}(interval,interval)`, this.#numerical(depth), this.#interval());
+      case 13:
+        return this.#compare(`interval_${random.pick(['le', 'gt'])}(interval,interval)`, this.#interval(), this.#numerical(depth));
+      default:
+        return { kind: 'coalesce', args: [sub(), { kind: 'constant', type: BOOL, value: 'true' }], type: BOOL };
     }
   }
 
