@@ -63,18 +63,23 @@ export class PostgresThread {
         pending.resolve(reply.bytes);
         break;
       case 'exhausted':
-        // What it was in the middle of is lost; the next request gets another thread.
-        this.ended = true;
+        this.giveUp();
         pending.reject(tooDeep());
         break;
       case 'failed':
-        this.ended = true;
+        this.giveUp();
         pending.reject(internal(`the embedded Postgres failed: ${reply.message}`));
         break;
       case 'built':
         pending.reject(internal('the embedded Postgres was asked for an image'));
         break;
     }
+  }
+
+  /** What it was in the middle of is lost; the next request gets another thread. */
+  private giveUp(): void {
+    this.ended = true;
+    void this.worker.terminate();
   }
 
   private end(error: Error): void {

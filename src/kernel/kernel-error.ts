@@ -28,6 +28,7 @@ export function kernelError(thrown: unknown): TimelineError {
     return limit('53100', 'could not write temporary or stage file: no space left on device');
   }
   if (/^Out of Memory Error/i.test(message)) return limit('53200', `out of memory: ${first.replace(/^Out of Memory Error: /i, '')}`);
+  if (/expression depth limit/i.test(first)) return limit('54001', 'stack depth limit exceeded: an expression is nested too deeply');
   const file = namedFile(message);
   if (
     /^(Invalid Input Error|IO Error|Invalid Error|Serialization Error|INTERNAL Error)/.test(message) &&

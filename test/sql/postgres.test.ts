@@ -59,6 +59,19 @@ describe('the embedded Postgres', function () {
     assert.match(comment, /QUERY/);
   });
 
+  it('says so when a statement is nested too deeply, and goes on', async () => {
+    for (const terms of [2500, 3500, 5000]) {
+      const sql = `select a${'+a'.repeat(terms)} as sum from (select 1 as a) t`;
+      const asked: (() => Promise<unknown>)[] = [() => postgres.query(sql, [], CONTEXT), () => postgres.describe(sql, [], CONTEXT), () => postgres.analyse(sql, [], CONTEXT)];
+      for (const [i, ask] of asked.entries()) {
+        const outcome: unknown = await ask().catch((error: unknown) => error);
+        if (outcome instanceof TimelineError) assert.equal(outcome.sqlstate, '54001', `${terms} ${i}: ${outcome.message}`);
+        else assert.notDeepEqual((outcome as { columns?: unknown }).columns, [], `${terms} ${i}: an answer without columns`);
+      }
+      assert.deepEqual(await rows('select count(*) from pg_class where relname = $1', ['events']), [['1']]);
+    }
+  });
+
   it('analyses nothing but one SELECT that does not write', async () => {
     for (const text of [
       'create table t()',
