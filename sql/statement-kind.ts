@@ -11,6 +11,8 @@ export type UtilityStatement =
   | { readonly kind: 'transaction'; readonly action: 'savepoint' | 'release' | 'rollback_to'; readonly name: string }
   | { readonly kind: 'discard'; readonly target: 'all' | 'plans' | 'sequences' | 'temp' }
   | { readonly kind: 'deallocate'; readonly name: string | undefined }
+  /** `SELECT set_config(name, value, local)`, as drivers send it. */
+  | { readonly kind: 'set_config'; readonly name: string; readonly value: string; readonly local: boolean; readonly column: string }
   | { readonly kind: 'close_all' }
   | { readonly kind: 'unlisten' };
 
@@ -40,8 +42,10 @@ export function statementKind(statement: unknown): StatementKind {
   const [tag, body] = Object.entries(object(statement))[0] ?? ['', {}];
   const node = object(body);
   switch (tag) {
-    case 'SelectStmt':
-      return { kind: 'select' };
+    case 'SelectStmt': {
+      const setting = setConfig(node);
+      return setting === undefined ? { kind: 'select' } : { kind: 'utility', statement: setting };
+    }
     case 'ExplainStmt':
       return explain(node);
     case 'VariableSetStmt':
@@ -62,6 +66,19 @@ export function statementKind(statement: unknown): StatementKind {
     default:
       throw unsupported(REFUSED[tag] ?? tag.replace(/Stmt$/, ''));
   }
+}
+
+/** A SELECT of nothing but one set_config() with constants: it changes the session, which the embedded Postgres does not know. */
+function setConfig(node: Node): UtilityStatement | undefined {
+  const [target, ...others] = list(node['targetList']);
+  if (others.length > 0 || node['fromClause'] !== undefined || node['whereClause'] !== undefined) return undefined;
+  const result = object(object(target)['ResTarget']);
+  const call = object(object(result['val'])['FuncCall']);
+  const names = list(call['funcname']).map((part) => text(object(object(part)['String'])['sval']));
+  if (names.at(-1) !== 'set_config' || (names.length > 1 && names[0] !== 'pg_catalog')) return undefined;
+  const [name, value, local] = list(call['args']).map((arg) => constantText(arg));
+  if (name === undefined || value === undefined || local === undefined) throw unsupported('set_config with anything but three constants');
+  return { kind: 'set_config', name, value, local: isTrue(local), column: text(result['name']) || 'set_config' };
 }
 
 function explain(node: Node): StatementKind {

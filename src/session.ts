@@ -8,7 +8,7 @@ import { commandExecution, textColumn, textExecution } from './execution.js';
 import type { ConnectOptions, ExecuteOptions, Execution, Prepared, Session } from './statement.js';
 import { splitStatements } from '../sql/parse.js';
 import { Transaction } from './transaction.js';
-import { runUtility, showColumns } from './utility.js';
+import { runUtility, utilityColumns } from './utility.js';
 import { withDeadline } from './deadline.js';
 
 /** A statement that this session has prepared: what the wire sees, and how to run it. */
@@ -104,7 +104,7 @@ export class TimelineSession implements Session {
       case undefined:
         return undefined;
       case 'utility':
-        return planned.statement.kind === 'show' ? showColumns(planned.statement.name) : undefined;
+        return utilityColumns(planned.statement);
       case 'catalogue':
         return planned.columns;
       case 'select':

@@ -16,6 +16,9 @@ export function runUtility(statement: UtilityStatement, { settings, transaction 
     case 'set':
       settings.set(statement.name, statement.value, statement.local);
       return commandExecution('SET');
+    case 'set_config':
+      settings.set(statement.name, statement.value, statement.local);
+      return textExecution({ columns: [textColumn(statement.column)], rows: [[settings.get(statement.name) ?? null]] });
     case 'set_transaction':
       // Every isolation level is accepted: transactions are read-only snapshots, so all are serializable.
       return commandExecution('SET');
@@ -39,8 +42,19 @@ export function runUtility(statement: UtilityStatement, { settings, transaction 
   }
 }
 
-/** Columns of SHOW, known before it runs. */
-export function showColumns(name: string): readonly ResultColumn[] {
+/** Columns of the statements that return rows, known before they run. */
+export function utilityColumns(statement: UtilityStatement): readonly ResultColumn[] | undefined {
+  switch (statement.kind) {
+    case 'show':
+      return showColumns(statement.name);
+    case 'set_config':
+      return [textColumn(statement.column)];
+    default:
+      return undefined;
+  }
+}
+
+function showColumns(name: string): readonly ResultColumn[] {
   return name.toLowerCase() === 'all' ? ['name', 'setting', 'description'].map(textColumn) : [textColumn(name)];
 }
 
