@@ -54,7 +54,8 @@ export function encodeBound({ type, text, side, truncate }: BoundRequest): Uint8
 /** Days since 1970-01-01 of YYYY-MM-DD; undefined for anything else (years beyond 9999, BC, infinity). */
 export function dayNumber(text: string): number | undefined {
   const match = DATE.exec(text);
-  return match ? Date.UTC(Number(match[1]), Number(match[2]) - 1, Number(match[3])) / DAY_MS : undefined;
+  // Date.UTC would take the years 0 to 99 for 1900 to 1999.
+  return match ? new Date(0).setUTCFullYear(Number(match[1]), Number(match[2]) - 1, Number(match[3])) / DAY_MS : undefined;
 }
 
 export function dayText(day: number): string {
