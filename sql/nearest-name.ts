@@ -1,9 +1,11 @@
-/** The candidate within a small edit distance (at most a third of the word, so none for words of two letters) of `word`, if any. */
+/** The candidate nearest to `word` (Levenshtein, case aside, at most a third of the word and at least one letter), if any. */
 export function nearestName(word: string, candidates: readonly string[]): string | undefined {
   let best: { readonly name: string; readonly distance: number } | undefined;
-  const limit = Math.floor(word.length / 3);
+  const limit = Math.max(1, Math.floor(word.length / 3));
   for (const name of candidates) {
-    const distance = editDistance(word, name);
+    // A word of one or two letters is near to half of all names.
+    if (Math.min(word.length, name.length) < 3 && word.toLowerCase() !== name.toLowerCase()) continue;
+    const distance = editDistance(word.toLowerCase(), name.toLowerCase());
     if (distance <= limit && (best === undefined || distance < best.distance)) best = { name, distance };
   }
   return best?.name;

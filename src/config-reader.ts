@@ -1,5 +1,5 @@
 import { TimelineError } from '../sql/errors.js';
-import { nearest } from './nearest.js';
+import { nearestName } from '../sql/nearest-name.js';
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -18,7 +18,7 @@ export class Reader {
     this.values = isObject(value) ? value : {};
     for (const key of Object.keys(this.values)) {
       if (known.includes(key)) continue;
-      const near = nearest(key, known);
+      const near = nearestName(key, known);
       const hint = near === undefined ? `Known keys: ${known.join(', ')}.` : `Perhaps you meant "${this.name(near)}".`;
       throw new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message: `unknown configuration key "${this.name(key)}"`, hint });
     }

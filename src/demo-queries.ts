@@ -2,7 +2,7 @@
 export const DEMO_QUERIES: readonly { readonly title: string; readonly sql: string }[] = [
   {
     title: 'rebuffers on CDN1 from Android, per day: how many, how long',
-    sql: `SELECT ts::date AS day, count(*) AS rebuffers, sum(buffer_duration_ms) / 1000.0 AS seconds
+    sql: `SELECT ts::date AS day, count(*) AS rebuffers, round(sum(buffer_duration_ms) / 1000.0, 1) AS seconds
 FROM lake.events
 WHERE event_type = 'rebuffer' AND cdn = 'CDN1' AND device_os = 'Android'
   AND ts >= '2025-03-01' AND ts < '2025-04-01'

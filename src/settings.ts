@@ -1,6 +1,6 @@
 import { TimelineError, unsupported } from '../sql/errors.js';
 import { byteCount } from './config-file.js';
-import { nearest } from './nearest.js';
+import { nearestName } from '../sql/nearest-name.js';
 
 /** Name, default and check of a setting that this server acts on. `check` gives the value to keep, or throws 22023. */
 interface OwnSetting {
@@ -245,7 +245,7 @@ function invalid(message: string, sqlstate = '22023', hint?: string): TimelineEr
 }
 
 function unknownSetting(name: string, known: readonly string[]): TimelineError {
-  const near = nearest(name, known);
+  const near = nearestName(name, known);
   return new TimelineError({
     kind: 'semantic',
     sqlstate: '42704',
