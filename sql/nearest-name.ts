@@ -4,7 +4,7 @@ export function nearestName(word: string, candidates: readonly string[]): string
   const limit = Math.max(1, Math.floor(word.length / 3));
   for (const name of candidates) {
     // A word of one or two letters is near to half of all names.
-    if (Math.min(word.length, name.length) < 3 && word.toLowerCase() !== name.toLowerCase()) continue;
+    if (word.length < 3 && word.toLowerCase() !== name.toLowerCase()) continue;
     const distance = editDistance(word.toLowerCase(), name.toLowerCase());
     if (distance <= limit && (best === undefined || distance < best.distance)) best = { name, distance };
   }
