@@ -1,6 +1,6 @@
 import { explainOperator } from './explain-operator.js';
 import { operatorsIn } from './logical-plan.js';
-import type { PhysicalPlan, Stage } from './physical-plan.js';
+import type { PhysicalPlan, Stage, StageFigures } from './physical-plan.js';
 import { planNames } from './plan-names.js';
 import { count, size } from './units.js';
 
@@ -9,14 +9,7 @@ export interface Actuals {
   readonly summary: {
     readonly rows: number;
     readonly bytesRead: number;
-    readonly stages: readonly {
-      readonly id: number;
-      readonly tasks: number;
-      readonly rows: number;
-      readonly bytesRead: number;
-      readonly milliseconds: number;
-      readonly retries: number;
-    }[];
+    readonly stages: readonly StageFigures[];
     readonly notices: readonly string[];
   };
   readonly driver: string;

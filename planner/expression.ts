@@ -45,23 +45,6 @@ export const TRUE: Constant = { kind: 'constant', type: BOOL, value: 'true' };
 export const FALSE: Constant = { kind: 'constant', type: BOOL, value: 'false' };
 export const NULL_BOOL: Constant = { kind: 'constant', type: BOOL, value: null };
 
-export function typeOf<L extends Leaf>(expr: Expr<L>): Type {
-  if (!isInner(expr)) return (expr as Leaf).type;
-  const node = expr as unknown as Inner<Opaque>;
-  switch (node.kind) {
-    case 'and':
-    case 'or':
-    case 'not':
-    case 'is_null':
-    case 'is_bool':
-    case 'distinct':
-    case 'any_all':
-      return BOOL;
-    default:
-      return node.type;
-  }
-}
-
 /** The same expression with `map` applied to each direct child; leaves, constants and parameters come back as they are. */
 export function mapChildren<L extends Leaf, M extends Leaf>(expr: Inner<L>, map: (child: Expr<L>) => Expr<M>): Expr<M> {
   const node = expr as unknown as Inner<Opaque>;

@@ -221,6 +221,16 @@ export interface TimelineOperator {
   readonly fields: readonly Field[];
 }
 
+/** What a stage did when it ran. */
+export interface StageFigures {
+  readonly id: number;
+  readonly tasks: number;
+  readonly rows: number;
+  readonly bytesRead: number;
+  readonly milliseconds: number;
+  readonly retries: number;
+}
+
 /** Output fields of an operator. */
 export function fieldsOf(op: Operator): readonly Field[] {
   switch (op.kind) {

@@ -1,4 +1,4 @@
-import type { PhysicalPlan } from '../../planner/physical-plan.js';
+import type { PhysicalPlan, StageFigures } from '../../planner/physical-plan.js';
 
 /** Runs physical plans: in this process, or as a Temporal workflow. Same plan, same rows. */
 export interface Driver {
@@ -43,13 +43,6 @@ export interface Run {
 export interface RunSummary {
   readonly rows: number;
   readonly bytesRead: number;
-  readonly stages: readonly {
-    readonly id: number;
-    readonly tasks: number;
-    readonly rows: number;
-    readonly bytesRead: number;
-    readonly milliseconds: number;
-    readonly retries: number;
-  }[];
+  readonly stages: readonly StageFigures[];
   readonly notices: readonly string[];
 }

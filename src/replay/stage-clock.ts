@@ -1,3 +1,4 @@
+import type { StageFigures } from '../../planner/physical-plan.js';
 import type { SchedulerCommand, SchedulerState } from './scheduler.js';
 
 /** When stages began and ended, kept by the shell round the scheduler (which has no clock). JSON. */
@@ -15,14 +16,7 @@ export function noteTimes(times: StageTimes, command: SchedulerCommand, now: num
 export interface RunFigures {
   readonly rows: number;
   readonly bytesRead: number;
-  readonly stages: readonly {
-    readonly id: number;
-    readonly tasks: number;
-    readonly rows: number;
-    readonly bytesRead: number;
-    readonly milliseconds: number;
-    readonly retries: number;
-  }[];
+  readonly stages: readonly StageFigures[];
   /** Tasks whose manifests hold notices. */
   readonly noticed: readonly (readonly [number, number])[];
 }
