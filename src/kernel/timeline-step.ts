@@ -1,7 +1,8 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { fieldsOf, type TimelineOperator } from '../../planner/physical-plan.js';
+import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
+import { type Field, fieldsOf, type TimelineOperator } from '../../planner/physical-plan.js';
 import { internal, TimelineError } from '../../sql/errors.js';
-import type { Type } from '../../sql/types.js';
+import { Oid, type Type, type } from '../../sql/types.js';
+import type { Value } from '../../sql/value.js';
 import { TimelineEvaluator } from '../timeline/evaluator.js';
 import { orderKey } from './print-expression.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
@@ -24,21 +25,16 @@ export interface TimelineStep {
 export async function runTimeline(step: TimelineStep): Promise<readonly string[]> {
   const { op, connection, filling } = step;
   const horizon = op.horizon === undefined ? undefined : await readHorizon(step);
-  const fields = fieldsOf(op.input);
-  const types = new Map<number, Type>(fields.map((field) => [field.id, field.type]));
+  const types = new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type]));
   const evaluator = new TimelineEvaluator(op.spec, types, horizon);
   const table = await createValueTable(filling, step.table, op.fields);
-  const result = await connection.stream(inputQuery(step));
+  const input = sortedInput(step);
+  const result = await connection.stream(input.sql);
   for (;;) {
     step.checkpoint();
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) break;
-    const values = readChunk(
-      chunk,
-      fields.map((field) => field.type),
-      { normalizeJsonb: true },
-    );
-    const columns = new Map(fields.map((field, i) => [field.id, values[i] ?? []]));
+    const columns = input.read(chunk);
     const batch = evaluator.push(columns, chunk.rowCount);
     if (batch !== undefined) table.append(batch.columns, batch.rowCount);
   }
@@ -49,19 +45,65 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
   return skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`];
 }
 
-/** The operator's input sorted by key, timestamp, tie-break, and its own order. */
-function inputQuery({ op, context }: TimelineStep): string {
+interface SortedInput {
+  readonly sql: string;
+  /** A chunk's columns by field id. */
+  read(chunk: DuckDBDataChunk): Map<number, readonly (Value | null)[]>;
+}
+
+/**
+ * The operator's input sorted by key, timestamp, tie-break, and its own order. A key of text comes with its first row only, and
+ * with a mark on the others: DuckDB's long texts are read by a call for each, which costs more than all else.
+ */
+function sortedInput({ op, context }: TimelineStep): SortedInput {
   const fields = fieldsOf(op.input);
+  const read = fieldsRead(op);
   const key = (id: number): string => {
     const field = fields.find((candidate) => candidate.id === id);
     if (field === undefined) throw internal(`timeline: column ${id} is not in the input`);
     return orderKey(`c${id}`, field.type);
   };
   const order = [...op.spec.keys, op.spec.ts, ...op.spec.orderBy].map((id) => `${key(id)} ASC NULLS LAST`);
-  return (
-    `SELECT ${columnList(fields.map((field) => `c${field.id}`))} ` +
-    `FROM (SELECT *, row_number() OVER () AS input_row FROM (${printOperator(op.input, context)})) ORDER BY ${[...order, 'input_row'].join(', ')}`
-  );
+  const repeating = read.filter((field) => isText(field) && op.spec.keys.includes(field.id));
+  const again = (field: Field): string => `c${field.id} IS NOT DISTINCT FROM lag(c${field.id}) OVER ()`;
+  const items = read.map((field) => (repeating.includes(field) ? `CASE WHEN ${again(field)} THEN NULL ELSE c${field.id} END` : `c${field.id}`));
+  const types = [...read.map((field) => field.type), ...repeating.map(() => type(Oid.bool))];
+  const held = new Map<number, Value | null>();
+  return {
+    sql:
+      `SELECT ${columnList([...items, ...repeating.map(again)])} ` +
+      `FROM (SELECT * FROM (SELECT *, row_number() OVER () AS input_row FROM (${printOperator(op.input, context)})) ORDER BY ${[...order, 'input_row'].join(', ')})`,
+    read(chunk) {
+      const values = readChunk(chunk, types, { normalizeJsonb: true });
+      const columns = new Map(read.map((field, i) => [field.id, values[i] ?? []]));
+      repeating.forEach(({ id }, n) => {
+        const column = columns.get(id) ?? [];
+        const marks = values[read.length + n] ?? [];
+        let last = held.get(id) ?? null;
+        for (let row = 0; row < column.length; row++) {
+          if (marks[row] === true) column[row] = last;
+          else last = column[row] ?? null;
+        }
+        held.set(id, last);
+      });
+      return columns;
+    },
+  };
+}
+
+function isText(field: Field): boolean {
+  return field.type.oid === Oid.text || field.type.oid === Oid.varchar;
+}
+
+/** What the evaluator looks at: a tie-break only sorts, unless ties are errors. */
+function fieldsRead({ input, spec }: TimelineOperator): readonly Field[] {
+  const ids = new Set([...spec.keys, spec.ts, ...spec.dedupe, ...(spec.ties === 'error' ? spec.orderBy : [])]);
+  if (spec.ends !== undefined) ids.add(spec.ends);
+  for (const leaf of spec.leaves) {
+    if ('value' in leaf) ids.add(leaf.value);
+    if ('when' in leaf && leaf.when !== undefined) ids.add(leaf.when);
+  }
+  return fieldsOf(input).filter((field) => ids.has(field.id));
 }
 
 async function readHorizon(step: TimelineStep): Promise<bigint | undefined> {

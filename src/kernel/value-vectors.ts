@@ -18,6 +18,7 @@ import { writeNumeric } from '../../sql/functions/numeric.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Value } from '../../sql/value.js';
 import { decimalScale } from './duckdb-type.js';
+import { readPacked } from './packed-columns.js';
 
 /** DuckDB's -infinity; its +infinity is TIMESTAMP_INFINITY. */
 const DUCKDB_NEGATIVE_INFINITY = -9223372036854775807n;
@@ -50,6 +51,8 @@ function readPlain(vector: DuckDBVector, rowCount: number, type: Type): (Value |
       ? undefined
       : new Uint8Array((validity.data as BigUint64Array).buffer, (validity.data as BigUint64Array).byteOffset);
   const valid = (row: number): boolean => bits === undefined || (((bits[row >> 3] as number) >> (row & 7)) & 1) === 1;
+  const packed = readPacked(vector, rowCount, type, bits === undefined ? undefined : valid);
+  if (packed !== undefined) return packed;
   const out: (Value | null)[] = new Array(rowCount);
   if (items instanceof BigInt64Array) {
     switch (type.oid) {
