@@ -95,14 +95,23 @@ function floats(): FunctionList {
   return list;
 }
 
+/** tl_numeric_div and _mod give NULL for a zero divisor: they may be computed for values that no row has (src/kernel/scalar-functions.ts). */
+function numericDivision(operation: 'div' | 'mod'): FunctionEntry {
+  return (args) => {
+    const divisor = args[1]?.constant;
+    if (typeof divisor === 'string' && /[1-9NI]/.test(divisor)) return `tl_numeric_${operation}($1, $2)`;
+    return `CASE WHEN ltrim($2, '-0.') = '' AND $1 <> 'NaN' THEN CAST(${BY_ZERO} AS VARCHAR) ELSE tl_numeric_${operation}($1, $2) END`;
+  };
+}
+
 /** Over text with BigInt: exact, about a microsecond a value. */
 const NUMERICS: FunctionList = {
   'numeric_add(numeric,numeric)': 'tl_numeric_add($1, $2)',
   'numeric_sub(numeric,numeric)': 'tl_numeric_sub($1, $2)',
   'numeric_mul(numeric,numeric)': 'tl_numeric_mul($1, $2)',
-  'numeric_div(numeric,numeric)': 'tl_numeric_div($1, $2)',
-  'numeric_mod(numeric,numeric)': 'tl_numeric_mod($1, $2)',
-  'mod(numeric,numeric)': 'tl_numeric_mod($1, $2)',
+  'numeric_div(numeric,numeric)': numericDivision('div'),
+  'numeric_mod(numeric,numeric)': numericDivision('mod'),
+  'mod(numeric,numeric)': numericDivision('mod'),
   'numeric_uminus(numeric)': 'tl_numeric_neg($1)',
   'numeric_uplus(numeric)': '$1',
   'numeric_abs(numeric)': 'tl_numeric_abs($1)',

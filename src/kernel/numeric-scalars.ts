@@ -44,6 +44,20 @@ function numericWithInt(name: string, compute: (n: Numeric, by: number) => Numer
   };
 }
 
+/** NULL for a zero divisor, which the function's template has looked for. */
+function division(name: string, compute: (a: Numeric, b: Numeric) => Numeric): ScalarDefinition {
+  return {
+    name,
+    parameters: [Oid.numeric, Oid.numeric],
+    result: Oid.numeric,
+    compute: ([a, b]) => {
+      const divisor = readNumeric(b as string);
+      if (typeof divisor === 'object' && divisor.digits === 0n && a !== 'NaN') return null;
+      return writeNumeric(compute(readNumeric(a as string), divisor));
+    },
+  };
+}
+
 function toInteger(name: string, result: number, bits: number, label: string): ScalarDefinition {
   const half = 1n << BigInt(bits - 1);
   return {
@@ -61,8 +75,8 @@ export const NUMERIC_SCALARS: readonly ScalarDefinition[] = [
   numeric('tl_numeric_add', addNumeric as (...args: readonly Numeric[]) => Numeric, 2),
   numeric('tl_numeric_sub', subtractNumeric as (...args: readonly Numeric[]) => Numeric, 2),
   numeric('tl_numeric_mul', multiplyNumeric as (...args: readonly Numeric[]) => Numeric, 2),
-  numeric('tl_numeric_div', divideNumeric as (...args: readonly Numeric[]) => Numeric, 2),
-  numeric('tl_numeric_mod', moduloNumeric as (...args: readonly Numeric[]) => Numeric, 2),
+  division('tl_numeric_div', divideNumeric),
+  division('tl_numeric_mod', moduloNumeric),
   numeric('tl_numeric_neg', negateNumeric as (...args: readonly Numeric[]) => Numeric, 1),
   numeric('tl_numeric_abs', absNumeric as (...args: readonly Numeric[]) => Numeric, 1),
   numeric('tl_numeric_sign', signNumeric as (...args: readonly Numeric[]) => Numeric, 1),

@@ -6,9 +6,12 @@ import {
   fieldsOf,
   type JoinOperator,
   type Operator,
+  type PlanAggregate,
+  type PlanExpr,
   type ValuesOperator,
 } from '../../planner/physical-plan.js';
 import { internal, unsupported } from '../../sql/errors.js';
+import { Oid } from '../../sql/types.js';
 import { duckdbType } from './duckdb-type.js';
 import { quote, quoteName } from './literal.js';
 import { printFinal, printPartial, printSingle, printSortKey } from './print-aggregate.js';
@@ -140,7 +143,9 @@ function printAggregate(op: AggregateOperator, input: string): string {
   const items = keys.map(
     (key) => `${needsKey(key.type) || key.value !== key.sql ? `any_value(${key.value})` : key.sql} AS ${column(key.field)}`,
   );
-  for (const aggregate of op.aggregates) {
+  const computed: string[] = [];
+  for (const [n, written] of op.aggregates.entries()) {
+    const aggregate = op.phase === 'final' ? written : withComputed(written, n, computed);
     if (op.phase === 'partial') {
       const states = printPartial(aggregate);
       if (states.length !== aggregate.state.length)
@@ -154,7 +159,21 @@ function printAggregate(op: AggregateOperator, input: string): string {
   const groupBy = groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')}`;
   // Without aggregates or keys there is one row, as in SELECT 1 … HAVING.
   if (items.length === 0) return `SELECT TRUE AS ${DUMMY} FROM (SELECT count(*) FROM ${input})`;
-  return `SELECT ${items.join(', ')} FROM ${input}${groupBy}`;
+  const from = computed.length === 0 ? input : `(SELECT *, ${computed.join(', ')} FROM ${input})`;
+  return `SELECT ${items.join(', ')} FROM ${from}${groupBy}`;
+}
+
+/** Ids of columns that only an aggregate's own SELECT knows. */
+const COMPUTED_ID = 1_000_000_000;
+
+/** The sum of a numeric looks at its argument a dozen times: what isn't a column is computed below it, once (unless a FILTER guards it). */
+function withComputed(aggregate: PlanAggregate, n: number, computed: string[]): PlanAggregate {
+  const [arg] = aggregate.args;
+  if (arg === undefined || arg.kind === 'column' || typeOf(arg).oid !== Oid.numeric || aggregate.filter !== undefined) return aggregate;
+  if (!/^(sum|avg)\(/.test(aggregate.fn)) return aggregate;
+  const column: PlanExpr = { kind: 'column', id: COMPUTED_ID + n, type: typeOf(arg) };
+  computed.push(`${printExpression(arg)} AS c${column.id}`);
+  return { ...aggregate, args: [column] };
 }
 
 function castState(sql: string, field: Field): string {
