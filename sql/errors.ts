@@ -66,5 +66,9 @@ export function internal(message: string, cause?: unknown): TimelineError {
 /** Any thrown thing as a TimelineError; a foreign one becomes an internal error that keeps it as its cause. */
 export function asTimelineError(thrown: unknown): TimelineError {
   if (thrown instanceof TimelineError) return thrown;
+  // Trees are walked by recursion: it is the statement that is too deep.
+  if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
+    return new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'stack depth limit exceeded', hint: 'The statement is nested too deeply.', cause: thrown });
+  }
   return internal(thrown instanceof Error ? thrown.message : String(thrown), thrown);
 }

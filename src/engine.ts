@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { IcebergConnector } from '../connectors/iceberg/connector.js';
 import { SystemConnector } from '../connectors/system/connector.js';
 import type { Connector } from '../connectors/connector.js';
@@ -87,18 +87,34 @@ export class TimelineEngine implements Engine {
   /** Opens connectors, the embedded Postgres and the kernel. Throws what is wrong with the configuration or a catalog. */
   static async open(config: Config): Promise<TimelineEngine> {
     await makeFolders(config);
+    const history = await History.open(join(config.home, 'history.ndjson'));
+    const [postgres] = await Promise.all([EmbeddedPostgres.open({ imagePath: imagePath() }), loadParser()]);
+    const closers: (() => Promise<void>)[] = [() => postgres.close()];
+    try {
+      return await TimelineEngine.openOver({ config, postgres, history, closers });
+    } catch (error) {
+      // A thread left behind would keep a process alive that has nothing to do.
+      for (const close of closers.reverse()) await close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private static async openOver(options: {
+    readonly config: Config;
+    readonly postgres: EmbeddedPostgres;
+    readonly history: History;
+    readonly closers: (() => Promise<void>)[];
+  }): Promise<TimelineEngine> {
+    const { config, postgres, history, closers } = options;
     const metrics = new Metrics();
-    const [postgres, history] = await Promise.all([
-      EmbeddedPostgres.open({ imagePath: imagePath() }),
-      History.open(join(config.home, 'history.ndjson')),
-      loadParser(),
-    ]);
     // The system tables show the catalogue that holds them: the engine is there before anybody asks.
     const opened: { engine?: TimelineEngine } = {};
     const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY }));
     const sources = await openSources(config, [system]);
+    closers.push(async () => void (await Promise.all(sources.map((source) => source.connector.close()))));
     const connectors = new Map(sources.map((source) => [source.connector.name, source.connector]));
     const kernel = createKernel({ threads: 2, memoryLimit: config.limits.taskMemory, tempFolder: join(config.home, 'spill') });
+    closers.push(() => kernel.close());
     const store = createStageStore({ folder: join(config.home, 'stages') });
     const local = createLocalDriver({ connectors, kernel, store, scratchFolder: join(config.home, 'scratch'), concurrency: 2 });
     const postgresSettings = await readPostgresSettings(postgres);
@@ -108,6 +124,7 @@ export class TimelineEngine implements Engine {
       EMPTY,
     );
     opened.engine = engine;
+    closers.push(async () => engine.timers.forEach(clearInterval));
     await engine.refresh();
     for (const table of engine.current.brokenTables()) {
       log('warn', `table ${table.name.schema}.${table.name.table} cannot be read: ${table.error.message}`);
@@ -176,7 +193,7 @@ export async function openSources(config: Config, system: readonly Connector[]):
 
 async function makeFolders(config: Config): Promise<void> {
   try {
-    for (const folder of ['', 'stages', 'scratch', 'spill', 'cache']) await mkdir(join(config.home, folder), { recursive: true });
+    for (const folder of ['', 'stages', 'scratch', 'spill', 'cache']) await makeFolder(join(config.home, folder));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new TimelineError({
@@ -187,4 +204,22 @@ async function makeFolders(config: Config): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** As mkdir with `recursive`, which never ends where a folder exists but takes none (below /proc). */
+async function makeFolder(path: string): Promise<void> {
+  const make = async (): Promise<string | undefined> => {
+    try {
+      await mkdir(path);
+      return undefined;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'EEXIST' && (await stat(path)).isDirectory()) return undefined;
+      if (code !== 'ENOENT' || dirname(path) === path) throw error;
+      return code;
+    }
+  };
+  if ((await make()) === undefined) return;
+  await makeFolder(dirname(path));
+  if ((await make()) !== undefined) throw Object.assign(new Error(`${path} cannot be made`), { code: 'ENOENT' });
 }
