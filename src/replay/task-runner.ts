@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Connector, Readable } from '../../connectors/connector.js';
 import type { Operator, PhysicalPlan, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
-import { internal, TimelineError } from '../../sql/errors.js';
+import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Budget } from './budget.js';
 import { codeOf, diskError } from './stage-files.js';
@@ -187,5 +187,5 @@ function taskError(error: unknown, storeName: string): unknown {
   if (code !== undefined && TRANSIENT.has(code)) {
     return new TimelineError({ kind: 'connector', sqlstate: '58030', message, retryable: true, cause: told });
   }
-  return internal(message, told);
+  return asTimelineError(told);
 }
