@@ -70,7 +70,14 @@ describe('bad input', function () {
 
     it('more connections than are allowed: refused with 53300, the others stay', async () => {
       const raw = Array.from({ length: 200 }, () => new RawClient(server.port));
-      const outcomes = await Promise.all(raw.map((one) => one.login().then(() => 'in', () => one.errors()[0]?.['C'])));
+      const outcomes = await Promise.all(
+        raw.map((one) =>
+          one.login().then(
+            () => 'in',
+            () => one.errors()[0]?.['C'],
+          ),
+        ),
+      );
       assert.equal(outcomes.filter((outcome) => outcome === 'in').length, 99);
       assert.deepEqual([...new Set(outcomes)].sort(), ['53300', 'in']);
       for (const one of raw) one.destroy();
@@ -132,7 +139,10 @@ describe('bad input', function () {
         await assert.rejects(client.query(sql), (error: { code?: string }) => ['42883', '42P01'].includes(error.code ?? ''), sql);
       }
       const nasty = `x"') FROM read_csv('/etc/passwd'); --\u2019\u02bc\uff07\\`;
-      const result = await client.query(`SELECT count(*)::int AS "${nasty.replaceAll('"', '""').slice(0, 40)}" FROM py.events_day WHERE event_type = $1`, [nasty]);
+      const result = await client.query(
+        `SELECT count(*)::int AS "${nasty.replaceAll('"', '""').slice(0, 40)}" FROM py.events_day WHERE event_type = $1`,
+        [nasty],
+      );
       assert.deepEqual(Object.values(result.rows[0] ?? {}), [0]);
       assert.equal((await client.query('SELECT max(event_type || $1) AS v FROM py.events_day', [nasty])).rows[0]?.v, `stop${nasty}`);
     });
@@ -140,7 +150,10 @@ describe('bad input', function () {
     it('a budget', async () => {
       await client.query("SET timeline.max_bytes = '1kB'");
       try {
-        await assert.rejects(client.query('SELECT * FROM py.events_day'), (error: pg.DatabaseError) => error.code === '53400' && /max_bytes/.test(error.hint ?? ''));
+        await assert.rejects(
+          client.query('SELECT * FROM py.events_day'),
+          (error: pg.DatabaseError) => error.code === '53400' && /max_bytes/.test(error.hint ?? ''),
+        );
       } finally {
         await client.query('RESET timeline.max_bytes');
       }
@@ -169,7 +182,11 @@ describe('bad input', function () {
       it(name, async () => {
         const files = await lake.files((file) => pattern.test(file));
         assert.ok(files.length > 0);
-        for (const [harm, code] of [['missing', '58P01'], ['cut off', 'XX001'], ['garbage', 'XX001']] as const) {
+        for (const [harm, code] of [
+          ['missing', '58P01'],
+          ['cut off', 'XX001'],
+          ['garbage', 'XX001'],
+        ] as const) {
           for (const file of files) {
             await rename(file, `${file}.kept`);
             if (harm === 'garbage') await writeFile(file, Buffer.alloc(4000, 'Z'));
@@ -214,7 +231,14 @@ describe('bad input', function () {
   describe('what serve refuses', () => {
     const serve = (env: NodeJS.ProcessEnv): Promise<ProgramResult> =>
       runProgram(process.execPath, [join(projectRoot(), 'bin', 'timeline.js'), 'serve'], {
-        env: { TIMELINE_TEMPORAL: 'off', TIMELINE_PG_PORT: '0', TIMELINE_HTTP_PORT: '0', TIMELINE_HOME: join(home.path, 'other'), TIMELINE_CONFIG: join(home.path, 'home', 'timeline.yaml'), ...env },
+        env: {
+          TIMELINE_TEMPORAL: 'off',
+          TIMELINE_PG_PORT: '0',
+          TIMELINE_HTTP_PORT: '0',
+          TIMELINE_HOME: join(home.path, 'other'),
+          TIMELINE_CONFIG: join(home.path, 'home', 'timeline.yaml'),
+          ...env,
+        },
         timeoutMs: 20_000,
       });
     const config = async (text: string): Promise<NodeJS.ProcessEnv> => {
@@ -226,7 +250,11 @@ describe('bad input', function () {
     const cases: readonly (readonly [string, () => Promise<NodeJS.ProcessEnv>, RegExp])[] = [
       ['a Postgres port in use', async () => ({ TIMELINE_PG_PORT: String(server.port) }), /port \d+ .*in use/],
       ['an HTTP port in use', async () => ({ TIMELINE_HTTP_PORT: String(server.httpPort) }), /port \d+ .*in use/],
-      ['a home that is a file', async () => ({ TIMELINE_HOME: join(home.path, 'home', 'timeline.yaml') }), /home folder .* cannot be used: /],
+      [
+        'a home that is a file',
+        async () => ({ TIMELINE_HOME: join(home.path, 'home', 'timeline.yaml') }),
+        /home folder .* cannot be used: /,
+      ],
       ['a home that takes no folder', async () => ({ TIMELINE_HOME: '/proc/timeline' }), /home folder \/proc\/timeline cannot be used: /],
       ['an address that is not loopback', async () => ({ TIMELINE_LISTEN_HOST: '0.0.0.0' }), /loopback/],
       ['a configuration cut off', () => config('catalogs: [1'), /\.yaml: /],
@@ -256,12 +284,20 @@ describe('bad input', function () {
 
   it('a Temporal that is not there: auto answers, temporal says what to do', async () => {
     const address = `127.0.0.1:${await freePort()}`;
-    const other = await startTimeline({ home: join(home.path, 'temporal'), config: lake.config, env: { TEMPORAL_ADDRESS: address, TIMELINE_TEMPORAL: '' } });
+    const other = await startTimeline({
+      home: join(home.path, 'temporal'),
+      config: lake.config,
+      env: { TEMPORAL_ADDRESS: address, TIMELINE_TEMPORAL: '' },
+    });
     try {
       const session = await other.connect();
       assert.equal((await session.query(LAKE_QUERY)).rows[0]?.n, rows);
       await session.query('SET timeline.driver = temporal');
-      await assert.rejects(session.query(LAKE_QUERY), (error: pg.DatabaseError) => error.code === '08001' && error.message.includes(address) && /timeline\.driver = local/.test(error.hint ?? ''));
+      await assert.rejects(
+        session.query(LAKE_QUERY),
+        (error: pg.DatabaseError) =>
+          error.code === '08001' && error.message.includes(address) && /timeline\.driver = local/.test(error.hint ?? ''),
+      );
       await session.end();
     } finally {
       await other.stop();
