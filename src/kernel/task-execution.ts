@@ -9,7 +9,8 @@ import { parseValue } from '../../sql/value-text.js';
 import type { TaskOutput, TaskRequest } from './kernel.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { copyStatement, encodedColumn, partitionExpression } from './stage-file.js';
-import { runTimeline } from './timeline-step.js';
+import { timelineOutput } from './timeline-output.js';
+import { runTimeline, timelineRelation } from './timeline-step.js';
 import { createValueTable } from './value-table.js';
 
 export interface Execution {
@@ -34,8 +35,9 @@ export async function executeTask({ connection, filling, request, checkpoint }: 
       relations.set(op, table);
     } else if (op.kind === 'timeline') {
       const table = `timeline_${relations.size}`;
-      notices.push(...(await runTimeline({ op, context, connection, filling, table, checkpoint })));
-      relations.set(op, table);
+      const output = timelineOutput(request.root, op);
+      notices.push(...(await runTimeline({ op, context, connection, filling, table, output, checkpoint })));
+      relations.set(op, timelineRelation({ op, table, output }));
     }
   }
   checkpoint();

@@ -4,6 +4,8 @@ import { internal, TimelineError } from '../../sql/errors.js';
 import { Oid, type Type, type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { TimelineEvaluator } from '../timeline/evaluator.js';
+import type { SpanOutput } from '../timeline/span-rows.js';
+import { duckdbType } from './duckdb-type.js';
 import { orderKey } from './print-expression.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { createValueTable } from './value-table.js';
@@ -17,6 +19,8 @@ export interface TimelineStep {
   readonly filling: DuckDBConnection;
   /** Name of the table that gets the operator's rows. */
   readonly table: string;
+  /** What the operators above use of it. */
+  readonly output: SpanOutput;
   /** Called between chunks; throws when the task was aborted. */
   readonly checkpoint: () => void;
 }
@@ -26,8 +30,9 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
   const { op, connection, filling } = step;
   const horizon = op.horizon === undefined ? undefined : await readHorizon(step);
   const types = new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type]));
-  const evaluator = new TimelineEvaluator(op.spec, types, horizon);
-  const table = await createValueTable(filling, step.table, op.fields);
+  const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output);
+  const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => step.output.wanted[i]);
+  const table = await createValueTable(filling, step.table, wanted(op.fields));
   const input = sortedInput(step);
   const result = await connection.stream(input.sql);
   for (;;) {
@@ -36,13 +41,20 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
     if (chunk === null || chunk.rowCount === 0) break;
     const columns = input.read(chunk);
     const batch = evaluator.push(columns, chunk.rowCount);
-    if (batch !== undefined) table.append(batch.columns, batch.rowCount);
+    if (batch !== undefined) table.append(wanted(batch.columns), batch.rowCount);
   }
   const last = evaluator.finish();
-  if (last !== undefined) table.append(last.columns, last.rowCount);
+  if (last !== undefined) table.append(wanted(last.columns), last.rowCount);
   table.finish();
   const skipped = evaluator.skippedRows;
   return skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`];
+}
+
+/** The filled table with all of the operator's fields; those that nobody reads are NULL. */
+export function timelineRelation({ op, table, output }: Pick<TimelineStep, 'op' | 'table' | 'output'>): string {
+  if (output.wanted.every((wanted) => wanted)) return table;
+  const items = op.fields.map((field, i) => (output.wanted[i] === true ? `c${field.id}` : `CAST(NULL AS ${duckdbType(field.type)}) AS c${field.id}`));
+  return `(SELECT ${items.join(', ')} FROM ${table})`;
 }
 
 interface SortedInput {

@@ -8,7 +8,7 @@ import { type Clock, instantOf } from './clock.js';
 import { Deduplicator } from './deduplicator.js';
 import { type Column, type Columns, columnOf } from './leaves.js';
 import { makeProgram, type Program } from './program.js';
-import { type SpanBatch, SpanRows } from './span-rows.js';
+import { type SpanBatch, type SpanOutput, SpanRows } from './span-rows.js';
 import { TieCheck } from './tie-check.js';
 
 export type { SpanBatch } from './span-rows.js';
@@ -52,7 +52,8 @@ export class TimelineEvaluator {
   #startedAt = 0;
   #held: (Value | null)[] = [];
 
-  constructor(spec: TimelineSpec, inputTypes: ReadonlyMap<number, Type>, horizon: bigint | undefined) {
+  /** `output`: what of the rows is used; undefined: all. */
+  constructor(spec: TimelineSpec, inputTypes: ReadonlyMap<number, Type>, horizon: bigint | undefined, output?: SpanOutput) {
     this.#spec = spec;
     const inputType = (id: number): Type => {
       const found = inputTypes.get(id);
@@ -77,7 +78,7 @@ export class TimelineEvaluator {
     this.#clock = { now: 0, live: false, start: 0, since };
     this.#program = makeProgram({ spec, clock: this.#clock, inputType, key: (n) => this.#key?.[n] ?? null });
     this.#settleAll = this.#program.nodes.length > 0;
-    this.#rows = new SpanRows(spec);
+    this.#rows = new SpanRows(spec, output);
     this.#sameKey = spec.keys.map((id) => equality(inputType(id)));
     this.#dedupe = spec.dedupe.length === 0 ? undefined : new Deduplicator(spec.dedupe, inputType);
     this.#ties = spec.ties === 'error' ? new TieCheck(spec.orderBy, spec.leaves, inputType) : undefined;
@@ -88,6 +89,7 @@ export class TimelineEvaluator {
     return this.#skipped;
   }
 
+  /** Gives rows now and then; finish() gives the rest. */
   push(columns: Columns, rowCount: number): SpanBatch | undefined {
     const keys = this.#spec.keys.map((id) => columnOf(columns, id));
     const ts = columnOf(columns, this.#spec.ts);
@@ -122,7 +124,7 @@ export class TimelineEvaluator {
       this.#lastEvent = time;
       if (ends !== undefined && ends[row] === true) this.#closed = true;
     }
-    return this.#rows.take();
+    return this.#rows.takeFull();
   }
 
   finish(): SpanBatch | undefined {

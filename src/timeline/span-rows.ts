@@ -8,17 +8,32 @@ export interface SpanBatch {
   readonly columns: (Value | null)[][];
 }
 
+/** What of the rows is used. */
+export interface SpanOutput {
+  /** By output column: is it read? Columns that are not stay empty. */
+  readonly wanted: readonly boolean[];
+  /** Spans whose signal has another value are left out. */
+  readonly required: readonly { readonly signal: number; readonly value: boolean | string }[];
+}
+
+/** Rows are worth handing on together: DuckDB takes them by 2048. */
+const BATCH_ROWS = 2048;
+
 /** Output rows as columns: keys, [bucket_start, bucket_end], started_at, ended_at, duration, seconds, is_open | evaluated_at, signals. */
 export class SpanRows {
   readonly #width: number;
   readonly #keys: number;
+  readonly #wanted: readonly boolean[];
+  readonly #required: SpanOutput['required'];
   #columns: (Value | null)[][];
   #rows = 0;
 
-  constructor(spec: TimelineSpec) {
+  constructor(spec: TimelineSpec, output: SpanOutput | undefined) {
     this.#keys = spec.keys.length;
     const fixed = spec.emit === 'points' ? 1 : spec.every === undefined ? 5 : 7;
     this.#width = this.#keys + fixed + spec.signals.length;
+    this.#wanted = output?.wanted ?? new Array<boolean>(this.#width).fill(true);
+    this.#required = output?.required ?? [];
     this.#columns = this.#empty();
   }
 
@@ -31,23 +46,32 @@ export class SpanRows {
     readonly signals: readonly (Value | null)[];
   }): void {
     const { start, end } = row;
+    if (!this.#passes(row.signals)) return;
+    const wanted = this.#wanted;
     let at = this.#key(row.key);
     if (row.bucket !== undefined) {
       this.#put(at++, BigInt(row.bucket[0]));
       this.#put(at++, BigInt(row.bucket[1]));
     }
-    this.#put(at++, BigInt(start));
-    this.#put(at++, BigInt(end));
-    this.#put(at++, intervalOf(end - start));
-    this.#put(at++, (end - start) / 1e6);
-    this.#put(at++, row.open);
+    if (wanted[at] === true) this.#put(at, BigInt(start));
+    if (wanted[at + 1] === true) this.#put(at + 1, BigInt(end));
+    if (wanted[at + 2] === true) this.#put(at + 2, intervalOf(end - start));
+    this.#put(at + 3, (end - start) / 1e6);
+    this.#put(at + 4, row.open);
+    at += 5;
     this.#finish(at, row.signals);
   }
 
   point(key: readonly (Value | null)[], instant: number, signals: readonly (Value | null)[]): void {
+    if (!this.#passes(signals)) return;
     let at = this.#key(key);
     this.#put(at++, BigInt(instant));
     this.#finish(at, signals);
+  }
+
+  /** What has come together since the last time, once it is enough. */
+  takeFull(): SpanBatch | undefined {
+    return this.#rows < BATCH_ROWS ? undefined : this.take();
   }
 
   /** What has come together since the last time. */
@@ -69,8 +93,13 @@ export class SpanRows {
     this.#rows += 1;
   }
 
+  #passes(signals: readonly (Value | null)[]): boolean {
+    for (const { signal, value } of this.#required) if (signals[signal] !== value) return false;
+    return true;
+  }
+
   #put(column: number, value: Value | null): void {
-    this.#columns[column]?.push(value);
+    if (this.#wanted[column] === true) this.#columns[column]?.push(value);
   }
 
   #empty(): (Value | null)[][] {
