@@ -50,21 +50,160 @@ function columns(spec: string): OracleColumn[] {
 }
 
 const TEXTS = [
-  '', ' ', 'a', 'A', 'abc', 'abd', 'ABC', 'äöü', 'Äpfel', 'straße', '日本語', 'naïve', '😀', '😀 smile', 'x%y', 'x_y', 'back\\slash', "o'clock", 'tab\there',
-  'line\nbreak', ' padded ', 'zz', 'z', '10', '9', '-3', '1.5', 'NULL', 'null', 'true', 'play', 'pause', 'rebuffer', 'seek', 'é', 'e\u0301', 'a b c', 'a,b,c', '{}',
+  '',
+  ' ',
+  'a',
+  'A',
+  'abc',
+  'abd',
+  'ABC',
+  'äöü',
+  'Äpfel',
+  'straße',
+  '日本語',
+  'naïve',
+  '😀',
+  '😀 smile',
+  'x%y',
+  'x_y',
+  'back\\slash',
+  "o'clock",
+  'tab\there',
+  'line\nbreak',
+  ' padded ',
+  'zz',
+  'z',
+  '10',
+  '9',
+  '-3',
+  '1.5',
+  'NULL',
+  'null',
+  'true',
+  'play',
+  'pause',
+  'rebuffer',
+  'seek',
+  'é',
+  'e\u0301',
+  'a b c',
+  'a,b,c',
+  '{}',
 ];
 const I4 = ['0', '1', '-1', '2', '3', '5', '7', '10', '42', '100', '-7', '1000', '2147483647', '-2147483648', '65536'];
-const I8 = ['0', '1', '-1', '2', '10', '100', '-100', '9007199254740993', '-9007199254740993', '9223372036854775807', '-9223372036854775808', '4294967296'];
-const X8 = ['NaN', 'Infinity', '-Infinity', '-0', '0', '1e308', '-1e308', '5e-324', '1e-300', '0.1', '0.30000000000000004', '1e15', '1e16', '123456789.125', '-2.5', '1.5', '0.5'];
-const D2 = ['0.00', '0.01', '-0.01', '1.00', '1.10', '2.50', '-2.50', '3.50', '9999999999.99', '-9999999999.99', '100.00', '12.34', '0.10', '0.99'];
-const D10 = ['0', '1', '-1', '0.0000000001', '-0.0000000001', '3.1415926535', '2.7182818284', '999999999999999999.9999999999', '-123456789.0123456789', '0.5', '1.5', '2.5'];
-const DATES = ['2024-02-29', '2023-12-31', '2024-01-01', '2024-03-31', '2024-10-27', '2024-12-30', '1970-01-01', '1969-12-31', '1999-12-31', '2000-01-01', '2000-02-29', '1900-03-01', '2099-12-31', '0044-03-15', '2024-11-03', '2024-03-10'];
-const STAMPS = [
-  '2024-03-31 01:59:59.999999', '2024-03-31 02:00:00', '2024-03-31 02:30:00', '2024-03-31 03:00:00', '2024-10-27 01:59:59', '2024-10-27 02:30:00', '2024-10-27 03:00:00',
-  '2024-03-10 02:30:00', '2024-11-03 01:30:00', '2024-02-29 23:59:59.999999', '2024-03-01 00:00:00', '2023-12-31 23:59:59.5', '1970-01-01 00:00:00', '1969-12-31 23:59:59.999999',
-  '2024-12-31 12:00:00.123456', '2000-01-01 00:00:00', '1850-06-01 10:20:30', '2024-05-05 05:05:05.005', '2024-01-31 10:00:00', '2262-04-11 23:47:16', '0099-01-01 00:00:00',
+const I8 = [
+  '0',
+  '1',
+  '-1',
+  '2',
+  '10',
+  '100',
+  '-100',
+  '9007199254740993',
+  '-9007199254740993',
+  '9223372036854775807',
+  '-9223372036854775808',
+  '4294967296',
 ];
-const INSTANTS = STAMPS.map((text) => `${text}+00`).concat(['2024-03-31 00:59:59.999999+00', '2024-03-31 01:00:00+00', '2024-10-27 00:30:00+00', '2024-10-27 01:30:00+00', '2024-03-10 07:00:00+00', '2024-11-03 05:30:00+00', '2024-11-03 06:30:00+00']);
+const X8 = [
+  'NaN',
+  'Infinity',
+  '-Infinity',
+  '-0',
+  '0',
+  '1e308',
+  '-1e308',
+  '5e-324',
+  '1e-300',
+  '0.1',
+  '0.30000000000000004',
+  '1e15',
+  '1e16',
+  '123456789.125',
+  '-2.5',
+  '1.5',
+  '0.5',
+];
+const D2 = [
+  '0.00',
+  '0.01',
+  '-0.01',
+  '1.00',
+  '1.10',
+  '2.50',
+  '-2.50',
+  '3.50',
+  '9999999999.99',
+  '-9999999999.99',
+  '100.00',
+  '12.34',
+  '0.10',
+  '0.99',
+];
+const D10 = [
+  '0',
+  '1',
+  '-1',
+  '0.0000000001',
+  '-0.0000000001',
+  '3.1415926535',
+  '2.7182818284',
+  '999999999999999999.9999999999',
+  '-123456789.0123456789',
+  '0.5',
+  '1.5',
+  '2.5',
+];
+const DATES = [
+  '2024-02-29',
+  '2023-12-31',
+  '2024-01-01',
+  '2024-03-31',
+  '2024-10-27',
+  '2024-12-30',
+  '1970-01-01',
+  '1969-12-31',
+  '1999-12-31',
+  '2000-01-01',
+  '2000-02-29',
+  '1900-03-01',
+  '2099-12-31',
+  '0044-03-15',
+  '2024-11-03',
+  '2024-03-10',
+];
+const STAMPS = [
+  '2024-03-31 01:59:59.999999',
+  '2024-03-31 02:00:00',
+  '2024-03-31 02:30:00',
+  '2024-03-31 03:00:00',
+  '2024-10-27 01:59:59',
+  '2024-10-27 02:30:00',
+  '2024-10-27 03:00:00',
+  '2024-03-10 02:30:00',
+  '2024-11-03 01:30:00',
+  '2024-02-29 23:59:59.999999',
+  '2024-03-01 00:00:00',
+  '2023-12-31 23:59:59.5',
+  '1970-01-01 00:00:00',
+  '1969-12-31 23:59:59.999999',
+  '2024-12-31 12:00:00.123456',
+  '2000-01-01 00:00:00',
+  '1850-06-01 10:20:30',
+  '2024-05-05 05:05:05.005',
+  '2024-01-31 10:00:00',
+  '2262-04-11 23:47:16',
+  '0099-01-01 00:00:00',
+];
+const INSTANTS = STAMPS.map((text) => `${text}+00`).concat([
+  '2024-03-31 00:59:59.999999+00',
+  '2024-03-31 01:00:00+00',
+  '2024-10-27 00:30:00+00',
+  '2024-10-27 01:30:00+00',
+  '2024-03-10 07:00:00+00',
+  '2024-11-03 05:30:00+00',
+  '2024-11-03 06:30:00+00',
+]);
 
 /** Three tables: o.facts (every type, NULLs, extremes), o.dims (keys with duplicates, gaps, NULLs), o.links (between them). */
 export function oracleTables(seed: number): readonly OracleTable[] {
@@ -73,18 +212,36 @@ export function oracleTables(seed: number): readonly OracleTable[] {
   const small = (nulls = 0.1): string | null => (dice.chance(nulls) ? null : String(dice.whole(-20, 60) / 4));
   const facts: (string | null)[][] = [];
   for (let id = 1; id <= 360; id++) {
-    const map = dice.chance(0.2) ? null : JSON.stringify(Object.fromEntries(['k', 'ключ', 'n', 'a b'].filter(() => dice.chance(0.5)).map((key) => [key, dice.pick(TEXTS)])));
+    const map = dice.chance(0.2)
+      ? null
+      : JSON.stringify(Object.fromEntries(['k', 'ключ', 'n', 'a b'].filter(() => dice.chance(0.5)).map((key) => [key, dice.pick(TEXTS)])));
     facts.push([
-      String(id), dice.chance(0.1) ? null : String(dice.whole(0, 12)), some(I4), some(I8), small(), some(X8), some(['1.5', '-0.25', '3', '1e10', 'NaN', '0', '0.1']),
-      some(D2), some(D10), some(TEXTS), some(['play', 'pause', 'rebuffer', 'seek', 'end'], 0.05), dice.chance(0.15) ? null : String(dice.chance(0.5)),
-      some(DATES), some(STAMPS), some(INSTANTS), some(['00:00:00', '23:59:59.999999', '12:30:00', '01:02:03.004']),
-      dice.chance(0.1) ? null : `00000000-0000-4000-8000-${String(dice.whole(0, 40)).padStart(12, '0')}`, map,
+      String(id),
+      dice.chance(0.1) ? null : String(dice.whole(0, 12)),
+      some(I4),
+      some(I8),
+      small(),
+      some(X8),
+      some(['1.5', '-0.25', '3', '1e10', 'NaN', '0', '0.1']),
+      some(D2),
+      some(D10),
+      some(TEXTS),
+      some(['play', 'pause', 'rebuffer', 'seek', 'end'], 0.05),
+      dice.chance(0.15) ? null : String(dice.chance(0.5)),
+      some(DATES),
+      some(STAMPS),
+      some(INSTANTS),
+      some(['00:00:00', '23:59:59.999999', '12:30:00', '01:02:03.004']),
+      dice.chance(0.1) ? null : `00000000-0000-4000-8000-${String(dice.whole(0, 40)).padStart(12, '0')}`,
+      map,
     ]);
   }
   const dims: (string | null)[][] = [];
-  for (let n = 0; n < 24; n++) dims.push([dice.chance(0.15) ? null : String(dice.whole(0, 16)), some(TEXTS), small(), some(DATES), some(D2)]);
+  for (let n = 0; n < 24; n++)
+    dims.push([dice.chance(0.15) ? null : String(dice.whole(0, 16)), some(TEXTS), small(), some(DATES), some(D2)]);
   const links: (string | null)[][] = [];
-  for (let n = 0; n < 90; n++) links.push([String(dice.whole(1, 400)), dice.chance(0.1) ? null : String(dice.whole(0, 16)), some(TEXTS), some(INSTANTS)]);
+  for (let n = 0; n < 90; n++)
+    links.push([String(dice.whole(1, 400)), dice.chance(0.1) ? null : String(dice.whole(0, 16)), some(TEXTS), some(INSTANTS)]);
   return [
     {
       name: 'facts',
@@ -131,7 +288,9 @@ export async function writeLake(folder: string, tables: readonly OracleTable[]):
       for (let file = 0; file < table.files; file++) {
         const rows = table.rows.filter((_, n) => n % table.files === file);
         const relation = `(SELECT ${table.columns.map((c, n) => `${duckdbValue(c, `column${n}`)} AS "${c.name}"`).join(', ')} FROM (VALUES ${rows.map((row) => `(${row.map(quoted).join(', ')})`).join(', ')}) AS v(${table.columns.map((_, n) => `column${n}`).join(', ')}))`;
-        files.push(await writeDataFile({ connection, relation, table: target.table, storage: target.storage, partition: [], name: `0000${file}` }));
+        files.push(
+          await writeDataFile({ connection, relation, table: target.table, storage: target.storage, partition: [], name: `0000${file}` }),
+        );
       }
       if (files.length > 0) await appendFiles({ ...target, files });
     }

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { EmbeddedPostgres } from '../support/embedded-postgres.js';
 import type { TimelineServer } from '../support/timeline-server.js';
 
@@ -22,23 +22,27 @@ export interface Outcome {
 /** The engine and a PostgreSQL with the same tables, asked the same questions. */
 export class OraclePair {
   private constructor(
-    readonly client: pg.Client,
+    private readonly clients: readonly pg.Client[],
     readonly postgres: EmbeddedPostgres,
   ) {}
 
   static async open(server: TimelineServer, postgres: EmbeddedPostgres): Promise<OraclePair> {
-    const client = await server.connect({ types: { getTypeParser: () => (value: string | Buffer) => String(value) } as unknown as pg.CustomTypesConfig });
-    return new OraclePair(client, postgres);
+    const types = { getTypeParser: () => (value: string | Buffer) => String(value) } as unknown as pg.CustomTypesConfig;
+    return new OraclePair(await Promise.all([1, 2, 3].map(() => server.connect({ types }))), postgres);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.clients.map((client) => client.end()));
   }
 
   async set(name: string, value: string): Promise<void> {
-    await this.client.query(`SET ${name} = '${value}'`);
+    for (const client of this.clients) await client.query(`SET ${name} = '${value}'`);
     if (!name.startsWith('timeline.')) await this.postgres.run(`SET ${name} = '${value}'`);
   }
 
-  async engineAnswer(sql: string): Promise<Answer> {
+  async engineAnswer(sql: string, client = this.clients[0]): Promise<Answer> {
     try {
-      const { rows } = (await this.client.query({ text: sql, rowMode: 'array' })) as unknown as { rows: (string | null)[][] };
+      const { rows } = (await client?.query({ text: sql, rowMode: 'array' })) as unknown as { rows: (string | null)[][] };
       return { kind: 'rows', rows };
     } catch (error) {
       const { code, message } = error as Error & { code?: string };
@@ -57,9 +61,20 @@ export class OraclePair {
   }
 
   /** Ordered: rows must come in the same order; else as a multiset. */
-  async compare(sql: string, ordered = false): Promise<Outcome> {
-    const [engine, postgres] = await Promise.all([this.engineAnswer(sql), this.postgresAnswer(sql)]);
+  async compare(sql: string, ordered = false, client = this.clients[0]): Promise<Outcome> {
+    const [engine, postgres] = await Promise.all([this.engineAnswer(sql, client), this.postgresAnswer(sql)]);
     return { sql, engine, postgres, verdict: verdict(engine, postgres, ordered) };
+  }
+
+  /** A few at a time; outcomes in the order of the questions. */
+  async compareAll(questions: readonly { readonly sql: string; readonly ordered: boolean }[]): Promise<readonly Outcome[]> {
+    const outcomes: Outcome[] = [];
+    const waiting = questions.entries();
+    const ask = async (client: pg.Client): Promise<void> => {
+      for (const [n, { sql, ordered }] of waiting) outcomes[n] = await this.compare(sql, ordered, client);
+    };
+    await Promise.all(this.clients.map(ask));
+    return outcomes;
   }
 }
 
@@ -111,5 +126,7 @@ function minus(from: readonly string[], taken: readonly string[]): string[] {
 }
 
 function brief(answer: Answer): string {
-  return answer.kind === 'error' ? `${answer.sqlstate} ${answer.message}` : `${answer.rows.length} rows ${JSON.stringify(answer.rows.slice(0, 2))}`;
+  return answer.kind === 'error'
+    ? `${answer.sqlstate} ${answer.message}`
+    : `${answer.rows.length} rows ${JSON.stringify(answer.rows.slice(0, 2))}`;
 }

@@ -18,6 +18,7 @@ const TABLES: Readonly<Record<string, string>> = {
   facts: 'id:big k:int i4:int! i8:big! f8:flt x8:flt! d2:num d10:num! s:text e:text b:bool day:date ts:ts tz:tz',
   dims: 'k:int name:text w:flt since:date price:num',
   links: 'a:big b:int note:text at:tz',
+  events: 'buffer_duration_ms:big bitrate_kbps:int session_id:text device_os:text cdn:text event_type:text country:text ts:tz',
   none: 'id:big k:int s:text f8:flt d2:num tz:tz',
 };
 const KINDS: readonly Kind[] = ['int', 'big', 'num', 'flt', 'text', 'bool', 'date', 'ts', 'tz'];
@@ -51,10 +52,20 @@ export function randomQuery(dice: Dice): RandomQuery {
   return new Generator(dice).query();
 }
 
+/** A random condition over lake.events as `e`. */
+export function randomCondition(dice: Dice): string {
+  return new Generator(dice).condition('events', 'e');
+}
+
 class Generator {
   #scope: readonly Column[] = [];
 
   constructor(private readonly dice: Dice) {}
+
+  condition(table: string, alias: string): string {
+    this.#scope = columnsOf(table, alias);
+    return this.bool(3);
+  }
 
   query(): RandomQuery {
     const { dice } = this;
@@ -134,7 +145,13 @@ class Generator {
       case 6:
         return { sql: `${dice.pick(['bool_and', 'bool_or', 'every'])}(${this.bool(1)})${filter}`, kind: 'bool' };
       case 7:
-        return { sql: `string_agg(${distinct}${this.column('text', true)}, ',' order by 1)${filter}`.replace('order by 1', `order by ${this.lastColumn}`), kind: 'text' };
+        return {
+          sql: `string_agg(${distinct}${this.column('text', true)}, ',' order by 1)${filter}`.replace(
+            'order by 1',
+            `order by ${this.lastColumn}`,
+          ),
+          kind: 'text',
+        };
       default: {
         const kind = dice.pick(KINDS.filter((each) => each !== 'bool'));
         return { sql: `${dice.pick(['min', 'max'])}(${this.key(kind, 1)})${filter}`, kind };
@@ -166,7 +183,9 @@ class Generator {
       // Facts joined with facts by a coarse key would be many rows.
       const right = source(alias);
       const kind = dice.pick(['int', 'int', 'big', 'text', 'flt', 'date', 'num', 'tz'] as const);
-      const pairs = columns.filter((c) => c.kind === kind).flatMap((l) => right.columns.filter((r) => r.kind === kind).map((r) => `${l.sql} = ${r.sql}`));
+      const pairs = columns
+        .filter((c) => c.kind === kind)
+        .flatMap((l) => right.columns.filter((r) => r.kind === kind).map((r) => `${l.sql} = ${r.sql}`));
       const type = dice.pick(['join', 'left join', 'right join', 'full join', 'join', 'left join']);
       columns = [...columns, ...right.columns];
       this.#scope = columns;
@@ -201,7 +220,8 @@ class Generator {
     if (depth <= 0 || dice.chance(0.3)) return dice.chance(0.8) ? this.column(kind, false) : dice.pick(CONSTANTS[kind]);
     const v = (other: Kind): string => this.value(other, depth - 1);
     const roll = dice.fraction();
-    if (roll < 0.1) return `case when ${this.bool(depth - 1)} then ${v(kind)} ${dice.chance(0.3) ? `when ${this.bool(depth - 1)} then ${v(kind)} ` : ''}else ${dice.chance(0.3) ? 'null' : v(kind)} end`;
+    if (roll < 0.1)
+      return `case when ${this.bool(depth - 1)} then ${v(kind)} ${dice.chance(0.3) ? `when ${this.bool(depth - 1)} then ${v(kind)} ` : ''}else ${dice.chance(0.3) ? 'null' : v(kind)} end`;
     if (roll < 0.17) return `coalesce(${v(kind)}, ${v(kind)})`;
     if (roll < 0.21) return `nullif(${v(kind)}, ${v(kind)})`;
     if (roll < 0.25) return `${dice.pick(['greatest', 'least'])}(${v(kind)}, ${v(kind)})`;
@@ -308,7 +328,8 @@ class Generator {
       () => `${value()} ${dice.pick(['=', '<', '>='])} ${constant()}`,
       () => `${value()} is ${dice.pick(['', 'not '])}null`,
       () => `${value()} ${dice.pick(['in', 'not in'])} (${[constant(), constant(), dice.chance(0.15) ? 'null' : constant()].join(', ')})`,
-      () => `${value()} ${dice.pick(['between', 'not between', 'between symmetric'])} ${constant()} and ${dice.chance(0.5) ? constant() : value()}`,
+      () =>
+        `${value()} ${dice.pick(['between', 'not between', 'between symmetric'])} ${constant()} and ${dice.chance(0.5) ? constant() : value()}`,
       () => `${this.column('text', true)} ${dice.pick(['like', 'not like'])} ${dice.pick(PATTERNS)}`,
       () => `${this.column('text', true)} ilike ${dice.pick(PATTERNS.slice(0, 8))}`,
       () => `${value()} is ${dice.pick(['', 'not '])}distinct from ${dice.chance(0.5) ? constant() : value()}`,

@@ -24,7 +24,9 @@ describe('expected answers', function () {
     await home?.remove();
   });
 
-  for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.slt')).sort()) {
+  for (const file of readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.slt'))
+    .sort()) {
     it(file, async () => {
       const count = await runSlt({ file: join(FOLDER, file), connection: server });
       assert.ok(count > 5, `${file} has ${count} records`);
