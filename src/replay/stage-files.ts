@@ -128,8 +128,11 @@ export function codeOf(error: unknown): string | undefined {
 
 /** A full or read-only disk as an error for users; anything else as it is. */
 export function diskError(error: unknown, folder: string): unknown {
-  if (error instanceof TimelineError) return error;
+  // The kernel knows that a disk is full, not whose it is.
+  const known = error instanceof TimelineError;
+  if (known && error.sqlstate !== '53100') return error;
   const full =
+    known ||
     codeOf(error) === 'ENOSPC' ||
     codeOf(error) === 'EDQUOT' ||
     (error instanceof Error && /No space left on device|disk quota exceeded/i.test(error.message));

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { loadParser, parseOne } from '../../sql/parse.js';
+import { statementKind, type StatementKind } from '../../sql/statement-kind.js';
+
+const kindOf = (sql: string): StatementKind => statementKind(parseOne(sql)?.statement);
+const utility = (sql: string) => {
+  const kind = kindOf(sql);
+  assert.equal(kind.kind, 'utility', sql);
+  return kind.kind === 'utility' ? kind.statement : undefined;
+};
+
+describe('kinds of statements', () => {
+  before(() => loadParser());
+
+  for (const [sql, statement] of [
+    ["SET TIME ZONE 'Europe/Paris'", { kind: 'set', name: 'TimeZone', value: 'Europe/Paris', local: false }],
+    ['SET LOCAL a.b = 1, 2', { kind: 'set', name: 'a.b', value: '1, 2', local: true }],
+    ['SET statement_timeout TO 0', { kind: 'set', name: 'statement_timeout', value: '0', local: false }],
+    ['SET x TO on', { kind: 'set', name: 'x', value: 'on', local: false }],
+    ['SET x TO -1.5', { kind: 'set', name: 'x', value: '-1.5', local: false }],
+    ['SET x TO DEFAULT', { kind: 'reset', name: 'x' }],
+    ['RESET ALL', { kind: 'reset', name: undefined }],
+    ['SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE', { kind: 'set_transaction' }],
+    ['SHOW ALL', { kind: 'show', name: 'all' }],
+    ['SHOW time zone', { kind: 'show', name: 'TimeZone' }],
+    ['START TRANSACTION READ ONLY', { kind: 'transaction', action: 'begin' }],
+    ['COMMIT AND CHAIN', { kind: 'transaction', action: 'commit', chain: true }],
+    ['ABORT', { kind: 'transaction', action: 'rollback', chain: false }],
+    ['ROLLBACK TO a', { kind: 'transaction', action: 'rollback_to', name: 'a' }],
+    ['DEALLOCATE ALL', { kind: 'deallocate', name: undefined }],
+    ['DEALLOCATE q', { kind: 'deallocate', name: 'q' }],
+    ['DISCARD ALL', { kind: 'discard', target: 'all' }],
+    ['CLOSE ALL', { kind: 'close_all' }],
+    ['UNLISTEN *', { kind: 'unlisten' }],
+    ["SELECT pg_catalog.set_config('jit', 'off', false) AS x", { kind: 'set_config', name: 'jit', value: 'off', local: false, column: 'x' }],
+  ] as const) {
+    it(sql, () => assert.deepEqual(utility(sql), statement));
+  }
+
+  it('EXPLAIN and its options', () => {
+    assert.deepEqual(kindOf('EXPLAIN SELECT 1'), { kind: 'explain', options: { analyze: false, format: 'text' } });
+    assert.deepEqual(kindOf('EXPLAIN (ANALYZE, FORMAT json, COSTS off) SELECT 1'), { kind: 'explain', options: { analyze: true, format: 'json' } });
+    assert.deepEqual(kindOf('EXPLAIN (ANALYZE false) SELECT 1'), { kind: 'explain', options: { analyze: false, format: 'text' } });
+    assert.throws(() => kindOf('EXPLAIN (FORMAT xml) SELECT 1'), { sqlstate: '0A000' });
+    assert.throws(() => kindOf('EXPLAIN (LOUDLY) SELECT 1'), { sqlstate: '42601' });
+    assert.throws(() => kindOf('EXPLAIN DELETE FROM t'), { sqlstate: '0A000' });
+  });
+
+  it('a query that merely uses set_config is a query', () => {
+    assert.equal(kindOf("SELECT set_config('a', 'b', false), 1").kind, 'select');
+    assert.equal(kindOf("SELECT set_config('a', 'b', false) FROM t").kind, 'select');
+  });
+
+  it('names what is refused', () => {
+    for (const [sql, name] of [
+      ['INSERT INTO t VALUES (1)', 'INSERT'], ['COPY t FROM STDIN', 'COPY'], ['CREATE TABLE t (a int)', 'CREATE TABLE'], ['DROP TABLE t', 'DROP'],
+      ['DECLARE c CURSOR FOR SELECT 1', 'DECLARE'], ['EXECUTE q', 'EXECUTE'], ['CREATE ROLE r', 'CreateRole'], ["PREPARE TRANSACTION 'x'", 'two-phase commit'],
+    ] as const) {
+      assert.throws(() => kindOf(sql), (error: { sqlstate?: string; message: string }) => error.sqlstate === '0A000' && error.message.startsWith(name), sql);
+    }
+    assert.throws(() => kindOf('CLOSE c'), { sqlstate: '34000' });
+  });
+});
