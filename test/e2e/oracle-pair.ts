@@ -41,8 +41,9 @@ export class OraclePair {
   }
 
   async engineAnswer(sql: string, client = this.clients[0]): Promise<Answer> {
+    if (client === undefined) throw new Error('the pair has no connection');
     try {
-      const { rows } = (await client?.query({ text: sql, rowMode: 'array' })) as unknown as { rows: (string | null)[][] };
+      const { rows } = (await client.query({ text: sql, rowMode: 'array' })) as unknown as { rows: (string | null)[][] };
       return { kind: 'rows', rows };
     } catch (error) {
       const { code, message } = error as Error & { code?: string };
