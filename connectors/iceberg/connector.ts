@@ -21,8 +21,8 @@ import { FileIo } from './file-io.js';
 import { asHandle, asSplit, type IcebergHandle, type SplitFile } from './handle.js';
 import { Lru } from './lru.js';
 import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './metadata.js';
-import { openFiles } from './open-files.js';
-import { planFiles } from './plan-files.js';
+import { type FooterCache, openFiles } from './open-files.js';
+import { type ManifestCache, planFiles } from './plan-files.js';
 import { pushFilters } from './pushdown.js';
 import { type BoundColumn, relationOf } from './relation.js';
 import type { Schema } from './schema.js';
@@ -31,6 +31,8 @@ import { postgresType } from './types.js';
 
 const NEWEST_FORMAT = 2;
 const METADATA_KEPT = 64;
+const MANIFESTS_KEPT = 64;
+const FOOTERS_KEPT = 2048;
 
 interface Version {
   readonly metadata: TableMetadata;
@@ -46,6 +48,9 @@ export class IcebergConnector implements Connector {
   readonly #metadata = new Lru<Promise<TableMetadata>>(METADATA_KEPT);
   /** What has been parsed by now, for pushdown(), which may not wait. */
   readonly #parsed = new Lru<TableMetadata>(METADATA_KEPT);
+
+  readonly #manifests: ManifestCache = { lists: new Lru(MANIFESTS_KEPT), manifests: new Lru(MANIFESTS_KEPT) };
+  readonly #footers: FooterCache = new Lru(FOOTERS_KEPT);
 
   private constructor(name: string, io: FileIo, catalog: IcebergCatalog) {
     this.name = name;
@@ -149,7 +154,7 @@ export class IcebergConnector implements Connector {
   async splits(handle: Handle, signal: AbortSignal): Promise<SplitPlan> {
     signal.throwIfAborted();
     const pinned = asHandle(handle);
-    return planFiles({ io: this.#io, handle: pinned, ...(await this.#version(pinned, signal)), signal });
+    return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...(await this.#version(pinned, signal)), signal });
   }
 
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
@@ -158,7 +163,15 @@ export class IcebergConnector implements Connector {
     const { schema } = await this.#version(pinned, request.signal);
     const columns = bindColumns(schema, request.columns, fullName(pinned));
     const files: SplitFile[] = splits.flatMap((split) => asSplit(split).files);
-    const opened = await openFiles({ io: this.#io, files, columns, table: fullName(pinned), meter: request.meter, signal: request.signal });
+    const opened = await openFiles({
+      io: this.#io,
+      files,
+      columns,
+      table: fullName(pinned),
+      footers: this.#footers,
+      meter: request.meter,
+      signal: request.signal,
+    });
     try {
       return { kind: 'sql', relation: relation(columns, opened.files, fullName(pinned)), release: opened.release };
     } catch (error) {

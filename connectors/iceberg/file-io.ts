@@ -89,12 +89,12 @@ export class FileIo {
 
   /**
    * The object as a local file: itself, or fetched into the cache (metered). `size` is checked against the file's.
-   * `inPlace`: nothing has been read or charged yet.
+   * `inPlace`: nothing has been read or charged yet. `etag` changes with the content.
    */
   async localFile(
     location: string,
     options: RequestOptions & { readonly size: number },
-  ): Promise<CachedFile & { readonly inPlace: boolean }> {
+  ): Promise<CachedFile & { readonly inPlace: boolean; readonly etag: string }> {
     const { store, path } = this.#place(location);
     const info = await this.#named(location, () => store.head(path, options));
     if (info === undefined) throw notFound(`file "${this.display(location)}"`);
@@ -103,7 +103,7 @@ export class FileIo {
       throw new TimelineError({ kind: 'data', sqlstate: 'XX001', message });
     }
     const local = store.localPath(path);
-    if (local !== undefined) return { path: local, inPlace: true, release: async () => undefined };
+    if (local !== undefined) return { path: local, inPlace: true, etag: info.etag, release: async () => undefined };
     this.#cache ??= DiskCache.open(this.#cacheOptions);
     const cache = await this.#cache;
     const cached = await this.#named(location, () =>
@@ -114,7 +114,7 @@ export class FileIo {
         signal: options.signal,
       }),
     );
-    return { ...cached, inPlace: false };
+    return { ...cached, inPlace: false, etag: info.etag };
   }
 
   async close(): Promise<void> {

@@ -3,16 +3,23 @@ import { corrupt, unsupportedFeature } from './corrupt.js';
 import type { FileIo } from './file-io.js';
 import { hasFieldIds } from './file-layout.js';
 import type { SplitFile } from './handle.js';
+import type { Lru } from './lru.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
 import type { BoundColumn, OpenedFile } from './relation.js';
 
 const PARALLEL_OPENS = 4;
+/** Of a footer: those of very wide tables are not kept. */
+const MAX_KEPT_BYTES = 64 << 10;
+
+/** Footers of files as they were (location and etag), with what reading them charged. */
+export type FooterCache = Lru<{ readonly footer: ParquetFooter; readonly charged: number }>;
 
 export interface OpenRequest {
   readonly io: FileIo;
   readonly files: readonly SplitFile[];
   readonly columns: readonly BoundColumn[];
   readonly table: string;
+  readonly footers: FooterCache;
   readonly meter: Meter;
   readonly signal: AbortSignal;
 }
@@ -54,11 +61,28 @@ async function openOne(request: OpenRequest, file: SplitFile, releases: (() => P
   const local = await io.localFile(file.path, { size: file.bytes, meter, signal });
   releases.push(local.release);
   const charge = local.inPlace ? (bytes: number) => meter.charge(bytes, 1) : () => undefined;
-  const footer = await readFooter({ path: local.path, file: name, charge });
+  const footer = await footerOf(request, `${file.path}\n${local.etag}`, { path: local.path, file: name, charge });
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
   if (!hasFieldIds(footer)) throw unsupportedFeature('reading data files without field ids (by name mapping)', table);
   charge(chunkBytes(request.columns, footer));
   return { path: local.path, footer };
+}
+
+/** A known footer is charged as it was at first: DuckDB reads it all the same. */
+async function footerOf(request: OpenRequest, key: string, file: Parameters<typeof readFooter>[0]): Promise<ParquetFooter> {
+  const known = request.footers.get(key);
+  if (known !== undefined) {
+    file.charge(known.charged);
+    return known.footer;
+  }
+  let charged = 0;
+  const charge = (bytes: number): void => {
+    charged += bytes;
+    file.charge(bytes);
+  };
+  const footer = await readFooter({ ...file, charge });
+  if (footer.bytes <= MAX_KEPT_BYTES) request.footers.set(key, { footer, charged });
+  return footer;
 }
 
 function chunkBytes(columns: readonly BoundColumn[], footer: ParquetFooter): number {

@@ -3,6 +3,7 @@ import { unsupportedFeature } from './corrupt.js';
 import type { FileIo } from './file-io.js';
 import { conditionOf } from './filter-condition.js';
 import type { IcebergHandle, IcebergSplit, SplitFile } from './handle.js';
+import type { Lru } from './lru.js';
 import { type ManifestFileEntry, type ManifestListEntry, readManifest, readManifestList } from './manifest.js';
 import type { Snapshot, TableMetadata } from './metadata.js';
 import { allOf, type Condition } from './predicate.js';
@@ -15,8 +16,17 @@ const MAX_MANIFEST_BYTES = 256 << 20;
 const SPLIT_BYTES = 64 << 20;
 const PARALLEL_READS = 4;
 
+/** Manifests by location: they never change. Large ones are not kept. */
+export interface ManifestCache {
+  readonly lists: Lru<readonly ManifestListEntry[]>;
+  readonly manifests: Lru<readonly ManifestFileEntry[]>;
+}
+
+const MAX_KEPT_BYTES = 1 << 20;
+
 export interface PlanRequest {
   readonly io: FileIo;
+  readonly cache: ManifestCache;
   readonly handle: IcebergHandle;
   readonly metadata: TableMetadata;
   readonly schema: Schema;
@@ -69,8 +79,8 @@ export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
   };
 }
 
-async function listManifests(request: PlanRequest, snapshot: Snapshot): Promise<ManifestListEntry[]> {
-  const { io, signal } = request;
+async function listManifests(request: PlanRequest, snapshot: Snapshot): Promise<readonly ManifestListEntry[]> {
+  const { io, cache, signal } = request;
   if (snapshot.manifestList === undefined) {
     return snapshot.manifests.map((path) => ({
       path,
@@ -81,8 +91,12 @@ async function listManifests(request: PlanRequest, snapshot: Snapshot): Promise<
       partitions: undefined,
     }));
   }
+  const known = cache.lists.get(snapshot.manifestList);
+  if (known !== undefined) return known;
   const bytes = await io.read(snapshot.manifestList, { signal, maxBytes: MAX_LIST_BYTES });
-  return readManifestList(bytes, io.display(snapshot.manifestList));
+  const list = await readManifestList(bytes, io.display(snapshot.manifestList));
+  if (bytes.length <= MAX_KEPT_BYTES) cache.lists.set(snapshot.manifestList, list);
+  return list;
 }
 
 /** A manifest of deletes counts only while it has live files: a rewrite leaves empty ones behind. */
@@ -105,11 +119,9 @@ async function survivors(
   const reader = async (): Promise<void> => {
     for (const [index, manifest] of work) {
       request.signal.throwIfAborted();
-      const name = request.io.display(manifest.path);
-      const bytes = await request.io.read(manifest.path, { signal: request.signal, maxBytes: MAX_MANIFEST_BYTES });
       const spec = request.metadata.specs.get(manifest.specId);
       const kept: SplitFile[] = [];
-      for (const file of await readManifest(bytes, name)) {
+      for (const file of await filesOf(request, manifest.path)) {
         count(listed, file);
         if (!partitionMayMatch(condition, file, spec)) continue;
         count(inPartition, file);
@@ -122,6 +134,15 @@ async function survivors(
   };
   await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
   return { files: found.flat(), listed, inPartition };
+}
+
+async function filesOf({ io, cache, signal }: PlanRequest, path: string): Promise<readonly ManifestFileEntry[]> {
+  const known = cache.manifests.get(path);
+  if (known !== undefined) return known;
+  const bytes = await io.read(path, { signal, maxBytes: MAX_MANIFEST_BYTES });
+  const files = await readManifest(bytes, io.display(path));
+  if (bytes.length <= MAX_KEPT_BYTES) cache.manifests.set(path, files);
+  return files;
 }
 
 function count(counted: Counted, file: ManifestFileEntry): void {
