@@ -38,7 +38,11 @@ function dataOf(vector: DuckDBVector, bytes: number): DataView | undefined {
   return data instanceof DataView && data.byteLength === bytes && data.byteOffset % 4 === 0 ? data : undefined;
 }
 
-function readTexts(vector: DuckDBVarCharVector, rowCount: number, valid: ((row: number) => boolean) | undefined): (Value | null)[] | undefined {
+function readTexts(
+  vector: DuckDBVarCharVector,
+  rowCount: number,
+  valid: ((row: number) => boolean) | undefined,
+): (Value | null)[] | undefined {
   const data = dataOf(vector, rowCount * 16);
   if (data === undefined) return undefined;
   const items = new Int32Array(data.buffer, data.byteOffset, rowCount * 4);
@@ -78,7 +82,11 @@ function readTexts(vector: DuckDBVarCharVector, rowCount: number, valid: ((row: 
 }
 
 /** Equal neighbours, as in sorted keys, are one string. */
-function readUuids(vector: DuckDBUUIDVector, rowCount: number, valid: ((row: number) => boolean) | undefined): (Value | null)[] | undefined {
+function readUuids(
+  vector: DuckDBUUIDVector,
+  rowCount: number,
+  valid: ((row: number) => boolean) | undefined,
+): (Value | null)[] | undefined {
   const data = dataOf(vector, rowCount * 16);
   if (data === undefined) return undefined;
   const items = new Int32Array(data.buffer, data.byteOffset, rowCount * 4);
@@ -111,7 +119,11 @@ function hex(word: number): string {
   return (word >>> 0).toString(16).padStart(8, '0');
 }
 
-function readBooleans(vector: DuckDBBooleanVector, rowCount: number, valid: ((row: number) => boolean) | undefined): (Value | null)[] | undefined {
+function readBooleans(
+  vector: DuckDBBooleanVector,
+  rowCount: number,
+  valid: ((row: number) => boolean) | undefined,
+): (Value | null)[] | undefined {
   const data = (vector as unknown as { dataView?: unknown }).dataView;
   if (!(data instanceof DataView) || data.byteLength !== rowCount) return undefined;
   const items = new Uint8Array(data.buffer, data.byteOffset, rowCount);

@@ -149,7 +149,9 @@ async function writePartitions({
     checkpoint();
     const n = Number(value);
     const rows = `SELECT ${columnList(fields.map(encodedColumn))} FROM exchange_rows WHERE exchange_partition = ${n}`;
-    files.push(await writeFile({ connection, select: rows, fields, folder: request.outputFolder, name: `part-${n}.parquet`, partition: n }));
+    files.push(
+      await writeFile({ connection, select: rows, fields, folder: request.outputFolder, name: `part-${n}.parquet`, partition: n }),
+    );
   }
   return files;
 }

@@ -44,7 +44,10 @@ export function timelineOutput(root: Operator, timeline: TimelineOperator): Span
   const [use] = uses;
   if (use === undefined || uses.length > 1) return { wanted: timeline.fields.map(() => true), required: [] };
   const { needed, filters } = use;
-  return { wanted: timeline.fields.map((field) => needed === 'all' || needed.has(field.id)), required: filters.flatMap((filter) => required(filter, timeline)) };
+  return {
+    wanted: timeline.fields.map((field) => needed === 'all' || needed.has(field.id)),
+    required: filters.flatMap((filter) => required(filter, timeline)),
+  };
 }
 
 /** Ids of all columns in a piece of a plan. */

@@ -53,7 +53,9 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
 /** The filled table with all of the operator's fields; those that nobody reads are NULL. */
 export function timelineRelation({ op, table, output }: Pick<TimelineStep, 'op' | 'table' | 'output'>): string {
   if (output.wanted.every((wanted) => wanted)) return table;
-  const items = op.fields.map((field, i) => (output.wanted[i] === true ? `c${field.id}` : `CAST(NULL AS ${duckdbType(field.type)}) AS c${field.id}`));
+  const items = op.fields.map((field, i) =>
+    output.wanted[i] === true ? `c${field.id}` : `CAST(NULL AS ${duckdbType(field.type)}) AS c${field.id}`,
+  );
   return `(SELECT ${items.join(', ')} FROM ${table})`;
 }
 
@@ -78,7 +80,9 @@ function sortedInput({ op, context }: TimelineStep): SortedInput {
   const order = [...op.spec.keys, op.spec.ts, ...op.spec.orderBy].map((id) => `${key(id)} ASC NULLS LAST`);
   const repeating = read.filter((field) => isText(field) && op.spec.keys.includes(field.id));
   const again = (field: Field): string => `c${field.id} IS NOT DISTINCT FROM lag(c${field.id}) OVER ()`;
-  const items = read.map((field) => (repeating.includes(field) ? `CASE WHEN ${again(field)} THEN NULL ELSE c${field.id} END` : `c${field.id}`));
+  const items = read.map((field) =>
+    repeating.includes(field) ? `CASE WHEN ${again(field)} THEN NULL ELSE c${field.id} END` : `c${field.id}`,
+  );
   const types = [...read.map((field) => field.type), ...repeating.map(() => type(Oid.bool))];
   const held = new Map<number, Value | null>();
   return {

@@ -9,7 +9,13 @@ const oids = [Oid.text, Oid.timestamptz, Oid.timestamptz, Oid.interval, Oid.floa
 const fields = oids.map((oid, i): Field => ({ id: i + 1, name: `f${i + 1}`, type: type(oid) }));
 const column = (id: number): PlanExpr => ({ kind: 'column', id, type: type(oids[id - 1] ?? Oid.text) });
 const text = (value: string): PlanExpr => ({ kind: 'constant', type: type(Oid.text), value });
-const equal = (a: PlanExpr, b: PlanExpr): PlanExpr => ({ kind: 'call', fn: 'texteq(text,text)', args: [a, b], type: type(Oid.bool), volatility: 'immutable' });
+const equal = (a: PlanExpr, b: PlanExpr): PlanExpr => ({
+  kind: 'call',
+  fn: 'texteq(text,text)',
+  args: [a, b],
+  type: type(Oid.bool),
+  volatility: 'immutable',
+});
 const timeline: TimelineOperator = {
   kind: 'timeline',
   input: { kind: 'values', rows: [], fields: [] },
@@ -17,7 +23,11 @@ const timeline: TimelineOperator = {
   spec: { emit: 'spans', keys: [1], signals: [{}, {}] } as unknown as TimelineSpec,
   fields,
 };
-const seconds = (input: Operator): Operator => ({ kind: 'project', input, items: [{ field: { id: 20, name: 's', type: type(Oid.float8) }, expr: column(5) }] });
+const seconds = (input: Operator): Operator => ({
+  kind: 'project',
+  input,
+  items: [{ field: { id: 20, name: 's', type: type(Oid.float8) }, expr: column(5) }],
+});
 const wantedIds = (root: Operator): number[] => fields.filter((_, i) => timelineOutput(root, timeline).wanted[i]).map((field) => field.id);
 
 describe('what is used of a timeline operator', () => {
@@ -30,7 +40,12 @@ describe('what is used of a timeline operator', () => {
   it('is bound by the simple conjuncts of the filter above', () => {
     const predicate: PlanExpr = {
       kind: 'and',
-      args: [equal(text('rebuffer'), column(7)), { kind: 'not', arg: column(8) }, equal(column(1), text('key')), { kind: 'or', args: [column(8), column(6)] }],
+      args: [
+        equal(text('rebuffer'), column(7)),
+        { kind: 'not', arg: column(8) },
+        equal(column(1), text('key')),
+        { kind: 'or', args: [column(8), column(6)] },
+      ],
     };
     assert.deepEqual(timelineOutput({ kind: 'filter', input: timeline, predicate }, timeline).required, [
       { signal: 0, value: 'rebuffer' },
@@ -41,7 +56,13 @@ describe('what is used of a timeline operator', () => {
   it('is not bound by a filter above something else', () => {
     const limited: Operator = { kind: 'filter', input: { kind: 'limit', input: timeline, limit: 1 }, predicate: column(8) };
     assert.deepEqual(timelineOutput(limited, timeline).required, []);
-    const joined: Operator = { kind: 'join', type: 'left', left: { kind: 'values', rows: [], fields: [] }, right: timeline, condition: column(8) };
+    const joined: Operator = {
+      kind: 'join',
+      type: 'left',
+      left: { kind: 'values', rows: [], fields: [] },
+      right: timeline,
+      condition: column(8),
+    };
     assert.deepEqual(timelineOutput({ kind: 'filter', input: joined, predicate: column(8) }, timeline).required, []);
   });
 
