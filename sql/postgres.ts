@@ -1,3 +1,4 @@
+import { AnalysisCache } from './analysis-cache.js';
 import { CatalogueNames } from './catalogue-names.js';
 import { internal, TimelineError, unsupported } from './errors.js';
 import type { Constant, Expr } from './expression.js';
@@ -79,6 +80,8 @@ export class EmbeddedPostgres {
   /** Of every thread so far: a tree analysed just before a restart can still be read. */
   private readonly relationNames = new Map<number, { readonly schema: string; readonly name: string }>();
   private relationIds = new Map<string, number>();
+  private readonly descriptions = new AnalysisCache<Description>();
+  private readonly trees = new AnalysisCache<string>();
   private userSettings: ReadonlySet<string> | undefined;
   private catalogue: CatalogueNames | undefined;
   private serverVersion = '';
@@ -137,6 +140,7 @@ export class EmbeddedPostgres {
   /** Makes the mirror these tables and no others. Tables whose columns did not change keep their OIDs. */
   async setMirror(tables: readonly MirrorTable[]): Promise<readonly MirrorFailure[]> {
     this.wanted = tables;
+    this.forget();
     return this.exclusive((thread) => this.applyMirror(thread), { timeout: MIRROR_TIMEOUT });
   }
 
@@ -148,8 +152,10 @@ export class EmbeddedPostgres {
     options: RequestOptions = {},
   ): Promise<Description> {
     const bytes = [Frontend.parse(sql, parameterTypes), Frontend.describeStatement(), Frontend.sync()];
-    const answer = await this.asUser(bytes, context, { ...options, readOnly: true });
-    return { parameterTypes: answer.parameterTypes, columns: answer.columns };
+    return this.descriptions.get({ sql, parameterTypes, context }, async () => {
+      const answer = await this.asUser(bytes, context, { ...options, readOnly: true });
+      return { parameterTypes: answer.parameterTypes, columns: answer.columns };
+    });
   }
 
   /**
@@ -157,6 +163,15 @@ export class EmbeddedPostgres {
    * them). Error positions are those of `sql`.
    */
   async analyse(sql: string, parameterTypes: readonly number[], context: AnalysisContext, options: RequestOptions = {}): Promise<string> {
+    return this.trees.get({ sql, parameterTypes, context }, () => this.analyseAnew(sql, parameterTypes, context, options));
+  }
+
+  private async analyseAnew(
+    sql: string,
+    parameterTypes: readonly number[],
+    context: AnalysisContext,
+    options: RequestOptions,
+  ): Promise<string> {
     const statement = parseOne(sql)?.statement;
     if (taggedNode(statement).tag !== 'SelectStmt') throw internal('only a SELECT can be analysed');
     const refused = refusedClause(statement);
@@ -368,7 +383,14 @@ export class EmbeddedPostgres {
     }
     this.mirror = wanted;
     await this.readRelations(thread);
+    this.forget();
     return failures;
+  }
+
+  /** Trees name relations by OID, which the mirror's next state may not have. */
+  private forget(): void {
+    this.descriptions.clear();
+    this.trees.clear();
   }
 
   private async readRelations(thread: PostgresThread): Promise<void> {
@@ -429,6 +451,7 @@ export class EmbeddedPostgres {
   /** A new thread with the same mirror; the next request waits for it. */
   private replaceThread(): void {
     if (this.closed) return;
+    this.forget();
     this.mirror = new Map();
     this.roles = new Set();
     this.databaseName = IMAGE_DATABASE;
