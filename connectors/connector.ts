@@ -65,7 +65,13 @@ export interface ConnectorSplit {
 export interface SplitPlan {
   readonly splits: readonly ConnectorSplit[];
   /** What pruning did, in order, for EXPLAIN and timeline.queries. */
-  readonly pruning: readonly { readonly step: string; readonly before: number; readonly after: number; readonly bytesBefore?: number; readonly bytesAfter?: number }[];
+  readonly pruning: readonly {
+    readonly step: string;
+    readonly before: number;
+    readonly after: number;
+    readonly bytesBefore?: number;
+    readonly bytesAfter?: number;
+  }[];
 }
 
 /** Counts bytes and requests and enforces the query's budget before each request. */

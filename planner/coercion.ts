@@ -1,7 +1,7 @@
 import { unsupported } from '../sql/errors.js';
-import { Oid, type Type, typeName } from '../sql/types.js';
 import type { Call } from '../sql/expression.js';
 import { typeOf } from '../sql/expression-type.js';
+import { Oid, type Type, typeName } from '../sql/types.js';
 import type { ColumnRef, PlanExpr } from './physical-plan.js';
 
 /** pg_cast's implicit casts by function, between the types that columns of a UNION can have: source -> targets. */

@@ -1,3 +1,4 @@
+import { instantText } from './instant.js';
 import { inputsOf } from './logical-plan.js';
 import {
   type AggregateOperator,
@@ -12,7 +13,6 @@ import {
 } from './physical-plan.js';
 import type { PlanNames } from './plan-names.js';
 import { type ColumnNames, printExpression } from './print-expression.js';
-import { instantText } from './instant.js';
 import { count, size } from './units.js';
 
 export interface ExplainContext {

@@ -1,12 +1,12 @@
 import { internal, TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
+import { typeOf } from '../sql/expression-type.js';
 import type { Query, QueryExpr, QueryLeaf } from '../sql/query.js';
 import { Oid } from '../sql/types.js';
 import { isInner } from './expression.js';
-import { typeOf } from '../sql/expression-type.js';
 import { instantText } from './instant.js';
-import { mapQuery, mapQueryExpr, queryExprChildren } from './query-walk.js';
 import type { PlanContext } from './planning.js';
+import { mapQuery, mapQueryExpr, queryExprChildren } from './query-walk.js';
 import { statementTime, unmixedComparison } from './statement-time.js';
 
 /**

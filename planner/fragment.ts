@@ -1,8 +1,8 @@
 import { internal } from '../sql/errors.js';
+import { typeOf } from '../sql/expression-type.js';
 import { stateFields } from '../sql/functions/aggregate-state.js';
 import { equiKeys } from './equi-keys.js';
 import { columnIds, columnRef } from './expression.js';
-import { typeOf } from '../sql/expression-type.js';
 import { mapExpressions, operatorsIn } from './logical-plan.js';
 import {
   type AggregateOperator,

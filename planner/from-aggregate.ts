@@ -1,8 +1,8 @@
 import { internal, unsupported } from '../sql/errors.js';
+import { typeOf } from '../sql/expression-type.js';
 import type { AggregateCall, Query, QueryExpr, Var } from '../sql/query.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, isVolatile, sameExpr } from './expression.js';
-import { typeOf } from '../sql/expression-type.js';
 import type { Field, Operator, PlanAggregate, PlanExpr } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { queryExprChildren } from './query-walk.js';

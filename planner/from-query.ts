@@ -1,8 +1,8 @@
 import { internal, TimelineError, unsupported } from '../sql/errors.js';
+import { typeOf } from '../sql/expression-type.js';
 import type { Query, QueryExpr, Target } from '../sql/query.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef } from './expression.js';
-import { typeOf } from '../sql/expression-type.js';
 import { isGrouped, planAggregate } from './from-aggregate.js';
 import { planFrom } from './from-clause.js';
 import { planSetOperation } from './from-setop.js';

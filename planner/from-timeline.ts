@@ -1,12 +1,12 @@
 import { internal, TimelineError, unsupported } from '../sql/errors.js';
 import type { Call, Constant } from '../sql/expression.js';
+import { typeOf } from '../sql/expression-type.js';
 import type { Query, QueryExpr, QueryLeaf, Var } from '../sql/query.js';
 import { timeZone } from '../sql/time-zone.js';
 import type { TimelineMarker } from '../sql/timeline-marker.js';
 import { Oid, type, typeName } from '../sql/types.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, conjunction } from './expression.js';
-import { typeOf } from '../sql/expression-type.js';
 import { instantText } from './instant.js';
 import type { ColumnRef, Field, Operator, PlanExpr, TimelineOperator } from './physical-plan.js';
 import type { CteFrames, Planning, Scope, TimelineRequest } from './planning.js';

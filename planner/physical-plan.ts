@@ -80,8 +80,19 @@ export interface ColumnRef {
 }
 
 export type Operator =
-  | ScanOperator | ExchangeRead | ValuesOperator | FilterOperator | ProjectOperator | AggregateOperator
-  | JoinOperator | SortOperator | LimitOperator | DistinctOperator | UnionAllOperator | AssertOperator | TimelineOperator;
+  | ScanOperator
+  | ExchangeRead
+  | ValuesOperator
+  | FilterOperator
+  | ProjectOperator
+  | AggregateOperator
+  | JoinOperator
+  | SortOperator
+  | LimitOperator
+  | DistinctOperator
+  | UnionAllOperator
+  | AssertOperator
+  | TimelineOperator;
 
 export interface ScanOperator {
   readonly kind: 'scan';
@@ -234,14 +245,23 @@ export interface StageFigures {
 /** Output fields of an operator. */
 export function fieldsOf(op: Operator): readonly Field[] {
   switch (op.kind) {
-    case 'scan': case 'exchange_read': case 'values': case 'union_all': case 'timeline': return op.fields;
-    case 'filter': case 'sort': case 'limit': case 'distinct': case 'assert': return fieldsOf(op.input);
-    case 'project': return op.items.map((item) => item.field);
+    case 'scan':
+    case 'exchange_read':
+    case 'values':
+    case 'union_all':
+    case 'timeline':
+      return op.fields;
+    case 'filter':
+    case 'sort':
+    case 'limit':
+    case 'distinct':
+    case 'assert':
+      return fieldsOf(op.input);
+    case 'project':
+      return op.items.map((item) => item.field);
     case 'aggregate':
-      return [
-        ...op.keys.map((key) => key.field),
-        ...op.aggregates.flatMap((a) => (op.phase === 'partial' ? a.state : [a.field])),
-      ];
-    case 'join': return [...fieldsOf(op.left), ...fieldsOf(op.right)];
+      return [...op.keys.map((key) => key.field), ...op.aggregates.flatMap((a) => (op.phase === 'partial' ? a.state : [a.field]))];
+    case 'join':
+      return [...fieldsOf(op.left), ...fieldsOf(op.right)];
   }
 }

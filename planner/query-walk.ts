@@ -1,5 +1,5 @@
 import type { FromItem, Query, QueryExpr, QueryLeaf, RangeEntry } from '../sql/query.js';
-import { childrenOf, isInner, mapChildren, type Inner } from './expression.js';
+import { childrenOf, type Inner, isInner, mapChildren } from './expression.js';
 
 /** A query with `map` applied to every expression of it and of its subqueries, sublinks included. `map` is given whole expressions. */
 export function mapQuery(query: Query, map: (expr: QueryExpr) => QueryExpr): Query {

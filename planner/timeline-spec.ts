@@ -48,5 +48,10 @@ export type StateLeaf =
   | { readonly kind: 'key'; readonly index: number; readonly type: Type }
   | { readonly kind: 'signal'; readonly index: number; readonly type: Type }
   | { readonly kind: 'case_arg'; readonly type: Type }
-  | { readonly kind: 'state_op'; readonly op: 'has_existed' | 'duration_where' | 'duration_in_state'; readonly arg: StateExpr; readonly type: Type }
+  | {
+      readonly kind: 'state_op';
+      readonly op: 'has_existed' | 'duration_where' | 'duration_in_state';
+      readonly arg: StateExpr;
+      readonly type: Type;
+    }
   | { readonly kind: 'state_op'; readonly op: 'has_existed_within'; readonly arg: StateExpr; readonly within: string; readonly type: Type };

@@ -35,7 +35,8 @@ function build() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('building');
   // A file removed from the sources must not live on in the build (a stale test would still run).
-  for (const folder of ['sql', 'planner', 'connectors', 'src', 'test', 'benchmarks']) rmSync(join(dist, folder), { recursive: true, force: true });
+  for (const folder of ['sql', 'planner', 'connectors', 'src', 'test', 'benchmarks'])
+    rmSync(join(dist, folder), { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root]);
   run(process.execPath, [join(dist, 'src', 'build-assets.js')]);

@@ -43,8 +43,13 @@ export class TimelineError extends Error {
   /** Plain data, to cross threads, processes and workflow history. */
   toJSON(): ErrorDetails {
     return {
-      kind: this.kind, sqlstate: this.sqlstate, message: this.message, detail: this.detail,
-      hint: this.hint, position: this.position, retryable: this.retryable,
+      kind: this.kind,
+      sqlstate: this.sqlstate,
+      message: this.message,
+      detail: this.detail,
+      hint: this.hint,
+      position: this.position,
+      retryable: this.retryable,
     };
   }
 
@@ -68,7 +73,13 @@ export function asTimelineError(thrown: unknown): TimelineError {
   if (thrown instanceof TimelineError) return thrown;
   // Trees are walked by recursion: it is the statement that is too deep.
   if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
-    return new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'stack depth limit exceeded', hint: 'The statement is nested too deeply.', cause: thrown });
+    return new TimelineError({
+      kind: 'limit',
+      sqlstate: '54001',
+      message: 'stack depth limit exceeded',
+      hint: 'The statement is nested too deeply.',
+      cause: thrown,
+    });
   }
   return internal(thrown instanceof Error ? thrown.message : String(thrown), thrown);
 }

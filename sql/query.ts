@@ -4,11 +4,11 @@ import type { Type } from './types.js';
 /** PostgreSQL's analysed Query, with our own names: what sql/node-tree.ts reads from pg_proc.prosqlbody. */
 export interface Query {
   readonly targets: readonly Target[];
-  readonly ranges: readonly RangeEntry[];          // varno n is ranges[n - 1]
-  readonly from: readonly FromItem[];              // comma list: cross joined
+  readonly ranges: readonly RangeEntry[]; // varno n is ranges[n - 1]
+  readonly from: readonly FromItem[]; // comma list: cross joined
   readonly where: QueryExpr | undefined;
-  readonly groupBy: readonly number[];             // Target.ref values
-  readonly groupingSets: boolean;                  // present: unsupported yet
+  readonly groupBy: readonly number[]; // Target.ref values
+  readonly groupingSets: boolean; // present: unsupported yet
   readonly having: QueryExpr | undefined;
   readonly distinct: 'none' | 'all' | 'on';
   /** Target.ref values of DISTINCT (ON). */
@@ -41,10 +41,37 @@ export interface SortClause {
 }
 
 export type RangeEntry =
-  | { readonly kind: 'table'; readonly relid: number; readonly schema: string; readonly name: string; readonly alias: string; readonly columns: readonly string[]; readonly tablesample: boolean }
-  | { readonly kind: 'subquery'; readonly query: Query; readonly alias: string; readonly columns: readonly string[]; readonly lateral: boolean }
-  | { readonly kind: 'cte'; readonly name: string; readonly level: number; readonly alias: string; readonly columns: readonly string[]; readonly selfReference: boolean }
-  | { readonly kind: 'values'; readonly rows: readonly (readonly QueryExpr[])[]; readonly alias: string; readonly columns: readonly string[]; readonly types: readonly Type[] }
+  | {
+      readonly kind: 'table';
+      readonly relid: number;
+      readonly schema: string;
+      readonly name: string;
+      readonly alias: string;
+      readonly columns: readonly string[];
+      readonly tablesample: boolean;
+    }
+  | {
+      readonly kind: 'subquery';
+      readonly query: Query;
+      readonly alias: string;
+      readonly columns: readonly string[];
+      readonly lateral: boolean;
+    }
+  | {
+      readonly kind: 'cte';
+      readonly name: string;
+      readonly level: number;
+      readonly alias: string;
+      readonly columns: readonly string[];
+      readonly selfReference: boolean;
+    }
+  | {
+      readonly kind: 'values';
+      readonly rows: readonly (readonly QueryExpr[])[];
+      readonly alias: string;
+      readonly columns: readonly string[];
+      readonly types: readonly Type[];
+    }
   | { readonly kind: 'function'; readonly expr: QueryExpr; readonly alias: string; readonly columns: readonly string[] }
   /** A join's own columns: each the expression over its inputs (joinaliasvars; COALESCE for FULL … USING). */
   | { readonly kind: 'join'; readonly columns: readonly string[]; readonly aliasVars: readonly QueryExpr[] }
@@ -53,8 +80,15 @@ export type RangeEntry =
   | { readonly kind: 'result' };
 
 export type FromItem =
-  | { readonly kind: 'range'; readonly range: number }   // varno, 1-based
-  | { readonly kind: 'join'; readonly type: JoinType; readonly left: FromItem; readonly right: FromItem; readonly on: QueryExpr | undefined; readonly range: number }
+  | { readonly kind: 'range'; readonly range: number } // varno, 1-based
+  | {
+      readonly kind: 'join';
+      readonly type: JoinType;
+      readonly left: FromItem;
+      readonly right: FromItem;
+      readonly on: QueryExpr | undefined;
+      readonly range: number;
+    }
   /** A parenthesised FROM list with its own quals. */
   | { readonly kind: 'list'; readonly items: readonly FromItem[]; readonly where: QueryExpr | undefined };
 
@@ -62,7 +96,14 @@ export type JoinType = 'inner' | 'left' | 'right' | 'full';
 
 export type SetOperation =
   | { readonly kind: 'leaf'; readonly range: number }
-  | { readonly kind: 'set'; readonly op: 'union' | 'intersect' | 'except'; readonly all: boolean; readonly left: SetOperation; readonly right: SetOperation; readonly types: readonly Type[] };
+  | {
+      readonly kind: 'set';
+      readonly op: 'union' | 'intersect' | 'except';
+      readonly all: boolean;
+      readonly left: SetOperation;
+      readonly right: SetOperation;
+      readonly types: readonly Type[];
+    };
 
 export interface Cte {
   readonly name: string;

@@ -31,10 +31,29 @@ type Node = Readonly<Record<string, unknown>>;
 
 /** Names that a user reads in an error; every other node is named by its tag. */
 const REFUSED: Readonly<Record<string, string>> = {
-  InsertStmt: 'INSERT', UpdateStmt: 'UPDATE', DeleteStmt: 'DELETE', MergeStmt: 'MERGE', CopyStmt: 'COPY', CreateStmt: 'CREATE TABLE',
-  CreateTableAsStmt: 'CREATE TABLE AS', ViewStmt: 'CREATE VIEW', IndexStmt: 'CREATE INDEX', DropStmt: 'DROP', TruncateStmt: 'TRUNCATE',
-  AlterTableStmt: 'ALTER TABLE', DeclareCursorStmt: 'DECLARE', FetchStmt: 'FETCH', PrepareStmt: 'PREPARE', ExecuteStmt: 'EXECUTE',
-  CallStmt: 'CALL', DoStmt: 'DO', LockStmt: 'LOCK', ListenStmt: 'LISTEN', NotifyStmt: 'NOTIFY', VacuumStmt: 'VACUUM', GrantStmt: 'GRANT',
+  InsertStmt: 'INSERT',
+  UpdateStmt: 'UPDATE',
+  DeleteStmt: 'DELETE',
+  MergeStmt: 'MERGE',
+  CopyStmt: 'COPY',
+  CreateStmt: 'CREATE TABLE',
+  CreateTableAsStmt: 'CREATE TABLE AS',
+  ViewStmt: 'CREATE VIEW',
+  IndexStmt: 'CREATE INDEX',
+  DropStmt: 'DROP',
+  TruncateStmt: 'TRUNCATE',
+  AlterTableStmt: 'ALTER TABLE',
+  DeclareCursorStmt: 'DECLARE',
+  FetchStmt: 'FETCH',
+  PrepareStmt: 'PREPARE',
+  ExecuteStmt: 'EXECUTE',
+  CallStmt: 'CALL',
+  DoStmt: 'DO',
+  LockStmt: 'LOCK',
+  ListenStmt: 'LISTEN',
+  NotifyStmt: 'NOTIFY',
+  VacuumStmt: 'VACUUM',
+  GrantStmt: 'GRANT',
 };
 
 /** Classifies one statement: `{SelectStmt: …}` and so on. Throws 0A000 with the name of what is not supported. */
@@ -55,7 +74,10 @@ export function statementKind(statement: unknown): StatementKind {
     case 'TransactionStmt':
       return { kind: 'utility', statement: transaction(node) };
     case 'DiscardStmt':
-      return { kind: 'utility', statement: { kind: 'discard', target: text(node['target']).slice('DISCARD_'.length).toLowerCase() as 'all' } };
+      return {
+        kind: 'utility',
+        statement: { kind: 'discard', target: text(node['target']).slice('DISCARD_'.length).toLowerCase() as 'all' },
+      };
     case 'DeallocateStmt':
       return { kind: 'utility', statement: { kind: 'deallocate', name: node['isall'] === true ? undefined : text(node['name']) } };
     case 'UnlistenStmt':
@@ -96,7 +118,15 @@ function explain(node: Node): StatementKind {
         if (value !== 'text' && value !== 'json') throw unsupported(`EXPLAIN (FORMAT ${value ?? ''})`);
         format = value;
         break;
-      case 'verbose': case 'costs': case 'buffers': case 'timing': case 'summary': case 'settings': case 'wal': case 'memory': case 'generic_plan':
+      case 'verbose':
+      case 'costs':
+      case 'buffers':
+      case 'timing':
+      case 'summary':
+      case 'settings':
+      case 'wal':
+      case 'memory':
+      case 'generic_plan':
         break;
       default:
         throw new TimelineError({ kind: 'syntax', sqlstate: '42601', message: `unrecognized EXPLAIN option "${text(defname)}"` });
@@ -109,13 +139,21 @@ function variableSet(node: Node): UtilityStatement {
   const name = settingName(text(node['name']));
   switch (node['kind']) {
     case 'VAR_SET_VALUE':
-      return { kind: 'set', name, value: list(node['args']).map((arg) => constantText(arg) ?? '').join(', '), local: node['is_local'] === true };
+      return {
+        kind: 'set',
+        name,
+        value: list(node['args'])
+          .map((arg) => constantText(arg) ?? '')
+          .join(', '),
+        local: node['is_local'] === true,
+      };
     case 'VAR_SET_MULTI':
       // READ WRITE is accepted: drivers send it by habit, and what would write is refused by itself.
       return { kind: 'set_transaction' };
     case 'VAR_RESET_ALL':
       return { kind: 'reset', name: undefined };
-    case 'VAR_SET_DEFAULT': case 'VAR_RESET':
+    case 'VAR_SET_DEFAULT':
+    case 'VAR_RESET':
       return { kind: 'reset', name };
     default:
       throw unsupported(`SET ${name} FROM CURRENT`);
@@ -126,7 +164,8 @@ function transaction(node: Node): UtilityStatement {
   const name = text(node['savepoint_name']);
   const chain = node['chain'] === true;
   switch (node['kind']) {
-    case 'TRANS_STMT_BEGIN': case 'TRANS_STMT_START':
+    case 'TRANS_STMT_BEGIN':
+    case 'TRANS_STMT_START':
       return { kind: 'transaction', action: 'begin' };
     case 'TRANS_STMT_COMMIT':
       return { kind: 'transaction', action: 'commit', chain };

@@ -43,7 +43,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'list the plans that ran (timeline.replays)',
     run: async (args) => {
       const { values, positionals } = parse(args, { format: { type: 'string', default: 'table' } }, true);
-      if (positionals[0] !== 'list' || positionals.length > 1) throw usageError(`replay ${positionals[0] ?? ''}: only "replay list" is supported yet`);
+      if (positionals[0] !== 'list' || positionals.length > 1)
+        throw usageError(`replay ${positionals[0] ?? ''}: only "replay list" is supported yet`);
       const { queryCommand } = await import('./query-command.js');
       await queryCommand(
         'SELECT id, driver, state, started_at, ended_at, tasks_done, tasks, rows, bytes_read, error FROM timeline.replays ORDER BY started_at',

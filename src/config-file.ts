@@ -31,7 +31,8 @@ export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSourc
   }
   const listen = root.section('listen', ['host', 'pg', 'http']);
   const envPort = (name: string, fallback: number): number => (env[name] === undefined ? fallback : port(env[name], name));
-  const home = env['TIMELINE_HOME'] === undefined ? resolve(folder, root.string('home') ?? '.timeline') : resolve(cwd, env['TIMELINE_HOME']);
+  const home =
+    env['TIMELINE_HOME'] === undefined ? resolve(folder, root.string('home') ?? '.timeline') : resolve(cwd, env['TIMELINE_HOME']);
   return {
     listen: {
       host: env['TIMELINE_LISTEN_HOST'] ?? listen.string('host') ?? '127.0.0.1',
@@ -187,7 +188,8 @@ function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
 
 function port(value: unknown, name: string): number {
   const number = typeof value === 'number' ? value : Number(value);
-  if (!Number.isInteger(number) || number < 0 || number > 65535) throw configError(`${name}: must be a port from 0 to 65535, not ${String(value)}`);
+  if (!Number.isInteger(number) || number < 0 || number > 65535)
+    throw configError(`${name}: must be a port from 0 to 65535, not ${String(value)}`);
   return number;
 }
 

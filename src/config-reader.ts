@@ -14,7 +14,8 @@ export class Reader {
     private readonly path: string,
     known: readonly string[],
   ) {
-    if (value !== undefined && value !== null && !isObject(value)) throw this.error(path === '' ? 'the document' : path, 'must be a mapping');
+    if (value !== undefined && value !== null && !isObject(value))
+      throw this.error(path === '' ? 'the document' : path, 'must be a mapping');
     this.values = isObject(value) ? value : {};
     for (const key of Object.keys(this.values)) {
       if (known.includes(key)) continue;

@@ -26,4 +26,3 @@ GROUP BY cdn ORDER BY seconds DESC;`,
 FROM read_range(lake.events, '80708e6a-7e48-4339-ae6e-4a0bbd3b779f', '2025-03-04 03:43Z', '2025-03-04 03:45Z') AS e;`,
   },
 ];
-

@@ -54,7 +54,11 @@ export function startDurableEngine(options: { readonly config: Config; readonly 
       : bring().catch((thrown: unknown) => {
           const error = asTimelineError(thrown);
           engine.setTemporal(undefined, error.message);
-          if (!closed) log('warn', `durable engine is not available, queries run in this process: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`);
+          if (!closed)
+            log(
+              'warn',
+              `durable engine is not available, queries run in this process: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`,
+            );
         });
   started.finally(() => settle()).catch(() => undefined);
   return {
@@ -62,12 +66,18 @@ export function startDurableEngine(options: { readonly config: Config; readonly 
     settled,
     close: async () => {
       closed = true;
-      for (const close of closers.reverse()) await close().catch((error: unknown) => log('warn', `while stopping the durable engine: ${String(error)}`));
+      for (const close of closers.reverse())
+        await close().catch((error: unknown) => log('warn', `while stopping the durable engine: ${String(error)}`));
     },
   };
 }
 
-async function serverAddress(config: Config, engine: TimelineEngine, closers: (() => Promise<void>)[], giveUpWaiting: () => void): Promise<string> {
+async function serverAddress(
+  config: Config,
+  engine: TimelineEngine,
+  closers: (() => Promise<void>)[],
+  giveUpWaiting: () => void,
+): Promise<string> {
   if (config.temporal.mode === 'address' && config.temporal.address !== undefined) {
     engine.setTemporal(undefined, `connecting to Temporal at ${config.temporal.address}`);
     return config.temporal.address;
@@ -89,7 +99,10 @@ async function serverAddress(config: Config, engine: TimelineEngine, closers: ((
 }
 
 /** One worker child process, started again (with a pause) whenever it ends by itself. */
-function superviseWorker(config: Config, address: string): { readonly ready: Promise<void>; pid(): number | undefined; close(): Promise<void> } {
+function superviseWorker(
+  config: Config,
+  address: string,
+): { readonly ready: Promise<void>; pid(): number | undefined; close(): Promise<void> } {
   let child: ChildProcess | undefined;
   let closed = false;
   let markReady: () => void = () => undefined;

@@ -1,8 +1,8 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Connector } from '../connectors/connector.js';
 import { IcebergConnector } from '../connectors/iceberg/connector.js';
 import { SystemConnector } from '../connectors/system/connector.js';
-import type { Connector } from '../connectors/connector.js';
 import { TimelineError } from '../sql/errors.js';
 import { loadParser } from '../sql/parse.js';
 import { EmbeddedPostgres } from '../sql/postgres.js';
@@ -10,18 +10,18 @@ import { Catalog, readCatalog, type Source } from './catalog.js';
 import type { Config } from './config.js';
 import type { EngineContext } from './engine-context.js';
 import { History } from './history.js';
-import { createKernel } from './kernel/kernel-pool.js';
 import type { Kernel } from './kernel/kernel.js';
+import { createKernel } from './kernel/kernel-pool.js';
+import { imagePath } from './paths.js';
+import { readPostgresSettings } from './postgres-settings.js';
 import type { Driver } from './replay/driver.js';
 import { createLocalDriver } from './replay/local-driver.js';
 import { createStageStore, type StageStore } from './replay/stage-store.js';
 import { TimelineSession } from './session.js';
-import { readPostgresSettings } from './postgres-settings.js';
 import type { ConnectOptions, Engine, Session } from './statement.js';
 import { systemTables } from './system-tables.js';
 import { log } from './telemetry/log.js';
 import { Metrics } from './telemetry/metrics.js';
-import { imagePath } from './paths.js';
 
 const EMPTY = new Catalog([], []);
 
@@ -33,7 +33,10 @@ const STAGE_FILES_MOST_MS = 24 * 3_600_000;
 
 /** Everything that answers queries, without a listener. */
 export class TimelineEngine implements Engine {
-  private temporal: { readonly driver: Driver | undefined; readonly state: string } = { driver: undefined, state: 'it is off (temporal: off)' };
+  private temporal: { readonly driver: Driver | undefined; readonly state: string } = {
+    driver: undefined,
+    state: 'it is off (temporal: off)',
+  };
   private readonly timers: readonly NodeJS.Timeout[];
   private sessions = 0;
   readonly context: EngineContext;
@@ -185,7 +188,12 @@ function every(ms: number, what: string, work: () => Promise<unknown>): NodeJS.T
 export async function openSources(config: Config, system: readonly Connector[]): Promise<readonly Source[]> {
   const sources: Source[] = system.map((connector) => ({ connector, prefix: '' }));
   for (const [name, catalog] of Object.entries(config.catalogs)) {
-    const connector = await IcebergConnector.open({ name, config: catalog, cacheFolder: join(config.home, 'cache'), cacheBytes: config.limits.cacheBytes });
+    const connector = await IcebergConnector.open({
+      name,
+      config: catalog,
+      cacheFolder: join(config.home, 'cache'),
+      cacheBytes: config.limits.cacheBytes,
+    });
     sources.push({ connector, prefix: catalog.prefix ?? '' });
   }
   return sources;

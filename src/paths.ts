@@ -17,4 +17,3 @@ export function projectRoot(): string {
 export function imagePath(): string {
   return join(projectRoot(), 'dist', 'embedded-postgres.tar');
 }
-

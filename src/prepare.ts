@@ -11,9 +11,19 @@ import { mapped, type SelectStatement } from './select.js';
 /** A statement, classified and analysed, ready to run any number of times. */
 export type PlannedStatement =
   | { readonly kind: 'utility'; readonly parameterTypes: readonly number[]; readonly statement: UtilityStatement }
-  | { readonly kind: 'catalogue'; readonly parameterTypes: readonly number[]; readonly text: string; readonly columns: readonly ResultColumn[] | undefined }
+  | {
+      readonly kind: 'catalogue';
+      readonly parameterTypes: readonly number[];
+      readonly text: string;
+      readonly columns: readonly ResultColumn[] | undefined;
+    }
   | { readonly kind: 'select'; readonly parameterTypes: readonly number[]; readonly statement: SelectStatement }
-  | { readonly kind: 'explain'; readonly parameterTypes: readonly number[]; readonly statement: SelectStatement; readonly options: ExplainOptions };
+  | {
+      readonly kind: 'explain';
+      readonly parameterTypes: readonly number[];
+      readonly statement: SelectStatement;
+      readonly options: ExplainOptions;
+    };
 
 export interface PrepareOptions {
   readonly text: string;

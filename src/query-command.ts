@@ -1,5 +1,5 @@
-import { formatValue } from '../sql/value-text.js';
 import { TimelineError } from '../sql/errors.js';
+import { formatValue } from '../sql/value-text.js';
 import { loadConfig } from './config-file.js';
 import { TimelineEngine } from './engine.js';
 import { withDemoLake } from './serve.js';
@@ -8,7 +8,8 @@ type Format = 'table' | 'csv' | 'json';
 
 /** `timeline query`: one statement in this process, printed. */
 export async function queryCommand(sql: string, format: string): Promise<void> {
-  if (!isFormat(format)) throw new TimelineError({ kind: 'syntax', sqlstate: '22023', message: `unknown format "${format}"`, hint: 'table, csv or json.' });
+  if (!isFormat(format))
+    throw new TimelineError({ kind: 'syntax', sqlstate: '22023', message: `unknown format "${format}"`, hint: 'table, csv or json.' });
   const engine = await TimelineEngine.open(await withDemoLake(loadConfig({ env: process.env, cwd: process.cwd() })));
   const abort = new AbortController();
   const interrupt = (): void => abort.abort(new TimelineError({ kind: 'cancelled', sqlstate: '57014', message: 'interrupted' }));
@@ -39,7 +40,13 @@ export async function queryCommand(sql: string, format: string): Promise<void> {
       }
     }
     for (const notice of execution.notices) process.stderr.write(`${notice.severity}: ${notice.message}\n`);
-    process.stdout.write(print(format, columns.map((column) => column.name), rows));
+    process.stdout.write(
+      print(
+        format,
+        columns.map((column) => column.name),
+        rows,
+      ),
+    );
     await session.close();
   } finally {
     process.off('SIGINT', interrupt);
@@ -54,14 +61,16 @@ function isFormat(text: string): text is Format {
 function print(format: Format, names: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
   switch (format) {
     case 'csv': {
-      const cell = (value: string | null): string => (value === null ? '' : /[",\n\r]/.test(value) || value === '' ? `"${value.replaceAll('"', '""')}"` : value);
+      const cell = (value: string | null): string =>
+        value === null ? '' : /[",\n\r]/.test(value) || value === '' ? `"${value.replaceAll('"', '""')}"` : value;
       return [names, ...rows].map((row) => `${row.map(cell).join(',')}\n`).join('');
     }
     case 'json':
       return rows.map((row) => `${JSON.stringify(Object.fromEntries(names.map((name, i) => [name, row[i] ?? null])))}\n`).join('');
     case 'table': {
       const widths = names.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? '').length)));
-      const line = (row: readonly (string | null)[]): string => ` ${row.map((value, i) => (value ?? '').padEnd(widths[i] ?? 0)).join(' | ')}`.trimEnd();
+      const line = (row: readonly (string | null)[]): string =>
+        ` ${row.map((value, i) => (value ?? '').padEnd(widths[i] ?? 0)).join(' | ')}`.trimEnd();
       const rule = widths.map((width) => '-'.repeat(width + 2)).join('+');
       return `${[line(names), rule, ...rows.map(line)].join('\n')}\n(${rows.length} row${rows.length === 1 ? '' : 's'})\n`;
     }

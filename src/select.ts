@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Actuals, explainJson, explainText } from '../planner/explain.js';
-import { planQuery } from '../planner/plan-query.js';
 import type { PhysicalPlan } from '../planner/physical-plan.js';
+import { planQuery } from '../planner/plan-query.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import { readQuery } from '../sql/node-tree.js';
@@ -50,13 +50,25 @@ const PROGRESS_MS = 1000;
 const TASK_TARGETS = { splitsPerTask: 1, partitions: 2 };
 
 /** Text -> analysed tree -> physical plan, with every snapshot pinned. */
-export async function planSelect(statement: SelectStatement, parameters: readonly (string | null)[], context: SelectContext): Promise<PhysicalPlan> {
+export async function planSelect(
+  statement: SelectStatement,
+  parameters: readonly (string | null)[],
+  context: SelectContext,
+): Promise<PhysicalPlan> {
   const { engine } = context;
-  const analysis = { user: context.user, database: context.database, searchPath: context.searchPath, timeZone: context.timeZone, settings: context.settings };
+  const analysis = {
+    user: context.user,
+    database: context.database,
+    searchPath: context.searchPath,
+    timeZone: context.timeZone,
+    settings: context.settings,
+  };
   const tree = await engine.postgres.analyse(statement.rewritten, statement.parameterTypes, analysis).catch((error: unknown) => {
     throw mapped(error, statement);
   });
-  const constants = statement.parameterTypes.map((oid, i): Constant => ({ kind: 'constant', type: type(oid), value: parameters[i] ?? null }));
+  const constants = statement.parameterTypes.map(
+    (oid, i): Constant => ({ kind: 'constant', type: type(oid), value: parameters[i] ?? null }),
+  );
   return planQuery({
     query: readQuery(tree, engine.postgres.names),
     parameters: constants,
@@ -65,7 +77,12 @@ export async function planSelect(statement: SelectStatement, parameters: readonl
       connectorOf: (schema, table) => context.catalog.find(schema, table, []),
       pin: async (connector, table) => {
         const entry = context.catalog.find(table.schema, table.table, []);
-        if (entry === undefined) throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${table.schema}.${table.table}" does not exist` });
+        if (entry === undefined)
+          throw new TimelineError({
+            kind: 'semantic',
+            sqlstate: '42P01',
+            message: `relation "${table.schema}.${table.table}" does not exist`,
+          });
         const key = JSON.stringify([connector.name, entry.source, context.asOf]);
         const known = context.pins.get(key);
         if (known !== undefined) return known;
@@ -82,7 +99,11 @@ export async function planSelect(statement: SelectStatement, parameters: readonl
 }
 
 /** Plans and starts a SELECT; its rows come as tasks commit them. */
-export async function runSelect(statement: SelectStatement, parameters: readonly (string | null)[], context: SelectContext): Promise<Execution> {
+export async function runSelect(
+  statement: SelectStatement,
+  parameters: readonly (string | null)[],
+  context: SelectContext,
+): Promise<Execution> {
   const plan = await planSelect(statement, parameters, context);
   const notices = plan.notices.map(notice);
   const { run, record } = await startRun(plan, statement.original, context, notices);
@@ -125,17 +146,34 @@ async function startRun(
   const tasks = plan.stages.reduce((sum, stage) => sum + stage.tasks.length, 0);
   const scans = fileCounts(plan);
   let record: ReplayRecord = {
-    id, driver: 'local', state: 'running', user: context.user, sql, startedAt: Date.now(), endedAt: undefined, stages: plan.stages.length, tasks,
-    tasksDone: 0, rows: 0, bytesRead: 0, filesTotal: scans.total, filesRead: scans.read, sqlstate: undefined, error: undefined,
+    id,
+    driver: 'local',
+    state: 'running',
+    user: context.user,
+    sql,
+    startedAt: Date.now(),
+    endedAt: undefined,
+    stages: plan.stages.length,
+    tasks,
+    tasksDone: 0,
+    rows: 0,
+    bytesRead: 0,
+    filesTotal: scans.total,
+    filesRead: scans.read,
+    sqlstate: undefined,
+    error: undefined,
   };
   let told = Date.now();
   const onProgress = (progress: RunProgress): void => {
     const current = engine.history.get(id);
     if (context.onProgress !== undefined && Date.now() - told >= PROGRESS_MS) {
       told = Date.now();
-      context.onProgress(`stage ${progress.stage}: ${progress.tasksDone} of ${progress.tasks} tasks, ${progress.rows} rows, ${progress.bytesRead} bytes read`);
+      context.onProgress(
+        `stage ${progress.stage}: ${progress.tasksDone} of ${progress.tasks} tasks, ${progress.rows} rows, ${progress.bytesRead} bytes read`,
+      );
     }
-    if (current?.state === 'running') engine.history.put({ ...current, tasksDone: progress.tasksDone, rows: progress.rows, bytesRead: progress.bytesRead });
+    if (current?.state === 'running')
+      engine.history.put({ ...current, tasksDone: progress.tasksDone, rows: progress.rows, bytesRead: progress.bytesRead });
   };
   const start = async (driver: Driver): Promise<Run> => {
     record = { ...record, driver: driver.kind };
@@ -174,7 +212,13 @@ function chooseDriver(context: SelectContext): Driver {
   }
 }
 
-async function* resultBatches(plan: PhysicalPlan, run: Run, record: ReplayRecord, context: SelectContext, notices: Notice[]): AsyncGenerator<Batch> {
+async function* resultBatches(
+  plan: PhysicalPlan,
+  run: Run,
+  record: ReplayRecord,
+  context: SelectContext,
+  notices: Notice[],
+): AsyncGenerator<Batch> {
   const { engine } = context;
   let rows = 0;
   let failure: TimelineError | undefined;
@@ -210,7 +254,8 @@ function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineE
     ...record,
     state: error === undefined ? 'completed' : error.kind === 'cancelled' ? 'cancelled' : 'failed',
     endedAt: Date.now(),
-    tasksDone: summary === undefined ? (engine.history.get(record.id)?.tasksDone ?? 0) : summary.stages.reduce((sum, stage) => sum + stage.tasks, 0),
+    tasksDone:
+      summary === undefined ? (engine.history.get(record.id)?.tasksDone ?? 0) : summary.stages.reduce((sum, stage) => sum + stage.tasks, 0),
     bytesRead: summary?.bytesRead ?? engine.history.get(record.id)?.bytesRead ?? 0,
     sqlstate: error?.sqlstate,
     error: error?.message,

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TimelineError } from '../sql/errors.js';
-import { loadConfig } from './config-file.js';
 import type { Config } from './config.js';
+import { loadConfig } from './config-file.js';
 import { DEMO_QUERIES } from './demo-queries.js';
-import { startDurableEngine, type DurableEngine } from './durable-engine.js';
+import { type DurableEngine, startDurableEngine } from './durable-engine.js';
 import { TimelineEngine } from './engine.js';
 import { makeDemoLake } from './events/demo-lake.js';
 import { startHttpServer } from './telemetry/http-server.js';
@@ -61,7 +61,11 @@ export async function withDemoLake(config: Config): Promise<Config> {
   return {
     ...config,
     catalogs: {
-      demo: { type: 'iceberg', catalog: { type: 'sql', uri: lake.catalogUri, warehouse: lake.warehouse, name: lake.catalogName }, locations: lake.locations },
+      demo: {
+        type: 'iceberg',
+        catalog: { type: 'sql', uri: lake.catalogUri, warehouse: lake.warehouse, name: lake.catalogName },
+        locations: lake.locations,
+      },
     },
   };
 }
@@ -108,5 +112,10 @@ function sleep(ms: number): Promise<void> {
 
 export function requireTemporalAddress(config: Config): string {
   if (config.temporal.mode === 'address' && config.temporal.address !== undefined) return config.temporal.address;
-  throw new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message: 'a worker needs a Temporal server', hint: 'Set TEMPORAL_ADDRESS or temporal.address.' });
+  throw new TimelineError({
+    kind: 'semantic',
+    sqlstate: 'F0000',
+    message: 'a worker needs a Temporal server',
+    hint: 'Set TEMPORAL_ADDRESS or temporal.address.',
+  });
 }

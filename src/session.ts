@@ -1,15 +1,15 @@
 import { asTimelineError } from '../sql/errors.js';
+import { splitStatements } from '../sql/parse.js';
 import type { ResultColumn } from '../sql/result.js';
+import { withDeadline } from './deadline.js';
 import type { EngineContext } from './engine-context.js';
-import { planStatement, type PlannedStatement } from './prepare.js';
+import { commandExecution, textColumn, textExecution } from './execution.js';
+import { type PlannedStatement, planStatement } from './prepare.js';
 import { explainSelect, runSelect, type SelectContext } from './select.js';
 import { Settings } from './settings.js';
-import { commandExecution, textColumn, textExecution } from './execution.js';
 import type { ConnectOptions, ExecuteOptions, Execution, Prepared, Session } from './statement.js';
-import { splitStatements } from '../sql/parse.js';
 import { Transaction } from './transaction.js';
 import { runUtility, utilityColumns } from './utility.js';
-import { withDeadline } from './deadline.js';
 
 /** A statement that this session has prepared: what the wire sees, and how to run it. */
 interface SessionPrepared extends Prepared {
@@ -89,8 +89,17 @@ export class TimelineSession implements Session {
       case 'utility':
         return runUtility(planned.statement, { settings: this.settings, transaction: this.transaction });
       case 'catalogue': {
-        const answer = await this.engine.postgres.query(planned.text, parameters, { ...this.analysis(), parameterTypes: planned.parameterTypes }, { signal });
-        return textExecution({ columns: answer.columns, rows: answer.rows, tag: (rows) => (answer.tag.startsWith('SELECT') ? `SELECT ${rows}` : answer.tag) });
+        const answer = await this.engine.postgres.query(
+          planned.text,
+          parameters,
+          { ...this.analysis(), parameterTypes: planned.parameterTypes },
+          { signal },
+        );
+        return textExecution({
+          columns: answer.columns,
+          rows: answer.rows,
+          tag: (rows) => (answer.tag.startsWith('SELECT') ? `SELECT ${rows}` : answer.tag),
+        });
       }
       case 'select':
         return runSelect(planned.statement, parameters, this.selectContext(signal));
@@ -176,5 +185,9 @@ export class TimelineSession implements Session {
 }
 
 function endsTransaction(planned: PlannedStatement): boolean {
-  return planned.kind === 'utility' && planned.statement.kind === 'transaction' && ['commit', 'rollback', 'rollback_to'].includes(planned.statement.action);
+  return (
+    planned.kind === 'utility' &&
+    planned.statement.kind === 'transaction' &&
+    ['commit', 'rollback', 'rollback_to'].includes(planned.statement.action)
+  );
 }

@@ -1,6 +1,6 @@
 import { TimelineError, unsupported } from '../sql/errors.js';
-import { byteCount } from './config-file.js';
 import { nearestName } from '../sql/nearest-name.js';
+import { byteCount } from './config-file.js';
 
 /** Name, default and check of a setting that this server acts on. `check` gives the value to keep, or throws 22023. */
 interface OwnSetting {
@@ -160,7 +160,11 @@ export class Settings {
       if (own.readOnly === true) throw invalid(`parameter "${own.name}" cannot be changed`, '55P02');
       return own.check(value, own.name);
     }
-    if (key.startsWith('timeline.')) throw unknownSetting(name, OWN.map((setting) => setting.name));
+    if (key.startsWith('timeline.'))
+      throw unknownSetting(
+        name,
+        OWN.map((setting) => setting.name),
+      );
     if (key.includes('.')) return value;
     const known = this.options.postgres.get(key);
     if (known === undefined) throw unknownSetting(name, this.names());
@@ -176,7 +180,8 @@ export class Settings {
 }
 
 function checkPostgres(setting: PostgresSetting, value: string): string {
-  if (setting.context === 'internal' || setting.context === 'postmaster') throw invalid(`parameter "${setting.name}" cannot be changed`, '55P02');
+  if (setting.context === 'internal' || setting.context === 'postmaster')
+    throw invalid(`parameter "${setting.name}" cannot be changed`, '55P02');
   if (setting.type === 'bool') return boolean(value, setting.name);
   if (setting.type === 'enum' && !setting.values.includes(value.toLowerCase())) {
     throw invalid(`invalid value for parameter "${setting.name}": "${value}"`, '22023', `Available values: ${setting.values.join(', ')}.`);
@@ -205,7 +210,10 @@ function utf8Only(value: string): string {
 }
 
 function isoDates(value: string): string {
-  const parts = value.toUpperCase().split(',').map((part) => part.trim());
+  const parts = value
+    .toUpperCase()
+    .split(',')
+    .map((part) => part.trim());
   if (parts.includes('ISO') && parts.every((part) => ['ISO', 'MDY', 'YMD', 'DMY'].includes(part))) return 'ISO, MDY';
   throw unsupported(`DateStyle ${value}`, { hint: 'Use ISO.' });
 }
@@ -225,7 +233,12 @@ function timeZone(value: string): string {
 
 function milliseconds(value: string, name: string): string {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*$/.exec(value);
-  if (match === null) throw invalid(`invalid value for parameter "${name}": "${value}"`, '22023', 'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".');
+  if (match === null)
+    throw invalid(
+      `invalid value for parameter "${name}": "${value}"`,
+      '22023',
+      'Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".',
+    );
   const unit = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? 'ms'] ?? 1;
   const total = Math.round(Number(match[1]) * unit);
   if (total > 2_147_483_647) throw invalid(`${value} is outside the valid range for parameter "${name}" (0 ms .. 2147483647 ms)`);
@@ -258,7 +271,12 @@ function unknownSetting(name: string, known: readonly string[]): TimelineError {
 export function displayed(name: string, value: string): string {
   if (name.toLowerCase() !== 'statement_timeout' || value === '0') return value;
   const ms = Number(value);
-  const units: readonly (readonly [string, number])[] = [['d', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1000]];
+  const units: readonly (readonly [string, number])[] = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+  ];
   const unit = units.find(([, size]) => ms % size === 0);
   return unit === undefined ? `${ms}ms` : `${ms / unit[1]}${unit[0]}`;
 }

@@ -1,4 +1,4 @@
-import type { ResultColumn, Batch } from '../sql/result.js';
+import type { Batch, ResultColumn } from '../sql/result.js';
 
 /** What the wire needs of the engine: one Session a connection, owned by src/session.ts. */
 export interface Engine {

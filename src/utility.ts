@@ -67,7 +67,11 @@ function show(name: string, settings: Settings): Execution {
   return textExecution({ columns, rows: [[displayed(name, value)]], tag: () => 'SHOW' });
 }
 
-function runTransaction(statement: UtilityStatement & { readonly kind: 'transaction' }, settings: Settings, transaction: Transaction): Execution {
+function runTransaction(
+  statement: UtilityStatement & { readonly kind: 'transaction' },
+  settings: Settings,
+  transaction: Transaction,
+): Execution {
   const warning = (sqlstate: string, message: string): readonly Notice[] => [{ severity: 'WARNING', sqlstate, message }];
   switch (statement.action) {
     case 'begin': {

@@ -1,6 +1,16 @@
 import type { Type } from '../../sql/types.js';
 import type {
-  ColumnDescription, Connector, Handle, PushdownAnswer, PushdownRequest, Readable, ReadRequest, SplitPlan, TableDescription, TableName, TableStatistics,
+  ColumnDescription,
+  Connector,
+  Handle,
+  PushdownAnswer,
+  PushdownRequest,
+  Readable,
+  ReadRequest,
+  SplitPlan,
+  TableDescription,
+  TableName,
+  TableStatistics,
 } from '../connector.js';
 
 /** A table of the engine's own facts. `rows` are in column order, in PostgreSQL's text form (UTC). */

@@ -1,5 +1,3 @@
-import type { ColumnRef, Operator, PlanExpr } from '../physical-plan.js';
-import { fieldsOf } from '../physical-plan.js';
 import {
   conjunction,
   conjuncts,
@@ -16,6 +14,8 @@ import {
   truth,
 } from '../expression.js';
 import { isEmpty, mapExpressions, noRows, renamed, rewrite } from '../logical-plan.js';
+import type { ColumnRef, Operator, PlanExpr } from '../physical-plan.js';
+import { fieldsOf } from '../physical-plan.js';
 
 /** Boolean algebra over constants, and what follows: filters that pass all or nothing, inputs without rows. */
 export function simplify(plan: Operator): Operator {

@@ -57,10 +57,12 @@ class KernelPool implements Kernel {
       if (this.#closed) return reject(closedError());
       const onAbort = (): void => this.#abort(job);
       // One signal serves many tasks: what a finished task hung on it must go.
-      const settled = <T>(settle: (value: T) => void) => (value: T): void => {
-        signal.removeEventListener('abort', onAbort);
-        settle(value);
-      };
+      const settled =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          signal.removeEventListener('abort', onAbort);
+          settle(value);
+        };
       const job: Job = { id: this.#ids++, request: transferable(request), signal, resolve: settled(resolve), reject: settled(reject) };
       signal.addEventListener('abort', onAbort, { once: true });
       this.#queue.push(job);

@@ -16,22 +16,29 @@ export function timelineOutput(root: Operator, timeline: TimelineOperator): Span
       case 'values':
         return;
       case 'filter':
-        return visit(op.input, plus(op.predicate), [...filters, op.predicate]);
+        visit(op.input, plus(op.predicate), [...filters, op.predicate]);
+        return;
       case 'project':
-        return visit(op.input, columnsIn(op.items.map((item) => item.expr)), []);
+        visit(op.input, columnsIn(op.items.map((item) => item.expr)), []);
+        return;
       case 'aggregate':
         // The final phase reads states, which are no expressions.
-        return visit(op.input, op.phase === 'final' ? 'all' : columnsIn([op.keys, op.aggregates]), []);
+        visit(op.input, op.phase === 'final' ? 'all' : columnsIn([op.keys, op.aggregates]), []);
+        return;
       case 'sort':
-        return visit(op.input, plus(op.keys), []);
+        visit(op.input, plus(op.keys), []);
+        return;
       case 'limit':
-        return visit(op.input, needed, []);
+        visit(op.input, needed, []);
+        return;
       case 'join':
         visit(op.left, plus(op.condition), []);
-        return visit(op.right, plus(op.condition), []);
+        visit(op.right, plus(op.condition), []);
+        return;
       case 'distinct':
       case 'assert':
-        return visit(op.input, 'all', []);
+        visit(op.input, 'all', []);
+        return;
       case 'union_all':
         for (const input of op.inputs) visit(input, 'all', []);
         return;

@@ -58,7 +58,15 @@ function listen(server: Server, host: string, port: number): Promise<void> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const inUse = error.code === 'EADDRINUSE';
       const message = inUse ? `port ${port} on ${host} is in use` : `cannot listen on ${host}:${port}: ${error.message}`;
-      reject(new TimelineError({ kind: 'connector', sqlstate: '55006', message, hint: 'Set TIMELINE_HTTP_PORT (0: any free port).', cause: error }));
+      reject(
+        new TimelineError({
+          kind: 'connector',
+          sqlstate: '55006',
+          message,
+          hint: 'Set TIMELINE_HTTP_PORT (0: any free port).',
+          cause: error,
+        }),
+      );
     });
     server.listen(port, host, resolve);
   });

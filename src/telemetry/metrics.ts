@@ -19,7 +19,11 @@ export class Metrics {
   });
   readonly rows = new Counter({ name: 'timeline_result_rows_total', help: 'Rows of results', registers: [this.registry] });
   readonly bytesRead = new Counter({ name: 'timeline_bytes_read_total', help: 'Bytes read from sources', registers: [this.registry] });
-  readonly temporalUp = new Gauge({ name: 'timeline_temporal_up', help: '1 when the durable engine takes plans', registers: [this.registry] });
+  readonly temporalUp = new Gauge({
+    name: 'timeline_temporal_up',
+    help: '1 when the durable engine takes plans',
+    registers: [this.registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });

@@ -64,7 +64,10 @@ describe('drivers against the real server', () => {
     const client = await server.connect();
     try {
       const named = { name: 'q1', text: 'SELECT count(*)::int AS n FROM py.events_day WHERE event_type = $1' };
-      assert.deepEqual((await client.query({ ...named, values: ['seek'] })).rows, (await client.query({ ...named, values: ['seek'] })).rows);
+      assert.deepEqual(
+        (await client.query({ ...named, values: ['seek'] })).rows,
+        (await client.query({ ...named, values: ['seek'] })).rows,
+      );
       await client.query('BEGIN; SAVEPOINT a');
       await assert.rejects(client.query('SELECT 1/0'), { code: '22012' });
       await assert.rejects(client.query('SELECT 1'), { code: '25P02' });
@@ -102,7 +105,9 @@ describe('drivers against the real server', () => {
         const types = { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig;
         const result = await client.query({ text: 'SELECT * FROM py.events_day', rowMode: 'array', types });
         assert.equal(digest(result.fields, result.rows as (string | null)[][]), table?.current.sha256);
-        const plan = (await client.query('EXPLAIN ANALYZE SELECT count(*) FROM py.events_day')).rows.map((row) => row['QUERY PLAN']).join('\n');
+        const plan = (await client.query('EXPLAIN ANALYZE SELECT count(*) FROM py.events_day')).rows
+          .map((row) => row['QUERY PLAN'])
+          .join('\n');
         assert.ok(secretAccessKey !== undefined && !plan.includes(secretAccessKey) && !remote.output().includes(secretAccessKey));
       } finally {
         await client.end();

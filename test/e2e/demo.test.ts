@@ -69,13 +69,19 @@ describe('the demo lake on both drivers', () => {
       'local',
       `SELECT count(*)::int AS n, count(DISTINCT k)::int AS keys FROM timeline((${twice}), key => k, ts => ts, c => count_so_far(true), until => '2025-05-01') AS t`,
     );
-    const [events] = await on('local', 'SELECT count(*)::int AS n, count(DISTINCT k)::int AS keys FROM (SELECT DISTINCT session_id AS k, ts FROM lake.events) AS e');
+    const [events] = await on(
+      'local',
+      'SELECT count(*)::int AS n, count(DISTINCT k)::int AS keys FROM (SELECT DISTINCT session_id AS k, ts FROM lake.events) AS e',
+    );
     assert.deepEqual(spans, { n: 2 * Number(events?.['n']), keys: 2 * Number(events?.['keys']) });
   });
 
   it('lists what ran in timeline.replays', async () => {
     await on('local', 'SELECT count(*) FROM lake.events');
-    const rows = await on('local', "SELECT state, driver, rows::int AS rows FROM timeline.replays WHERE sql = 'SELECT count(*) FROM lake.events'");
+    const rows = await on(
+      'local',
+      "SELECT state, driver, rows::int AS rows FROM timeline.replays WHERE sql = 'SELECT count(*) FROM lake.events'",
+    );
     assert.deepEqual(rows.at(-1), { state: 'completed', driver: 'local', rows: 1 });
   });
 
@@ -99,7 +105,10 @@ describe('the demo lake on both drivers', () => {
       try {
         await other.query(`SET timeline.driver = ${driver}`);
         const failing = assert.rejects(other.query(SLOW), { code: '57014', message: 'canceling statement due to user request' });
-        await until(async () => (await client.query("SELECT 1 FROM timeline.replays WHERE state = 'running' AND sql LIKE '%a.bitrate%'")).rows.length > 0);
+        await until(
+          async () =>
+            (await client.query("SELECT 1 FROM timeline.replays WHERE state = 'running' AND sql LIKE '%a.bitrate%'")).rows.length > 0,
+        );
         await cancel(server, other);
         await failing;
         assert.equal((await other.query('SELECT 1 AS one')).rows[0]?.one, 1);
@@ -114,9 +123,15 @@ describe('the demo lake on both drivers', () => {
       const other = await server.connect();
       await other.query(`SET timeline.driver = ${driver}`);
       other.query(SLOW).catch(() => undefined);
-      await until(async () => (await client.query("SELECT 1 FROM timeline.replays WHERE state = 'running' AND sql LIKE '%a.bitrate%'")).rows.length > 0);
+      await until(
+        async () =>
+          (await client.query("SELECT 1 FROM timeline.replays WHERE state = 'running' AND sql LIKE '%a.bitrate%'")).rows.length > 0,
+      );
       (other as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-      await until(async () => (await client.query("SELECT 1 FROM timeline.replays WHERE state = 'running' AND sql LIKE '%a.bitrate%'")).rows.length === 0);
+      await until(
+        async () =>
+          (await client.query("SELECT 1 FROM timeline.replays WHERE state = 'running' AND sql LIKE '%a.bitrate%'")).rows.length === 0,
+      );
     });
   }
 
@@ -130,7 +145,9 @@ describe('the demo lake on both drivers', () => {
     const other = await server.connect();
     try {
       await other.query('SET timeline.driver = local');
-      await until(async () => (await other.query("SELECT 1 FROM timeline.replays WHERE state = 'running' AND driver = 'temporal'")).rows.length > 0);
+      await until(
+        async () => (await other.query("SELECT 1 FROM timeline.replays WHERE state = 'running' AND driver = 'temporal'")).rows.length > 0,
+      );
       const pid = workerPid(server.pid);
       process.kill(pid, 'SIGKILL');
       // The fault fired: the worker is another process now.
@@ -146,7 +163,12 @@ describe('the demo lake on both drivers', () => {
     if (!(await hasPsql())) return this.skip();
     const described = await runPsql(server, '\\d lake.events\n\\dt lake.*\n', []);
     assert.equal(described.stderr, '');
-    for (const column of ['event_id\\s+\\| uuid', 'ts\\s+\\| timestamp with time zone', 'attributes\\s+\\| jsonb', 'bitrate_kbps\\s+\\| integer']) {
+    for (const column of [
+      'event_id\\s+\\| uuid',
+      'ts\\s+\\| timestamp with time zone',
+      'attributes\\s+\\| jsonb',
+      'bitrate_kbps\\s+\\| integer',
+    ]) {
       assert.match(described.stdout, new RegExp(column));
     }
     const answer = await runPsql(server, DEMO_QUERIES[0]?.sql ?? '');

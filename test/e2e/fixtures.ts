@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type pg from 'pg';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { Oid } from '../../sql/types.js';
 import { sharedFixtures } from '../support/project-root.js';
 

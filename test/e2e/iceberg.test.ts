@@ -27,7 +27,11 @@ describe('Iceberg tables through the server', () => {
   });
 
   async function rowsOf(sql: string): Promise<{ count: number; sha256: string }> {
-    const result = await client.query({ text: sql, rowMode: 'array', types: { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig });
+    const result = await client.query({
+      text: sql,
+      rowMode: 'array',
+      types: { getTypeParser: () => (text: string) => text } as unknown as pg.CustomTypesConfig,
+    });
     return { count: result.rows.length, sha256: digest(result.fields, result.rows as (string | null)[][]) };
   }
 

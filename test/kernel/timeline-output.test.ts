@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { Field, Operator, PlanExpr, TimelineOperator } from '../../planner/physical-plan.js';
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
-import { timelineOutput } from '../../src/kernel/timeline-output.js';
 import { Oid, type } from '../../sql/types.js';
+import { timelineOutput } from '../../src/kernel/timeline-output.js';
 
 const oids = [Oid.text, Oid.timestamptz, Oid.timestamptz, Oid.interval, Oid.float8, Oid.bool, Oid.text, Oid.bool];
 const fields = oids.map((oid, i): Field => ({ id: i + 1, name: `f${i + 1}`, type: type(oid) }));

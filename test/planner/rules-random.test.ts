@@ -6,7 +6,7 @@ import { optimize, RULES } from '../../planner/optimizer.js';
 import { fieldsOf, type Operator, type PlanExpr } from '../../planner/physical-plan.js';
 import { type Cell, type Row, run, runStages } from './mini-engine.js';
 import { Growth, ROWS } from './random-plan.js';
-import { binary, BOOL, column, filter } from './support.js';
+import { BOOL, binary, column, filter } from './support.js';
 
 /** The sorts of random plans are by all columns, so their order is the one right order. */
 function isOrdered(op: Operator): boolean {

@@ -1,8 +1,8 @@
 import type { ConnectorSplit, PushdownAnswer, PushdownRequest, TableDescription, TablePredicate } from '../../connectors/connector.js';
 import type { Field, Operator, PlanExpr, ScanOperator } from '../../planner/physical-plan.js';
 import type { PlanContext, Planning, PlanningConnector } from '../../planner/planning.js';
-import type { Constant } from '../../sql/expression.js';
 import { TimelineError } from '../../sql/errors.js';
+import type { Constant } from '../../sql/expression.js';
 import { Oid, type Type, type } from '../../sql/types.js';
 
 export const INT = type(Oid.int4);

@@ -62,7 +62,11 @@ describe('the embedded Postgres', function () {
   it('says so when a statement is nested too deeply, and goes on', async () => {
     for (const terms of [2500, 3500, 5000]) {
       const sql = `select a${'+a'.repeat(terms)} as sum from (select 1 as a) t`;
-      const asked: (() => Promise<unknown>)[] = [() => postgres.query(sql, [], CONTEXT), () => postgres.describe(sql, [], CONTEXT), () => postgres.analyse(sql, [], CONTEXT)];
+      const asked: (() => Promise<unknown>)[] = [
+        () => postgres.query(sql, [], CONTEXT),
+        () => postgres.describe(sql, [], CONTEXT),
+        () => postgres.analyse(sql, [], CONTEXT),
+      ];
       for (const [i, ask] of asked.entries()) {
         const outcome: unknown = await ask().catch((error: unknown) => error);
         if (outcome instanceof TimelineError) assert.equal(outcome.sqlstate, '54001', `${terms} ${i}: ${outcome.message}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { loadParser, parseOne } from '../../sql/parse.js';
-import { statementKind, type StatementKind } from '../../sql/statement-kind.js';
+import { type StatementKind, statementKind } from '../../sql/statement-kind.js';
 
 const kindOf = (sql: string): StatementKind => statementKind(parseOne(sql)?.statement);
 const utility = (sql: string) => {
@@ -32,14 +32,20 @@ describe('kinds of statements', () => {
     ['DISCARD ALL', { kind: 'discard', target: 'all' }],
     ['CLOSE ALL', { kind: 'close_all' }],
     ['UNLISTEN *', { kind: 'unlisten' }],
-    ["SELECT pg_catalog.set_config('jit', 'off', false) AS x", { kind: 'set_config', name: 'jit', value: 'off', local: false, column: 'x' }],
+    [
+      "SELECT pg_catalog.set_config('jit', 'off', false) AS x",
+      { kind: 'set_config', name: 'jit', value: 'off', local: false, column: 'x' },
+    ],
   ] as const) {
     it(sql, () => assert.deepEqual(utility(sql), statement));
   }
 
   it('EXPLAIN and its options', () => {
     assert.deepEqual(kindOf('EXPLAIN SELECT 1'), { kind: 'explain', options: { analyze: false, format: 'text' } });
-    assert.deepEqual(kindOf('EXPLAIN (ANALYZE, FORMAT json, COSTS off) SELECT 1'), { kind: 'explain', options: { analyze: true, format: 'json' } });
+    assert.deepEqual(kindOf('EXPLAIN (ANALYZE, FORMAT json, COSTS off) SELECT 1'), {
+      kind: 'explain',
+      options: { analyze: true, format: 'json' },
+    });
     assert.deepEqual(kindOf('EXPLAIN (ANALYZE false) SELECT 1'), { kind: 'explain', options: { analyze: false, format: 'text' } });
     assert.throws(() => kindOf('EXPLAIN (FORMAT xml) SELECT 1'), { sqlstate: '0A000' });
     assert.throws(() => kindOf('EXPLAIN (LOUDLY) SELECT 1'), { sqlstate: '42601' });
@@ -53,10 +59,20 @@ describe('kinds of statements', () => {
 
   it('names what is refused', () => {
     for (const [sql, name] of [
-      ['INSERT INTO t VALUES (1)', 'INSERT'], ['COPY t FROM STDIN', 'COPY'], ['CREATE TABLE t (a int)', 'CREATE TABLE'], ['DROP TABLE t', 'DROP'],
-      ['DECLARE c CURSOR FOR SELECT 1', 'DECLARE'], ['EXECUTE q', 'EXECUTE'], ['CREATE ROLE r', 'CreateRole'], ["PREPARE TRANSACTION 'x'", 'two-phase commit'],
+      ['INSERT INTO t VALUES (1)', 'INSERT'],
+      ['COPY t FROM STDIN', 'COPY'],
+      ['CREATE TABLE t (a int)', 'CREATE TABLE'],
+      ['DROP TABLE t', 'DROP'],
+      ['DECLARE c CURSOR FOR SELECT 1', 'DECLARE'],
+      ['EXECUTE q', 'EXECUTE'],
+      ['CREATE ROLE r', 'CreateRole'],
+      ["PREPARE TRANSACTION 'x'", 'two-phase commit'],
     ] as const) {
-      assert.throws(() => kindOf(sql), (error: { sqlstate?: string; message: string }) => error.sqlstate === '0A000' && error.message.startsWith(name), sql);
+      assert.throws(
+        () => kindOf(sql),
+        (error: { sqlstate?: string; message: string }) => error.sqlstate === '0A000' && error.message.startsWith(name),
+        sql,
+      );
     }
     assert.throws(() => kindOf('CLOSE c'), { sqlstate: '34000' });
   });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fixtureConfig } from '../e2e/fixtures.js';
 import { projectRoot } from '../support/project-root.js';
 import { runProgram } from '../support/run-program.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { writeFile } from 'node:fs/promises';
 
 describe('command line', function () {
   this.timeout(120_000);
@@ -17,7 +17,12 @@ describe('command line', function () {
   after(() => home.remove());
 
   function timeline(...args: string[]) {
-    const env = { TIMELINE_HOME: home.path, TIMELINE_CONFIG: join(home.path, 'timeline.yaml'), TIMELINE_TEMPORAL: 'off', TEMPORAL_ADDRESS: '' };
+    const env = {
+      TIMELINE_HOME: home.path,
+      TIMELINE_CONFIG: join(home.path, 'timeline.yaml'),
+      TIMELINE_TEMPORAL: 'off',
+      TEMPORAL_ADDRESS: '',
+    };
     return runProgram(process.execPath, [join(projectRoot(), 'bin', 'timeline.js'), ...args], { env });
   }
 
@@ -47,7 +52,10 @@ describe('command line', function () {
     const table = await timeline('query', sql);
     assert.equal(table.stdout, ' id | v | nothing\n----+---+---------\n 1  | a |\n 2  | b |\n(2 rows)\n', table.stderr);
     assert.equal((await timeline('query', sql, '--format', 'csv')).stdout, 'id,v,nothing\n1,a,\n2,b,\n');
-    assert.equal((await timeline('query', sql, '--format', 'json')).stdout, '{"id":"1","v":"a","nothing":null}\n{"id":"2","v":"b","nothing":null}\n');
+    assert.equal(
+      (await timeline('query', sql, '--format', 'json')).stdout,
+      '{"id":"1","v":"a","nothing":null}\n{"id":"2","v":"b","nothing":null}\n',
+    );
     const failed = await timeline('query', 'SELECT nope FROM py.refs');
     assert.equal(failed.code, 1);
     assert.match(failed.stderr, /column "nope" does not exist/);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { buildConfig, byteCount, loadConfig } from '../../src/config-file.js';
-import { TimelineError } from '../../sql/errors.js';
-import { tempFolder } from '../support/temp-folder.js';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TimelineError } from '../../sql/errors.js';
+import { buildConfig, byteCount, loadConfig } from '../../src/config-file.js';
+import { tempFolder } from '../support/temp-folder.js';
 
-const build = (document: unknown, env: Record<string, string> = {}) => buildConfig(document, { env, cwd: '/work/here', folder: '/etc/timeline' });
+const build = (document: unknown, env: Record<string, string> = {}) =>
+  buildConfig(document, { env, cwd: '/work/here', folder: '/etc/timeline' });
 
 function failure(work: () => unknown): TimelineError {
   try {
@@ -29,7 +30,13 @@ describe('configuration', () => {
   it('takes environment variables over the file', () => {
     const config = build(
       { listen: { pg: 1, http: 2 }, home: 'a', limits: { max_bytes: 5 } },
-      { TIMELINE_PG_PORT: '0', TIMELINE_HTTP_PORT: '8', TIMELINE_HOME: 'b', TIMELINE_LIMITS_MAX_BYTES: '1MB', TEMPORAL_ADDRESS: 'there:7233' },
+      {
+        TIMELINE_PG_PORT: '0',
+        TIMELINE_HTTP_PORT: '8',
+        TIMELINE_HOME: 'b',
+        TIMELINE_LIMITS_MAX_BYTES: '1MB',
+        TEMPORAL_ADDRESS: 'there:7233',
+      },
     );
     assert.deepEqual([config.listen.pg, config.listen.http, config.home, config.limits.maxBytes], [0, 8, '/work/here/b', 1048576]);
     assert.deepEqual([config.temporal.mode, config.temporal.address], ['address', 'there:7233']);
@@ -94,6 +101,9 @@ describe('configuration', () => {
   });
 
   it('reads sizes', () => {
-    assert.deepEqual(['12', '1kB', '2MiB', '1.5GB'].map((text) => byteCount(text, 'x')), [12, 1024, 2097152, 1610612736]);
+    assert.deepEqual(
+      ['12', '1kB', '2MiB', '1.5GB'].map((text) => byteCount(text, 'x')),
+      [12, 1024, 2097152, 1610612736],
+    );
   });
 });

@@ -6,8 +6,23 @@ import { tempFolder } from '../support/temp-folder.js';
 
 function record(id: string, changes: Partial<ReplayRecord> = {}): ReplayRecord {
   return {
-    id, driver: 'local', state: 'completed', user: 'u', sql: 'SELECT 1', startedAt: 1, endedAt: 2, stages: 1, tasks: 1, tasksDone: 1, rows: 1,
-    bytesRead: 0, filesTotal: 0, filesRead: 0, sqlstate: undefined, error: undefined, ...changes,
+    id,
+    driver: 'local',
+    state: 'completed',
+    user: 'u',
+    sql: 'SELECT 1',
+    startedAt: 1,
+    endedAt: 2,
+    stages: 1,
+    tasks: 1,
+    tasksDone: 1,
+    rows: 1,
+    bytesRead: 0,
+    filesTotal: 0,
+    filesRead: 0,
+    sqlstate: undefined,
+    error: undefined,
+    ...changes,
   };
 }
 
@@ -24,7 +39,10 @@ describe('history', () => {
       // A crash in the middle of a line.
       await appendFile(path, '{"id": "cut');
       const second = await History.open(path);
-      assert.deepEqual(second.list().map((entry) => entry.id), ['one']);
+      assert.deepEqual(
+        second.list().map((entry) => entry.id),
+        ['one'],
+      );
       await second.close();
       assert.equal((await readFile(path, 'utf8')).trim().split('\n').length, 1);
     } finally {

@@ -44,10 +44,13 @@ describe('settings', () => {
     assert.equal(session.get('WORK_MEM'), '4096');
     session.set('my.own', 'x', false);
     assert.equal(session.get('my.own'), 'x');
-    assert.throws(() => session.set('timeline.drivr', 'x', false), (error: unknown) => {
-      assert.equal((error as { hint?: string }).hint, 'Perhaps you meant "timeline.driver".');
-      return state('42704')(error);
-    });
+    assert.throws(
+      () => session.set('timeline.drivr', 'x', false),
+      (error: unknown) => {
+        assert.equal((error as { hint?: string }).hint, 'Perhaps you meant "timeline.driver".');
+        return state('42704')(error);
+      },
+    );
     assert.throws(() => session.set('nope', 'x', false), state('42704'));
     assert.throws(() => session.reset('nope'), state('42704'));
   });
@@ -55,12 +58,18 @@ describe('settings', () => {
   it('checks values', () => {
     const session = settings();
     for (const [name, value] of [
-      ['timeline.driver', 'remote'], ['TimeZone', 'Mars/Base'], ['TimeZone', '+02'], ['statement_timeout', '5 parsecs'], ['client_min_messages', 'loud'],
-      ['timeline.max_bytes', 'lots'], ['timeline.progress', 'maybe'],
+      ['timeline.driver', 'remote'],
+      ['TimeZone', 'Mars/Base'],
+      ['TimeZone', '+02'],
+      ['statement_timeout', '5 parsecs'],
+      ['client_min_messages', 'loud'],
+      ['timeline.max_bytes', 'lots'],
+      ['timeline.progress', 'maybe'],
     ] as const) {
       assert.throws(() => session.set(name, value, false), state('22023'), `${name} = ${value}`);
     }
-    for (const name of ['server_version', 'is_superuser', 'block_size']) assert.throws(() => session.set(name, 'x', false), state('55P02'), name);
+    for (const name of ['server_version', 'is_superuser', 'block_size'])
+      assert.throws(() => session.set(name, 'x', false), state('55P02'), name);
     assert.throws(() => session.set('client_encoding', 'LATIN1', false), state('0A000'));
     assert.throws(() => session.set('DateStyle', 'German', false), state('0A000'));
     session.set('client_encoding', "'utf-8'", false);
@@ -73,7 +82,10 @@ describe('settings', () => {
     const session = settings();
     session.set('statement_timeout', '90s', false);
     assert.equal(session.get('statement_timeout'), '90000');
-    assert.deepEqual([90000, 120000, 1500, 0].map((ms) => displayed('statement_timeout', String(ms))), ['90s', '2min', '1500ms', '0']);
+    assert.deepEqual(
+      [90000, 120000, 1500, 0].map((ms) => displayed('statement_timeout', String(ms))),
+      ['90s', '2min', '1500ms', '0'],
+    );
   });
 
   it('start-up values are what RESET goes back to', () => {

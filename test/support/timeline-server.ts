@@ -44,7 +44,11 @@ export async function startTimeline(options: ServerOptions): Promise<TimelineSer
     await writeFile(env['TIMELINE_CONFIG'], options.config);
   }
   if (options.env?.['TEMPORAL_ADDRESS'] !== undefined) env['TEMPORAL_ADDRESS'] = options.env['TEMPORAL_ADDRESS'];
-  const child = spawn(process.execPath, [join(projectRoot(), 'bin', 'timeline.js'), 'serve'], { cwd: options.home, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(projectRoot(), 'bin', 'timeline.js'), 'serve'], {
+    cwd: options.home,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   const collect = (data: Buffer): void => {
     output += data.toString();
@@ -77,7 +81,9 @@ function readyLine(child: ChildProcess, output: () => string): Promise<RegExpExe
       if (match !== null) resolve(match);
     };
     child.stdout?.on('data', look);
-    child.once('exit', (code, signal) => reject(new Error(`timeline ended before it was ready (${signal ?? `code ${code}`}):\n${output()}`)));
+    child.once('exit', (code, signal) =>
+      reject(new Error(`timeline ended before it was ready (${signal ?? `code ${code}`}):\n${output()}`)),
+    );
   });
 }
 
