@@ -66,7 +66,8 @@ export class SystemConnector implements Connector {
     return { rows: undefined, bytes: undefined };
   }
 
-  async splits(handle: Handle): Promise<SplitPlan> {
+  async splits(handle: Handle, signal: AbortSignal): Promise<SplitPlan> {
+    signal.throwIfAborted();
     const table = this.byName.get((handle as SystemHandle).table);
     if (table === undefined) return { splits: [], pruning: [] };
     const rows = table.rows();
@@ -75,6 +76,7 @@ export class SystemConnector implements Connector {
   }
 
   async read(_handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
+    request.signal.throwIfAborted();
     const rows = (splits as readonly SystemSplit[]).flatMap((split) => {
       const positions = request.columns.map((column) => split.columns.indexOf(column.name));
       return split.rows.map((row) => positions.map((position) => row[position] ?? null));

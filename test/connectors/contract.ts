@@ -24,6 +24,20 @@ export interface ContractSubject {
 const noMeter: Meter = { charge: () => undefined };
 const signal = new AbortController().signal;
 
+/** Rows in PostgreSQL's text form as a relation of DuckDB's, for connectors that give rows. */
+function valuesOf(columns: readonly ColumnDescription[], rows: readonly (readonly (string | null)[])[]): string {
+  const duckdbType: Readonly<Record<number, string>> = { 20: 'BIGINT', 23: 'INTEGER', 701: 'DOUBLE', 1184: 'TIMESTAMPTZ' };
+  const quoted = (value: string | null): string => (value === null ? 'NULL' : `'${value.replaceAll("'", "''")}'`);
+  // DuckDB knows no relation without columns: one column stands for the rows alone.
+  const names = columns.length === 0 ? ['row'] : columns.map((column) => column.name);
+  const types = columns.length === 0 ? ['BOOLEAN'] : columns.map((column) => duckdbType[column.type.oid] ?? 'VARCHAR');
+  const items = names.map((name, i) => `CAST(v${i} AS ${types[i]}) AS "${name}"`).join(', ');
+  const lines = rows.map((row) => `(${(row.length === 0 ? [null] : row).map(quoted).join(', ')})`);
+  const none = `(${names.map(() => 'NULL').join(', ')})`;
+  const values = `(VALUES ${lines.length === 0 ? none : lines.join(', ')}) AS v(${names.map((_, i) => `v${i}`).join(', ')})`;
+  return `(SELECT ${items} FROM ${values}${lines.length === 0 ? ' WHERE false' : ''})`;
+}
+
 /** What every connector promises the engine (connectors/connector.ts). */
 export function connectorContract(name: string, open: () => Promise<ContractSubject>, options: { readonly metered?: boolean } = {}): void {
   describe(`connector contract: ${name}`, () => {
@@ -54,12 +68,11 @@ export function connectorContract(name: string, open: () => Promise<ContractSubj
     ): Promise<string[]> => {
       const columns = options.columns ?? description.columns;
       const readable = await subject.connector.read(handle, splits, { columns, meter: options.meter ?? noMeter, signal });
-      assert.equal(readable.kind, 'sql');
-      if (readable.kind !== 'sql') return [];
+      const relation = readable.kind === 'sql' ? readable.relation : valuesOf(columns, readable.rows);
       try {
-        return await texts(`SELECT * FROM ${readable.relation} AS r ${options.where === undefined ? '' : `WHERE ${options.where}`}`);
+        return await texts(`SELECT * FROM ${relation} AS r ${options.where === undefined ? '' : `WHERE ${options.where}`}`);
       } finally {
-        await readable.release();
+        if (readable.kind === 'sql') await readable.release();
       }
     };
 

@@ -176,6 +176,16 @@ describe('the demo lake on both drivers', () => {
     assert.equal(answer.stdout.trim().split('\n').length, 31);
   });
 
+  it('answers /healthz, /readyz and /metrics', async () => {
+    const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${server.httpPort}${path}`)).text();
+    assert.equal(await get('/healthz'), 'ok\n');
+    assert.equal(await get('/readyz'), 'ready\n');
+    const metrics = await get('/metrics');
+    assert.match(metrics, /timeline_queries_total\{driver="local",outcome="completed"\} [1-9]/);
+    assert.match(metrics, new RegExp(`timeline_temporal_up ${temporal ? 1 : 0}\\n`));
+    assert.match(metrics, /timeline_connections [1-9]/);
+  });
+
   it('EXPLAIN shows pruning, EXPLAIN ANALYZE what it cost', async () => {
     const sql = "SELECT count(*) FROM lake.events WHERE ts >= '2025-03-10' AND ts < '2025-03-12' AND cdn = 'CDN1'";
     const plan = (await client.query(`EXPLAIN ${sql}`)).rows.map((row: Record<string, string>) => row['QUERY PLAN']).join('\n');
