@@ -180,6 +180,7 @@ describe('the demo lake on both drivers', () => {
     const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${server.httpPort}${path}`)).text();
     assert.equal(await get('/healthz'), 'ok\n');
     assert.equal(await get('/readyz'), 'ready\n');
+    await on('local', 'SELECT count(*) FROM lake.events');
     const metrics = await get('/metrics');
     assert.match(metrics, /timeline_queries_total\{driver="local",outcome="completed"\} [1-9]/);
     assert.match(metrics, new RegExp(`timeline_temporal_up ${temporal ? 1 : 0}\\n`));
