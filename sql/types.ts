@@ -85,7 +85,8 @@ export function typeName(t: Type | number): string {
   return TYPE_NAME.get(oid) ?? `oid ${oid}`;
 }
 
-/** numeric(p,s)'s scale, or undefined for a numeric without modifier. */
-export function numericScale(t: Type): number | undefined {
-  return t.oid === Oid.numeric && t.typmod >= 4 ? (t.typmod - 4) & 0x7ff : undefined;
+/** What a numeric's modifier says (the scale may be negative); undefined: no numeric, or one without modifier. */
+export function numericModifier({ oid, typmod }: Type): { readonly precision: number; readonly scale: number } | undefined {
+  if (oid !== Oid.numeric || typmod < 4) return undefined;
+  return { precision: ((typmod - 4) >> 16) & 0xffff, scale: (((typmod - 4) & 0x7ff) ^ 1024) - 1024 };
 }

@@ -92,11 +92,6 @@ const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
   [30, 'vectorOid'],
 ]);
 
-/** Does the type have a binary form that we write and read? */
-export function hasBinaryForm(oid: number): boolean {
-  return FORMS.has(oid) || ELEMENT_OF.has(oid);
-}
-
 /** The binary form of a value (sql/value.ts). Throws 42883 or 0A000 where there is none. */
 export function encodeBinary(type: Type, value: Value): Uint8Array {
   const form = FORMS.get(type.oid);

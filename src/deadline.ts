@@ -15,7 +15,7 @@ export async function withDeadline(
   const handle = setTimeout(() => timer.abort(timedOut()), options.milliseconds);
   const signal = AbortSignal.any([options.signal, timer.signal]);
   try {
-    // Catalogue queries don't take a signal: their answer is simply not waited for any longer.
+    // Analysis takes no signal: its answer is simply not waited for any longer.
     const execution = await Promise.race([start(signal), rejection(signal)]);
     return { ...execution, batches: clearing(execution.batches, () => clearTimeout(handle)) };
   } catch (error) {

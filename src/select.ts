@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type Actuals, explainJson, explainText } from '../planner/explain.js';
+import { operatorsIn } from '../planner/logical-plan.js';
 import type { PhysicalPlan } from '../planner/physical-plan.js';
 import { planQuery } from '../planner/plan-query.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import { readQuery } from '../sql/node-tree.js';
+import type { AnalysisContext } from '../sql/postgres.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
 import type { ExplainOptions } from '../sql/statement-kind.js';
 import { type } from '../sql/types.js';
@@ -13,6 +15,7 @@ import type { EngineContext } from './engine-context.js';
 import { textColumn, textExecution } from './execution.js';
 import type { ReplayRecord } from './history.js';
 import type { Driver, Run, RunProgress, RunSummary } from './replay/driver.js';
+import { closedEarly } from './replay/local-driver.js';
 import type { Execution, Notice } from './statement.js';
 
 /** A SELECT over connector tables, rewritten so that the embedded Postgres can analyse it. */
@@ -28,11 +31,8 @@ export interface SelectStatement {
 export interface SelectContext {
   readonly engine: EngineContext;
   readonly catalog: Catalog;
-  readonly user: string;
-  readonly database: string;
-  readonly searchPath: readonly string[];
-  readonly timeZone: string;
-  readonly settings: Readonly<Record<string, string>>;
+  /** What the embedded Postgres is told of the session. */
+  readonly analysis: AnalysisContext;
   readonly driver: 'auto' | 'local' | 'temporal';
   readonly maxBytes: number | undefined;
   readonly asOf: string | undefined;
@@ -55,14 +55,7 @@ export async function planSelect(
   parameters: readonly (string | null)[],
   context: SelectContext,
 ): Promise<PhysicalPlan> {
-  const { engine } = context;
-  const analysis = {
-    user: context.user,
-    database: context.database,
-    searchPath: context.searchPath,
-    timeZone: context.timeZone,
-    settings: context.settings,
-  };
+  const { engine, analysis } = context;
   const tree = await engine.postgres.analyse(statement.rewritten, statement.parameterTypes, analysis).catch((error: unknown) => {
     throw mapped(error, statement);
   });
@@ -73,7 +66,7 @@ export async function planSelect(
     query: readQuery(tree, engine.postgres.names),
     parameters: constants,
     context: {
-      session: { timeZone: context.timeZone, now: context.now.toString(), memoryLimit: engine.config.limits.taskMemory },
+      session: { timeZone: analysis.timeZone, now: context.now.toString(), memoryLimit: engine.config.limits.taskMemory },
       connectorOf: (schema, table) => context.catalog.find(schema, table, []),
       pin: async (connector, table) => {
         const entry = context.catalog.find(table.schema, table.table, []);
@@ -92,7 +85,7 @@ export async function planSelect(
         return pinned;
       },
       evaluate: (exprs) => engine.postgres.evaluate(exprs, analysis),
-      taskTargets: { ...TASK_TARGETS, smallBytes: Number(context.settings['timeline.small_bytes']) },
+      taskTargets: { ...TASK_TARGETS, smallBytes: Number(analysis.settings['timeline.small_bytes']) },
       signal: context.signal,
     },
   });
@@ -149,7 +142,7 @@ async function startRun(
     id,
     driver: 'local',
     state: 'running',
-    user: context.user,
+    user: context.analysis.user,
     sql,
     startedAt: Date.now(),
     endedAt: undefined,
@@ -178,7 +171,7 @@ async function startRun(
   const start = async (driver: Driver): Promise<Run> => {
     record = { ...record, driver: driver.kind };
     engine.history.put(record);
-    return driver.start(plan, { id, sql, user: context.user, signal: context.signal, maxBytes: context.maxBytes, onProgress });
+    return driver.start(plan, { id, sql, user: context.analysis.user, signal: context.signal, maxBytes: context.maxBytes, onProgress });
   };
   try {
     return { run: await start(chooseDriver(context)), record };
@@ -245,10 +238,6 @@ async function* resultBatches(
   }
 }
 
-function closedEarly(): TimelineError {
-  return new TimelineError({ kind: 'cancelled', sqlstate: '57014', message: 'the client closed the result before its end' });
-}
-
 function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineError | undefined, summary: RunSummary | undefined): void {
   const ended: ReplayRecord = {
     ...record,
@@ -267,25 +256,16 @@ function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineE
   engine.metrics.bytesRead.inc(ended.bytesRead);
 }
 
+/** Data files of all scans, before and after pruning. */
 function fileCounts(plan: PhysicalPlan): { readonly total: number; readonly read: number } {
   let total = 0;
   let read = 0;
-  const visit = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null) return;
-    if (Array.isArray(value)) {
-      for (const item of value) visit(item);
-      return;
-    }
-    const operator = value as { kind?: unknown; pruning?: readonly { before: number; after: number; step: string }[] };
-    if (operator.kind === 'scan') {
-      const files = (operator.pruning ?? []).filter((step) => step.step.includes('file'));
-      total += files[0]?.before ?? 0;
-      read += files.at(-1)?.after ?? 0;
-      return;
-    }
-    for (const child of Object.values(value)) visit(child);
-  };
-  for (const stage of plan.stages) visit(stage.root);
+  for (const op of plan.stages.flatMap((stage) => [...operatorsIn(stage.root)])) {
+    if (op.kind !== 'scan') continue;
+    const files = op.pruning.filter((step) => step.step.includes('file'));
+    total += files[0]?.before ?? 0;
+    read += files.at(-1)?.after ?? 0;
+  }
   return { total, read };
 }
 

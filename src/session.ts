@@ -144,14 +144,13 @@ export class TimelineSession implements Session {
   }
 
   private selectContext(signal: AbortSignal): SelectContext {
-    const analysis = this.analysis();
     const maxBytes = Number(this.settings.own('timeline.max_bytes'));
     const limit = this.engine.config.limits.maxBytes;
     const asOf = this.settings.own('timeline.as_of');
     return {
       engine: this.engine,
       catalog: this.engine.catalog(),
-      ...analysis,
+      analysis: this.analysis(),
       driver: this.settings.own('timeline.driver') as SelectContext['driver'],
       // A session may lower the server's limit, not raise it.
       maxBytes: maxBytes === 0 ? limit : Math.min(maxBytes, limit ?? maxBytes),

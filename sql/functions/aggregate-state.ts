@@ -1,4 +1,4 @@
-import { Oid, type Type, type as typeOf } from '../types.js';
+import { numericModifier, Oid, type Type, type as typeOf } from '../types.js';
 
 /** numeric(38, 0): exact whole numbers in the kernel. */
 const WHOLE: Type = typeOf(Oid.numeric, (38 << 16) + 4);
@@ -12,9 +12,9 @@ const FLOAT_SUM_STATE: readonly Type[] = [typeOf(Oid.float8), typeOf(Oid.bool), 
 
 /** numeric(p, s) of at most 38 digits adds up in one DECIMAL(38, s); any other numeric needs limbs. */
 function numericState(arg: Type | undefined): readonly Type[] {
-  if (arg === undefined || arg.oid !== Oid.numeric || arg.typmod < 4) return NUMERIC_SUM_STATE;
-  const precision = ((arg.typmod - 4) >> 16) & 0xffff;
-  const scale = (((arg.typmod - 4) & 0x7ff) ^ 1024) - 1024;
+  const modifier = arg === undefined ? undefined : numericModifier(arg);
+  if (modifier === undefined) return NUMERIC_SUM_STATE;
+  const { precision, scale } = modifier;
   if (precision > 38 || scale < 0 || scale > 38) return NUMERIC_SUM_STATE;
   return [typeOf(Oid.numeric, (38 << 16) + scale + 4), BIGINT];
 }

@@ -1,5 +1,5 @@
 import { unsupported } from '../../sql/errors.js';
-import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
+import { ELEMENT_OF, numericModifier, Oid, type Type, typeName } from '../../sql/types.js';
 
 /**
  * DuckDB's type for each PostgreSQL type. A numeric with a modifier of at most 38 digits is DECIMAL(38, scale); any other
@@ -58,12 +58,8 @@ export function duckdbType(type: Type): string {
 
 /** The fixed scale of a numeric that the kernel holds as DECIMAL(38, scale); undefined: held as text. */
 export function decimalScale(type: Type): number | undefined {
-  if (type.oid !== Oid.numeric || type.typmod < 4) return undefined;
-  const precision = ((type.typmod - 4) >> 16) & 0xffff;
-  const scale = (((type.typmod - 4) & 0x7ff) ^ 1024) - 1024;
+  const modifier = numericModifier(type);
+  if (modifier === undefined) return undefined;
+  const { precision, scale } = modifier;
   return precision <= 38 && scale >= 0 && scale <= 38 ? scale : undefined;
-}
-
-export function isTextLike(oid: number): boolean {
-  return oid === Oid.text || oid === Oid.varchar || oid === Oid.bpchar || oid === Oid.name || oid === Oid.char || oid === Oid.unknown;
 }

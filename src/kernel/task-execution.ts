@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { operatorsIn } from '../../planner/logical-plan.js';
 import type { Field, Operator, ScanOperator } from '../../planner/physical-plan.js';
 import { fieldsOf } from '../../planner/physical-plan.js';
 import { internal } from '../../sql/errors.js';
@@ -27,7 +28,8 @@ export async function executeTask({ connection, filling, request, checkpoint }: 
   const relations = new Map<Operator, string>();
   const context: PrintContext = { scans: request.scans, inputs: request.inputs, relations };
   const notices: string[] = [];
-  for (const op of postOrder(request.root)) {
+  // Inputs before the operators above them.
+  for (const op of [...operatorsIn(request.root)].reverse()) {
     checkpoint();
     if (op.kind === 'scan' && request.scans[op.scan]?.kind === 'rows') {
       const table = `rows_${relations.size}`;
@@ -57,37 +59,6 @@ export async function executeTask({ connection, filling, request, checkpoint }: 
         ]
       : await writePartitions({ connection, request, exchange: request.exchange, select, fields, checkpoint });
   return { rows: files.reduce((total, file) => total + file.rows, 0), files, notices };
-}
-
-/** Inputs before the operators above them. */
-function* postOrder(op: Operator): Iterable<Operator> {
-  switch (op.kind) {
-    case 'scan':
-    case 'exchange_read':
-    case 'values':
-      break;
-    case 'filter':
-    case 'project':
-    case 'aggregate':
-    case 'sort':
-    case 'limit':
-    case 'distinct':
-    case 'assert':
-      yield* postOrder(op.input);
-      break;
-    case 'join':
-      yield* postOrder(op.left);
-      yield* postOrder(op.right);
-      break;
-    case 'union_all':
-      for (const input of op.inputs) yield* postOrder(input);
-      break;
-    case 'timeline':
-      yield* postOrder(op.input);
-      if (op.horizon !== undefined) yield* postOrder(op.horizon);
-      break;
-  }
-  yield op;
 }
 
 /** Rows that a connector gave in PostgreSQL's text form, as a table. */

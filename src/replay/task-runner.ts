@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Connector, Readable } from '../../connectors/connector.js';
+import { operatorsIn } from '../../planner/logical-plan.js';
 import type { Operator, PhysicalPlan, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
 import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import type { Kernel } from '../kernel/kernel.js';
@@ -143,28 +144,8 @@ async function gatherInputs(
 
 const READS_AT_ONCE = 16;
 
-function scansOf(op: Operator): readonly ScanOperator[] {
-  switch (op.kind) {
-    case 'scan':
-      return [op];
-    case 'exchange_read':
-    case 'values':
-      return [];
-    case 'filter':
-    case 'project':
-    case 'aggregate':
-    case 'sort':
-    case 'limit':
-    case 'distinct':
-    case 'assert':
-      return scansOf(op.input);
-    case 'join':
-      return [...scansOf(op.left), ...scansOf(op.right)];
-    case 'union_all':
-      return op.inputs.flatMap(scansOf);
-    case 'timeline':
-      return [...scansOf(op.input), ...(op.horizon === undefined ? [] : scansOf(op.horizon))];
-  }
+function scansOf(root: Operator): readonly ScanOperator[] {
+  return [...operatorsIn(root)].filter((op) => op.kind === 'scan');
 }
 
 const TRANSIENT: ReadonlySet<string> = new Set([
