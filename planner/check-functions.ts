@@ -2,7 +2,7 @@ import { unsupported } from '../sql/errors.js';
 import { isAllowed } from '../sql/functions/allow-list.js';
 import { childrenOf } from './expression.js';
 import { mapExpressions, operatorsIn } from './logical-plan.js';
-import type { ColumnRef, Operator, PlanExpr } from './physical-plan.js';
+import type { Operator, PlanExpr, PlanLeaf } from './physical-plan.js';
 
 /** 0A000 now, rather than from a task, for functions that the kernel may not run. What a connector computes exactly is gone by now. */
 export function checkFunctions(plan: Operator): void {
@@ -22,7 +22,7 @@ function check(expr: PlanExpr): void {
         ? expr.call.fn
         : undefined;
   if (fn !== undefined && !isAllowed(fn)) throw unsupported(named(expr, fn));
-  for (const child of childrenOf<ColumnRef>(expr)) check(child);
+  for (const child of childrenOf<PlanLeaf>(expr)) check(child);
 }
 
 function named(expr: PlanExpr, fn: string): string {

@@ -4,14 +4,14 @@ import type { QueryExpr, QueryLeaf, SubLink } from '../sql/query.js';
 import { ELEMENT_OF } from '../sql/types.js';
 import { parseArrayText } from '../sql/value-array.js';
 import { type Inner, isInner, isVolatile, mapChildren } from './expression.js';
-import type { ColumnRef, PlanExpr } from './physical-plan.js';
+import type { PlanExpr, PlanLeaf } from './physical-plan.js';
 import type { Scope } from './planning.js';
 
 /** A query's expression over the columns of a plan. 0A000, by name, for what is not planned yet. */
 export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: PlanExpr): PlanExpr {
   if (isInner<QueryLeaf>(expr)) {
     if (expr.kind === 'case' && expr.arg !== undefined) return searchedCase(expr, expr.arg, scope, caseArg);
-    const converted = mapChildren<QueryLeaf, ColumnRef>(expr as Inner<QueryLeaf>, (child) => convertExpression(child, scope, caseArg));
+    const converted = mapChildren<QueryLeaf, PlanLeaf>(expr as Inner<QueryLeaf>, (child) => convertExpression(child, scope, caseArg));
     return converted.kind === 'any_all' ? { ...converted, array: listed(converted.array) } : converted;
   }
   switch (expr.kind) {
@@ -30,6 +30,10 @@ export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: PlanE
       return scope.aggregate(expr);
     case 'window':
       throw unsupported(`the window function ${expr.fn}`);
+    case 'grouping':
+      throw unsupported('GROUPING()');
+    case 'subquery_column':
+      throw internal('a column of a subquery outside of its comparison');
     case 'sublink':
       throw unsupported(SUBLINKS[expr.link]);
     case 'unknown_node':

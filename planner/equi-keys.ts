@@ -1,7 +1,7 @@
-import { Oid } from '../sql/types.js';
+import { Oid, type Type } from '../sql/types.js';
 import { conjuncts } from './expression.js';
 import { sameType } from './logical-plan.js';
-import { type ColumnRef, fieldsOf, type JoinOperator } from './physical-plan.js';
+import { fieldsOf, type JoinOperator, type PlanLeaf } from './physical-plan.js';
 
 /** Types whose equal values hash equally in any task, whatever their text. */
 const HASHED: ReadonlySet<number> = new Set([
@@ -17,12 +17,16 @@ const HASHED: ReadonlySet<number> = new Set([
   Oid.timestamptz,
 ]);
 
+export function isHashed(type: Type): boolean {
+  return HASHED.has(type.oid);
+}
+
 /** Columns that a join's condition sets equal, side by side; undefined if it needs all of one side to see all of the other. */
 export function equiKeys(join: JoinOperator): { readonly left: readonly number[]; readonly right: readonly number[] } | undefined {
   const left = new Set(fieldsOf(join.left).map((field) => field.id));
   const right = new Set(fieldsOf(join.right).map((field) => field.id));
   const pairs: { readonly left: number; readonly right: number }[] = [];
-  for (const part of conjuncts<ColumnRef>(join.condition)) {
+  for (const part of conjuncts<PlanLeaf>(join.condition)) {
     if (part.kind !== 'call' || part.operator !== '=') continue;
     const [a, b] = part.args;
     if (a?.kind !== 'column' || b?.kind !== 'column' || !sameType(a.type, b.type) || !HASHED.has(a.type.oid)) continue;

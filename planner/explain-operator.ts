@@ -1,3 +1,4 @@
+import { internal } from '../sql/errors.js';
 import { instantText } from './instant.js';
 import { inputsOf } from './logical-plan.js';
 import {
@@ -56,6 +57,18 @@ function headline(op: Operator, names: ColumnNames): string {
       return 'Distinct';
     case 'union_all':
       return `Union all: ${count(op.inputs.length, 'input')}`;
+    case 'window':
+      return `Window: ${op.calls.map((call) => `${call.fn.slice(0, call.fn.indexOf('('))}(${call.args.map((arg) => printExpression(arg, names)).join(', ')}) AS ${names(call.field.id)}`).join(', ')}`;
+    case 'table_function':
+      return `For each row: ${op.calls.map(({ call }) => printExpression(call, names)).join(', ')}`;
+    case 'sample':
+      return `Sample ${op.method}: ${op.percent} %${op.seed === undefined ? '' : `, seed ${op.seed}`}`;
+    case 'recursive':
+      return op.all ? 'Recursive union all' : 'Recursive union';
+    case 'recursive_read':
+      return 'Rows that came last';
+    case 'shared_read':
+      throw internal('a shared plan after stages were cut');
     case 'assert':
       return `At least one row, else: ${op.message}`;
     case 'timeline':

@@ -1,6 +1,6 @@
 import type { Constant, Expr } from '../sql/expression.js';
 import { Oid, type Type } from '../sql/types.js';
-import type { ColumnRef, Field, PlanExpr } from './physical-plan.js';
+import type { ColumnRef, Field } from './physical-plan.js';
 
 /** What every kind of leaf has in common. */
 export interface Leaf {
@@ -112,20 +112,8 @@ export function isVolatile<L extends Leaf>(expr: Expr<L>): boolean {
   return someNode(expr, (node) => (node as { volatility?: string }).volatility === 'volatile');
 }
 
-/** Ids of the columns an expression reads. */
-export function columnIds(expr: PlanExpr, into: Set<number> = new Set()): Set<number> {
-  if (expr.kind === 'column') into.add(expr.id);
-  for (const child of childrenOf<ColumnRef>(expr)) columnIds(child, into);
-  return into;
-}
-
 export function columnRef(field: Field): ColumnRef {
   return { kind: 'column', id: field.id, type: field.type };
-}
-
-/** Replaces columns by expressions; those not in the map stay. */
-export function substitute(expr: PlanExpr, by: ReadonlyMap<number, PlanExpr>): PlanExpr {
-  return mapLeaves<ColumnRef, ColumnRef>(expr, (leaf) => by.get(leaf.id) ?? leaf);
 }
 
 /** The conjuncts of a predicate, flat. */

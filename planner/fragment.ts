@@ -1,12 +1,12 @@
 import { internal } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
 import { stateFields } from '../sql/functions/aggregate-state.js';
-import { equiKeys } from './equi-keys.js';
-import { columnIds, columnRef } from './expression.js';
-import { mapExpressions, operatorsIn } from './logical-plan.js';
+import { columnIds, outerColumns } from './columns.js';
+import { equiKeys, isHashed } from './equi-keys.js';
+import { columnRef } from './expression.js';
+import { mapExpressions, mapInputs, mapSubplans, operatorsIn } from './logical-plan.js';
 import {
   type AggregateOperator,
-  type ColumnRef,
   type ExchangeRead,
   type Field,
   fieldsOf,
@@ -14,11 +14,14 @@ import {
   type LimitOperator,
   type Operator,
   type PlanAggregate,
+  type PlanLeaf,
+  type SharedRead,
   type SortOperator,
   type Split,
   type Stage,
   type Task,
   type TimelineOperator,
+  type WindowOperator,
 } from './physical-plan.js';
 import type { TaskTargets } from './planning.js';
 
@@ -37,6 +40,8 @@ interface Fragment {
 
 interface CutRequest {
   readonly splits: ReadonlyMap<string, ScanSplits>;
+  /** By SharedRead.id. */
+  readonly shared: ReadonlyMap<number, Operator>;
   readonly targets: TaskTargets;
 }
 
@@ -54,6 +59,8 @@ class Cutter {
   readonly #request: CutRequest;
   readonly #stages: Stage[] = [];
   readonly #small: boolean;
+  /** The stages of shared plans, by SharedRead.id. */
+  readonly #sharedStages = new Map<number, ExchangeRead>();
   #nextId: number;
 
   constructor(request: CutRequest) {
@@ -68,7 +75,9 @@ class Cutter {
     return this.#stages;
   }
 
-  place(op: Operator): Fragment {
+  /** Where an operator runs; what its subqueries read comes from stages of their own. */
+  place(written: Operator): Fragment {
+    const op = mapSubplans(written, (plan) => this.#detached(plan));
     switch (op.kind) {
       case 'scan':
         return this.#scan(op);
@@ -76,6 +85,19 @@ class Cutter {
         throw internal('exchange before the plan is cut');
       case 'values':
         return { root: op, spread: { kind: 'single' } };
+      case 'shared_read':
+        return { root: this.#shared(op), spread: { kind: 'single' } };
+      case 'recursive_read':
+        return { root: op, spread: { kind: 'single' } };
+      case 'recursive':
+        return {
+          root: { ...op, base: this.#gathered(op.base).root, step: this.#detached(op.step, op.id) },
+          spread: { kind: 'single' },
+        };
+      case 'window':
+        return this.#window(op);
+      case 'table_function':
+      case 'sample':
       case 'filter':
       case 'project': {
         const input = this.place(op.input);
@@ -100,6 +122,47 @@ class Cutter {
       case 'timeline':
         return this.#timeline(op);
     }
+  }
+
+  /**
+   * A tree that runs inside another one, for each of its rows perhaps: a subquery, the right side of a LATERAL join, the step of
+   * a recursion. Its largest parts that read nothing from outside come from stages of their own, unless the plan is small.
+   */
+  #detached(op: Operator, recursion?: number): Operator {
+    const closed =
+      outerColumns(op).size === 0 && [...operatorsIn(op)].every((inner) => inner.kind !== 'recursive_read' || inner.id !== recursion);
+    if (closed) return this.#broadcast(this.#gathered(op));
+    return mapInputs(
+      mapSubplans(op, (plan) => this.#detached(plan, recursion)),
+      (input) => this.#detached(input, recursion),
+    );
+  }
+
+  #shared(op: SharedRead): Operator {
+    let stage = this.#sharedStages.get(op.id);
+    if (stage === undefined) {
+      const plan = this.#request.shared.get(op.id);
+      if (plan === undefined) throw internal(`shared plan ${op.id} is missing`);
+      stage = this.#exchange(this.place(plan), undefined);
+      this.#sharedStages.set(op.id, stage);
+    }
+    const { fields } = stage;
+    const items = op.columns.map((id, n) => {
+      const source = fields.find((field) => field.id === id);
+      if (source === undefined) throw internal(`shared plan ${op.id} has no column ${id}`);
+      return { field: op.fields[n] as Field, expr: columnRef(source) };
+    });
+    return { kind: 'project', input: stage, items };
+  }
+
+  /** Partitions are computed whole: together in one task, or by hash of their columns. */
+  #window(op: WindowOperator): Fragment {
+    const input = this.place(op.input);
+    if (input.spread.kind === 'single') return this.#over(input, (root) => ({ ...op, input: root }));
+    const by = op.partitionBy.flatMap((expr) => (expr.kind === 'column' && isHashed(expr.type) ? [expr.id] : []));
+    if (by.length === 0) return this.#over(this.#cut(input), (root) => ({ ...op, input: root }));
+    const count = this.#request.targets.partitions;
+    return { root: { ...op, input: this.#exchange(input, { by, partitions: count }) }, spread: { kind: 'partitions', count } };
   }
 
   #scan(op: Operator & { readonly kind: 'scan' }): Fragment {
@@ -133,7 +196,9 @@ class Cutter {
     if (input.spread.kind === 'single') return this.#over(input, (root) => ({ ...op, input: root }));
     const split = this.#splitAggregates(op.aggregates);
     if (split === undefined) return this.#over(this.#cut({ ...input, root: readBy(op, input.root) }), (root) => ({ ...op, input: root }));
-    const partial: AggregateOperator = { ...op, phase: 'partial', input: input.root, aggregates: split };
+    // Grouping sets are made of the parts of all keys together.
+    const { sets: _sets, groupings: _groupings, ...plain } = op;
+    const partial: AggregateOperator = { ...plain, phase: 'partial', input: input.root, aggregates: split };
     const gathered = this.#cut({ ...input, root: partial });
     return this.#over(gathered, (root) => ({
       ...op,
@@ -148,10 +213,10 @@ class Cutter {
   #splitAggregates(aggregates: readonly PlanAggregate[]): readonly PlanAggregate[] | undefined {
     const split: PlanAggregate[] = [];
     for (const call of aggregates) {
-      if (call.distinct || call.orderBy.length > 0) return undefined;
+      if (call.distinct || call.orderBy.length > 0 || call.direct !== undefined) return undefined;
       const types = stateFields(
         call.fn,
-        call.args.map((arg) => typeOf<ColumnRef>(arg)),
+        call.args.map((arg) => typeOf<PlanLeaf>(arg)),
       );
       if (types === undefined) return undefined;
       split.push({ ...call, state: types.map((type, n): Field => ({ id: this.#newId(), name: `${call.field.name}_${n + 1}`, type })) });
@@ -161,13 +226,14 @@ class Cutter {
 
   #join(op: JoinOperator): Fragment {
     const left = this.place(op.left);
+    if (op.lateral === true) return this.#over(left, (root) => ({ ...op, left: root, right: this.#detached(op.right) }));
     const right = this.place(op.right);
     const joined = (l: Operator, r: Operator): Operator => ({ ...op, left: l, right: r });
     if (left.spread.kind === 'single' && right.spread.kind === 'single')
       return { root: joined(left.root, right.root), spread: left.spread };
     // the side in one task is read whole by every task of the other, where the other's rows decide what is in the result
     const inner = op.type === 'inner' || op.type === 'cross';
-    if (right.spread.kind === 'single' && (inner || op.type === 'left'))
+    if (right.spread.kind === 'single' && (inner || op.type === 'left' || op.type === 'semi' || op.type === 'anti'))
       return { ...left, root: joined(left.root, this.#broadcast(right)) };
     if (left.spread.kind === 'single' && (inner || op.type === 'right'))
       return { ...right, root: joined(this.#broadcast(left), right.root) };
@@ -181,7 +247,7 @@ class Cutter {
 
   /** Rows without stages or splits of their own need no stage to be read by many tasks. */
   #broadcast(fragment: Fragment): Operator {
-    const alone = [...operatorsIn(fragment.root)].every((op) => op.kind !== 'scan' && op.kind !== 'exchange_read');
+    const alone = this.#small || [...operatorsIn(fragment.root)].every((op) => op.kind !== 'scan' && op.kind !== 'exchange_read');
     return alone ? fragment.root : this.#exchange(fragment, undefined);
   }
 

@@ -32,6 +32,7 @@ export function planAggregate(
 
   const calls: { readonly call: AggregateCall; readonly aggregate: PlanAggregate }[] = [];
   const scope: Scope = {
+    outer: from.scope.outer,
     column: (v: Var) => {
       const key = v.range === groupRange ? keys[v.column - 1] : undefined;
       if (key === undefined) throw unsupported('a column that is neither grouped nor aggregated (functional dependency)');

@@ -2,20 +2,22 @@ import { internal, unsupported } from '../sql/errors.js';
 import type { FromItem, JoinType, Query, RangeEntry, Var } from '../sql/query.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef } from './expression.js';
+import type { QueryContext } from './from-query.js';
 import { fieldsOf, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
-import type { CteFrames, Planning, Scope } from './planning.js';
+import type { Planning, Scope } from './planning.js';
 
 /** The FROM list and WHERE of a query. Without FROM: one row. */
-export function planFrom(query: Query, ctes: CteFrames, planning: Planning): { readonly input: Operator; readonly scope: Scope } {
+export function planFrom(query: Query, context: QueryContext): { readonly input: Operator; readonly scope: Scope } {
   const ranges = new Map<number, readonly PlanExpr[]>();
-  const scope: Scope = { column: (v) => columnOf(v, query, ranges, scope) };
+  const { planning, outer } = context;
+  const scope: Scope = { column: (v) => columnOf(v, query, ranges, scope), outer };
   const filtered = (input: Operator, where: Query['where']): Operator =>
     where === undefined ? input : { kind: 'filter', input, predicate: convertExpression(where, scope) };
 
   const item = (from: FromItem): Operator => {
     switch (from.kind) {
       case 'range': {
-        const input = planRange(rangeOf(query, from.range), ctes, planning, scope);
+        const input = planRange(rangeOf(query, from.range), context, scope);
         ranges.set(from.range, fieldsOf(input).map(columnRef));
         return input;
       }
@@ -69,19 +71,19 @@ function columnOf(v: Var, query: Query, ranges: ReadonlyMap<number, readonly Pla
   return column;
 }
 
-function planRange(entry: RangeEntry, ctes: CteFrames, planning: Planning, scope: Scope): Operator {
+function planRange(entry: RangeEntry, { ctes, outer, planning }: QueryContext, scope: Scope): Operator {
   switch (entry.kind) {
     case 'table':
-      if (entry.tablesample) throw unsupported('TABLESAMPLE');
+      if (entry.sample !== undefined) throw unsupported('TABLESAMPLE');
       return planning.scan(entry.schema, entry.name);
     case 'subquery':
-      return planning.query(entry.query, ctes);
+      return planning.query(entry.query, ctes, outer);
     case 'cte': {
       const frames = ctes.slice(entry.level);
       const cte = frames[0]?.ctes.find((candidate) => candidate.name === entry.name);
       if (cte === undefined) throw internal(`no WITH query "${entry.name}" ${entry.level} levels up`);
       if (cte.recursive || entry.selfReference) throw unsupported('WITH RECURSIVE');
-      return planning.query(cte.query, frames);
+      return planning.query(cte.query, frames, frames[0]?.outer);
     }
     case 'values': {
       const fields = entry.columns.map((name, n) => {
@@ -92,7 +94,8 @@ function planRange(entry: RangeEntry, ctes: CteFrames, planning: Planning, scope
       return { kind: 'values', rows: entry.rows.map((row) => row.map((expr) => convertExpression(expr, scope))), fields };
     }
     case 'function': {
-      const name = entry.expr.kind === 'call' ? entry.expr.fn : entry.alias;
+      const [first] = entry.functions;
+      const name = first?.expr.kind === 'call' ? first.expr.fn : entry.alias;
       throw unsupported(`the function ${name} in FROM`);
     }
     case 'result':

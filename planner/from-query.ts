@@ -8,15 +8,22 @@ import { planFrom } from './from-clause.js';
 import { planSetOperation } from './from-setop.js';
 import { isTimelineQuery, planTimeline } from './from-timeline.js';
 import type { Field, Operator, SortKey } from './physical-plan.js';
-import type { CteFrames, Planning } from './planning.js';
+import type { CteFrames, Planning, Scope } from './planning.js';
+
+/** Where a query stands: the WITH queries it may name, the scope round it. */
+export interface QueryContext {
+  readonly ctes: CteFrames;
+  readonly outer: Scope | undefined;
+  readonly planning: Planning;
+}
 
 /** The logical plan of a query whose constants are folded; its fields are the query's output columns, in order. */
-export function planSelect(query: Query, ctes: CteFrames, planning: Planning): Operator {
-  if (isTimelineQuery(query)) return planTimeline({ query, planning, ctes });
+export function planSelect(query: Query, { ctes, outer, planning }: QueryContext): Operator {
+  if (isTimelineQuery(query)) return planTimeline({ query, planning, ctes, outer });
   refuse(query);
-  const frames: CteFrames = [{ ctes: query.ctes }, ...ctes];
-  const from =
-    query.setOperation === undefined ? planFrom(query, frames, planning) : planSetOperation(query, query.setOperation, frames, planning);
+  const frames: CteFrames = [{ ctes: query.ctes, outer }, ...ctes];
+  const context: QueryContext = { ctes: frames, outer, planning };
+  const from = query.setOperation === undefined ? planFrom(query, context) : planSetOperation(query, query.setOperation, context);
   const { input, scope } = isGrouped(query) ? planAggregate(query, from, planning) : from;
 
   const items = query.targets.map((target) => {
@@ -43,7 +50,7 @@ export function planSelect(query: Query, ctes: CteFrames, planning: Planning): O
 
 function refuse(query: Query): void {
   if (query.ctes.some((cte) => cte.recursive)) throw unsupported('WITH RECURSIVE');
-  if (query.groupingSets) throw unsupported('GROUPING SETS, ROLLUP or CUBE');
+  if (query.groupingSets !== undefined) throw unsupported('GROUPING SETS, ROLLUP or CUBE');
   if (query.hasWindows) throw unsupported(`a window function${windowName(query.targets)}`);
   if (query.hasTargetSrfs) throw unsupported('a set-returning function in the select list');
   if (query.distinct === 'on') throw unsupported('DISTINCT ON');

@@ -4,16 +4,16 @@ import type { Type } from '../sql/types.js';
 import { coerce } from './coercion.js';
 import { columnRef } from './expression.js';
 import { rangeOf } from './from-clause.js';
+import type { QueryContext } from './from-query.js';
 import { sameType } from './logical-plan.js';
 import { type Field, fieldsOf, type Operator } from './physical-plan.js';
-import type { CteFrames, Planning, Scope } from './planning.js';
+import type { Scope } from './planning.js';
 
 /** UNION [ALL]; the scope's columns are the set operation's own, whichever leaf a target names (PostgreSQL names the leftmost). */
 export function planSetOperation(
   query: Query,
   set: SetOperation,
-  ctes: CteFrames,
-  planning: Planning,
+  { ctes, outer, planning }: QueryContext,
 ): { readonly input: Operator; readonly scope: Scope } {
   const names = query.targets.map((target) => target.name);
   const input = planNode(set, undefined);
@@ -21,6 +21,7 @@ export function planSetOperation(
   return {
     input,
     scope: {
+      outer,
       column: (v) => {
         const field = fields[v.column - 1];
         if (field === undefined) throw internal(`set operation has no column ${v.column}`);
@@ -34,7 +35,7 @@ export function planSetOperation(
       case 'leaf': {
         const range = rangeOf(query, node.range);
         if (range.kind !== 'subquery') throw internal(`leaf of a set operation is a ${range.kind}`);
-        const leaf = planning.query(range.query, ctes);
+        const leaf = planning.query(range.query, ctes, outer);
         return types === undefined ? leaf : coerced(leaf, types);
       }
       case 'set': {

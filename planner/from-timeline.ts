@@ -8,7 +8,7 @@ import { Oid, type, typeName } from '../sql/types.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, conjunction } from './expression.js';
 import { instantText } from './instant.js';
-import type { ColumnRef, Field, Operator, PlanExpr, TimelineOperator } from './physical-plan.js';
+import type { Field, Operator, PlanExpr, PlanLeaf, TimelineOperator } from './physical-plan.js';
 import type { CteFrames, Planning, Scope, TimelineRequest } from './planning.js';
 import { hasMarkers, type Markers, readMarkers } from './timeline-markers.js';
 import type { TimelineSpec } from './timeline-spec.js';
@@ -24,10 +24,10 @@ export function isTimelineQuery(query: Query): boolean {
 
 /** The operator of a marked query; its fields are the query's output columns, in order. */
 export function planTimeline(request: TimelineRequest): Operator {
-  const { query, planning, ctes } = request;
+  const { query, planning, ctes, outer } = request;
   const markers = readMarkers(query);
   if (markers.call !== undefined) return planCall(request, markers, markers.call);
-  const op = planning.query({ ...query, where: markers.rest }, ctes);
+  const op = planning.query({ ...query, where: markers.rest }, ctes, outer);
   if (markers.assertRows === undefined) return op;
   // The kernel's SQL engine moves filters down into an assertion, and may so find that nothing of it can matter; not below a LIMIT.
   return { kind: 'limit', limit: Number.MAX_SAFE_INTEGER, input: { kind: 'assert', input: op, ...markers.assertRows } };
@@ -37,11 +37,11 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
   const { query, planning } = request;
   const marker = readMarker(call.args[0]);
   const values = timelineValues(call, marker, planning.session.timeZone);
-  const { levels, frames } = levelsOf(query, marker, request.ctes);
+  const { levels, frames } = levelsOf(query, marker, request);
   const lowest = levels.at(-1);
   if (lowest === undefined) throw internal('timeline without levels');
   const source: Query = { ...lowest, where: undefined };
-  const { input, scope } = planning.from(source, frames);
+  const { input, scope } = planning.from(source, frames, request.outer);
 
   const project = new RowColumns(planning, scope);
   const outputs = query.targets.filter(({ junk }) => !junk);
@@ -99,7 +99,10 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
   const operator: TimelineOperator = {
     kind: 'timeline',
     input: { kind: 'project', input: filtered, items: project.items },
-    horizon: spec.until.kind === 'horizon' ? horizonOf({ planning, source, frames, states, markers, values, marker }) : undefined,
+    horizon:
+      spec.until.kind === 'horizon'
+        ? horizonOf({ planning, source, frames, outer: request.outer, states, markers, values, marker })
+        : undefined,
     spec,
     fields: outputs.map((target) => planning.newField(target.name, typeOf(target.expr))),
   };
@@ -115,15 +118,15 @@ function readMarker(arg: QueryExpr | undefined): TimelineMarker {
 function levelsOf(
   query: Query,
   marker: TimelineMarker,
-  ctes: CteFrames,
+  { ctes, outer }: Pick<TimelineRequest, 'ctes' | 'outer'>,
 ): { readonly levels: readonly Query[]; readonly frames: CteFrames } {
   const levels: Query[] = [query];
-  let frames: CteFrames = [{ ctes: query.ctes }, ...ctes];
+  let frames: CteFrames = [{ ctes: query.ctes, outer }, ...ctes];
   for (let n = 0; n < marker.levels; n++) {
     const entry = levels.at(-1)?.ranges.find((range) => range.kind === 'subquery');
     if (entry?.kind !== 'subquery') throw internal('timeline level is no subquery');
     levels.push(entry.query);
-    frames = [{ ctes: entry.query.ctes }, ...frames];
+    frames = [{ ctes: entry.query.ctes, outer }, ...frames];
   }
   return { levels, frames };
 }
@@ -149,7 +152,7 @@ class RowColumns {
     const text = JSON.stringify(expr);
     const known = this.#byText.get(text);
     if (known !== undefined) return known;
-    const field = this.#planning.newField(name, typeOf<ColumnRef>(expr));
+    const field = this.#planning.newField(name, typeOf<PlanLeaf>(expr));
     this.#byText.set(text, field.id);
     this.items.push({ field, expr });
     return field.id;
@@ -158,7 +161,7 @@ class RowColumns {
 
 /** A timestamp without zone is read in the call's zone. */
 function timeOf(expr: PlanExpr, values: TimelineValues, marker: TimelineMarker): PlanExpr {
-  const { oid } = typeOf<ColumnRef>(expr);
+  const { oid } = typeOf<PlanLeaf>(expr);
   if (oid === Oid.timestamptz) return expr;
   const position = marker.positions['ts'];
   const place = position === undefined ? {} : { position };
@@ -198,7 +201,7 @@ function readBounds(time: PlanExpr, values: TimelineValues, marker: TimelineMark
 }
 
 function filter(input: Operator, bounds: readonly PlanExpr[]): Operator {
-  const predicate = conjunction<ColumnRef>(bounds);
+  const predicate = conjunction<PlanLeaf>(bounds);
   return predicate === undefined ? input : { kind: 'filter', input, predicate };
 }
 
@@ -207,14 +210,15 @@ function horizonOf(options: {
   readonly planning: Planning;
   readonly source: Query;
   readonly frames: CteFrames;
+  readonly outer: Scope | undefined;
   readonly states: TimelineStates;
   readonly markers: Markers;
   readonly values: TimelineValues;
   readonly marker: TimelineMarker;
 }): Operator {
-  const { planning, source, frames, states, markers, values, marker } = options;
+  const { planning, source, frames, outer, states, markers, values, marker } = options;
   if (markers.ts === undefined) throw unsupported('timeline() without ts');
-  const { input, scope } = planning.from(source, frames);
+  const { input, scope } = planning.from(source, frames, outer);
   const time = timeOf(convertExpression(states.row(markers.ts, 0), scope), values, marker);
   const field = planning.newField('horizon_ts', TIMESTAMPTZ);
   const max = planning.newField('horizon', TIMESTAMPTZ);

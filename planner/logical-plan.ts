@@ -1,5 +1,7 @@
+import type { FrameBound } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
-import type { Field, Operator, PlanExpr, ValuesOperator } from './physical-plan.js';
+import { mapLeaves } from './expression.js';
+import type { Field, Operator, PlanExpr, PlanLeaf, ValuesOperator } from './physical-plan.js';
 import { fieldsOf } from './physical-plan.js';
 
 /**
@@ -14,9 +16,14 @@ export function mapInputs(op: Operator, map: (input: Operator) => Operator): Ope
     case 'scan':
     case 'exchange_read':
     case 'values':
+    case 'recursive_read':
+    case 'shared_read':
       return op;
     case 'filter':
     case 'project':
+    case 'window':
+    case 'table_function':
+    case 'sample':
     case 'aggregate':
     case 'sort':
     case 'limit':
@@ -27,6 +34,11 @@ export function mapInputs(op: Operator, map: (input: Operator) => Operator): Ope
       const left = map(op.left);
       const right = map(op.right);
       return left === op.left && right === op.right ? op : { ...op, left, right };
+    }
+    case 'recursive': {
+      const base = map(op.base);
+      const step = map(op.step);
+      return base === op.base && step === op.step ? op : { ...op, base, step };
     }
     case 'union_all': {
       const inputs = op.inputs.map(map);
@@ -68,6 +80,10 @@ export function mapExpressions(op: Operator, map: (expr: PlanExpr) => PlanExpr):
     case 'union_all':
     case 'assert':
     case 'timeline':
+    case 'sample':
+    case 'recursive':
+    case 'recursive_read':
+    case 'shared_read':
       return op;
     case 'values':
       return { ...op, rows: op.rows.map((row) => row.map(map)) };
@@ -88,8 +104,25 @@ export function mapExpressions(op: Operator, map: (expr: PlanExpr) => PlanExpr):
           args: a.args.map(map),
           orderBy: a.orderBy.map((key) => ({ ...key, expr: map(key.expr) })),
           filter: a.filter === undefined ? undefined : map(a.filter),
+          ...(a.direct === undefined ? {} : { direct: a.direct.map(map) }),
         })),
       };
+    case 'window': {
+      const bound = (side: FrameBound<PlanExpr>): FrameBound<PlanExpr> => ('offset' in side ? { ...side, offset: map(side.offset) } : side);
+      return {
+        ...op,
+        partitionBy: op.partitionBy.map(map),
+        orderBy: op.orderBy.map((key) => ({ ...key, expr: map(key.expr) })),
+        frame: { ...op.frame, start: bound(op.frame.start), end: bound(op.frame.end) },
+        calls: op.calls.map((call) => ({
+          ...call,
+          args: call.args.map(map),
+          filter: call.filter === undefined ? undefined : map(call.filter),
+        })),
+      };
+    }
+    case 'table_function':
+      return { ...op, calls: op.calls.map((call) => ({ ...call, call: map(call.call) })) };
   }
 }
 
@@ -119,8 +152,31 @@ export function sameType(a: Type, b: Type): boolean {
   return a.oid === b.oid && a.typmod === b.typmod;
 }
 
-/** Operators in a tree, the root first. */
+/** The plans of the subqueries in an operator's own expressions, replaced. */
+export function mapSubplans(op: Operator, map: (plan: Operator) => Operator): Operator {
+  return mapExpressions(op, (expr) => inExpression(expr, map));
+}
+
+function inExpression(expr: PlanExpr, map: (plan: Operator) => Operator): PlanExpr {
+  return mapLeaves<PlanLeaf, PlanLeaf>(expr, (leaf) => {
+    if (leaf.kind !== 'subquery') return leaf;
+    return { ...leaf, plan: map(leaf.plan), test: leaf.test === undefined ? undefined : inExpression(leaf.test, map) };
+  });
+}
+
+/** The plans of the subqueries in an operator's own expressions. */
+export function subplansOf(op: Operator): readonly Operator[] {
+  const plans: Operator[] = [];
+  mapSubplans(op, (plan) => {
+    plans.push(plan);
+    return plan;
+  });
+  return plans;
+}
+
+/** Operators in a tree, the root first, those of subqueries in its expressions too. */
 export function* operatorsIn(op: Operator): Generator<Operator> {
   yield op;
+  for (const plan of subplansOf(op)) yield* operatorsIn(plan);
   for (const input of inputsOf(op)) yield* operatorsIn(input);
 }

@@ -1,4 +1,6 @@
 import { internal } from '../sql/errors.js';
+import { columnRef } from './expression.js';
+import { mapInputs, mapSubplans, operatorsIn } from './logical-plan.js';
 import { fieldsOf, type Operator } from './physical-plan.js';
 import type { Planning } from './planning.js';
 import { askConnectors, settleConnectors } from './rules/connector-pushdown.js';
@@ -26,14 +28,54 @@ export const RULES: readonly Rule[] = [
   { name: 'connector-columns', apply: settleConnectors },
 ];
 
+/**
+ * The plans that `plan` shares, by id, each giving just the columns that its readers read: from the highest id down, as a
+ * shared plan may read those below it.
+ */
+export function optimizeShared(plan: Operator, planning: Planning): ReadonlyMap<number, Operator> {
+  const optimized = new Map<number, Operator>();
+  const needed = new Map<number, Set<number>>();
+  const collect = (root: Operator): void => {
+    for (const op of operatorsIn(root)) {
+      if (op.kind !== 'shared_read') continue;
+      const columns = needed.get(op.id) ?? new Set();
+      for (const column of op.columns) columns.add(column);
+      needed.set(op.id, columns);
+    }
+  };
+  collect(plan);
+  for (const [id, whole] of [...planning.shared].sort(([a], [b]) => b - a)) {
+    const columns = needed.get(id);
+    if (columns === undefined) continue;
+    const kept = fieldsOf(whole).filter((field) => columns.has(field.id));
+    const narrow = optimize(
+      { kind: 'project', input: whole, items: kept.map((field) => ({ field, expr: columnRef(field) })) },
+      { planning },
+    );
+    optimized.set(id, narrow);
+    collect(narrow);
+  }
+  return new Map([...optimized].reverse());
+}
+
 /** Applies the rules; after each the root's columns must be what they were. */
 export function optimize(plan: Operator, options: { readonly planning: Planning; readonly rules?: readonly Rule[] }): Operator {
   const context: RuleContext = { planning: options.planning, asked: new Map() };
   const before = JSON.stringify(fieldsOf(plan));
   let op = plan;
   for (const rule of options.rules ?? RULES) {
-    op = rule.apply(op, context);
+    op = applyDeep(rule, op, context);
     if (JSON.stringify(fieldsOf(op)) !== before) throw internal(`rule ${rule.name} changed the columns of the plan`);
   }
   return op;
+}
+
+/** A rule sees one tree; the plans of subqueries in its expressions are trees of their own. */
+function applyDeep(rule: Rule, op: Operator, context: RuleContext): Operator {
+  const inside = (node: Operator): Operator =>
+    mapSubplans(
+      mapInputs(node, (input) => inside(input)),
+      (plan) => applyDeep(rule, plan, context),
+    );
+  return inside(rule.apply(op, context));
 }

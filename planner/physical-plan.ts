@@ -1,4 +1,5 @@
 import type { Expr } from '../sql/expression.js';
+import type { WindowFrame } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
 import type { TimelineSpec } from './timeline-spec.js';
 
@@ -71,11 +72,27 @@ export interface Field {
   readonly type: Type;
 }
 
-export type PlanExpr = Expr<ColumnRef>;
+export type PlanExpr = Expr<PlanLeaf>;
+
+export type PlanLeaf = ColumnRef | SubqueryExpr;
 
 export interface ColumnRef {
   readonly kind: 'column';
   readonly id: number;
+  readonly type: Type;
+}
+
+/**
+ * A query as a value. Its plan may read columns of the operator in whose expression it stands (a correlated subquery), of that
+ * one's outer operators too: ids are plan-wide, so nothing marks them but that no operator of the plan gives them.
+ */
+export interface SubqueryExpr {
+  readonly kind: 'subquery';
+  /** `scalar`: its one column of its only row, NULL without rows, 21000 with several. `array`: its one column of all rows, in order. */
+  readonly link: 'scalar' | 'exists' | 'array' | 'any' | 'all';
+  readonly plan: Operator;
+  /** any, all: the comparison, over columns of the plan and of the operators outside. */
+  readonly test: PlanExpr | undefined;
   readonly type: Type;
 }
 
@@ -90,7 +107,13 @@ export type Operator =
   | SortOperator
   | LimitOperator
   | DistinctOperator
+  | WindowOperator
   | UnionAllOperator
+  | TableFunctionOperator
+  | SampleOperator
+  | RecursiveOperator
+  | RecursiveRead
+  | SharedRead
   | AssertOperator
   | TimelineOperator;
 
@@ -157,6 +180,10 @@ export interface AggregateOperator {
   /** Empty: one group, also over no rows. In `final` each expr is the column that `partial` gave. */
   readonly keys: readonly { readonly field: Field; readonly expr: PlanExpr }[];
   readonly aggregates: readonly PlanAggregate[];
+  /** Grouping sets: each the indexes of its keys; the other keys are NULL in its rows. An empty one is one row over no rows, too. */
+  readonly sets?: readonly (readonly number[])[];
+  /** GROUPING(…) columns: the indexes of the keys asked for. */
+  readonly groupings?: readonly { readonly field: Field; readonly keys: readonly number[] }[];
 }
 
 export interface PlanAggregate {
@@ -167,15 +194,20 @@ export interface PlanAggregate {
   readonly distinct: boolean;
   readonly orderBy: readonly SortKey[];
   readonly filter: PlanExpr | undefined;
+  /** Direct arguments of an ordered-set aggregate, whose WITHIN GROUP is `orderBy`; absent for any other. */
+  readonly direct?: readonly PlanExpr[];
   /** `partial` output, `final` input: columns that hold the state (kernel/aggregate-state decides how many and of which type). */
   readonly state: readonly Field[];
 }
 
 export interface JoinOperator {
   readonly kind: 'join';
-  readonly type: 'inner' | 'left' | 'right' | 'full' | 'cross';
+  /** `semi` and `anti` give the left input's rows that have, or have not, a match: EXISTS and NOT EXISTS. */
+  readonly type: 'inner' | 'left' | 'right' | 'full' | 'cross' | 'semi' | 'anti';
   readonly left: Operator;
+  /** With `lateral` (cross, inner, left) it may read the left input's columns. */
   readonly right: Operator;
+  readonly lateral?: boolean;
   readonly condition: PlanExpr | undefined;
 }
 
@@ -204,6 +236,71 @@ export interface LimitOperator {
 export interface DistinctOperator {
   readonly kind: 'distinct';
   readonly input: Operator;
+}
+
+/** Its input's columns, then one for each call. */
+export interface WindowOperator {
+  readonly kind: 'window';
+  readonly input: Operator;
+  readonly partitionBy: readonly PlanExpr[];
+  readonly orderBy: readonly SortKey[];
+  /** Offsets are constant or read no column. */
+  readonly frame: WindowFrame<PlanExpr>;
+  readonly calls: readonly PlanWindowCall[];
+}
+
+export interface PlanWindowCall {
+  readonly field: Field;
+  /** Signature, as in WindowCall.fn: `row_number()`, `lag(anycompatible,int4,anycompatible)`, or an aggregate's. */
+  readonly fn: string;
+  readonly args: readonly PlanExpr[];
+  readonly filter: PlanExpr | undefined;
+}
+
+/**
+ * Set-returning functions for each row of its input, side by side, the shorter padded with NULLs; an input row whose functions
+ * give no row is gone. Its input's columns, then the functions', then the ordinality.
+ */
+export interface TableFunctionOperator {
+  readonly kind: 'table_function';
+  readonly input: Operator;
+  /** `call` is a call of a set-returning function over the input's columns; several fields: the columns of its composite result. */
+  readonly calls: readonly { readonly call: PlanExpr; readonly fields: readonly Field[] }[];
+  readonly ordinality: Field | undefined;
+}
+
+/** TABLESAMPLE. Without a seed two runs differ; with one they don't, on any driver. */
+export interface SampleOperator {
+  readonly kind: 'sample';
+  readonly input: Operator;
+  readonly method: 'bernoulli' | 'system';
+  readonly percent: number;
+  readonly seed: number | undefined;
+}
+
+/** WITH RECURSIVE: `base`, then `step` over the rows that came last (recursive_read of the same id) until there are none. */
+export interface RecursiveOperator {
+  readonly kind: 'recursive';
+  readonly id: number;
+  readonly base: Operator;
+  readonly step: Operator;
+  /** UNION ALL; otherwise rows that were there before are dropped. */
+  readonly all: boolean;
+  readonly fields: readonly Field[];
+}
+
+export interface RecursiveRead {
+  readonly kind: 'recursive_read';
+  readonly id: number;
+  readonly fields: readonly Field[];
+}
+
+/** Before stages are cut: rows of a WITH query that several places read, planned once (Planning.shared). Field n is its column `columns[n]`. */
+export interface SharedRead {
+  readonly kind: 'shared_read';
+  readonly id: number;
+  readonly columns: readonly number[];
+  readonly fields: readonly Field[];
 }
 
 /** Inputs have the same types; output field n takes field n of each input. */
@@ -250,18 +347,31 @@ export function fieldsOf(op: Operator): readonly Field[] {
     case 'values':
     case 'union_all':
     case 'timeline':
+    case 'recursive':
+    case 'recursive_read':
+    case 'shared_read':
       return op.fields;
     case 'filter':
     case 'sort':
     case 'limit':
     case 'distinct':
     case 'assert':
+    case 'sample':
       return fieldsOf(op.input);
     case 'project':
       return op.items.map((item) => item.field);
     case 'aggregate':
-      return [...op.keys.map((key) => key.field), ...op.aggregates.flatMap((a) => (op.phase === 'partial' ? a.state : [a.field]))];
+      return [
+        ...op.keys.map((key) => key.field),
+        ...op.aggregates.flatMap((a) => (op.phase === 'partial' ? a.state : [a.field])),
+        ...(op.groupings ?? []).map((grouping) => grouping.field),
+      ];
+    case 'window':
+      return [...fieldsOf(op.input), ...op.calls.map((call) => call.field)];
+    case 'table_function':
+      return [...fieldsOf(op.input), ...op.calls.flatMap((call) => call.fields), ...(op.ordinality === undefined ? [] : [op.ordinality])];
     case 'join':
+      if (op.type === 'semi' || op.type === 'anti') return fieldsOf(op.left);
       return [...fieldsOf(op.left), ...fieldsOf(op.right)];
   }
 }

@@ -1,6 +1,6 @@
 import { internal } from '../sql/errors.js';
 import { cutStages, type ScanSplits } from './fragment.js';
-import { operatorsIn, rewrite } from './logical-plan.js';
+import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from './physical-plan.js';
 import type { PlanContext } from './planning.js';
 import type { PlanTables } from './tables.js';
@@ -8,11 +8,16 @@ import type { PlanTables } from './tables.js';
 /** Splits of every scan, stages cut at exchanges, and the plan round them. */
 export async function planStages(
   logical: Operator,
-  request: { readonly context: PlanContext; readonly tables: PlanTables; readonly notices: readonly string[] },
+  request: {
+    readonly context: PlanContext;
+    readonly tables: PlanTables;
+    readonly shared: ReadonlyMap<number, Operator>;
+    readonly notices: readonly string[];
+  },
 ): Promise<PhysicalPlan> {
-  const { context, tables, notices } = request;
+  const { context, tables, shared, notices } = request;
   const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning'>>();
-  for (const op of operatorsIn(logical)) {
+  for (const op of [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)])) {
     if (op.kind !== 'scan') continue;
     context.signal.throwIfAborted();
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
@@ -20,8 +25,16 @@ export async function planStages(
     const { splits, pruning } = await connector.splits(op.handle, context.signal);
     found.set(op.scan, { splits: splits.map((split) => ({ ...split, connector: connector.name })), pruning });
   }
-  const plan = rewrite(logical, (op) => (op.kind === 'scan' ? { ...op, pruning: found.get(op.scan)?.pruning ?? [] } : op));
-  const stages = cutStages(plan, { splits: found, targets: context.taskTargets });
+  const pruned = (op: Operator): Operator =>
+    rewrite(op, (inner) =>
+      inner.kind === 'scan' ? { ...inner, pruning: found.get(inner.scan)?.pruning ?? [] } : mapSubplans(inner, pruned),
+    );
+  const plan = pruned(logical);
+  const stages = cutStages(plan, {
+    splits: found,
+    shared: new Map([...shared].map(([id, sharedPlan]) => [id, pruned(sharedPlan)])),
+    targets: context.taskTargets,
+  });
   return {
     version: 1,
     output: fieldsOf(plan),

@@ -6,7 +6,7 @@ import { checkFunctions } from './check-functions.js';
 import { foldQuery } from './fold.js';
 import { planFrom } from './from-clause.js';
 import { planSelect } from './from-query.js';
-import { optimize } from './optimizer.js';
+import { optimize, optimizeShared } from './optimizer.js';
 import type { Field, PhysicalPlan, ScanOperator } from './physical-plan.js';
 import { planStages } from './physical-planner.js';
 import type { PlanContext, Planning } from './planning.js';
@@ -26,10 +26,11 @@ export async function planQuery(request: {
   const query = await foldQuery(request.query, request.parameters, context);
   const tables = await PlanTables.pinned(query, context);
   const planning = newPlanning(context, tables);
-  const logical = planning.query(query, []);
+  const logical = planning.query(query, [], undefined);
   const optimized = optimize(logical, { planning });
-  checkFunctions(optimized);
-  return planStages(optimized, { context, tables, notices: planning.notices });
+  const shared = optimizeShared(optimized, planning);
+  for (const plan of [optimized, ...shared.values()]) checkFunctions(plan);
+  return planStages(optimized, { context, tables, shared, notices: planning.notices });
 }
 
 /** Bounds what one statement may unfold to (a CTE that is used twice by the next, which is used twice, …). */
@@ -41,6 +42,7 @@ function newPlanning(context: PlanContext, tables: PlanTables): Planning {
   const planning: Planning = {
     session: context.session,
     notices: [],
+    shared: new Map(),
     newField: (name: string, type: Type): Field => {
       lastId += 1;
       if (lastId > MAX_FIELDS)
@@ -63,8 +65,8 @@ function newPlanning(context: PlanContext, tables: PlanTables): Planning {
         pruning: [],
       };
     },
-    query: (query, ctes) => planSelect(query, ctes, planning),
-    from: (query, ctes) => planFrom(query, ctes, planning),
+    query: (query, ctes, outer) => planSelect(query, { ctes, outer, planning }),
+    from: (query, ctes, outer) => planFrom(query, { ctes, outer, planning }),
   };
   return planning;
 }

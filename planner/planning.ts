@@ -1,7 +1,7 @@
 import type { Connector, Handle, TableDescription } from '../connectors/connector.js';
 import type { TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
-import type { AggregateCall, Cte, Query, Var } from '../sql/query.js';
+import type { AggregateCall, Cte, GroupingCall, Query, SubLink, Var, WindowCall } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
 import type { Field, Operator, PlanExpr, PlanSession, ScanOperator } from './physical-plan.js';
 
@@ -43,14 +43,21 @@ export interface PlannedTable {
   readonly snapshot: string | null;
 }
 
-/** WITH queries in sight: one frame per query level, the innermost first. */
-export type CteFrames = readonly { readonly ctes: readonly Cte[] }[];
+/** WITH queries in sight: one frame per query level, the innermost first; `outer` is the scope round the query that they belong to. */
+export type CteFrames = readonly { readonly ctes: readonly Cte[]; readonly outer: Scope | undefined }[];
 
 /** What a query's expressions may name, once its FROM is planned. */
 export interface Scope {
   column(v: Var): PlanExpr;
   /** Undefined where aggregates cannot stand. */
   readonly aggregate?: (call: AggregateCall) => PlanExpr;
+  readonly grouping?: (call: GroupingCall) => PlanExpr;
+  /** Undefined where window functions cannot stand. */
+  readonly window?: (call: WindowCall) => PlanExpr;
+  /** A query in an expression of this scope: its level-1 names are this scope's. */
+  readonly subquery?: (link: SubLink) => PlanExpr;
+  /** The query round this one: names with level 1 are its, with level 2 its outer's. */
+  readonly outer: Scope | undefined;
 }
 
 /**
@@ -60,14 +67,16 @@ export interface Scope {
 export interface Planning {
   readonly session: PlanSession;
   readonly notices: string[];
+  /** Plans of WITH queries that several places read, by SharedRead.id; each reads only ones with lower ids. */
+  readonly shared: Map<number, Operator>;
   newField(name: string, type: Type): Field;
   /** A fresh scan of all columns of a table; 42P01 if no connector has it. */
   scan(schema: string, table: string): ScanOperator;
   table(schema: string, table: string): PlannedTable;
   /** A whole query; the result's fields are the query's output columns, in order, with ids of their own. */
-  query(query: Query, ctes: CteFrames): Operator;
+  query(query: Query, ctes: CteFrames, outer: Scope | undefined): Operator;
   /** A query's FROM list and WHERE (no grouping, no targets), and the scope of its ranges. */
-  from(query: Query, ctes: CteFrames): { readonly input: Operator; readonly scope: Scope };
+  from(query: Query, ctes: CteFrames, outer: Scope | undefined): { readonly input: Operator; readonly scope: Scope };
 }
 
 /** How planner/from-timeline.ts is called: `planTimeline(request)` gives the operator whose fields are the query's output columns. */
@@ -75,4 +84,5 @@ export interface TimelineRequest {
   readonly query: Query;
   readonly planning: Planning;
   readonly ctes: CteFrames;
+  readonly outer: Scope | undefined;
 }

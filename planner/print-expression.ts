@@ -1,6 +1,6 @@
 import type { Case } from '../sql/expression.js';
 import { Oid, type Type, typeName } from '../sql/types.js';
-import type { ColumnRef, PlanExpr, ScanOperator } from './physical-plan.js';
+import type { PlanExpr, PlanLeaf, ScanOperator, SubqueryExpr } from './physical-plan.js';
 
 /** How columns are shown: by id. */
 export type ColumnNames = (id: number) => string;
@@ -42,6 +42,11 @@ function print(expr: PlanExpr, names: ColumnNames): Printed {
   switch (expr.kind) {
     case 'column':
       return node(names(expr.id), ATOM);
+    case 'subquery':
+      return node(
+        printSubquery(expr, (child) => at(child, 0)),
+        ATOM,
+      );
     case 'constant':
       return node(printConstant(expr.type, expr.value), ATOM);
     case 'parameter':
@@ -102,7 +107,21 @@ function print(expr: PlanExpr, names: ColumnNames): Printed {
   }
 }
 
-function printCase(expr: Case<ColumnRef>, text: (child: PlanExpr) => string): string {
+function printSubquery(expr: SubqueryExpr, text: (child: PlanExpr) => string): string {
+  switch (expr.link) {
+    case 'scalar':
+      return '(subquery)';
+    case 'exists':
+      return 'EXISTS (subquery)';
+    case 'array':
+      return 'ARRAY (subquery)';
+    case 'any':
+    case 'all':
+      return `${expr.link.toUpperCase()} (subquery: ${expr.test === undefined ? '' : text(expr.test)})`;
+  }
+}
+
+function printCase(expr: Case<PlanLeaf>, text: (child: PlanExpr) => string): string {
   const whens = expr.whens.map((w) => `WHEN ${text(w.when)} THEN ${text(w.result)}`).join(' ');
   const otherwise = expr.otherwise.kind === 'constant' && expr.otherwise.value === null ? '' : ` ELSE ${text(expr.otherwise)}`;
   return `CASE ${whens}${otherwise} END`;

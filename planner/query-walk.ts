@@ -1,4 +1,4 @@
-import type { FromItem, Query, QueryExpr, QueryLeaf, RangeEntry } from '../sql/query.js';
+import type { FrameBound, FromItem, Query, QueryExpr, QueryLeaf, RangeEntry } from '../sql/query.js';
 import { childrenOf, type Inner, isInner, mapChildren } from './expression.js';
 
 /** A query with `map` applied to every expression of it and of its subqueries, sublinks included. `map` is given whole expressions. */
@@ -16,7 +16,10 @@ export function mapQuery(query: Query, map: (expr: QueryExpr) => QueryExpr): Que
   };
   const range = (entry: RangeEntry): RangeEntry => {
     switch (entry.kind) {
-      case 'table':
+      case 'table': {
+        const { sample } = entry;
+        return sample === undefined ? entry : { ...entry, sample: { ...sample, percent: map(sample.percent), seed: opt(sample.seed) } };
+      }
       case 'cte':
       case 'result':
         return entry;
@@ -25,15 +28,20 @@ export function mapQuery(query: Query, map: (expr: QueryExpr) => QueryExpr): Que
       case 'values':
         return { ...entry, rows: entry.rows.map((row) => row.map(map)) };
       case 'function':
-        return { ...entry, expr: map(entry.expr) };
+        return { ...entry, functions: entry.functions.map((fn) => ({ ...fn, expr: map(fn.expr) })) };
       case 'join':
         return { ...entry, aliasVars: entry.aliasVars.map(map) };
       case 'group':
         return { ...entry, exprs: entry.exprs.map(map) };
     }
   };
+  const bound = (side: FrameBound<QueryExpr>): FrameBound<QueryExpr> => ('offset' in side ? { ...side, offset: map(side.offset) } : side);
   return {
     ...query,
+    windows: query.windows.map((window) => ({
+      ...window,
+      frame: { ...window.frame, start: bound(window.frame.start), end: bound(window.frame.end) },
+    })),
     targets: query.targets.map((target) => ({ ...target, expr: map(target.expr) })),
     ranges: query.ranges.map(range),
     from: query.from.map(item),
@@ -57,6 +65,8 @@ export function mapQueryExpr(expr: QueryExpr, map: (child: QueryExpr) => QueryEx
         filter: expr.filter === undefined ? undefined : map(expr.filter),
         direct: expr.direct.map(map),
       };
+    case 'window':
+      return { ...expr, args: expr.args.map(map), filter: expr.filter === undefined ? undefined : map(expr.filter) };
     case 'sublink':
       return { ...expr, query: mapQuery(expr.query, map), test: expr.test === undefined ? undefined : map(expr.test) };
     default:
@@ -80,4 +90,14 @@ export function* queriesIn(query: Query): Generator<Query> {
   yield query;
   for (const range of query.ranges) if (range.kind === 'subquery') yield* queriesIn(range.query);
   for (const cte of query.ctes) yield* queriesIn(cte.query);
+  const links: Query[] = [];
+  const visit = (expr: QueryExpr): QueryExpr => {
+    if (expr.kind === 'sublink') {
+      links.push(expr.query);
+      if (expr.test !== undefined) visit(expr.test);
+    } else for (const child of queryExprChildren(expr)) visit(child);
+    return expr;
+  };
+  mapQuery({ ...query, ranges: query.ranges.filter((range) => range.kind !== 'subquery'), ctes: [] }, visit);
+  for (const link of links) yield* queriesIn(link);
 }

@@ -79,6 +79,8 @@ export class TimelineStates {
         throw unsupported(`the aggregate ${expr.fn} in a signal of timeline()`);
       case 'window':
         throw unsupported(`the window function ${expr.fn} in a signal of timeline()`);
+      case 'grouping':
+      case 'subquery_column':
       case 'sublink':
         throw unsupported('a subquery in a signal of timeline()');
       case 'unknown_node':

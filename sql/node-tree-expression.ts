@@ -10,6 +10,7 @@ import {
   nodeField,
   nodesField,
   numberField,
+  numbersField,
   readNodeTree,
   requiredNode,
   type TreeNode,
@@ -147,8 +148,14 @@ export class ExpressionReader {
         return {
           kind: 'window',
           fn: this.names.function(numberField(node, 'winfnoid')).signature,
+          args: this.list(node.fields.get('args') ?? null),
+          star: booleanField(node, 'winstar'),
+          filter: this.optional(node, 'aggfilter'),
+          window: numberField(node, 'winref'),
           type: type(numberField(node, 'wintype')),
         };
+      case 'GROUPINGFUNC':
+        return { kind: 'grouping', refs: numbersField(node, 'refs'), level: numberField(node, 'agglevelsup'), type: type(Oid.int4) };
       case 'SUBLINK':
         return this.sublink(node);
       default:
@@ -180,7 +187,7 @@ export class ExpressionReader {
       case PARAM_EXTERN:
         return { kind: 'parameter', number, type: parameterType };
       case PARAM_SUBLINK:
-        return { kind: 'var', level: 0, range: 0, column: number, type: parameterType };
+        return { kind: 'subquery_column', column: number, type: parameterType };
       default:
         return unknown('PARAM', parameterType);
     }

@@ -16,12 +16,26 @@ import {
   type TreeNode,
   textField,
 } from './node-tree-reader.js';
-import type { Cte, FromItem, JoinType, Query, RangeEntry, SetOperation, SortClause, Target } from './query.js';
+import type {
+  Cte,
+  FrameBound,
+  FromItem,
+  GroupingSet,
+  JoinType,
+  Query,
+  QueryExpr,
+  RangeEntry,
+  SetOperation,
+  SortClause,
+  TableSample,
+  Target,
+  WindowClause,
+} from './query.js';
 import type { Type } from './types.js';
 
 /**
  * Reads pg_proc.prosqlbody (of EmbeddedPostgres.analyse) as a Query. Expressions that have no place in QueryExpr become
- * `unknown_node`; clauses that have none in Query throw 0A000. In a SubLink's test, a Var of range 0 is a column of the subquery.
+ * `unknown_node`; clauses that have none in Query throw 0A000.
  */
 export function readQuery(prosqlbody: string, names: CatalogueNames): Query {
   try {
@@ -47,6 +61,19 @@ function onlyQuery(value: NodeValue): TreeNode {
 
 const JOIN_TYPES: readonly (JoinType | undefined)[] = ['inner', 'left', 'full', 'right'];
 const SET_OPERATIONS: readonly ('union' | 'intersect' | 'except' | undefined)[] = [undefined, 'union', 'intersect', 'except'];
+const GROUPING_SETS: readonly (GroupingSet['kind'] | undefined)[] = ['empty', 'simple', 'rollup', 'cube', 'sets'];
+/** FRAMEOPTION_* of parsenodes.h. */
+const FRAME = {
+  rows: 0x4,
+  groups: 0x8,
+  unboundedPreceding: 0x20,
+  unboundedFollowing: 0x80,
+  currentRow: 0x200,
+  offsetPreceding: 0x800,
+  excludeCurrentRow: 0x8000,
+  excludeGroup: 0x10000,
+  excludeTies: 0x20000,
+};
 const MATERIALIZED: readonly (Cte['materialized'] | undefined)[] = ['default', 'always', 'never'];
 const SELECT = 1;
 
@@ -68,7 +95,10 @@ class QueryReader {
       from: nodesField(jointree, 'fromlist').map((item) => this.fromItem(item)),
       where: this.expressions.optional(jointree, 'quals'),
       groupBy: nodesField(node, 'groupClause').map(clauseRef),
-      groupingSets: listField(node, 'groupingSets').length > 0,
+      groupingSets:
+        listField(node, 'groupingSets').length === 0 ? undefined : nodesField(node, 'groupingSets').map((set) => this.groupingSet(set)),
+      groupDistinct: booleanField(node, 'groupDistinct'),
+      windows: nodesField(node, 'windowClause').map((window) => this.window(window)),
       having: this.expressions.optional(node, 'havingQual'),
       distinct: distinct.length === 0 ? 'none' : booleanField(node, 'hasDistinctOn') ? 'on' : 'all',
       distinctOn: distinct.map(clauseRef),
@@ -99,6 +129,65 @@ class QueryReader {
     return { ref: clauseRef(node), descending: booleanField(node, 'reverse_sort'), nullsFirst: booleanField(node, 'nulls_first') };
   }
 
+  private groupingSet(node: TreeNode): GroupingSet {
+    const kind = GROUPING_SETS[numberField(node, 'kind')];
+    switch (kind) {
+      case 'empty':
+        return { kind };
+      case 'simple':
+        return { kind, refs: numbersField(node, 'content') };
+      case 'rollup':
+      case 'cube':
+      case 'sets':
+        return { kind, content: nodesField(node, 'content').map((set) => this.groupingSet(set)) };
+      case undefined:
+        throw internal('an analysed grouping set of a kind that no SQL has');
+    }
+  }
+
+  private window(node: TreeNode): WindowClause {
+    const options = numberField(node, 'frameOptions');
+    const has = (bit: number): boolean => (options & bit) !== 0;
+    const bound = (side: 'start' | 'end'): FrameBound<QueryExpr> => {
+      // the bits of the frame's end follow those of its start, one by one
+      const shift = side === 'start' ? 0 : 1;
+      if (has(FRAME.unboundedPreceding << shift)) return { kind: 'unbounded_preceding' };
+      if (has(FRAME.unboundedFollowing << shift)) return { kind: 'unbounded_following' };
+      if (has(FRAME.currentRow << shift)) return { kind: 'current_row' };
+      const offset = this.expressions.read(requiredNode(node, `${side}Offset`));
+      return { kind: has(FRAME.offsetPreceding << shift) ? 'preceding' : 'following', offset };
+    };
+    return {
+      ref: numberField(node, 'winref'),
+      partitionBy: nodesField(node, 'partitionClause').map(clauseRef),
+      orderBy: nodesField(node, 'orderClause').map((clause) => this.sortClause(clause)),
+      frame: {
+        mode: has(FRAME.rows) ? 'rows' : has(FRAME.groups) ? 'groups' : 'range',
+        start: bound('start'),
+        end: bound('end'),
+        exclude: has(FRAME.excludeCurrentRow)
+          ? 'current_row'
+          : has(FRAME.excludeGroup)
+            ? 'group'
+            : has(FRAME.excludeTies)
+              ? 'ties'
+              : 'none',
+      },
+    };
+  }
+
+  private sample(node: TreeNode): TableSample {
+    const method = this.names.function(numberField(node, 'tsmhandler')).signature;
+    const [percent] = this.expressions.list(node.fields.get('args') ?? null);
+    if (percent === undefined || !(method.startsWith('bernoulli(') || method.startsWith('system(')))
+      throw unsupported(`TABLESAMPLE ${method}`);
+    return {
+      method: method.startsWith('system(') ? 'system' : 'bernoulli',
+      percent,
+      seed: this.expressions.optional(node, 'repeatable'),
+    };
+  }
+
   private range(node: TreeNode): RangeEntry {
     const eref = requiredNode(node, 'eref');
     const alias = textField(eref, 'aliasname') ?? '';
@@ -108,17 +197,20 @@ class QueryReader {
       case 0: {
         const relid = numberField(node, 'relid');
         const { schema, name } = this.names.relation(relid);
-        return { kind: 'table', relid, schema, name, alias, columns, tablesample: nodeField(node, 'tablesample') !== undefined };
+        const sample = nodeField(node, 'tablesample');
+        return { kind: 'table', relid, schema, name, alias, columns, sample: sample === undefined ? undefined : this.sample(sample) };
       }
       case 1:
         return { kind: 'subquery', query: this.query(requiredNode(node, 'subquery')), alias, columns, lateral };
       case 2:
         return { kind: 'join', columns, aliasVars: nodesField(node, 'joinaliasvars').map((expr) => this.expressions.read(expr)) };
       case 3: {
-        const [fn, second] = nodesField(node, 'functions');
-        if (second !== undefined || fn === undefined) throw unsupported('ROWS FROM with several functions');
-        if (booleanField(node, 'funcordinality')) throw unsupported('WITH ORDINALITY');
-        return { kind: 'function', expr: this.expressions.read(requiredNode(fn, 'funcexpr')), alias, columns };
+        const functions = nodesField(node, 'functions').map((fn) => ({
+          expr: this.expressions.read(requiredNode(fn, 'funcexpr')),
+          width: numberField(fn, 'funccolcount'),
+          types: columnTypes(fn, 'funccoltypes', 'funccoltypmods'),
+        }));
+        return { kind: 'function', functions, ordinality: booleanField(node, 'funcordinality'), alias, columns, lateral };
       }
       case 5:
         return {

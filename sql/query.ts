@@ -8,7 +8,11 @@ export interface Query {
   readonly from: readonly FromItem[]; // comma list: cross joined
   readonly where: QueryExpr | undefined;
   readonly groupBy: readonly number[]; // Target.ref values
-  readonly groupingSets: boolean; // present: unsupported yet
+  /** GROUPING SETS, ROLLUP, CUBE as written; undefined: plain GROUP BY. Several are a cross product. */
+  readonly groupingSets: readonly GroupingSet[] | undefined;
+  /** GROUP BY DISTINCT: equal grouping sets count once. */
+  readonly groupDistinct: boolean;
+  readonly windows: readonly WindowClause[];
   readonly having: QueryExpr | undefined;
   readonly distinct: 'none' | 'all' | 'on';
   /** Target.ref values of DISTINCT (ON). */
@@ -34,6 +38,32 @@ export interface Target {
   readonly junk: boolean;
 }
 
+export type GroupingSet =
+  | { readonly kind: 'empty' }
+  /** Target.ref values that are grouped together. */
+  | { readonly kind: 'simple'; readonly refs: readonly number[] }
+  | { readonly kind: 'rollup' | 'cube' | 'sets'; readonly content: readonly GroupingSet[] };
+
+/** One window of the WINDOW clause or of an OVER; calls name it by `ref`. */
+export interface WindowClause {
+  readonly ref: number;
+  /** Target.ref values. */
+  readonly partitionBy: readonly number[];
+  readonly orderBy: readonly SortClause[];
+  readonly frame: WindowFrame<QueryExpr>;
+}
+
+export interface WindowFrame<E> {
+  readonly mode: 'rows' | 'range' | 'groups';
+  readonly start: FrameBound<E>;
+  readonly end: FrameBound<E>;
+  readonly exclude: 'none' | 'current_row' | 'group' | 'ties';
+}
+
+export type FrameBound<E> =
+  | { readonly kind: 'unbounded_preceding' | 'current_row' | 'unbounded_following' }
+  | { readonly kind: 'preceding' | 'following'; readonly offset: E };
+
 export interface SortClause {
   readonly ref: number;
   readonly descending: boolean;
@@ -48,7 +78,7 @@ export type RangeEntry =
       readonly name: string;
       readonly alias: string;
       readonly columns: readonly string[];
-      readonly tablesample: boolean;
+      readonly sample: TableSample | undefined;
     }
   | {
       readonly kind: 'subquery';
@@ -72,12 +102,36 @@ export type RangeEntry =
       readonly columns: readonly string[];
       readonly types: readonly Type[];
     }
-  | { readonly kind: 'function'; readonly expr: QueryExpr; readonly alias: string; readonly columns: readonly string[] }
+  /** ROWS FROM (…): the functions' rows side by side, shorter ones padded with NULLs; `columns` are all of theirs, then the ordinality. */
+  | {
+      readonly kind: 'function';
+      readonly functions: readonly RangeFunction[];
+      readonly ordinality: boolean;
+      readonly alias: string;
+      readonly columns: readonly string[];
+      readonly lateral: boolean;
+    }
   /** A join's own columns: each the expression over its inputs (joinaliasvars; COALESCE for FULL … USING). */
   | { readonly kind: 'join'; readonly columns: readonly string[]; readonly aliasVars: readonly QueryExpr[] }
   /** PostgreSQL 18's *GROUP* entry: column n is the n-th grouping expression. */
   | { readonly kind: 'group'; readonly exprs: readonly QueryExpr[] }
   | { readonly kind: 'result' };
+
+export interface TableSample {
+  readonly method: 'bernoulli' | 'system';
+  /** Percent of the rows. */
+  readonly percent: QueryExpr;
+  /** REPEATABLE (seed). */
+  readonly seed: QueryExpr | undefined;
+}
+
+export interface RangeFunction {
+  readonly expr: QueryExpr;
+  /** How many of the range's columns are this function's. */
+  readonly width: number;
+  /** Given by a column definition list (`AS t(a int, …)`); empty otherwise. */
+  readonly types: readonly Type[];
+}
 
 export type FromItem =
   | { readonly kind: 'range'; readonly range: number } // varno, 1-based
@@ -114,7 +168,7 @@ export interface Cte {
 
 export type QueryExpr = Expr<QueryLeaf>;
 
-export type QueryLeaf = Var | AggregateCall | WindowCall | SubLink | CaseArg | UnknownNode;
+export type QueryLeaf = Var | AggregateCall | GroupingCall | WindowCall | SubLink | SubqueryColumn | CaseArg | UnknownNode;
 
 /** A column: attribute `column` (1-based; 0 the whole row, negative a system column) of range `range`, `level` queries up. */
 export interface Var {
@@ -140,9 +194,30 @@ export interface AggregateCall {
   readonly type: Type;
 }
 
+/** GROUPING(a, b): a bit for each argument, set when the row's grouping set leaves it out; the last argument's is the lowest. */
+export interface GroupingCall {
+  readonly kind: 'grouping';
+  /** Target.ref values. */
+  readonly refs: readonly number[];
+  readonly level: number;
+  readonly type: Type;
+}
+
 export interface WindowCall {
   readonly kind: 'window';
   readonly fn: string;
+  readonly args: readonly QueryExpr[];
+  readonly star: boolean;
+  readonly filter: QueryExpr | undefined;
+  /** WindowClause.ref. */
+  readonly window: number;
+  readonly type: Type;
+}
+
+/** In SubLink.test: output column `column` (1-based) of the sublink's query. */
+export interface SubqueryColumn {
+  readonly kind: 'subquery_column';
+  readonly column: number;
   readonly type: Type;
 }
 

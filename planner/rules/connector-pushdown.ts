@@ -1,8 +1,9 @@
 import type { TableColumn, TablePredicate } from '../../connectors/connector.js';
 import { internal } from '../../sql/errors.js';
+import { columnIds, hasSubquery } from '../columns.js';
 import { conjunction, conjuncts, isVolatile, mapLeaves } from '../expression.js';
 import { mapInputs } from '../logical-plan.js';
-import type { ColumnRef, Operator, PlanExpr, PushedPredicate, ScanOperator } from '../physical-plan.js';
+import type { Operator, PlanExpr, PlanLeaf, PushedPredicate, ScanOperator } from '../physical-plan.js';
 import { printExpression, scanNames } from '../print-expression.js';
 import type { RuleContext } from './rule.js';
 
@@ -11,12 +12,15 @@ import type { RuleContext } from './rule.js';
  * inexactly, or not at all, stays as the residual.
  */
 export function askConnectors(op: Operator, context: RuleContext): Operator {
-  if (op.kind === 'filter' && op.input.kind === 'scan') return asked(op.input, conjuncts<ColumnRef>(op.predicate), context);
+  if (op.kind === 'filter' && op.input.kind === 'scan') return asked(op.input, conjuncts<PlanLeaf>(op.predicate), context);
   return mapInputs(op, (input) => askConnectors(input, context));
 }
 
 function asked(scan: ScanOperator, parts: readonly PlanExpr[], context: RuleContext): Operator {
-  const offered = parts.filter((part) => !isVolatile<ColumnRef>(part));
+  const own = new Set(scan.fields.map((field) => field.id));
+  const offered = parts.filter(
+    (part) => !isVolatile<PlanLeaf>(part) && !hasSubquery(part) && [...columnIds(part)].every((id) => own.has(id)),
+  );
   const filters = offered.map((part) => tablePredicate(part, scan));
   const { connector, handle } = context.planning.table(scan.schema, scan.table);
   const { answers } = connector.pushdown(handle, { filters, columns: scan.fields.map((field) => field.name), limit: undefined });
@@ -26,7 +30,7 @@ function asked(scan: ScanOperator, parts: readonly PlanExpr[], context: RuleCont
   const names = scanNames(scan);
   const pushed = offered.map((part, n): PushedPredicate => ({ text: printExpression(part, names), answer: answers[n] ?? 'unsupported' }));
   const residual = parts.filter((part) => answers[offered.indexOf(part)] !== 'exact');
-  const predicate = conjunction<ColumnRef>(residual);
+  const predicate = conjunction<PlanLeaf>(residual);
   const input: ScanOperator = { ...scan, pushed };
   return predicate === undefined ? input : { kind: 'filter', input, predicate };
 }
@@ -52,9 +56,9 @@ function settled(scan: ScanOperator, context: RuleContext, limit: number | undef
 }
 
 function tablePredicate(expr: PlanExpr, scan: ScanOperator): TablePredicate {
-  return mapLeaves<ColumnRef, TableColumn>(expr, (leaf) => {
-    const field = scan.fields.find((candidate) => candidate.id === leaf.id);
-    if (field === undefined) throw internal(`predicate over scan ${scan.scan} reads column ${leaf.id}, which it does not have`);
+  return mapLeaves<PlanLeaf, TableColumn>(expr, (leaf) => {
+    const field = leaf.kind === 'column' ? scan.fields.find((candidate) => candidate.id === leaf.id) : undefined;
+    if (field === undefined) throw internal(`predicate over scan ${scan.scan} reads what it does not have`);
     return { kind: 'table_column', name: field.name, type: field.type };
   });
 }

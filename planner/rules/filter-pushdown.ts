@@ -1,6 +1,7 @@
-import { columnIds, conjunction, conjuncts, isVolatile, substitute } from '../expression.js';
+import { columnIds, substitute } from '../columns.js';
+import { conjunction, conjuncts, isVolatile } from '../expression.js';
 import { mapInputs } from '../logical-plan.js';
-import { type ColumnRef, fieldsOf, type JoinOperator, type Operator, type PlanExpr } from '../physical-plan.js';
+import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type PlanLeaf } from '../physical-plan.js';
 
 /**
  * Moves each conjunct as far down as it may go: through projections, sorts and DISTINCT, into both inputs of a UNION
@@ -15,13 +16,13 @@ export function pushFilters(plan: Operator): Operator {
 function push(op: Operator, above: readonly PlanExpr[]): Operator {
   switch (op.kind) {
     case 'filter': {
-      const own = conjuncts<ColumnRef>(op.predicate);
-      if (own.some((part) => isVolatile<ColumnRef>(part))) return keep({ ...op, input: push(op.input, []) }, above);
+      const own = conjuncts<PlanLeaf>(op.predicate);
+      if (own.some((part) => isVolatile<PlanLeaf>(part))) return keep({ ...op, input: push(op.input, []) }, above);
       return push(op.input, [...own, ...above]);
     }
     case 'project': {
       const by = new Map(op.items.map((item) => [item.field.id, item.expr]));
-      const [down, stay] = split(above, (part) => [...columnIds(part)].every((id) => !isVolatile<ColumnRef>(by.get(id) ?? part)));
+      const [down, stay] = split(above, (part) => [...columnIds(part)].every((id) => !isVolatile<PlanLeaf>(by.get(id) ?? part)));
       return keep(
         {
           ...op,
@@ -53,6 +54,7 @@ function push(op: Operator, above: readonly PlanExpr[]): Operator {
         }),
       };
     case 'aggregate': {
+      if (op.sets !== undefined) return keep(into(op), above);
       const by = new Map(op.keys.map((key) => [key.field.id, key.expr]));
       const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())));
       return keep(
@@ -90,6 +92,21 @@ function push(op: Operator, above: readonly PlanExpr[]): Operator {
     }
     case 'join':
       return pushIntoJoin(op, above);
+    // its columns must be what they are for the frames of other rows; a predicate on the partition's own columns keeps or drops it whole
+    case 'window': {
+      const keys = new Set(op.partitionBy.flatMap((expr) => (expr.kind === 'column' ? [expr.id] : [])));
+      const [down, stay] = split(above, (part) => readsOnly(part, keys));
+      return keep({ ...op, input: push(op.input, down) }, stay);
+    }
+    case 'table_function': {
+      const given = new Set(fieldsOf(op.input).map((field) => field.id));
+      const [down, stay] = split(above, (part) => readsOnly(part, given));
+      return keep({ ...op, input: push(op.input, down) }, stay);
+    }
+    case 'sample':
+    case 'recursive':
+    case 'recursive_read':
+    case 'shared_read':
     case 'limit':
     case 'assert':
     case 'scan':
@@ -104,7 +121,7 @@ function into(op: Operator): Operator {
 }
 
 function keep(op: Operator, parts: readonly PlanExpr[]): Operator {
-  const predicate = conjunction<ColumnRef>(parts);
+  const predicate = conjunction<PlanLeaf>(parts);
   return predicate === undefined ? op : { kind: 'filter', input: op, predicate };
 }
 
@@ -129,9 +146,13 @@ function pushIntoJoin(op: JoinOperator, above: readonly PlanExpr[]): Operator {
   const toRight: PlanExpr[] = [];
   const on: PlanExpr[] = [];
   const stay: PlanExpr[] = [];
+  if (op.type === 'semi' || op.type === 'anti') {
+    const [down, stay] = split(above, (part) => readsOnly(part, left));
+    return keep({ ...op, left: push(op.left, down), right: push(op.right, []) }, stay);
+  }
   const inner = op.type === 'inner' || op.type === 'cross';
-  for (const part of conjuncts<ColumnRef>(op.condition)) {
-    if (isVolatile<ColumnRef>(part)) on.push(part);
+  for (const part of conjuncts<PlanLeaf>(op.condition)) {
+    if (isVolatile<PlanLeaf>(part)) on.push(part);
     else if ((inner || op.type === 'right') && readsOnly(part, left)) toLeft.push(part);
     else if ((inner || op.type === 'left') && readsOnly(part, right)) toRight.push(part);
     else on.push(part);
@@ -142,7 +163,7 @@ function pushIntoJoin(op: JoinOperator, above: readonly PlanExpr[]): Operator {
     else if (inner && columnIds(part).size > 0) on.push(part);
     else stay.push(part);
   }
-  const condition = conjunction<ColumnRef>(on);
+  const condition = conjunction<PlanLeaf>(on);
   const type = inner ? (condition === undefined ? 'cross' : 'inner') : op.type;
   return keep({ ...op, type, left: push(op.left, toLeft), right: push(op.right, toRight), condition }, stay);
 }

@@ -1,5 +1,7 @@
 import { Oid } from '../../sql/types.js';
-import { columnIds, columnRef } from '../expression.js';
+import { columnIds, outerColumns } from '../columns.js';
+import { columnRef } from '../expression.js';
+import { mapExpressions } from '../logical-plan.js';
 import { type Field, fieldsOf, type Operator, type PlanExpr } from '../physical-plan.js';
 
 /** Every operator gives only the columns that something above it reads; never none, as no relation is without columns. */
@@ -18,6 +20,25 @@ function prune(op: Operator, needed: ReadonlySet<number>): Operator {
       return { ...op, fields: chosen(op.fields, needed) };
     case 'exchange_read':
       return op;
+    // Its fields go by position among those of the recursion.
+    case 'recursive_read':
+      return op;
+    case 'shared_read': {
+      const fields = chosen(op.fields, needed);
+      return { ...op, fields, columns: fields.map((field) => op.columns[op.fields.indexOf(field)] as number) };
+    }
+    case 'sample':
+      return op.seed === undefined ? { ...op, input: prune(op.input, needed) } : { ...op, input: exactly(op.input, fieldsOf(op.input)) };
+    case 'recursive':
+      return { ...op, base: exactly(op.base, fieldsOf(op.base)), step: exactly(op.step, fieldsOf(op.step)) };
+    case 'window': {
+      const calls = op.calls.filter((call) => needed.has(call.field.id));
+      if (calls.length === 0) return prune(op.input, needed);
+      const read = expressionsOf({ ...op, calls });
+      return { ...op, calls, input: trimmed(op.input, wants(...read)) };
+    }
+    case 'table_function':
+      return { ...op, input: prune(op.input, wants(...expressionsOf(op))) };
     case 'values': {
       const fields = chosen(op.fields, needed);
       const at = fields.map((field) => op.fields.indexOf(field));
@@ -40,12 +61,18 @@ function prune(op: Operator, needed: ReadonlySet<number>): Operator {
       if (aggregates.length + op.keys.length === 0) aggregates = op.aggregates.slice(0, 1);
       const exprs = [
         ...op.keys.map((key) => key.expr),
-        ...aggregates.flatMap((a) => [...a.args, ...a.orderBy.map((key) => key.expr), ...(a.filter === undefined ? [] : [a.filter])]),
+        ...aggregates.flatMap((a) => [
+          ...a.args,
+          ...(a.direct ?? []),
+          ...a.orderBy.map((key) => key.expr),
+          ...(a.filter === undefined ? [] : [a.filter]),
+        ]),
       ];
       return { ...op, aggregates, input: prune(op.input, reads(exprs)) };
     }
     case 'join': {
       const ids = wants(op.condition);
+      if (op.lateral === true) for (const id of outerColumns(op.right)) (ids as Set<number>).add(id);
       return { ...op, left: trimmed(op.left, ids), right: trimmed(op.right, ids) };
     }
     case 'sort':
@@ -82,6 +109,16 @@ function prune(op: Operator, needed: ReadonlySet<number>): Operator {
       return { ...op, input: trimmed(op.input, ids), horizon: op.horizon === undefined ? undefined : pruneColumns(op.horizon) };
     }
   }
+}
+
+/** An operator's own expressions. */
+function expressionsOf(op: Operator): readonly PlanExpr[] {
+  const exprs: PlanExpr[] = [];
+  mapExpressions(op, (expr) => {
+    exprs.push(expr);
+    return expr;
+  });
+  return exprs;
 }
 
 function reads(exprs: readonly PlanExpr[]): ReadonlySet<number> {

@@ -14,7 +14,7 @@ import {
   truth,
 } from '../expression.js';
 import { isEmpty, mapExpressions, noRows, renamed, rewrite } from '../logical-plan.js';
-import type { ColumnRef, Operator, PlanExpr } from '../physical-plan.js';
+import type { Operator, PlanExpr, PlanLeaf } from '../physical-plan.js';
 import { fieldsOf } from '../physical-plan.js';
 
 /** Boolean algebra over constants, and what follows: filters that pass all or nothing, inputs without rows. */
@@ -26,10 +26,10 @@ function simplifyOperator(op: Operator): Operator {
   const empty = (): Operator => noRows(fieldsOf(op));
   switch (op.kind) {
     case 'filter': {
-      const parts = conjuncts<ColumnRef>(op.predicate).filter((part) => !isTrue(part));
+      const parts = conjuncts<PlanLeaf>(op.predicate).filter((part) => !isTrue(part));
       if (parts.some(isNeverTrue) || isEmpty(op.input)) return empty();
-      const predicate = conjunction<ColumnRef>(
-        parts.filter((part, n) => isVolatile<ColumnRef>(part) || parts.findIndex((other) => sameExpr(part, other)) === n),
+      const predicate = conjunction<PlanLeaf>(
+        parts.filter((part, n) => isVolatile<PlanLeaf>(part) || parts.findIndex((other) => sameExpr(part, other)) === n),
       );
       return predicate === undefined ? op.input : { ...op, predicate };
     }
@@ -47,7 +47,14 @@ function simplifyOperator(op: Operator): Operator {
     case 'distinct':
       return isEmpty(op.input) ? empty() : op;
     case 'aggregate':
+      if (op.sets !== undefined) return op;
       return op.keys.length > 0 && isEmpty(op.input) ? empty() : op;
+    case 'window':
+    case 'table_function':
+    case 'sample':
+      return isEmpty(op.input) ? empty() : op;
+    case 'recursive':
+      return isEmpty(op.base) ? empty() : op;
     case 'join': {
       const left = isEmpty(op.left);
       const right = isEmpty(op.right);
@@ -56,6 +63,8 @@ function simplifyOperator(op: Operator): Operator {
         if (op.condition !== undefined && isTrue(op.condition)) return { ...op, type: 'cross', condition: undefined };
       }
       if ((op.type === 'left' && left) || (op.type === 'right' && right) || (left && right)) return empty();
+      if (op.type === 'semi' && (left || right)) return empty();
+      if (op.type === 'anti') return left ? empty() : right ? op.left : op;
       return op;
     }
     case 'union_all': {
@@ -68,6 +77,8 @@ function simplifyOperator(op: Operator): Operator {
     case 'timeline':
       return isEmpty(op.input) ? empty() : op;
     case 'scan':
+    case 'recursive_read':
+    case 'shared_read':
     case 'exchange_read':
     case 'values':
     case 'assert':
@@ -77,8 +88,8 @@ function simplifyOperator(op: Operator): Operator {
 
 /** Bottom-up; three-valued logic is kept (NULL is not FALSE outside of a filter's top). */
 export function simplifyExpression(expr: PlanExpr): PlanExpr {
-  if (!isInner<ColumnRef>(expr)) return expr;
-  const node = mapChildren<ColumnRef, ColumnRef>(expr as Inner<ColumnRef>, simplifyExpression);
+  if (!isInner<PlanLeaf>(expr)) return expr;
+  const node = mapChildren<PlanLeaf, PlanLeaf>(expr as Inner<PlanLeaf>, simplifyExpression);
   switch (node.kind) {
     case 'and':
     case 'or': {

@@ -1,4 +1,4 @@
-import type { ColumnRef, PlanExpr } from '../../planner/physical-plan.js';
+import type { PlanExpr, PlanLeaf } from '../../planner/physical-plan.js';
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import type { AnyAll, Call } from '../../sql/expression.js';
 import { ALLOW_LIST } from '../../sql/functions/allow-list.js';
@@ -64,6 +64,7 @@ export function typeOf(expr: PlanExpr): Type {
     case 'column':
     case 'constant':
     case 'parameter':
+    case 'subquery':
     case 'call':
     case 'case':
     case 'coalesce':
@@ -115,6 +116,8 @@ function print(expr: PlanExpr, scope: Scope): Printed {
       return { sql: constantLiteral(expr.value, expr.type), type: expr.type, scale: decimalScale(expr.type) };
     case 'parameter':
       throw internal(`parameter $${expr.number} is still in the plan`);
+    case 'subquery':
+      throw unsupported('a subquery in an expression');
     case 'and':
     case 'or':
       return plain(`(${expr.args.map((arg) => print(arg, scope).sql).join(expr.kind === 'and' ? ' AND ' : ' OR ')})`, BOOL);
@@ -164,12 +167,12 @@ function common(args: readonly PlanExpr[], type: Type, scope: Scope, make: (args
   return { sql, type, scale: decimalScale(type) };
 }
 
-function printCall(call: Call<ColumnRef>, scope: Scope): Printed {
+function printCall(call: Call<PlanLeaf>, scope: Scope): Printed {
   const args = call.args.map((arg) => print(arg, scope));
   return callWith(call, args, call.args);
 }
 
-function callWith(call: Call<ColumnRef>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed {
+function callWith(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed {
   const native = decimalComparison(call, args, exprs);
   if (native !== undefined) return native;
   const sql = applyFunction(
@@ -215,7 +218,7 @@ const NUMERIC_COMPARISON: Readonly<Record<string, string>> = {
 };
 
 /** Comparing a DECIMAL column with another of its scale, or with a constant that its scale can hold, needs no text. */
-function decimalComparison(call: Call<ColumnRef>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed | undefined {
+function decimalComparison(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed | undefined {
   const symbol = NUMERIC_COMPARISON[call.fn.slice(0, call.fn.indexOf('('))];
   const [left, right] = args;
   if (symbol === undefined || left === undefined || right === undefined) return undefined;
@@ -234,7 +237,7 @@ function fitsDecimal(text: string, scale: number): boolean {
   return match !== null && (match[2] ?? '').length <= scale && (match[1] as string).length <= 38 - scale;
 }
 
-function printDistinct(call: Call<ColumnRef>, negated: boolean, scope: Scope): Printed {
+function printDistinct(call: Call<PlanLeaf>, negated: boolean, scope: Scope): Printed {
   const [left, right] = call.args.map((arg) => ({ printed: print(arg, scope), type: typeOf(arg) }));
   if (left === undefined || right === undefined || !ALLOW_LIST.has(call.fn)) throw unsupported(`function ${call.fn}`);
   const key = (side: typeof left): string => orderKey(asArgument(side.printed), { oid: side.type.oid, typmod: -1 });
@@ -262,18 +265,18 @@ function printMinMax(expr: Extract<PlanExpr, { kind: 'minmax' }>, scope: Scope):
   return { sql, type: expr.type, scale: decimalScale(expr.type) };
 }
 
-function printNullif(call: Call<ColumnRef>, type: Type, scope: Scope): Printed {
+function printNullif(call: Call<PlanLeaf>, type: Type, scope: Scope): Printed {
   const first = call.args[0];
   if (first === undefined) throw internal('nullif without arguments');
   const value = settled(print(first, scope), type);
   return { sql: `CASE WHEN ${printCall(call, scope).sql} THEN NULL ELSE ${value} END`, type, scale: decimalScale(type) };
 }
 
-function printAnyAll(expr: AnyAll<ColumnRef>, scope: Scope): Printed {
+function printAnyAll(expr: AnyAll<PlanLeaf>, scope: Scope): Printed {
   const elementOid = ELEMENT_OF.get(typeOf(expr.array).oid);
   if (elementOid === undefined) throw unsupported(`ANY/ALL over ${typeName(typeOf(expr.array))}`);
   const elementType: Type = { oid: elementOid, typmod: -1 };
-  const call: Call<ColumnRef> = { kind: 'call', fn: expr.fn, args: [], type: BOOL, volatility: 'immutable' };
+  const call: Call<PlanLeaf> = { kind: 'call', fn: expr.fn, args: [], type: BOOL, volatility: 'immutable' };
   const arg = print(expr.arg, scope);
   const elements = arrayElements(expr.array);
   if (elements === undefined)

@@ -16,6 +16,10 @@ import { duckdbType } from './duckdb-type.js';
 import { quote, quoteName } from './literal.js';
 import { printFinal, printPartial, printSingle, printSortKey } from './print-aggregate.js';
 import { needsKey, orderKey, printAs, printExpression, typeOf } from './print-expression.js';
+import { printRecursive, printRecursiveRead } from './print-recursive.js';
+import { printSample } from './print-sample.js';
+import { printTableFunction } from './print-table-function.js';
+import { printWindow } from './print-window.js';
 import { decodedColumn } from './stage-file.js';
 
 export interface PrintContext {
@@ -86,6 +90,18 @@ export function printOperator(op: Operator, context: PrintContext): string {
         `SELECT ${columnList(nulls)} FROM (SELECT count(*) AS n FROM asserted) WHERE CASE WHEN n = 0 THEN ${failure} ELSE FALSE END`
       );
     }
+    case 'window':
+      return printWindow(op, input(op.input));
+    case 'table_function':
+      return printTableFunction(op, input(op.input));
+    case 'sample':
+      return printSample(op, input(op.input));
+    case 'recursive':
+      return printRecursive(op, input(op.base), input(op.step));
+    case 'recursive_read':
+      return printRecursiveRead(op);
+    case 'shared_read':
+      throw internal('a shared plan in a task');
     case 'timeline':
       throw internal('a timeline operator is run before the SQL above it is printed');
   }
@@ -133,6 +149,7 @@ function whole(n: number): string {
 }
 
 function printAggregate(op: AggregateOperator, input: string): string {
+  if (op.sets !== undefined) throw unsupported('GROUPING SETS, ROLLUP or CUBE');
   const keys = op.keys.map(({ field, expr }) => ({
     field,
     sql: printExpression(expr),
@@ -181,6 +198,7 @@ function castState(sql: string, field: Field): string {
 }
 
 function printJoin(op: JoinOperator, left: string, right: string): string {
+  if (op.lateral === true) throw unsupported('LATERAL');
   const fields = columnList(fieldsOf(op).map(column));
   if (op.type === 'cross' || (op.type === 'inner' && op.condition === undefined))
     return `SELECT ${fields} FROM ${left} AS l CROSS JOIN ${right} AS r`;

@@ -1,3 +1,4 @@
+import { subplansOf } from '../../planner/logical-plan.js';
 import { fieldsOf, type Operator, type PlanExpr, type TimelineOperator } from '../../planner/physical-plan.js';
 import type { SpanOutput } from '../timeline/span-rows.js';
 
@@ -9,11 +10,14 @@ export function timelineOutput(root: Operator, timeline: TimelineOperator): Span
   const uses: { readonly needed: ReadonlySet<number> | 'all'; readonly filters: readonly PlanExpr[] }[] = [];
   const visit = (op: Operator, needed: ReadonlySet<number> | 'all', filters: readonly PlanExpr[]): void => {
     if (op === timeline) uses.push({ needed, filters });
+    for (const plan of subplansOf(op)) visit(plan, 'all', []);
     const plus = (exprs: unknown): ReadonlySet<number> | 'all' => (needed === 'all' ? 'all' : new Set([...needed, ...columnsIn(exprs)]));
     switch (op.kind) {
       case 'scan':
       case 'exchange_read':
       case 'values':
+      case 'recursive_read':
+      case 'shared_read':
         return;
       case 'filter':
         visit(op.input, plus(op.predicate), [...filters, op.predicate]);
@@ -38,6 +42,15 @@ export function timelineOutput(root: Operator, timeline: TimelineOperator): Span
       case 'distinct':
       case 'assert':
         visit(op.input, 'all', []);
+        return;
+      case 'window':
+      case 'table_function':
+      case 'sample':
+        visit(op.input, 'all', []);
+        return;
+      case 'recursive':
+        visit(op.base, 'all', []);
+        visit(op.step, 'all', []);
         return;
       case 'union_all':
         for (const input of op.inputs) visit(input, 'all', []);

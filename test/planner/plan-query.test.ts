@@ -250,7 +250,7 @@ describe('planQuery', () => {
     const of = (expr: QueryExpr): Query => select([expr], [T]);
     const one = select([v(1, 1)], [T]);
     await fails(of({ kind: 'sublink', link: 'exists', query: one, test: undefined, type: BOOL }), '0A000', /EXISTS/);
-    await fails(of({ kind: 'window', fn: 'rank()', type: INT8 }), '0A000', /rank\(\)/);
+    await fails(of({ kind: 'window', fn: 'rank()', args: [], star: false, filter: undefined, window: 1, type: INT8 }), '0A000', /rank\(\)/);
     await fails(of({ kind: 'unknown_node', what: 'XMLEXPR', type: TEXT }), '0A000', /XMLEXPR/);
     await fails(of(v(1, 0)), '0A000', /whole row/);
     await fails(of(call('soundex(text)', undefined, [v(1, 3, TEXT)], TEXT)), '0A000', /soundex\(text\)/);
@@ -259,7 +259,7 @@ describe('planQuery', () => {
     await fails(select([v(1, 1)], [T], { limit: int8('-1') }), '2201W', /LIMIT must not be negative/);
     await fails(select([v(1, 1)], [T], { offset: int8('-1') }), '2201X', /OFFSET must not be negative/);
     for (const [rest, name] of [
-      [{ groupingSets: true }, /ROLLUP/],
+      [{ groupingSets: [{ kind: 'rollup', content: [] }] }, /ROLLUP/],
       [{ distinct: 'on' }, /DISTINCT ON/],
       [{ withTies: true }, /WITH TIES/],
       [{ hasForUpdate: true }, /FOR UPDATE/],
@@ -271,7 +271,7 @@ describe('planQuery', () => {
     await fails(
       select(
         [v(1, 1)],
-        [{ kind: 'table', relid: 1, schema: 'pg_catalog', name: 'pg_class', alias: 'c', columns: ['oid'], tablesample: false }],
+        [{ kind: 'table', relid: 1, schema: 'pg_catalog', name: 'pg_class', alias: 'c', columns: ['oid'], sample: undefined }],
       ),
       '0A000',
       /pg_catalog\.pg_class/,

@@ -12,7 +12,9 @@ export function select(targets: readonly (QueryExpr | Target)[], ranges: readonl
     from: ranges.flatMap((range, n) => (range.kind === 'group' || range.kind === 'join' ? [] : [{ kind: 'range' as const, range: n + 1 }])),
     where: undefined,
     groupBy: [],
-    groupingSets: false,
+    groupingSets: undefined,
+    groupDistinct: false,
+    windows: [],
     having: undefined,
     distinct: 'none',
     distinctOn: [],
@@ -35,7 +37,7 @@ export function target(expr: QueryExpr, name: string, ref = 0, junk = false): Ta
 }
 
 export function table(name: string, columns: readonly string[]): RangeEntry {
-  return { kind: 'table', relid: 1, schema: 'lake', name, alias: name, columns, tablesample: false };
+  return { kind: 'table', relid: 1, schema: 'lake', name, alias: name, columns, sample: undefined };
 }
 
 export function subquery(query: Query): RangeEntry {

@@ -58,6 +58,7 @@ describe('rules on random plans', () => {
         const scans = [...operatorsIn(plan)].flatMap((op) => (op.kind === 'scan' ? [op.scan] : []));
         const stages = cutStages(plan, {
           splits: new Map(scans.map((scan) => [scan, { splits }])),
+          shared: new Map(),
           targets: { splitsPerTask, smallBytes: 0, partitions: 3 },
         });
         const root = stages.at(-1)?.root;

@@ -41,6 +41,7 @@ describe('stages of random plans in the kernel', () => {
           for (const smallBytes of [0, 2 ** 30]) {
             const stages = cutStages(plan, {
               splits: new Map(scans.map((scan) => [scan, { splits }])),
+              shared: new Map(),
               targets: { splitsPerTask: 2, smallBytes, partitions: 3 },
             });
             const rows = await runInKernel(JSON.parse(JSON.stringify(stages)));

@@ -115,6 +115,7 @@ export function testPlanning(tables: Readonly<Record<string, TestTable>>): Plann
   const planning: Planning = {
     session: testContext(tables).session,
     notices: [],
+    shared: new Map(),
     newField: (name, fieldType): Field => {
       id += 1;
       return { id, name, type: fieldType };
