@@ -13,7 +13,10 @@ export interface TaskRequest {
   /** Local folder for this attempt's output; exists and is empty. */
   readonly outputFolder: string;
   readonly exchange: Stage['exchange'];
-  /** Folders outside of which the task's DuckDB may not read. */
+  /**
+   * Folders outside of which the task's DuckDB may not read. Tasks with the same ones share an instance; it helps when the output
+   * folder lies in one of them.
+   */
   readonly readableFolders: readonly string[];
 }
 

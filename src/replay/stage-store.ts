@@ -35,6 +35,8 @@ export interface CommitOptions {
 export interface StageStore {
   /** For messages. */
   readonly name: string;
+  /** Below it lies what toLocalFile gives; undefined: anywhere. */
+  readonly localFolder: string | undefined;
   manifest(query: string, stage: number, task: number): Promise<Manifest | undefined>;
   /** Puts the files, then the manifest; gives the manifest that won, which may be another attempt's. */
   commit(options: CommitOptions): Promise<Manifest>;
@@ -77,6 +79,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
 
   return {
     name,
+    localFolder: 'folder' in options ? options.folder : undefined,
     manifest: readManifest,
     async commit({ query, stage, task, attempt, folder, output, bytesRead }) {
       const nonce = randomBytes(6).toString('hex');

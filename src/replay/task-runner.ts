@@ -65,6 +65,8 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     // Asked after reading: what a connector fetched may lie in a folder of its own.
     const sources = scansOf(stage.root).flatMap((scan) => options.connectors.get(scan.connector)?.readableFolders ?? []);
     const { inputs, folders } = await gatherInputs(options, stage, task);
+    // The whole folders of stages and scratch: were they those of this task, each task would need a DuckDB of its own.
+    const own = [...(store.localFolder === undefined ? folders : [store.localFolder]), scratchFolder];
     signal.throwIfAborted();
     const output = await kernel.run(
       {
@@ -74,7 +76,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
         inputs,
         outputFolder: folder,
         exchange: stage.exchange,
-        readableFolders: [...new Set([...(options.readableFolders ?? []), ...sources, ...folders])],
+        readableFolders: [...new Set([...(options.readableFolders ?? []), ...sources, ...own])],
       },
       signal,
     );

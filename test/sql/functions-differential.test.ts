@@ -9,7 +9,7 @@ import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
 import { Oid, type Type, type as typeOf } from '../../sql/types.js';
 import type { TextSettings, Value } from '../../sql/value.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
-import { createInstance, type EngineInstance } from '../../src/kernel/duckdb-instance.js';
+import { createInstance, type EngineInstance, type TaskConnections } from '../../src/kernel/duckdb-instance.js';
 import { kernelError } from '../../src/kernel/kernel-error.js';
 import { printExpression } from '../../src/kernel/print-expression.js';
 import { createValueTable } from '../../src/kernel/value-table.js';
@@ -94,6 +94,7 @@ describe('functions of the allow-list, against PostgreSQL', () => {
   let postgres: PGlite;
   let folder: string;
   const instances = new Map<string, EngineInstance>();
+  const connections = new Map<string, TaskConnections>();
   let tables = 0;
 
   before(async () => {
@@ -108,13 +109,15 @@ describe('functions of the allow-list, against PostgreSQL', () => {
       END $$;`);
     folder = await mkdtemp(join(tmpdir(), 'timeline-functions-'));
     for (const zone of ZONES) {
-      const instance = await createInstance({ threads: 1, tempFolder: join(folder, zone.replace('/', '-')), timeZone: 'UTC' });
+      const instance = await createInstance({ threads: 1, tempFolder: join(folder, zone.replace('/', '-')) });
       await instance.prepare({ timeZone: zone, memoryLimit: 512 * 1024 * 1024, folders: [folder] });
       instances.set(zone, instance);
+      connections.set(zone, await instance.connect());
     }
   });
 
   after(async () => {
+    for (const one of connections.values()) one.close();
     for (const instance of instances.values()) await instance.close();
     await postgres.close();
     await rm(folder, { recursive: true, force: true });
@@ -147,7 +150,7 @@ describe('functions of the allow-list, against PostgreSQL', () => {
     constants: readonly number[],
     result: Type,
   ): Promise<(string | null)[]> {
-    const { connection } = instances.get(zone) as EngineInstance;
+    const { connection } = connections.get(zone) as TaskConnections;
     const settings = { timeZone: zone };
     const types = subject.argTypes.map((name) => typeOf(TYPE_OID[actual(name)] as number));
     const first = cases[0] as Case;
