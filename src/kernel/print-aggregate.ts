@@ -4,7 +4,7 @@ import { stateFields } from '../../sql/functions/aggregate-state.js';
 import { Oid, type Type } from '../../sql/types.js';
 import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
-import { needsKey, orderKey, printAs, printExpression, typeOf } from './print-expression.js';
+import { needsKey, orderKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
 
 /**
  * One aggregate in three steps, each DuckDB SQL: `partial` aggregates over rows, `merge` aggregates over columns that hold
@@ -17,77 +17,77 @@ interface Recipe {
 }
 
 /** SQL for the whole aggregate over rows, of the type of `aggregate.field`. */
-export function printSingle(aggregate: PlanAggregate): string {
-  const made = recipe(aggregate);
+export function printSingle(aggregate: PlanAggregate, plan: PrintPlan): string {
+  const made = recipe(aggregate, plan);
   return made.finish(made.partial);
 }
 
 /** SQL of each state column over rows. */
-export function printPartial(aggregate: PlanAggregate): readonly string[] {
+export function printPartial(aggregate: PlanAggregate, plan: PrintPlan): readonly string[] {
   const states = stateFields(aggregate.fn, aggregate.args.map(typeOf));
   if (states === undefined || aggregate.distinct || aggregate.orderBy.length > 0) throw unsupported(`a partial phase of ${aggregate.fn}`);
-  return recipe(aggregate).partial;
+  return recipe(aggregate, plan).partial;
 }
 
 /** SQL over the state columns of `aggregate.state`. */
-export function printFinal(aggregate: PlanAggregate): string {
-  const made = recipe(aggregate);
+export function printFinal(aggregate: PlanAggregate, plan: PrintPlan): string {
+  const made = recipe(aggregate, plan);
   return made.finish(made.merge(aggregate.state.map((field) => `c${field.id}`)));
 }
 
-function recipe(aggregate: PlanAggregate): Recipe {
+function recipe(aggregate: PlanAggregate, plan: PrintPlan): Recipe {
   const open = aggregate.fn.indexOf('(');
   const name = aggregate.fn.slice(0, open);
   const declared = aggregate.fn.slice(open + 1, -1);
   switch (name) {
     case 'count':
-      return count(aggregate, declared);
+      return count(aggregate, plan, declared);
     case 'bool_and':
     case 'every':
-      return simple(aggregate, 'bool_and');
+      return simple(aggregate, plan, 'bool_and');
     case 'bool_or':
-      return simple(aggregate, 'bool_or');
+      return simple(aggregate, plan, 'bool_or');
     case 'min':
     case 'max':
-      return extreme(aggregate, name, declared);
+      return extreme(aggregate, plan, name, declared);
     case 'sum':
-      return sum(aggregate, declared);
+      return sum(aggregate, plan, declared);
     case 'avg':
-      return average(aggregate, declared);
+      return average(aggregate, plan, declared);
     case 'string_agg':
-      return stringAgg(aggregate, declared);
+      return stringAgg(aggregate, plan, declared);
     case 'array_agg':
-      return arrayAgg(aggregate, declared);
+      return arrayAgg(aggregate, plan, declared);
     default:
       throw unsupported(`aggregate ${aggregate.fn}`);
   }
 }
 
 /** `fn([DISTINCT] arg) [FILTER …]`. */
-function call(aggregate: PlanAggregate, fn: string, arg: string, order = ''): string {
-  const filter = aggregate.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(aggregate.filter)})`;
+function call(aggregate: PlanAggregate, plan: PrintPlan, fn: string, arg: string, order = ''): string {
+  const filter = aggregate.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(aggregate.filter, plan)})`;
   return `${fn}(${aggregate.distinct ? 'DISTINCT ' : ''}${arg}${order})${filter}`;
 }
 
-function argument(aggregate: PlanAggregate): { readonly sql: string; readonly type: Type } {
+function argument(aggregate: PlanAggregate, plan: PrintPlan): { readonly sql: string; readonly type: Type } {
   const arg = aggregate.args[0];
   // In the final phase the arguments are not columns of the input, and are not looked at.
   if (arg === undefined) return { sql: 'NULL', type: aggregate.field.type };
-  return { sql: printExpression(arg), type: typeOf(arg) };
+  return { sql: printExpression(arg, plan), type: typeOf(arg) };
 }
 
 function single(partial: string, merge: (state: string) => string, finish: (state: string) => string = (state) => state): Recipe {
   return { partial: [partial], merge: ([state]) => [merge(state as string)], finish: ([state]) => finish(state as string) };
 }
 
-function simple(aggregate: PlanAggregate, fn: string): Recipe {
-  return single(call(aggregate, fn, argument(aggregate).sql), (state) => `${fn}(${state})`);
+function simple(aggregate: PlanAggregate, plan: PrintPlan, fn: string): Recipe {
+  return single(call(aggregate, plan, fn, argument(aggregate, plan).sql), (state) => `${fn}(${state})`);
 }
 
-function count(aggregate: PlanAggregate, declared: string): Recipe {
-  const { sql, type } = argument(aggregate);
+function count(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
+  const { sql, type } = argument(aggregate, plan);
   const counted = declared === '' ? '*' : aggregate.distinct ? orderKey(sql, type) : sql;
-  return single(call(aggregate, 'count', counted), (state) => `CAST(coalesce(sum(${state}), 0) AS BIGINT)`);
+  return single(call(aggregate, plan, 'count', counted), (state) => `CAST(coalesce(sum(${state}), 0) AS BIGINT)`);
 }
 
 const ORDERED: ReadonlySet<string> = new Set([
@@ -109,53 +109,53 @@ const ORDERED: ReadonlySet<string> = new Set([
   'uuid',
 ]);
 
-function extreme(aggregate: PlanAggregate, name: 'min' | 'max', declared: string): Recipe {
+function extreme(aggregate: PlanAggregate, plan: PrintPlan, name: 'min' | 'max', declared: string): Recipe {
   if (!ORDERED.has(declared)) throw unsupported(`aggregate ${aggregate.fn}`);
-  const { sql, type } = argument(aggregate);
-  if (!needsKey(type)) return single(call(aggregate, name, sql), (state) => `${name}(${state})`);
+  const { sql, type } = argument(aggregate, plan);
+  if (!needsKey(type)) return single(call(aggregate, plan, name, sql), (state) => `${name}(${state})`);
   const by = (value: string): string => `arg_${name}(${value}, ${orderKey(value, type)})`;
-  const filter = aggregate.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(aggregate.filter)})`;
+  const filter = aggregate.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(aggregate.filter, plan)})`;
   return single(`${by(sql)}${filter}`, by);
 }
 
 const HUGE = 'DECIMAL(38,0)';
 
-function sum(aggregate: PlanAggregate, declared: string): Recipe {
-  const { sql, type } = argument(aggregate);
+function sum(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
+  const { sql, type } = argument(aggregate, plan);
   switch (declared) {
     case 'int2':
     case 'int4':
     case 'int8':
       return single(
-        `CAST(${call(aggregate, 'sum', sql)} AS ${HUGE})`,
+        `CAST(${call(aggregate, plan, 'sum', sql)} AS ${HUGE})`,
         (state) => `sum(${state})`,
         (state) => `CAST(${state} AS ${declared === 'int8' ? 'VARCHAR' : 'BIGINT'})`,
       );
     case 'float8':
-      return floatSum(aggregate, sql, (total) => total);
+      return floatSum(aggregate, plan, sql, (total) => total);
     case 'numeric':
-      return numericSum(aggregate, sql, type, (total) => total);
+      return numericSum(aggregate, plan, sql, type, (total) => total);
     default:
       throw unsupported(`aggregate ${aggregate.fn}`);
   }
 }
 
-function average(aggregate: PlanAggregate, declared: string): Recipe {
-  const { sql, type } = argument(aggregate);
+function average(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
+  const { sql, type } = argument(aggregate, plan);
   switch (declared) {
     case 'int2':
     case 'int4':
     case 'int8':
       return {
-        partial: [`CAST(${call(aggregate, 'sum', sql)} AS ${HUGE})`, call(aggregate, 'count', sql)],
+        partial: [`CAST(${call(aggregate, plan, 'sum', sql)} AS ${HUGE})`, call(aggregate, plan, 'count', sql)],
         merge: ([total, rows]) => [`sum(${total})`, `CAST(sum(${rows}) AS BIGINT)`],
         finish: ([total, rows]) => divided(`CAST(${total} AS VARCHAR)`, rows as string),
       };
     case 'float4':
     case 'float8':
-      return floatSum(aggregate, `CAST(${sql} AS DOUBLE)`, (total, rows) => `${total} / ${rows}`);
+      return floatSum(aggregate, plan, `CAST(${sql} AS DOUBLE)`, (total, rows) => `${total} / ${rows}`);
     case 'numeric':
-      return numericSum(aggregate, sql, type, divided);
+      return numericSum(aggregate, plan, sql, type, divided);
     default:
       throw unsupported(`aggregate ${aggregate.fn}`);
   }
@@ -166,9 +166,9 @@ function divided(total: string, rows: string): string {
 }
 
 /** State: sum, whether an infinity was among the numbers, count. An infinite sum of finite numbers is 22003. */
-function floatSum(aggregate: PlanAggregate, sql: string, result: (total: string, rows: string) => string): Recipe {
+function floatSum(aggregate: PlanAggregate, plan: PrintPlan, sql: string, result: (total: string, rows: string) => string): Recipe {
   return {
-    partial: [call(aggregate, 'sum', sql), call(aggregate, 'bool_or', `isinf(${sql})`), call(aggregate, 'count', sql)],
+    partial: [call(aggregate, plan, 'sum', sql), call(aggregate, plan, 'bool_or', `isinf(${sql})`), call(aggregate, plan, 'count', sql)],
     merge: ([total, infinite, rows]) => [`sum(${total})`, `bool_or(${infinite})`, `CAST(sum(${rows}) AS BIGINT)`],
     finish: ([total, infinite, rows]) =>
       `CASE WHEN ${rows} = 0 THEN NULL WHEN isinf(${total}) AND NOT ${infinite} THEN error('TL22003:value out of range: overflow') ` +
@@ -180,11 +180,17 @@ function floatSum(aggregate: PlanAggregate, sql: string, result: (total: string,
  * Exact sums of numerics. Of one scale: a DECIMAL. Of any scale (text): limbs of 18 digits, so that DuckDB adds without
  * losing a digit and without a call into JavaScript for each row; more than 38 digits before or 36 after the point is 0A000.
  */
-function numericSum(aggregate: PlanAggregate, sql: string, type: Type, result: (total: string, rows: string) => string): Recipe {
+function numericSum(
+  aggregate: PlanAggregate,
+  plan: PrintPlan,
+  sql: string,
+  type: Type,
+  result: (total: string, rows: string) => string,
+): Recipe {
   const twoStates = aggregate.state.length > 0 ? aggregate.state.length === 2 : decimalScale(type) !== undefined;
   if (twoStates) {
     return {
-      partial: [call(aggregate, 'sum', sql), call(aggregate, 'count', sql)],
+      partial: [call(aggregate, plan, 'sum', sql), call(aggregate, plan, 'count', sql)],
       merge: ([total, rows]) => [`sum(${total})`, `CAST(sum(${rows}) AS BIGINT)`],
       finish: ([total, rows]) => result(`CAST(${total} AS VARCHAR)`, rows as string),
     };
@@ -199,12 +205,12 @@ function numericSum(aggregate: PlanAggregate, sql: string, type: Type, result: (
   const checkedWhole = `CASE WHEN length(${whole}) > 39 OR length(${fraction}) > 36 THEN ${tooLong} ELSE CAST(${whole} AS ${HUGE}) END`;
   return {
     partial: [
-      `CAST(coalesce(${call(aggregate, 'sum', finite(checkedWhole))}, 0) AS ${HUGE})`,
-      `CAST(coalesce(${call(aggregate, 'sum', finite(limb(1)))}, 0) AS ${HUGE})`,
-      `CAST(coalesce(${call(aggregate, 'sum', finite(limb(19)))}, 0) AS ${HUGE})`,
-      `CAST(coalesce(${call(aggregate, 'max', finite(`length(${fraction})`))}, 0) AS INTEGER)`,
-      `CAST(coalesce(${call(aggregate, 'bit_or', `CASE ${sql} WHEN 'NaN' THEN 1 WHEN 'Infinity' THEN 2 WHEN '-Infinity' THEN 4 ELSE 0 END`)}, 0) AS INTEGER)`,
-      call(aggregate, 'count', sql),
+      `CAST(coalesce(${call(aggregate, plan, 'sum', finite(checkedWhole))}, 0) AS ${HUGE})`,
+      `CAST(coalesce(${call(aggregate, plan, 'sum', finite(limb(1)))}, 0) AS ${HUGE})`,
+      `CAST(coalesce(${call(aggregate, plan, 'sum', finite(limb(19)))}, 0) AS ${HUGE})`,
+      `CAST(coalesce(${call(aggregate, plan, 'max', finite(`length(${fraction})`))}, 0) AS INTEGER)`,
+      `CAST(coalesce(${call(aggregate, plan, 'bit_or', `CASE ${sql} WHEN 'NaN' THEN 1 WHEN 'Infinity' THEN 2 WHEN '-Infinity' THEN 4 ELSE 0 END`)}, 0) AS INTEGER)`,
+      call(aggregate, plan, 'count', sql),
     ],
     merge: ([w, h, l, scale, flags, rows]) => [
       `sum(${w})`,
@@ -232,31 +238,31 @@ function unsplit(sql: string): Recipe {
 }
 
 /** ` ORDER BY …` inside an aggregate's parentheses. */
-function orderClause(keys: readonly SortKey[]): string {
+function orderClause(keys: readonly SortKey[], plan: PrintPlan): string {
   if (keys.length === 0) return '';
-  return ` ORDER BY ${keys.map(printSortKey).join(', ')}`;
+  return ` ORDER BY ${keys.map((key) => printSortKey(key, plan)).join(', ')}`;
 }
 
-export function printSortKey(key: SortKey): string {
+export function printSortKey(key: SortKey, plan: PrintPlan): string {
   const type = typeOf(key.expr);
-  const plain = orderKey(printExpression(key.expr), type);
+  const plain = orderKey(printExpression(key.expr, plan), type);
   // DuckDB's sort gives back a key's value from the key, where -0 has become 0: it may not be the column itself.
   const sql = type.oid === Oid.float4 || type.oid === Oid.float8 ? `(${plain} + 0)` : plain;
   return `${sql} ${key.descending ? 'DESC' : 'ASC'} NULLS ${key.nullsFirst ? 'FIRST' : 'LAST'}`;
 }
 
-function stringAgg(aggregate: PlanAggregate, declared: string): Recipe {
+function stringAgg(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
   const separator = aggregate.args[1];
   if (declared !== 'text,text' || separator?.kind !== 'constant')
     throw unsupported(`aggregate ${aggregate.fn} with a separator that isn't constant`);
-  const arg = `${argument(aggregate).sql}, ${quote(separator.value ?? '')}`;
-  return unsplit(call(aggregate, 'string_agg', arg, orderClause(aggregate.orderBy)));
+  const arg = `${argument(aggregate, plan).sql}, ${quote(separator.value ?? '')}`;
+  return unsplit(call(aggregate, plan, 'string_agg', arg, orderClause(aggregate.orderBy, plan)));
 }
 
-function arrayAgg(aggregate: PlanAggregate, declared: string): Recipe {
+function arrayAgg(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
   const first = aggregate.args[0];
   if (declared !== 'anynonarray' || first === undefined) throw unsupported(`aggregate ${aggregate.fn}`);
   if (aggregate.distinct && needsKey(typeOf(first))) throw unsupported(`array_agg with DISTINCT over this type`);
   const element = typeOf(first).oid === Oid.numeric ? { oid: Oid.numeric, typmod: -1 } : typeOf(first);
-  return unsplit(call(aggregate, 'list', printAs(first, element), orderClause(aggregate.orderBy)));
+  return unsplit(call(aggregate, plan, 'list', printAs(first, element, plan), orderClause(aggregate.orderBy, plan)));
 }

@@ -1,4 +1,4 @@
-import type { PlanExpr, PlanLeaf } from '../../planner/physical-plan.js';
+import type { Operator, PlanExpr, PlanLeaf } from '../../planner/physical-plan.js';
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import type { AnyAll, Call } from '../../sql/expression.js';
 import { ALLOW_LIST } from '../../sql/functions/allow-list.js';
@@ -19,21 +19,25 @@ interface Printed {
 /** Longer SQL than this comes from nesting that would take the engine down with it. */
 const MAX_SQL = 2_000_000;
 
+/** SQL of an operator's rows, for the queries that stand in expressions (print-operator's, with what it knows of the task). */
+export type PrintPlan = (plan: Operator) => string;
+
 interface Scope {
+  readonly plan: PrintPlan;
   /** SQL of the value that an enclosing simple CASE compares. */
   readonly caseArg: Printed | undefined;
 }
 
 /** Prints an expression as DuckDB SQL of type duckdbType(typeOf(expr)). 0A000 for functions off the allow-list. */
-export function printExpression(expr: PlanExpr): string {
-  const printed = print(expr, { caseArg: undefined });
+export function printExpression(expr: PlanExpr, plan: PrintPlan): string {
+  const printed = print(expr, { plan, caseArg: undefined });
   if (printed.sql.length > MAX_SQL) throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'expression is too complex' });
   return settled(printed, typeOf(expr));
 }
 
 /** Prints an expression as SQL of the physical type of `target` (a numeric's modifier may differ from the expression's). */
-export function printAs(expr: PlanExpr, target: Type): string {
-  return settled(print(expr, { caseArg: undefined }), target);
+export function printAs(expr: PlanExpr, target: Type, plan: PrintPlan): string {
+  return settled(print(expr, { plan, caseArg: undefined }), target);
 }
 
 /** A key whose equality and binary order are PostgreSQL's for the type: for GROUP BY, DISTINCT, ORDER BY, hashing. */
@@ -245,7 +249,7 @@ function printDistinct(call: Call<PlanLeaf>, negated: boolean, scope: Scope): Pr
 }
 
 function printCase(expr: Extract<PlanExpr, { kind: 'case' }>, scope: Scope): Printed {
-  const inner: Scope = expr.arg === undefined ? scope : { caseArg: print(expr.arg, scope) };
+  const inner: Scope = expr.arg === undefined ? scope : { ...scope, caseArg: print(expr.arg, scope) };
   const whens = expr.whens.map((w) => `WHEN ${printWhen(w.when, inner)} THEN ${settled(print(w.result, scope), expr.type)}`);
   const sql = `CASE ${whens.join(' ')} ELSE ${settled(print(expr.otherwise, scope), expr.type)} END`;
   return { sql: `(${sql})`, type: expr.type, scale: decimalScale(expr.type) };

@@ -15,7 +15,7 @@ import { Oid } from '../../sql/types.js';
 import { duckdbType } from './duckdb-type.js';
 import { quote, quoteName } from './literal.js';
 import { printFinal, printPartial, printSingle, printSortKey } from './print-aggregate.js';
-import { needsKey, orderKey, printAs, printExpression, typeOf } from './print-expression.js';
+import { needsKey, orderKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
 import { printRecursive, printRecursiveRead } from './print-recursive.js';
 import { printSample } from './print-sample.js';
 import { printTableFunction } from './print-table-function.js';
@@ -43,7 +43,8 @@ export function columnList(items: readonly string[]): string {
 export function printOperator(op: Operator, context: PrintContext): string {
   const relation = context.relations.get(op);
   if (relation !== undefined) return `SELECT ${columnList(fieldsOf(op).map(column))} FROM ${relation}`;
-  const input = (inner: Operator): string => `(${printOperator(inner, context)})`;
+  const plan: PrintPlan = (inner) => printOperator(inner, context);
+  const input = (inner: Operator): string => `(${plan(inner)})`;
   switch (op.kind) {
     case 'scan': {
       const readable = context.scans[op.scan];
@@ -55,17 +56,17 @@ export function printOperator(op: Operator, context: PrintContext): string {
     case 'exchange_read':
       return printExchangeRead(op, context);
     case 'values':
-      return printValues(op);
+      return printValues(op, plan);
     case 'filter':
-      return `SELECT * FROM ${input(op.input)} WHERE ${printExpression(op.predicate)}`;
+      return `SELECT * FROM ${input(op.input)} WHERE ${printExpression(op.predicate, plan)}`;
     case 'project':
-      return `SELECT ${columnList(op.items.map(({ field, expr }) => `${printAs(expr, field.type)} AS ${column(field)}`))} FROM ${input(op.input)}`;
+      return `SELECT ${columnList(op.items.map(({ field, expr }) => `${printAs(expr, field.type, plan)} AS ${column(field)}`))} FROM ${input(op.input)}`;
     case 'aggregate':
-      return printAggregate(op, input(op.input));
+      return printAggregate(op, input(op.input), plan);
     case 'join':
-      return printJoin(op, input(op.left), input(op.right));
+      return printJoin(op, input(op.left), input(op.right), plan);
     case 'sort':
-      return `SELECT * FROM ${input(op.input)}${op.keys.length === 0 ? '' : ` ORDER BY ${op.keys.map(printSortKey).join(', ')}`}${limitClause(op)}`;
+      return `SELECT * FROM ${input(op.input)}${op.keys.length === 0 ? '' : ` ORDER BY ${op.keys.map((key) => printSortKey(key, plan)).join(', ')}`}${limitClause(op)}`;
     case 'limit':
       return `SELECT * FROM ${input(op.input)}${limitClause(op)}`;
     case 'distinct':
@@ -76,7 +77,7 @@ export function printOperator(op: Operator, context: PrintContext): string {
         const items = op.fields.map((field, i) => {
           const source = from[i];
           if (source === undefined) throw internal('union_all: an input has too few fields');
-          return `${printAs({ kind: 'column', id: source.id, type: source.type }, field.type)} AS ${column(field)}`;
+          return `${printAs({ kind: 'column', id: source.id, type: source.type }, field.type, plan)} AS ${column(field)}`;
         });
         return `(SELECT ${columnList(items)} FROM ${input(branch)})`;
       });
@@ -91,9 +92,9 @@ export function printOperator(op: Operator, context: PrintContext): string {
       );
     }
     case 'window':
-      return printWindow(op, input(op.input));
+      return printWindow(op, input(op.input), plan);
     case 'table_function':
-      return printTableFunction(op, input(op.input));
+      return printTableFunction(op, input(op.input), plan);
     case 'sample':
       return printSample(op, input(op.input));
     case 'recursive':
@@ -122,7 +123,7 @@ function printExchangeRead(op: ExchangeRead, context: PrintContext): string {
   return `SELECT ${columnList(op.fields.map((field) => `${decodedColumn(field)} AS ${column(field)}`))} FROM read_parquet([${files.map(quote).join(', ')}])`;
 }
 
-function printValues(op: ValuesOperator): string {
+function printValues(op: ValuesOperator, plan: PrintPlan): string {
   if (op.rows.length === 0) return emptyRelation(op.fields);
   if (op.fields.length === 0) return `SELECT TRUE AS ${DUMMY} FROM range(${op.rows.length})`;
   const rows = op.rows.map(
@@ -131,7 +132,7 @@ function printValues(op: ValuesOperator): string {
         .map((field, i) => {
           const expr = row[i];
           if (expr === undefined) throw internal('values: a row has too few columns');
-          return printAs(expr, field.type);
+          return printAs(expr, field.type, plan);
         })
         .join(', ')})`,
   );
@@ -148,12 +149,12 @@ function whole(n: number): string {
   return BigInt(n).toString();
 }
 
-function printAggregate(op: AggregateOperator, input: string): string {
+function printAggregate(op: AggregateOperator, input: string, plan: PrintPlan): string {
   if (op.sets !== undefined) throw unsupported('GROUPING SETS, ROLLUP or CUBE');
   const keys = op.keys.map(({ field, expr }) => ({
     field,
-    sql: printExpression(expr),
-    value: printAs(expr, field.type),
+    sql: printExpression(expr, plan),
+    value: printAs(expr, field.type, plan),
     type: typeOf(expr),
   }));
   const groups = keys.map((key) => orderKey(key.sql, key.type));
@@ -162,14 +163,14 @@ function printAggregate(op: AggregateOperator, input: string): string {
   );
   const computed: string[] = [];
   for (const [n, written] of op.aggregates.entries()) {
-    const aggregate = op.phase === 'final' ? written : withComputed(written, n, computed);
+    const aggregate = op.phase === 'final' ? written : withComputed(written, n, computed, plan);
     if (op.phase === 'partial') {
-      const states = printPartial(aggregate);
+      const states = printPartial(aggregate, plan);
       if (states.length !== aggregate.state.length)
         throw internal(`${aggregate.fn} has ${states.length} state columns, the plan ${aggregate.state.length}`);
       for (const [i, field] of aggregate.state.entries()) items.push(`${castState(states[i] as string, field)} AS ${column(field)}`);
     } else {
-      const sql = op.phase === 'single' ? printSingle(aggregate) : printFinal(aggregate);
+      const sql = op.phase === 'single' ? printSingle(aggregate, plan) : printFinal(aggregate, plan);
       items.push(`CAST(${sql} AS ${duckdbType(aggregate.field.type)}) AS ${column(aggregate.field)}`);
     }
   }
@@ -184,12 +185,12 @@ function printAggregate(op: AggregateOperator, input: string): string {
 const COMPUTED_ID = 1_000_000_000;
 
 /** The sum of a numeric looks at its argument a dozen times: what isn't a column is computed below it, once (unless a FILTER guards it). */
-function withComputed(aggregate: PlanAggregate, n: number, computed: string[]): PlanAggregate {
+function withComputed(aggregate: PlanAggregate, n: number, computed: string[], plan: PrintPlan): PlanAggregate {
   const [arg] = aggregate.args;
   if (arg === undefined || arg.kind === 'column' || typeOf(arg).oid !== Oid.numeric || aggregate.filter !== undefined) return aggregate;
   if (!/^(sum|avg)\(/.test(aggregate.fn)) return aggregate;
   const column: PlanExpr = { kind: 'column', id: COMPUTED_ID + n, type: typeOf(arg) };
-  computed.push(`${printExpression(arg)} AS c${column.id}`);
+  computed.push(`${printExpression(arg, plan)} AS c${column.id}`);
   return { ...aggregate, args: [column] };
 }
 
@@ -197,12 +198,12 @@ function castState(sql: string, field: Field): string {
   return `CAST(${sql} AS ${duckdbType(field.type)})`;
 }
 
-function printJoin(op: JoinOperator, left: string, right: string): string {
+function printJoin(op: JoinOperator, left: string, right: string, plan: PrintPlan): string {
   if (op.lateral === true) throw unsupported('LATERAL');
   const fields = columnList(fieldsOf(op).map(column));
   if (op.type === 'cross' || (op.type === 'inner' && op.condition === undefined))
     return `SELECT ${fields} FROM ${left} AS l CROSS JOIN ${right} AS r`;
-  const on = op.condition === undefined ? 'TRUE' : printExpression(op.condition);
+  const on = op.condition === undefined ? 'TRUE' : printExpression(op.condition, plan);
   return `SELECT ${fields} FROM ${left} AS l ${op.type.toUpperCase()} JOIN ${right} AS r ON ${on}`;
 }
 

@@ -1,6 +1,7 @@
 import type { WindowOperator } from '../../planner/physical-plan.js';
 import { unsupported } from '../../sql/errors.js';
+import type { PrintPlan } from './print-expression.js';
 
-export function printWindow(op: WindowOperator, _input: string): string {
+export function printWindow(op: WindowOperator, _input: string, _plan: PrintPlan): string {
   throw unsupported(op.kind);
 }
