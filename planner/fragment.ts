@@ -24,6 +24,7 @@ import {
   type WindowOperator,
 } from './physical-plan.js';
 import type { TaskTargets } from './planning.js';
+import { Estimates } from './statistics.js';
 
 export interface ScanSplits {
   readonly splits: readonly Split[];
@@ -61,6 +62,7 @@ class Cutter {
   readonly #small: boolean;
   /** The stages of shared plans, by SharedRead.id. */
   readonly #sharedStages = new Map<number, ExchangeRead>();
+  readonly #estimates: Estimates;
   #nextId: number;
 
   constructor(request: CutRequest) {
@@ -68,6 +70,10 @@ class Cutter {
     const bytes = [...request.splits.values()].flatMap(({ splits }) => splits).reduce((sum, split) => sum + split.bytes, 0);
     this.#small = bytes < request.targets.smallBytes;
     this.#nextId = 0;
+    this.#estimates = new Estimates({
+      rows: (scan) => request.splits.get(scan.scan)?.splits.reduce((sum, split) => sum + split.rows, 0),
+      shared: (id) => request.shared.get(id),
+    });
   }
 
   finish(fragment: Fragment): readonly Stage[] {
@@ -237,12 +243,25 @@ class Cutter {
       return { ...left, root: joined(left.root, this.#broadcast(right)) };
     if (left.spread.kind === 'single' && (inner || op.type === 'right'))
       return { ...right, root: joined(this.#broadcast(left), right.root) };
+    const small = this.#smallSide(op);
+    if (small === 'right') return { ...left, root: joined(left.root, this.#exchange(right, undefined)) };
+    if (small === 'left') return { ...right, root: joined(this.#exchange(left, undefined), right.root) };
     const keys = equiKeys(op);
     if (keys === undefined) return { root: joined(this.#cut(left).root, this.#cut(right).root), spread: { kind: 'single' } };
     const count = this.#request.targets.partitions;
     const l = this.#exchange(left, { by: keys.left, partitions: count });
     const r = this.#exchange(right, { by: keys.right, partitions: count });
     return { root: joined(l, r), spread: { kind: 'partitions', count } };
+  }
+
+  /** The side of a join whose rows are few enough to go to every task of the other, which decides what is in the result. */
+  #smallSide(op: JoinOperator): 'left' | 'right' | undefined {
+    const most = this.#request.targets.broadcastBytes ?? BROADCAST_BYTES;
+    const [left, right] = [this.#estimates.bytes(op.left), this.#estimates.bytes(op.right)];
+    const inner = op.type === 'inner' || op.type === 'cross';
+    if (right <= most && (right <= left || !inner) && (inner || op.type === 'left' || op.type === 'semi' || op.type === 'anti'))
+      return 'right';
+    return left <= most && (inner || op.type === 'right') ? 'left' : undefined;
   }
 
   /** Rows without stages or splits of their own need no stage to be read by many tasks. */
@@ -348,6 +367,8 @@ function readBy(op: AggregateOperator, input: Operator): Operator {
   if (kept.length === fields.length || kept.length === 0) return input;
   return { kind: 'project', input, items: kept.map((field) => ({ field, expr: columnRef(field) })) };
 }
+
+const BROADCAST_BYTES = 16 * 2 ** 20;
 
 /** Ids of state columns begin here, above all that conversion gives out. */
 const STATE_IDS = 1_000_000;

@@ -4,7 +4,10 @@ import { mapInputs, mapSubplans, operatorsIn } from './logical-plan.js';
 import { fieldsOf, type Operator } from './physical-plan.js';
 import type { Planning } from './planning.js';
 import { askConnectors, settleConnectors } from './rules/connector-pushdown.js';
+import { derivePredicates } from './rules/derive-predicates.js';
+import { factorOr } from './rules/factor-or.js';
 import { pushFilters } from './rules/filter-pushdown.js';
+import { orderJoins } from './rules/join-order.js';
 import { pushLimits } from './rules/limit-pushdown.js';
 import { mergeProjects } from './rules/merge-projects.js';
 import { pruneColumns } from './rules/projection-pruning.js';
@@ -13,10 +16,14 @@ import { simplify } from './rules/simplify.js';
 import { dropSorts } from './rules/sort-removal.js';
 import { topN } from './rules/top-n.js';
 
-/** In this order, each once: filters go down before connectors are asked, columns are pruned when residuals are known. */
+/** In this order: filters go down before connectors are asked, what follows from them goes down once more, columns are pruned when residuals are known. */
 export const RULES: readonly Rule[] = [
   { name: 'simplify', apply: simplify },
+  { name: 'factor-or', apply: factorOr },
   { name: 'filter-pushdown', apply: pushFilters },
+  { name: 'derived-predicates', apply: derivePredicates },
+  { name: 'filter-pushdown', apply: pushFilters },
+  { name: 'join-order', apply: orderJoins },
   // predicates that came together over one input may now contradict or be constant
   { name: 'simplify again', apply: simplify },
   { name: 'sort-removal', apply: dropSorts },

@@ -1,11 +1,13 @@
-import { columnIds, substitute } from '../columns.js';
+import { columnIds, hasSubquery, substitute } from '../columns.js';
 import { conjunction, conjuncts, isVolatile } from '../expression.js';
 import { mapInputs } from '../logical-plan.js';
 import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type PlanLeaf } from '../physical-plan.js';
+import { required, withoutDropped } from './null-rejection.js';
 
 /**
  * Moves each conjunct as far down as it may go: through projections, sorts and DISTINCT, into both inputs of a UNION
- * ALL, to the side of a join that keeps its rows, below an aggregate when it reads group keys only.
+ * ALL, to the side of a join that keeps its rows, below an aggregate when it reads group keys only, below a window when
+ * it reads the partition's columns only.
  * TIMELINE lets predicates on its key columns through and nothing else: the events that a filter would drop
  * are what later states come from.
  */
@@ -13,15 +15,19 @@ export function pushFilters(plan: Operator): Operator {
   return push(plan, []);
 }
 
-function push(op: Operator, above: readonly PlanExpr[]): Operator {
+const NONE: ReadonlySet<number> = new Set();
+
+/** `above`: what filters the operator's rows; `alive`: columns that are not NULL in any of its rows that counts, `above` put aside. */
+function push(op: Operator, above: readonly PlanExpr[], alive: ReadonlySet<number> = NONE): Operator {
   switch (op.kind) {
     case 'filter': {
       const own = conjuncts<PlanLeaf>(op.predicate);
       if (own.some((part) => isVolatile<PlanLeaf>(part))) return keep({ ...op, input: push(op.input, []) }, above);
-      return push(op.input, [...own, ...above]);
+      return push(op.input, [...own, ...above], alive);
     }
     case 'project': {
       const by = new Map(op.items.map((item) => [item.field.id, item.expr]));
+      const columns = op.items.flatMap(({ field, expr }) => (expr.kind === 'column' && alive.has(field.id) ? [expr.id] : []));
       const [down, stay] = split(above, (part) => [...columnIds(part)].every((id) => !isVolatile<PlanLeaf>(by.get(id) ?? part)));
       return keep(
         {
@@ -29,6 +35,7 @@ function push(op: Operator, above: readonly PlanExpr[]): Operator {
           input: push(
             op.input,
             down.map((part) => substitute(part, by)),
+            new Set(columns),
           ),
         },
         stay,
@@ -36,26 +43,32 @@ function push(op: Operator, above: readonly PlanExpr[]): Operator {
     }
     case 'sort':
       if (op.limit !== undefined || op.offset !== undefined) return keep(into(op), above);
-      return { ...op, input: push(op.input, above) };
-    case 'distinct':
-      return { ...op, input: push(op.input, above) };
-    case 'union_all':
-      return {
-        ...op,
-        inputs: op.inputs.map((input) => {
-          const fields = fieldsOf(input);
-          const by = new Map(
-            op.fields.map((field, n): [number, PlanExpr] => [field.id, { kind: 'column', id: fields[n]?.id ?? -1, type: field.type }]),
-          );
-          return push(
-            input,
-            above.map((part) => substitute(part, by)),
-          );
-        }),
-      };
+      return { ...op, input: push(op.input, above, alive) };
+    case 'distinct': {
+      const [down, stay] = split(above, (part) => !isVolatile<PlanLeaf>(part));
+      return keep({ ...op, input: push(op.input, down, alive) }, stay);
+    }
+    case 'union_all': {
+      // a subquery cannot be at two places: its scans are read once
+      const [down, stay] = split(above, (part) => op.inputs.length < 2 || !hasSubquery(part));
+      const inputs = op.inputs.map((input) => {
+        const fields = fieldsOf(input);
+        const by = new Map(
+          op.fields.map((field, n): [number, PlanExpr] => [field.id, { kind: 'column', id: fields[n]?.id ?? -1, type: field.type }]),
+        );
+        const living = op.fields.flatMap((field, n) => (alive.has(field.id) ? [fields[n]?.id ?? -1] : []));
+        return push(
+          input,
+          down.map((part) => substitute(part, by)),
+          new Set(living),
+        );
+      });
+      return keep({ ...op, inputs }, stay);
+    }
     case 'aggregate': {
-      if (op.sets !== undefined) return keep(into(op), above);
-      const by = new Map(op.keys.map((key) => [key.field.id, key.expr]));
+      // with grouping sets a key that is not in each of them is NULL in rows of its own
+      const everywhere = op.keys.filter((_, n) => op.sets?.every((set) => set.includes(n)) ?? true);
+      const by = new Map(everywhere.map((key) => [key.field.id, key.expr]));
       const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())));
       return keep(
         {
@@ -91,7 +104,7 @@ function push(op: Operator, above: readonly PlanExpr[]): Operator {
       );
     }
     case 'join':
-      return pushIntoJoin(op, above);
+      return pushIntoJoin(op, above, alive);
     // its columns must be what they are for the frames of other rows; a predicate on the partition's own columns keeps or drops it whole
     case 'window': {
       const keys = new Set(op.partitionBy.flatMap((expr) => (expr.kind === 'column' ? [expr.id] : [])));
@@ -138,32 +151,50 @@ function readsOnly(part: PlanExpr, ids: ReadonlySet<number>): boolean {
 /**
  * A WHERE conjunct may go to a side whose rows all appear in the result; an ON conjunct to a side whose rows do not
  * have to. So for `a LEFT JOIN b`: WHERE goes to a, ON goes to b; for FULL neither goes anywhere.
+ * An outer join whose NULL rows something above drops is none.
  */
-function pushIntoJoin(op: JoinOperator, above: readonly PlanExpr[]): Operator {
+function pushIntoJoin(written: JoinOperator, above: readonly PlanExpr[], alive: ReadonlySet<number>): Operator {
+  const counted = required(above.filter((part) => !isVolatile<PlanLeaf>(part)));
+  for (const id of alive) counted.add(id);
+  const op = withoutDropped(written, counted);
   const left = new Set(fieldsOf(op.left).map((field) => field.id));
   const right = new Set(fieldsOf(op.right).map((field) => field.id));
   const toLeft: PlanExpr[] = [];
   const toRight: PlanExpr[] = [];
   const on: PlanExpr[] = [];
   const stay: PlanExpr[] = [];
-  if (op.type === 'semi' || op.type === 'anti') {
-    const [down, stay] = split(above, (part) => readsOnly(part, left));
-    return keep({ ...op, left: push(op.left, down), right: push(op.right, []) }, stay);
-  }
   const inner = op.type === 'inner' || op.type === 'cross';
+  const semi = op.type === 'semi';
+  // ON decides about rows of these sides alone
+  const onLeft = inner || semi || op.type === 'right';
+  const onRight = inner || semi || op.type === 'left' || op.type === 'anti';
   for (const part of conjuncts<PlanLeaf>(op.condition)) {
     if (isVolatile<PlanLeaf>(part)) on.push(part);
-    else if ((inner || op.type === 'right') && readsOnly(part, left)) toLeft.push(part);
-    else if ((inner || op.type === 'left') && readsOnly(part, right)) toRight.push(part);
+    else if (onLeft && readsOnly(part, left)) toLeft.push(part);
+    else if (onRight && readsOnly(part, right)) toRight.push(part);
     else on.push(part);
   }
+  const whereLeft = inner || semi || op.type === 'left' || op.type === 'anti';
+  const whereRight = inner || op.type === 'right';
   for (const part of above) {
-    if ((inner || op.type === 'left') && readsOnly(part, left)) toLeft.push(part);
-    else if ((inner || op.type === 'right') && readsOnly(part, right)) toRight.push(part);
+    if (whereLeft && readsOnly(part, left)) toLeft.push(part);
+    else if (whereRight && readsOnly(part, right)) toRight.push(part);
     else if (inner && columnIds(part).size > 0) on.push(part);
     else stay.push(part);
   }
   const condition = conjunction<PlanLeaf>(on);
   const type = inner ? (condition === undefined ? 'cross' : 'inner') : op.type;
-  return keep({ ...op, type, left: push(op.left, toLeft), right: push(op.right, toRight), condition }, stay);
+  const matched = required(on.filter((part) => !isVolatile<PlanLeaf>(part)));
+  const living = (where: boolean, whenMatched: boolean): ReadonlySet<number> =>
+    new Set([...(where ? counted : []), ...(whenMatched ? matched : [])]);
+  return keep(
+    {
+      ...op,
+      type,
+      left: push(op.left, toLeft, living(whereLeft, onLeft)),
+      right: push(op.right, toRight, living(whereRight, onRight)),
+      condition,
+    },
+    stay,
+  );
 }

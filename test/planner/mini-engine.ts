@@ -103,7 +103,12 @@ function interpret(op: Operator, source: Source): Row[] {
     case 'join': {
       const left = input(op.left);
       const right = input(op.right);
-      const fields = fieldsOf(op);
+      const fields = [...fieldsOf(op.left), ...fieldsOf(op.right)];
+      if (op.type === 'semi' || op.type === 'anti') {
+        const matches = (l: Row): boolean =>
+          right.some((r) => op.condition === undefined || evaluate(op.condition, env(fields, [...l, ...r])) === 1);
+        return left.filter((l) => matches(l) === (op.type === 'semi'));
+      }
       const none = (side: Operator): Row => fieldsOf(side).map(() => null);
       const matchedRight = new Set<number>();
       const rows: Row[] = [];

@@ -55,6 +55,10 @@ export class Growth {
     return (this.#choices[this.#at - 1] ?? 0) % n;
   }
 
+  oneOf<T>(list: readonly T[]): T {
+    return list[this.pick(list.length)] as T;
+  }
+
   operator(depth: number): Operator {
     if (depth === 0) return this.planning.scan('lake', this.pick(2) === 0 ? 't' : 'u');
     switch (this.pick(9)) {
@@ -71,13 +75,23 @@ export class Growth {
         }));
         return { kind: 'project', input, items };
       }
-      case 3:
+      case 3: {
+        // comma joins under a WHERE
+        const tables = Array.from({ length: 2 + this.pick(3) }, () => this.operator(this.pick(2) * Math.min(1, depth - 1)));
+        const joined = tables.reduce((left, right): Operator => ({ kind: 'join', type: 'cross', left, right, condition: undefined }));
+        const parts = Array.from({ length: 1 + this.pick(4) }, () =>
+          this.pick(3) === 0
+            ? this.predicate(fieldsOf(joined), 1)
+            : binary('=', column(this.oneOf(fieldsOf(joined))), column(this.oneOf(fieldsOf(joined)))),
+        );
+        return filter(joined, { kind: 'and', args: parts });
+      }
       case 4: {
         const left = this.operator(depth - 1);
         const right = this.operator(depth - 1);
-        const type = (['inner', 'left', 'right', 'full', 'cross'] as const)[this.pick(5)] ?? 'cross';
+        const type = (['inner', 'left', 'right', 'full', 'cross', 'semi', 'anti'] as const)[this.pick(7)] ?? 'cross';
         const join = { kind: 'join', type, left, right, condition: undefined } as const;
-        return type === 'cross' ? join : { ...join, condition: this.predicate(fieldsOf(join), 1) };
+        return type === 'cross' ? join : { ...join, condition: this.predicate([...fieldsOf(left), ...fieldsOf(right)], 1) };
       }
       case 5: {
         const input = this.operator(depth - 1);

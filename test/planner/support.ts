@@ -83,7 +83,7 @@ export function describe_(name: string, table: TestTable): TableDescription {
     table: name,
     comment: undefined,
     properties: {},
-    rowEstimate: undefined,
+    rowEstimate: table.splits?.reduce((sum, split) => sum + split.rows, 0),
     schemaVersion: '1',
     columns: table.columns.map(([column, columnType]) => ({ name: column, type: columnType, nullable: true, comment: undefined })),
   };
@@ -101,7 +101,7 @@ export function testContext(tables: Readonly<Record<string, TestTable>>, overrid
     evaluate: async () => {
       throw new TimelineError({ kind: 'internal', sqlstate: 'XX000', message: 'nothing to evaluate was expected' });
     },
-    taskTargets: { splitsPerTask: 2, smallBytes: 1000, partitions: 3 },
+    taskTargets: { splitsPerTask: 2, smallBytes: 1000, partitions: 3, broadcastBytes: 0 },
     signal: new AbortController().signal,
     ...overrides,
   };

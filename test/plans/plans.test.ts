@@ -114,7 +114,7 @@ describe('plan goldens', () => {
       const tree = await postgres.analyse(text, [], session);
       const context = testContext(TABLES, {
         evaluate: (exprs) => postgres.evaluate(exprs, session),
-        taskTargets: { splitsPerTask: 2, smallBytes: 64 * 2 ** 20, partitions: 2 },
+        taskTargets: { splitsPerTask: 2, smallBytes: 64 * 2 ** 20, partitions: 2, broadcastBytes: 2 ** 20 },
       });
       return explainText(await planQuery({ query: readQuery(tree, names), parameters: [], context }));
     } catch (thrown) {
