@@ -256,7 +256,7 @@ class Cutter {
 
   /** The side of a join whose rows are few enough to go to every task of the other, which decides what is in the result. */
   #smallSide(op: JoinOperator): 'left' | 'right' | undefined {
-    const most = this.#request.targets.broadcastBytes ?? BROADCAST_BYTES;
+    const most = this.#request.targets.broadcastBytes ?? this.#request.targets.smallBytes / 4;
     const [left, right] = [this.#estimates.bytes(op.left), this.#estimates.bytes(op.right)];
     const inner = op.type === 'inner' || op.type === 'cross';
     if (right <= most && (right <= left || !inner) && (inner || op.type === 'left' || op.type === 'semi' || op.type === 'anti'))
@@ -367,8 +367,6 @@ function readBy(op: AggregateOperator, input: Operator): Operator {
   if (kept.length === fields.length || kept.length === 0) return input;
   return { kind: 'project', input, items: kept.map((field) => ({ field, expr: columnRef(field) })) };
 }
-
-const BROADCAST_BYTES = 16 * 2 ** 20;
 
 /** Ids of state columns begin here, above all that conversion gives out. */
 const STATE_IDS = 1_000_000;

@@ -15,7 +15,7 @@ export interface TaskTargets {
   readonly smallBytes: number;
   /** Tasks of a stage that reads a hash exchange. */
   readonly partitions: number;
-  /** A join's input of fewer bytes than this (estimated) is read whole by the tasks of the other one. Absent: 16 MB. */
+  /** A join's input of fewer bytes than this (estimated) is read whole by the tasks of the other one. Absent: a quarter of smallBytes. */
   readonly broadcastBytes?: number;
 }
 
