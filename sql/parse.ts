@@ -18,6 +18,8 @@ export interface ParsedStatement {
   readonly statement: unknown;
   /** The statement that EXPLAIN, PREPARE, DECLARE or COPY wraps begins here, in code points of the text. */
   readonly innerStart: number | undefined;
+  /** And ends before here; undefined: at the end of the text. */
+  readonly innerEnd: number | undefined;
 }
 
 /** Must have completed once before anything here is used; about 30 ms. */
@@ -29,15 +31,17 @@ export async function loadParser(): Promise<void> {
 export function splitStatements(text: string): readonly SourceStatement[] {
   const statements = parseText(text);
   const bytes = Buffer.from(text, 'utf8');
+  // Places are counted on from the statement before: a text may hold thousands.
+  let counted = 0;
+  let offset = 0;
   return statements.map((raw) => {
     const start = Number(raw['stmt_location'] ?? 0);
     const length = Number(raw['stmt_len'] ?? 0);
     const whole = bytes.subarray(start, length === 0 ? undefined : start + length).toString('utf8');
     const lead = leadingSpace(whole);
-    return {
-      text: whole.slice(lead).trimEnd(),
-      offset: codePoints(bytes.subarray(0, start).toString('utf8')) + codePoints(whole.slice(0, lead)),
-    };
+    offset += codePoints(bytes.subarray(counted, start).toString('utf8'));
+    counted = start;
+    return { text: whole.slice(lead).trimEnd(), offset: offset + codePoints(whole.slice(0, lead)) };
   });
 }
 
@@ -47,7 +51,12 @@ export function parseOne(text: string): ParsedStatement | undefined {
   if (raw === undefined) return undefined;
   if (second !== undefined) throw syntaxError('cannot insert multiple commands into a prepared statement');
   const statement = raw['stmt'];
-  return { statement, innerStart: innerStart(text, statement) };
+  return { statement, ...innerPlace(text, statement) };
+}
+
+/** The wrapped statement with blanks for what stands around it, so that positions in it stay right. */
+export function innerText(text: string, { innerStart = 0, innerEnd }: Pick<ParsedStatement, 'innerStart' | 'innerEnd'>): string {
+  return ' '.repeat(innerStart) + [...text].slice(innerStart, innerEnd).join('');
 }
 
 function parseText(text: string): readonly Readonly<Record<string, unknown>>[] {
@@ -99,18 +108,21 @@ interface Token {
  * The grammar keeps no place for a wrapped statement, so it is found by its tokens: after `EXPLAIN (options)` or
  * `EXPLAIN ANALYZE VERBOSE`, after the AS of PREPARE, the FOR of DECLARE, the parenthesis of COPY.
  */
-function innerStart(text: string, statement: unknown): number | undefined {
+function innerPlace(text: string, statement: unknown): Pick<ParsedStatement, 'innerStart' | 'innerEnd'> {
   const { tag, body } = taggedNode(statement);
   const wraps =
     tag === 'ExplainStmt' || tag === 'PrepareStmt' || tag === 'DeclareCursorStmt' || (tag === 'CopyStmt' && body['query'] !== undefined);
-  if (!wraps) return undefined;
+  if (!wraps) return { innerStart: undefined, innerEnd: undefined };
   const tokens = scanSync(text)
     .tokens.filter((token) => !COMMENTS.has(token.tokenName))
     .map((token): Token => ({ start: token.start, text: token.text, keyword: token.keywordName !== 'NO_KEYWORD' }));
   const index = innerToken(tag, tokens, listOf(body['options']).length > 0);
   const token = tokens[index];
   if (token === undefined) throw internal(`no statement inside of ${textOf(tag)}`);
-  return codePoints(Buffer.from(text, 'utf8').subarray(0, token.start).toString('utf8'));
+  const bytes = Buffer.from(text, 'utf8');
+  const place = (at: Token | undefined): number | undefined =>
+    at === undefined ? undefined : codePoints(bytes.subarray(0, at.start).toString('utf8'));
+  return { innerStart: place(token), innerEnd: tag === 'CopyStmt' ? place(tokens[afterParenthesis(tokens, index - 1) - 1]) : undefined };
 }
 
 function innerToken(tag: string, tokens: readonly Token[], hasOptions: boolean): number {

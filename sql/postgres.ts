@@ -267,6 +267,55 @@ export class EmbeddedPostgres {
     });
   }
 
+  /** OIDs of the parameter types in `PREPARE name (types) AS `; places of errors are of that text. */
+  async preparedTypes(head: string, context: AnalysisContext): Promise<readonly number[]> {
+    const types = "select pg_catalog.array_to_string(parameter_types::pg_catalog.oid[], ',') from pg_catalog.pg_prepared_statements";
+    const [row] = await this.preparing([`${head} select 1`, `${types}; deallocate all`], context);
+    return (row?.[0] ?? '')
+      .split(',')
+      .filter((oid) => oid !== '')
+      .map(Number);
+  }
+
+  /** Computes the arguments of `text`, which is EXECUTE of the named statement with such parameters. Throws as PostgreSQL does, 42601 for their number. */
+  async executeArguments(
+    text: string,
+    statement: { readonly name: string; readonly parameterTypes: readonly number[] },
+    context: AnalysisContext,
+    options: RequestOptions = {},
+  ): Promise<readonly (string | null)[]> {
+    const types = statement.parameterTypes.map((oid) => this.names.typeSql(oid)).join(', ');
+    const values = statement.parameterTypes.map((_, i) => `$${i + 1}`).join(', ');
+    const prepare = `prepare ${quoteIdentifier(statement.name)}${types === '' ? '' : ` (${types})`} as select ${values}`;
+    // What follows stands on a line of its own: the text may end in a comment.
+    const [row] = await this.preparing([prepare, `${text}\n; deallocate all`], context, options);
+    return row ?? [];
+  }
+
+  /** Requests that leave a prepared statement behind when they fail: it is no part of their transaction. */
+  private async preparing(
+    texts: readonly string[],
+    context: AnalysisContext,
+    options: RequestOptions = {},
+  ): Promise<readonly (readonly (string | null)[])[]> {
+    const bytes = ['deallocate all', ...texts].map((text) => Frontend.query(text));
+    try {
+      return (await this.asUser(bytes, context, { ...options, readOnly: true })).rows;
+    } catch (error) {
+      await this.catalogueRows('deallocate all').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Throws what PostgreSQL says of `with (…)` after COPY (query with these columns) TO STDOUT. */
+  async checkCopyOptions(optionsSql: string, columns: readonly ResultColumn[], context: AnalysisContext): Promise<void> {
+    const list = columns.map(({ name }) => `null::text as ${quoteIdentifier(name)}`).join(', ');
+    const bytes = [Frontend.query(`copy (select ${list} where false) to stdout${optionsSql}`)];
+    await this.asUser(bytes, context, { readOnly: true }).catch((error: unknown) => {
+      throw error instanceof TimelineError ? positionless(error) : error;
+    });
+  }
+
   /** Rows of a query of our own, as the superuser; for names and settings. */
   async catalogueRows(sql: string): Promise<readonly (readonly (string | null)[])[]> {
     return this.exclusive(async (thread) => this.systemQuery(thread, sql));

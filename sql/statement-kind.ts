@@ -1,3 +1,5 @@
+import { type CopyStatement, copyStatement } from './copy-statement.js';
+import { type CursorDeclaration, type CursorFetch, cursorDeclaration, cursorFetch } from './cursor-statement.js';
 import { TimelineError, unsupported } from './errors.js';
 
 /** A statement about the session itself. */
@@ -13,7 +15,6 @@ export type UtilityStatement =
   | { readonly kind: 'deallocate'; readonly name: string | undefined }
   /** `SELECT set_config(name, value, local)`, as drivers send it. */
   | { readonly kind: 'set_config'; readonly name: string; readonly value: string; readonly local: boolean; readonly column: string }
-  | { readonly kind: 'close_all' }
   | { readonly kind: 'unlisten' };
 
 export interface ExplainOptions {
@@ -25,7 +26,14 @@ export interface ExplainOptions {
 export type StatementKind =
   | { readonly kind: 'select' }
   | { readonly kind: 'explain'; readonly options: ExplainOptions }
-  | { readonly kind: 'utility'; readonly statement: UtilityStatement };
+  | { readonly kind: 'utility'; readonly statement: UtilityStatement }
+  | { readonly kind: 'prepare'; readonly name: string; readonly hasTypes: boolean }
+  | { readonly kind: 'execute'; readonly name: string; readonly hasArguments: boolean }
+  | { readonly kind: 'declare'; readonly declaration: CursorDeclaration }
+  | { readonly kind: 'fetch'; readonly fetch: CursorFetch }
+  /** `name` undefined: CLOSE ALL. */
+  | { readonly kind: 'close'; readonly name: string | undefined }
+  | { readonly kind: 'copy'; readonly copy: CopyStatement };
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -35,7 +43,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   UpdateStmt: 'UPDATE',
   DeleteStmt: 'DELETE',
   MergeStmt: 'MERGE',
-  CopyStmt: 'COPY',
   CreateStmt: 'CREATE TABLE',
   CreateTableAsStmt: 'CREATE TABLE AS',
   ViewStmt: 'CREATE VIEW',
@@ -43,10 +50,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   DropStmt: 'DROP',
   TruncateStmt: 'TRUNCATE',
   AlterTableStmt: 'ALTER TABLE',
-  DeclareCursorStmt: 'DECLARE',
-  FetchStmt: 'FETCH',
-  PrepareStmt: 'PREPARE',
-  ExecuteStmt: 'EXECUTE',
   CallStmt: 'CALL',
   DoStmt: 'DO',
   LockStmt: 'LOCK',
@@ -83,8 +86,20 @@ export function statementKind(statement: unknown): StatementKind {
     case 'UnlistenStmt':
       return { kind: 'utility', statement: { kind: 'unlisten' } };
     case 'ClosePortalStmt':
-      if (node['portalname'] === undefined) return { kind: 'utility', statement: { kind: 'close_all' } };
-      throw new TimelineError({ kind: 'semantic', sqlstate: '34000', message: `cursor "${text(node['portalname'])}" does not exist` });
+      return { kind: 'close', name: node['portalname'] === undefined ? undefined : text(node['portalname']) };
+    case 'PrepareStmt': {
+      const [inner = ''] = Object.keys(object(node['query']));
+      if (inner !== 'SelectStmt') throw unsupported(`PREPARE of ${REFUSED[inner] ?? inner.replace(/Stmt$/, '')}`);
+      return { kind: 'prepare', name: text(node['name']), hasTypes: list(node['argtypes']).length > 0 };
+    }
+    case 'ExecuteStmt':
+      return { kind: 'execute', name: text(node['name']), hasArguments: list(node['params']).length > 0 };
+    case 'DeclareCursorStmt':
+      return { kind: 'declare', declaration: cursorDeclaration(node) };
+    case 'FetchStmt':
+      return { kind: 'fetch', fetch: cursorFetch(node) };
+    case 'CopyStmt':
+      return { kind: 'copy', copy: copyStatement(node) };
     default:
       throw unsupported(REFUSED[tag] ?? tag.replace(/Stmt$/, ''));
   }
@@ -104,7 +119,9 @@ function setConfig(node: Node): UtilityStatement | undefined {
 }
 
 function explain(node: Node): StatementKind {
-  if (object(node['query'])['SelectStmt'] === undefined) throw unsupported('EXPLAIN of anything but SELECT');
+  const [inner = ''] = Object.keys(object(node['query']));
+  if (!['SelectStmt', 'ExecuteStmt', 'DeclareCursorStmt'].includes(inner))
+    throw unsupported(`EXPLAIN of ${REFUSED[inner] ?? inner.replace(/Stmt$/, '')}`);
   let analyze = false;
   let format: ExplainOptions['format'] = 'text';
   for (const option of list(node['options'])) {

@@ -174,7 +174,7 @@ function readTemporal(root: Reader, env: ConfigSources['env']): TemporalConfig {
 }
 
 function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
-  const limits = root.section('limits', ['max_connections', 'max_bytes', 'task_memory', 'cache_bytes']);
+  const limits = root.section('limits', ['max_connections', 'max_bytes', 'task_memory', 'cache_bytes', 'cursor_bytes']);
   const count = (key: string, fallback: number): number =>
     byteCount(env[`TIMELINE_LIMITS_${key.toUpperCase()}`] ?? limits.value(key) ?? fallback, `limits.${key}`);
   const maxBytes = count('max_bytes', 0);
@@ -182,6 +182,7 @@ function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
     maxConnections: count('max_connections', 100),
     maxBytes: maxBytes === 0 ? undefined : maxBytes,
     taskMemory: count('task_memory', 1 << 30),
+    cursorBytes: count('cursor_bytes', 4 * 2 ** 30),
     cacheBytes: count('cache_bytes', 4 * 2 ** 30),
   };
 }

@@ -44,6 +44,8 @@ export interface LimitsConfig {
   readonly maxBytes: number | undefined;
   /** Kernel memory per task, bytes. */
   readonly taskMemory: number;
+  /** Bytes that the SCROLL and WITH HOLD cursors of one session may keep on disk. */
+  readonly cursorBytes: number;
   /** Bound of the object-store disk cache, bytes. */
   readonly cacheBytes: number;
 }

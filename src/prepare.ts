@@ -1,6 +1,9 @@
-import { asTimelineError, unsupported } from '../sql/errors.js';
-import { parseOne } from '../sql/parse.js';
+import type { CopyFormat, CopyStatement } from '../sql/copy-statement.js';
+import type { CursorDeclaration, CursorFetch } from '../sql/cursor-statement.js';
+import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
+import { innerText, parseOne } from '../sql/parse.js';
 import type { AnalysisContext } from '../sql/postgres.js';
+import { quoteIdentifier } from '../sql/quote.js';
 import { referencedFunctions, referencedRelations, refusedClause, type WrittenName } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
 import { type ExplainOptions, statementKind, type UtilityStatement } from '../sql/statement-kind.js';
@@ -8,22 +11,60 @@ import { rewriteTimelineCalls } from '../sql/timeline-call.js';
 import type { EngineContext } from './engine-context.js';
 import { mapped, type SelectStatement } from './select.js';
 
-/** A statement, classified and analysed, ready to run any number of times. */
-export type PlannedStatement =
-  | { readonly kind: 'utility'; readonly parameterTypes: readonly number[]; readonly statement: UtilityStatement }
+/** A query, analysed: of tables of ours, or answered by the embedded Postgres alone. */
+export type ReadStatement =
   | {
       readonly kind: 'catalogue';
       readonly parameterTypes: readonly number[];
       readonly text: string;
       readonly columns: readonly ResultColumn[] | undefined;
     }
-  | { readonly kind: 'select'; readonly parameterTypes: readonly number[]; readonly statement: SelectStatement }
+  | { readonly kind: 'select'; readonly parameterTypes: readonly number[]; readonly statement: SelectStatement };
+
+/** EXECUTE as it was written: PostgreSQL computes its arguments when it runs. */
+export interface ExecuteCall {
+  readonly name: string;
+  /** Blanks stand for what is before it. */
+  readonly text: string;
+  readonly hasArguments: boolean;
+}
+
+/** A statement, classified and analysed, ready to run any number of times. */
+export type PlannedStatement =
+  | ReadStatement
+  | { readonly kind: 'utility'; readonly parameterTypes: readonly number[]; readonly statement: UtilityStatement }
   | {
       readonly kind: 'explain';
       readonly parameterTypes: readonly number[];
       readonly statement: SelectStatement;
       readonly options: ExplainOptions;
-    };
+    }
+  | {
+      readonly kind: 'prepare';
+      readonly parameterTypes: readonly number[];
+      readonly name: string;
+      /** `PREPARE name (types) AS `; undefined: no types were written. */
+      readonly head: string | undefined;
+      readonly text: string;
+    }
+  | { readonly kind: 'execute'; readonly parameterTypes: readonly number[]; readonly call: ExecuteCall }
+  | {
+      readonly kind: 'explain_execute';
+      readonly parameterTypes: readonly number[];
+      readonly call: ExecuteCall;
+      readonly options: ExplainOptions;
+      /** `EXPLAIN (…) `, as written. */
+      readonly head: string;
+    }
+  | {
+      readonly kind: 'declare';
+      readonly parameterTypes: readonly number[];
+      readonly declaration: CursorDeclaration;
+      readonly query: ReadStatement;
+    }
+  | { readonly kind: 'fetch'; readonly parameterTypes: readonly number[]; readonly fetch: CursorFetch }
+  | { readonly kind: 'close'; readonly parameterTypes: readonly number[]; readonly name: string | undefined }
+  | { readonly kind: 'copy'; readonly parameterTypes: readonly number[]; readonly query: ReadStatement; readonly format: CopyFormat };
 
 export interface PrepareOptions {
   readonly text: string;
@@ -46,18 +87,59 @@ export async function planStatement(options: PrepareOptions): Promise<PlannedSta
     case 'select':
       return planRead(options, parsed.statement);
     case 'explain': {
-      // What stands before the inner statement becomes blanks, so that positions in it stay right.
-      const characters = [...options.text];
-      const start = parsed.innerStart ?? 0;
-      const inner = ' '.repeat(start) + characters.slice(start).join('');
-      const planned = await planStatement({ ...options, text: inner });
-      if (planned?.kind === 'select') return { ...planned, kind: 'explain', options: kind.options };
+      const inner = await planStatement({ ...options, text: innerText(options.text, parsed) });
+      const head = [...options.text].slice(0, parsed.innerStart).join('');
+      if (inner?.kind === 'select') return { ...inner, kind: 'explain', options: kind.options };
+      if (inner?.kind === 'declare' && inner.query.kind === 'select') return { ...inner.query, kind: 'explain', options: kind.options };
+      if (inner?.kind === 'execute') return { ...inner, kind: 'explain_execute', options: kind.options, head };
       return planCatalogue(options, options.text);
     }
+    case 'prepare': {
+      const head = kind.hasTypes ? [...options.text].slice(0, parsed.innerStart).join('') : undefined;
+      return { kind: 'prepare', parameterTypes: [], name: kind.name, head, text: innerText(options.text, parsed) };
+    }
+    case 'execute':
+      return { kind: 'execute', parameterTypes: [], call: { name: kind.name, text: options.text, hasArguments: kind.hasArguments } };
+    case 'declare': {
+      const query = await planQuery({ ...options, text: innerText(options.text, parsed) });
+      return { kind: 'declare', parameterTypes: query.parameterTypes, declaration: kind.declaration, query };
+    }
+    case 'fetch':
+      return { kind: 'fetch', parameterTypes: [], fetch: kind.fetch };
+    case 'close':
+      return { kind: 'close', parameterTypes: [], name: kind.name };
+    case 'copy':
+      return planCopy(options, kind.copy, innerText(options.text, parsed));
   }
 }
 
-async function planRead(options: PrepareOptions, statement: unknown): Promise<PlannedStatement> {
+/** A text that must be one query. */
+async function planQuery(options: PrepareOptions): Promise<ReadStatement> {
+  const planned = await planStatement(options);
+  if (planned?.kind !== 'select' && planned?.kind !== 'catalogue') throw unsupported('set_config() here');
+  return planned;
+}
+
+async function planCopy(options: PrepareOptions, { table, format, optionsSql }: CopyStatement, inner: string): Promise<PlannedStatement> {
+  const query = await (table === undefined
+    ? planQuery({ ...options, text: inner, parameterTypes: [] })
+    : planQuery({ ...options, text: tableQuery(table), parameterTypes: [] }).catch((thrown: unknown) => {
+        // Its places are of the text that we made.
+        throw asTimelineError(thrown).at(undefined);
+      }));
+  if (query.parameterTypes.length > 0)
+    throw new TimelineError({ kind: 'semantic', sqlstate: '42P02', message: 'there is no parameter $1' });
+  const columns = query.kind === 'select' ? query.statement.columns : (query.columns ?? []);
+  if (optionsSql !== '') await options.engine.postgres.checkCopyOptions(optionsSql, columns, options.analysis);
+  return { kind: 'copy', parameterTypes: [], query, format };
+}
+
+function tableQuery({ schema, name, columns }: NonNullable<CopyStatement['table']>): string {
+  const list = columns.length === 0 ? '*' : columns.map(quoteIdentifier).join(', ');
+  return `SELECT ${list} FROM ${schema === undefined ? '' : `${quoteIdentifier(schema)}.`}${quoteIdentifier(name)}`;
+}
+
+async function planRead(options: PrepareOptions, statement: unknown): Promise<ReadStatement> {
   const refused = refusedClause(statement);
   if (refused !== undefined) throw unsupported(refused);
   if (!isOurs(options, statement)) return planCatalogue(options, options.text);
@@ -113,7 +195,7 @@ async function analyseSelect(
   };
 }
 
-async function planCatalogue({ parameterTypes, engine, analysis }: PrepareOptions, text: string): Promise<PlannedStatement> {
+async function planCatalogue({ parameterTypes, engine, analysis }: PrepareOptions, text: string): Promise<ReadStatement> {
   const described = await engine.postgres.describe(text, parameterTypes, analysis);
   return { kind: 'catalogue', parameterTypes: described.parameterTypes, text, columns: described.columns };
 }

@@ -9,7 +9,7 @@ import { readQuery } from '../sql/node-tree.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
 import type { ExplainOptions } from '../sql/statement-kind.js';
-import { type } from '../sql/types.js';
+import { Oid, type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
 import { textColumn, textExecution } from './execution.js';
@@ -108,6 +108,12 @@ export async function runSelect(
   };
 }
 
+/** EXPLAIN answers in a type of its own for JSON, as PostgreSQL does. */
+export function explainColumn({ format }: ExplainOptions): ResultColumn {
+  const column = textColumn('QUERY PLAN');
+  return format === 'json' ? { ...column, type: type(Oid.json) } : column;
+}
+
 /** EXPLAIN [ANALYZE]: the plan as rows of text; with `analyze` it runs first, and its rows are counted and dropped. */
 export async function explainSelect(
   statement: SelectStatement,
@@ -125,7 +131,7 @@ export async function explainSelect(
     actuals = { summary, driver: record.driver, runId: run.id, milliseconds: performance.now() - started };
   }
   const lines = options.format === 'json' ? [JSON.stringify([explainJson(plan, actuals)], null, 2)] : explainText(plan, actuals);
-  return textExecution({ columns: [textColumn('QUERY PLAN')], rows: lines.map((line) => [line]), tag: () => 'EXPLAIN' });
+  return textExecution({ columns: [explainColumn(options)], rows: lines.map((line) => [line]), tag: () => 'EXPLAIN' });
 }
 
 async function startRun(

@@ -1,13 +1,17 @@
-import { asTimelineError } from '../sql/errors.js';
+import { join } from 'node:path';
+import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import { splitStatements } from '../sql/parse.js';
 import type { ResultColumn } from '../sql/result.js';
+import { Oid } from '../sql/types.js';
 import { withDeadline } from './deadline.js';
 import type { EngineContext } from './engine-context.js';
-import { commandExecution, textColumn, textExecution } from './execution.js';
-import { type PlannedStatement, planStatement } from './prepare.js';
-import { explainSelect, runSelect, type SelectContext } from './select.js';
+import { commandExecution, textExecution } from './execution.js';
+import { StatementTable } from './named-statements.js';
+import { type ExecuteCall, type PlannedStatement, planStatement, type ReadStatement } from './prepare.js';
+import { explainColumn, explainSelect, runSelect, type SelectContext } from './select.js';
+import { SessionCursors } from './session-cursors.js';
 import { Settings } from './settings.js';
-import type { ConnectOptions, ExecuteOptions, Execution, Prepared, Session } from './statement.js';
+import type { ConnectOptions, ExecuteOptions, Execution, IdleLimit, Prepared, Session } from './statement.js';
 import { Transaction } from './transaction.js';
 import { runUtility, utilityColumns } from './utility.js';
 
@@ -20,11 +24,19 @@ interface SessionPrepared extends Prepared {
 export class TimelineSession implements Session {
   private readonly settings: Settings;
   private readonly transaction = new Transaction();
+  private readonly cursors: SessionCursors;
+  /** Several statements of one simple query are one transaction, though no BEGIN said so. */
+  private implicitBlock = false;
+  readonly statements = new StatementTable();
 
   constructor(
     private readonly engine: EngineContext,
     private readonly options: ConnectOptions,
   ) {
+    this.cursors = new SessionCursors({
+      folder: join(engine.config.home, 'scratch', 'cursors'),
+      mostBytes: engine.config.limits.cursorBytes,
+    });
     this.settings = new Settings({
       serverVersion: engine.postgres.version,
       user: options.user,
@@ -46,7 +58,11 @@ export class TimelineSession implements Session {
   }
 
   async split(text: string): Promise<readonly { readonly text: string; readonly offset: number }[]> {
-    return this.failing(async () => splitStatements(text));
+    return this.failing(async () => {
+      const parts = splitStatements(text);
+      this.implicitBlock = parts.length > 1;
+      return parts;
+    });
   }
 
   async prepare(text: string, parameterTypes: readonly number[]): Promise<Prepared> {
@@ -54,10 +70,17 @@ export class TimelineSession implements Session {
       const planned = await planStatement({ text, parameterTypes, engine: this.engine, analysis: this.analysis() });
       // Even Parse is refused in a failed transaction, except for what ends it.
       if (planned !== undefined && !endsTransaction(planned)) this.transaction.requireNotFailed();
+      const session = this;
       const prepared: SessionPrepared = {
         empty: planned === undefined,
         parameterTypes: planned?.parameterTypes ?? [],
-        columns: this.columnsOf(planned),
+        // Of FETCH and EXECUTE they are those of the cursor or statement that has the name now.
+        get columns() {
+          return session.columnsOf(planned);
+        },
+        get binary() {
+          return planned?.kind === 'fetch' && session.cursors.isBinary(planned.fetch.cursor);
+        },
         planned,
       };
       return prepared;
@@ -69,6 +92,8 @@ export class TimelineSession implements Session {
     if (planned === undefined) return commandExecution('');
     return this.failing(async () => {
       if (!endsTransaction(planned)) this.transaction.requireNotFailed();
+      // So that an error or SET LOCAL can be undone.
+      if (this.transaction.status === 'I') this.settings.begin();
       const timeout = Number(this.settings.own('statement_timeout'));
       return withDeadline({ milliseconds: timeout, signal: options.signal }, (signal) => this.run(planned, parameters, signal));
     });
@@ -77,41 +102,157 @@ export class TimelineSession implements Session {
   async endImplicitTransaction(failed: boolean): Promise<void> {
     // Errors of the protocol itself (an unknown portal, a bad parameter) reach the transaction only here.
     if (failed) this.transaction.fail();
-    if (this.transaction.status === 'I') this.settings.end(true);
+    this.implicitBlock = false;
+    if (this.transaction.status !== 'I') return;
+    try {
+      if (failed) await this.cursors.rollback();
+      else await this.cursors.commit();
+    } catch (error) {
+      await this.cursors.rollback();
+      this.settings.end(false);
+      throw error;
+    }
+    this.settings.end(!failed);
+  }
+
+  idleLimit(): IdleLimit | undefined {
+    const open = this.transaction.status !== 'I';
+    const milliseconds = Number(this.settings.own(open ? 'idle_in_transaction_session_timeout' : 'idle_session_timeout'));
+    if (milliseconds === 0) return undefined;
+    const reason = open
+      ? { sqlstate: '25P03', message: 'terminating connection due to idle-in-transaction timeout' }
+      : { sqlstate: '57P05', message: 'terminating connection due to idle-session timeout' };
+    return { milliseconds, reason: new TimelineError({ kind: 'cancelled', ...reason }) };
   }
 
   async close(): Promise<void> {
     this.transaction.end(false);
+    await this.cursors.closeAll();
   }
 
   private async run(planned: PlannedStatement, parameters: readonly (string | null)[], signal: AbortSignal): Promise<Execution> {
     switch (planned.kind) {
       case 'utility':
-        return runUtility(planned.statement, { settings: this.settings, transaction: this.transaction });
-      case 'catalogue': {
-        const answer = await this.engine.postgres.query(
-          planned.text,
-          parameters,
-          { ...this.analysis(), parameterTypes: planned.parameterTypes },
-          { signal },
-        );
-        return textExecution({
-          columns: answer.columns,
-          rows: answer.rows,
-          tag: (rows) => (answer.tag.startsWith('SELECT') ? `SELECT ${rows}` : answer.tag),
+        return runUtility(planned.statement, {
+          settings: this.settings,
+          transaction: this.transaction,
+          statements: this.statements,
+          cursors: this.cursors,
+          inBlock: this.transaction.status !== 'I' || this.implicitBlock,
+          signal,
         });
-      }
+      case 'catalogue':
       case 'select':
-        return runSelect(planned.statement, parameters, this.selectContext(signal));
+        return this.read(planned, parameters, signal);
+      case 'prepare':
+        return this.prepareNamed(planned);
+      case 'execute': {
+        const { statement, values } = await this.called(planned.call, signal);
+        return this.run(statement, values, signal);
+      }
+      case 'explain_execute': {
+        const { statement, values } = await this.called(planned.call, signal);
+        if (statement.kind === 'select') return explainSelect(statement.statement, values, this.selectContext(signal), planned.options);
+        if (statement.kind === 'catalogue')
+          return this.read({ ...statement, text: `${planned.head}${statement.text.trimStart()}` }, values, signal);
+        throw unsupported('EXPLAIN of a statement that is no query');
+      }
+      case 'declare':
+        return this.declare(planned, parameters, signal);
+      case 'fetch':
+        return this.cursors.fetch(planned.fetch, signal);
+      case 'close':
+        return this.cursors.close(planned.name);
+      case 'copy': {
+        const execution = await this.read(planned.query, [], signal);
+        const copy = { columns: execution.columns ?? [], format: planned.format };
+        return { ...execution, columns: undefined, copy, tag: (rows) => `COPY ${rows}` };
+      }
       case 'explain':
         return explainSelect(planned.statement, parameters, this.selectContext(signal), planned.options);
+    }
+  }
+
+  private async read(query: ReadStatement, parameters: readonly (string | null)[], signal: AbortSignal): Promise<Execution> {
+    if (query.kind === 'select') return runSelect(query.statement, parameters, this.selectContext(signal));
+    const { text, parameterTypes } = query;
+    const answer = await this.engine.postgres.query(text, parameters, { ...this.analysis(), parameterTypes }, { signal });
+    return textExecution({
+      columns: answer.columns,
+      rows: answer.rows,
+      tag: (rows) => (answer.tag.startsWith('SELECT') ? `SELECT ${rows}` : answer.tag),
+    });
+  }
+
+  private async prepareNamed({ name, head, text }: PlannedStatement & { readonly kind: 'prepare' }): Promise<Execution> {
+    const { postgres } = this.engine;
+    const parameterTypes = head === undefined ? [] : await postgres.preparedTypes(head, this.analysis());
+    // `unknown` is PostgreSQL's word for a type to be found out.
+    const prepared = await this.prepare(
+      text,
+      parameterTypes.map((oid) => (oid === Oid.unknown ? 0 : oid)),
+    );
+    this.statements.add({ name, text, prepared });
+    return commandExecution('PREPARE');
+  }
+
+  /** What EXECUTE names, and its arguments' values. */
+  private async called(
+    { name, text, hasArguments }: ExecuteCall,
+    signal: AbortSignal,
+  ): Promise<{ readonly statement: PlannedStatement; readonly values: readonly (string | null)[] }> {
+    const { planned } = this.statements.get(name).prepared as SessionPrepared;
+    if (planned === undefined) throw unsupported('EXECUTE of an empty statement');
+    const { parameterTypes } = planned;
+    const values =
+      hasArguments || parameterTypes.length > 0
+        ? await this.engine.postgres.executeArguments(text, { name, parameterTypes }, this.analysis(), { signal })
+        : [];
+    return { statement: planned, values };
+  }
+
+  private async declare(
+    { declaration, query }: PlannedStatement & { readonly kind: 'declare' },
+    parameters: readonly (string | null)[],
+    signal: AbortSignal,
+  ): Promise<Execution> {
+    const inBlock = this.transaction.status !== 'I' || this.implicitBlock;
+    if (!declaration.hold && !inBlock) {
+      const message = 'DECLARE CURSOR can only be used in transaction blocks';
+      throw new TimelineError({ kind: 'semantic', sqlstate: '25P01', message });
+    }
+    this.cursors.checkFree(declaration.name);
+    const execution = await this.cursors.declare(declaration, {
+      depth: this.transaction.savepointDepth,
+      signal,
+      start: (lasting) => this.read(query, parameters, lasting),
+    });
+    // Its transaction is this statement alone.
+    if (!inBlock) await this.commitCursors(signal);
+    return execution;
+  }
+
+  private async commitCursors(signal: AbortSignal): Promise<void> {
+    try {
+      await this.cursors.commit(signal);
+    } catch (error) {
+      await this.cursors.rollback();
+      throw error;
     }
   }
 
   private columnsOf(planned: PlannedStatement | undefined): readonly ResultColumn[] | undefined {
     switch (planned?.kind) {
       case undefined:
+      case 'prepare':
+      case 'declare':
+      case 'close':
+      case 'copy':
         return undefined;
+      case 'execute':
+        return this.statements.find(planned.call.name)?.prepared.columns;
+      case 'fetch':
+        return planned.fetch.move ? undefined : this.cursors.columns(planned.fetch.cursor);
       case 'utility':
         return utilityColumns(planned.statement);
       case 'catalogue':
@@ -119,7 +260,8 @@ export class TimelineSession implements Session {
       case 'select':
         return planned.statement.columns;
       case 'explain':
-        return [textColumn('QUERY PLAN')];
+      case 'explain_execute':
+        return [explainColumn(planned.options)];
     }
   }
 

@@ -38,6 +38,9 @@ const OWN: readonly OwnSetting[] = [
   { name: 'standard_conforming_strings', initial: 'on', report: true, check: oneOf('on') },
   { name: 'search_path', initial: '"$user", public', report: true, check: any },
   { name: 'statement_timeout', initial: '0', report: false, check: milliseconds },
+  { name: 'lock_timeout', initial: '0', report: false, check: milliseconds },
+  { name: 'idle_in_transaction_session_timeout', initial: '0', report: false, check: milliseconds },
+  { name: 'idle_session_timeout', initial: '0', report: false, check: milliseconds },
   { name: 'timeline.driver', initial: 'auto', report: false, check: oneOf('auto', 'local', 'temporal') },
   { name: 'timeline.use_index', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.max_bytes', initial: '0', report: false, check: bytes },
@@ -267,9 +270,16 @@ function unknownSetting(name: string, known: readonly string[]): TimelineError {
   });
 }
 
-/** statement_timeout is shown with its unit, as PostgreSQL does. */
+const TIMEOUTS: ReadonlySet<string> = new Set([
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+]);
+
+/** Timeouts are shown with their unit, as PostgreSQL does. */
 export function displayed(name: string, value: string): string {
-  if (name.toLowerCase() !== 'statement_timeout' || value === '0') return value;
+  if (!TIMEOUTS.has(name.toLowerCase()) || value === '0') return value;
   const ms = Number(value);
   const units: readonly (readonly [string, number])[] = [
     ['d', 86_400_000],

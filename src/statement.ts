@@ -1,3 +1,5 @@
+import type { CopyFormat } from '../sql/copy-statement.js';
+import type { TimelineError } from '../sql/errors.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
 
 /** What the wire needs of the engine: one Session a connection, owned by src/session.ts. */
@@ -29,6 +31,10 @@ export interface Notice {
 export interface Session {
   /** For ReadyForQuery. */
   readonly transactionStatus: 'I' | 'T' | 'E';
+  /** Statements by name: the wire's Parse and SQL's PREPARE share them. */
+  readonly statements: NamedStatements;
+  /** How long the client may leave the session waiting for a message as it stands now, and what it is told then. Undefined: for ever. */
+  idleLimit(): IdleLimit | undefined;
   /** Reported at start-up: server_version, client_encoding, TimeZone, … in the order to send. */
   parameterStatuses(): readonly (readonly [name: string, value: string])[];
   /**
@@ -45,12 +51,37 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** A statement under a name; the empty name is the protocol's unnamed statement. */
+export interface NamedStatement {
+  readonly name: string;
+  readonly text: string;
+  readonly prepared: Prepared;
+}
+
+export interface NamedStatements {
+  /** Throws 26000 when there is none. */
+  get(name: string): NamedStatement;
+  find(name: string): NamedStatement | undefined;
+  /** Throws 42P05 when the name is taken. */
+  checkFree(name: string): void;
+  add(statement: NamedStatement): void;
+  delete(name: string): void;
+  clear(): void;
+}
+
+export interface IdleLimit {
+  readonly milliseconds: number;
+  readonly reason: TimelineError;
+}
+
 export interface Prepared {
   /** Empty query: answered by EmptyQueryResponse. */
   readonly empty: boolean;
   readonly parameterTypes: readonly number[];
   /** Undefined: the statement returns no rows (NoData). */
   readonly columns: readonly ResultColumn[] | undefined;
+  /** FETCH from a BINARY cursor: a simple query gets its rows in binary form. */
+  readonly binary?: boolean;
 }
 
 export interface ExecuteOptions {
@@ -65,4 +96,11 @@ export interface Execution {
   /** The command tag, after the last batch: `SELECT 5` needs the count that the wire sent. */
   tag(rowCount: number): string;
   readonly notices: readonly Notice[];
+  /** Rows go out as the data of COPY TO STDOUT; `columns` is undefined then. */
+  readonly copy?: CopyOutput;
+}
+
+export interface CopyOutput {
+  readonly columns: readonly ResultColumn[];
+  readonly format: CopyFormat;
 }

@@ -42,15 +42,25 @@ export class Transaction {
     this.savepoints.push(name);
   }
 
-  release(name: string): void {
+  /** The savepoint's number, from 0. */
+  release(name: string): number {
     this.requireOpen('RELEASE SAVEPOINT');
-    this.savepoints.length = this.position(name);
+    const position = this.position(name);
+    this.savepoints.length = position;
+    return position;
   }
 
-  rollbackTo(name: string): void {
+  /** The savepoint's number, from 0. */
+  rollbackTo(name: string): number {
     this.requireOpen('ROLLBACK TO SAVEPOINT');
-    this.savepoints.length = this.position(name) + 1;
+    const position = this.position(name);
+    this.savepoints.length = position + 1;
     this.current = 'open';
+    return position;
+  }
+
+  get savepointDepth(): number {
+    return this.savepoints.length;
   }
 
   /** In a failed transaction nothing runs until it ends. */

@@ -1,21 +1,32 @@
+import { TimelineError } from '../sql/errors.js';
 import type { ResultColumn } from '../sql/result.js';
 import type { UtilityStatement } from '../sql/statement-kind.js';
 import { commandExecution, textColumn, textExecution } from './execution.js';
+import type { SessionCursors } from './session-cursors.js';
 import { displayed, type Settings } from './settings.js';
-import type { Execution, Notice } from './statement.js';
+import type { Execution, NamedStatements, Notice } from './statement.js';
 import type { Transaction } from './transaction.js';
 
 export interface UtilityContext {
   readonly settings: Settings;
   readonly transaction: Transaction;
+  readonly statements: NamedStatements;
+  readonly cursors: SessionCursors;
+  readonly signal: AbortSignal;
+  /** A transaction is open, or several statements are one. */
+  readonly inBlock: boolean;
 }
 
 /** Statements about the session itself: none of them reads a table. */
-export function runUtility(statement: UtilityStatement, { settings, transaction }: UtilityContext): Execution {
+export async function runUtility(statement: UtilityStatement, context: UtilityContext): Promise<Execution> {
+  const { settings, transaction, statements, cursors } = context;
   switch (statement.kind) {
     case 'set':
       settings.set(statement.name, statement.value, statement.local);
-      return commandExecution('SET');
+      return commandExecution(
+        'SET',
+        statement.local && !context.inBlock ? warning('25P01', 'SET LOCAL can only be used in transaction blocks') : [],
+      );
     case 'set_config':
       settings.set(statement.name, statement.value, statement.local);
       return textExecution({ columns: [textColumn(statement.column)], rows: [[settings.get(statement.name) ?? null]] });
@@ -29,17 +40,31 @@ export function runUtility(statement: UtilityStatement, { settings, transaction 
     case 'show':
       return show(statement.name, settings);
     case 'transaction':
-      return runTransaction(statement, settings, transaction);
+      return runTransaction(statement, context);
     case 'discard':
-      if (statement.target === 'all') settings.resetAll();
+      if (statement.target === 'all') {
+        // It also closes held cursors, so PostgreSQL takes it outside of transactions only.
+        if (transaction.status !== 'I')
+          throw new TimelineError({ kind: 'semantic', sqlstate: '25001', message: 'DISCARD ALL cannot run inside a transaction block' });
+        await cursors.closeAll();
+        statements.clear();
+        settings.resetAll();
+      }
       return commandExecution(`DISCARD ${statement.target.toUpperCase()}`);
     case 'deallocate':
+      if (statement.name === undefined) statements.clear();
+      else {
+        statements.get(statement.name);
+        statements.delete(statement.name);
+      }
       return commandExecution(statement.name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE');
-    case 'close_all':
-      return commandExecution('CLOSE CURSOR ALL');
     case 'unlisten':
       return commandExecution('UNLISTEN');
   }
+}
+
+function warning(sqlstate: string, message: string): readonly Notice[] {
+  return [{ severity: 'WARNING', sqlstate, message }];
 }
 
 /** Columns of the statements that return rows, known before they run. */
@@ -67,12 +92,10 @@ function show(name: string, settings: Settings): Execution {
   return textExecution({ columns, rows: [[displayed(name, value)]], tag: () => 'SHOW' });
 }
 
-function runTransaction(
+async function runTransaction(
   statement: UtilityStatement & { readonly kind: 'transaction' },
-  settings: Settings,
-  transaction: Transaction,
-): Execution {
-  const warning = (sqlstate: string, message: string): readonly Notice[] => [{ severity: 'WARNING', sqlstate, message }];
+  { settings, transaction, cursors, signal }: UtilityContext,
+): Promise<Execution> {
   switch (statement.action) {
     case 'begin': {
       const notices = transaction.status === 'I' ? [] : warning('25001', 'there is already a transaction in progress');
@@ -83,7 +106,17 @@ function runTransaction(
     case 'commit':
     case 'rollback': {
       const notices = transaction.status === 'I' ? warning('25P01', 'there is no transaction in progress') : [];
+      if (statement.action === 'commit' && transaction.status !== 'E') {
+        await cursors.commit(signal).catch(async (error: unknown) => {
+          // A commit that fails is a rollback.
+          transaction.end(false);
+          settings.end(false);
+          await cursors.rollback();
+          throw error;
+        });
+      }
       const { committed } = transaction.end(statement.action === 'commit');
+      await cursors.rollback();
       settings.end(committed);
       if (statement.chain) {
         transaction.begin();
@@ -96,10 +129,10 @@ function runTransaction(
       transaction.savepoint(statement.name);
       return commandExecution('SAVEPOINT');
     case 'release':
-      transaction.release(statement.name);
+      cursors.release(transaction.release(statement.name));
       return commandExecution('RELEASE');
     case 'rollback_to':
-      transaction.rollbackTo(statement.name);
+      await cursors.rollbackTo(transaction.rollbackTo(statement.name));
       return commandExecution('ROLLBACK');
   }
 }

@@ -177,7 +177,9 @@ export class Connection {
   async #serve(): Promise<void> {
     const conversation = this.#conversation;
     for (;;) {
-      const frame = await this.#nextFrame();
+      const limit = conversation?.idleLimit;
+      const timer = limit === undefined ? undefined : setTimeout(() => this.end(limit.reason), limit.milliseconds);
+      const frame = await this.#nextFrame().finally(() => clearTimeout(timer));
       if (frame === undefined || conversation === undefined) return;
       this.#handling = true;
       try {

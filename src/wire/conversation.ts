@@ -1,12 +1,13 @@
 import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import { typeName } from '../../sql/types.js';
 import { decodeBinaryToText, decodeUtf8 } from '../../sql/value-binary.js';
-import type { Prepared, Session } from '../statement.js';
+import type { CopyOutput, IdleLimit, NamedStatement, Prepared, Session } from '../statement.js';
 import { writeBare, writeCommandComplete, writeError, writeNotice, writeParameterDescription, writeReadyForQuery } from './backend.js';
+import { copyWriter } from './copy-out.js';
 import { CHUNK_BYTES, formatOf, writeRowDescription, writeRows } from './encode.js';
 import { type FrontendMessage, functionCallRefused } from './frontend.js';
 import type { Output } from './output.js';
-import { deallocatedName, PortalTable, type Statement, StatementTable } from './portals.js';
+import { PortalTable } from './portals.js';
 import { ConnectionLost, FatalError, protocolError } from './protocol-error.js';
 import { RowStream, untilAborted } from './row-stream.js';
 
@@ -20,7 +21,6 @@ export class Conversation {
   readonly #session: Session;
   readonly #output: Output;
   readonly #timeZone: () => string;
-  readonly #statements = new StatementTable();
   readonly #portals = new PortalTable();
   /** Aborted by cancel(): lives as long as one message is handled. */
   #interrupt: AbortController | undefined;
@@ -29,6 +29,8 @@ export class Conversation {
   #skipToSync = false;
   #failed = false;
   #disposed: TimelineError | undefined;
+  /** The client has been told that it may send a query, and has sent nothing since. */
+  #waiting = true;
 
   constructor(options: { readonly session: Session; readonly output: Output; readonly timeZone: () => string }) {
     this.#session = options.session;
@@ -38,6 +40,11 @@ export class Conversation {
 
   get skipping(): boolean {
     return this.#skipToSync;
+  }
+
+  /** How long the next message may take. */
+  get idleLimit(): IdleLimit | undefined {
+    return this.#waiting ? this.#session.idleLimit() : undefined;
   }
 
   /** Stops what runs now; nothing when the connection is idle, so that a late request does not hit the next query. */
@@ -56,6 +63,7 @@ export class Conversation {
 
   /** Handles one message. Throws a FatalError, or 08006, when the connection cannot go on. */
   async handle(message: FrontendMessage): Promise<void> {
+    this.#waiting = false;
     if (this.#skipToSync && message.kind !== 'sync') return;
     this.#interrupt = new AbortController();
     try {
@@ -104,6 +112,7 @@ export class Conversation {
     // Portals live until the end of the transaction.
     if (this.#session.transactionStatus === 'I') this.#portals.closeAll();
     writeReadyForQuery(this.#output.writer, this.#session.transactionStatus);
+    this.#waiting = true;
     await this.#output.flush();
   }
 
@@ -120,7 +129,7 @@ export class Conversation {
       case 'execute':
         return await this.#execute(message);
       case 'close': {
-        if (message.target === 'statement') this.#statements.delete(message.name);
+        if (message.target === 'statement') this.#session.statements.delete(message.name);
         else this.#portals.delete(message.name);
         return writeBare(this.#output.writer, '3');
       }
@@ -139,7 +148,7 @@ export class Conversation {
   }
 
   async #query(text: string): Promise<void> {
-    this.#statements.delete('');
+    this.#session.statements.delete('');
     this.#portals.delete('');
     let offset = 0;
     try {
@@ -161,27 +170,27 @@ export class Conversation {
     if (prepared.parameterTypes.length > 0) {
       throw new TimelineError({ kind: 'semantic', sqlstate: '42P02', message: 'there is no parameter $1' });
     }
-    const statement: Statement = { name: '', text, prepared };
-    if (this.#deallocate(statement)) return;
+    const statement: NamedStatement = { name: '', text, prepared };
     const stream = await this.#start(statement, []);
     try {
-      if (stream.columns !== undefined) writeRowDescription(this.#output.writer, stream.columns, []);
-      await this.#sendRows(stream, [], 0);
+      const formats = prepared.binary === true ? [1] : [];
+      if (stream.columns !== undefined) writeRowDescription(this.#output.writer, stream.columns, formats);
+      await this.#sendRows(stream, formats, 0);
     } finally {
       stream.close();
     }
   }
 
   async #parse({ name, text, parameterTypes }: Message<'parse'>): Promise<void> {
-    if (name === '') this.#statements.delete('');
-    this.#statements.checkFree(name);
+    if (name === '') this.#session.statements.delete('');
+    this.#session.statements.checkFree(name);
     const prepared = await this.#guarded(this.#session.prepare(text, parameterTypes));
-    this.#statements.add({ name, text, prepared });
+    this.#session.statements.add({ name, text, prepared });
     writeBare(this.#output.writer, '1');
   }
 
   #bind(message: Message<'bind'>): void {
-    const statement = this.#statements.get(message.statement);
+    const statement = this.#session.statements.get(message.statement);
     const { parameters, parameterFormats, resultFormats } = message;
     const { prepared } = statement;
     if (parameterFormats.length > 1 && parameterFormats.length !== parameters.length) {
@@ -209,7 +218,7 @@ export class Conversation {
   async #describe(target: 'statement' | 'portal', name: string): Promise<void> {
     const { writer } = this.#output;
     if (target === 'statement') {
-      const { prepared } = this.#statements.get(name);
+      const { prepared } = this.#session.statements.get(name);
       writeParameterDescription(writer, prepared.parameterTypes);
       return describeColumns(this.#output, prepared, []);
     }
@@ -235,7 +244,6 @@ export class Conversation {
     if (portal.emptied && prepared.columns === undefined) {
       throw new TimelineError({ kind: 'semantic', sqlstate: '55000', message: `portal "${name}" cannot be run` });
     }
-    if (this.#deallocate(portal.statement)) return;
     if (portal.stream === undefined) {
       const stream = await this.#start(portal.statement, portal.parameters);
       portal.stream = stream;
@@ -247,7 +255,7 @@ export class Conversation {
   }
 
   /** Starts a statement; the stream is what cancel() stops from now on. */
-  async #start(statement: Statement, parameters: readonly (string | null)[]): Promise<RowStream> {
+  async #start(statement: NamedStatement, parameters: readonly (string | null)[]): Promise<RowStream> {
     const controller = new AbortController();
     const interrupt = this.#interrupt?.signal;
     interrupt?.throwIfAborted();
@@ -270,6 +278,7 @@ export class Conversation {
 
   /** Rows up to `maxRows` (0: all) and the message that ends them. True when the portal was only suspended. */
   async #sendRows(stream: RowStream, formats: readonly number[], maxRows: number): Promise<boolean> {
+    if (stream.execution.copy !== undefined) return await this.#sendCopy(stream, stream.execution.copy);
     const { writer } = this.#output;
     const columns = stream.columns;
     const statusBefore = this.#session.transactionStatus;
@@ -295,9 +304,32 @@ export class Conversation {
       stream.row = next;
       if (writer.length >= CHUNK_BYTES) await this.#output.flush();
     }
-    const tag = stream.execution.tag(sent);
-    writeCommandComplete(writer, tag);
-    this.#afterCompletion(tag, statusBefore, stream);
+    writeCommandComplete(writer, stream.execution.tag(sent));
+    this.#afterCompletion(statusBefore, stream);
+    return false;
+  }
+
+  /** COPY TO STDOUT: the row limit of Execute does not count here. */
+  async #sendCopy(stream: RowStream, copy: CopyOutput): Promise<false> {
+    const { writer } = this.#output;
+    const statusBefore = this.#session.transactionStatus;
+    const copying = copyWriter(writer, copy, { timeZone: this.#timeZone() });
+    copying.begin();
+    let sent = 0;
+    while (stream.available > 0 || (await stream.pull())) {
+      this.#interrupt?.signal.throwIfAborted();
+      this.#writeNotices(stream);
+      const { batch } = stream;
+      if (batch === undefined) break;
+      const next = copying.rows(batch, { from: stream.row, to: stream.row + stream.available });
+      sent += next - stream.row;
+      stream.row = next;
+      if (writer.length >= CHUNK_BYTES) await this.#output.flush();
+    }
+    copying.end();
+    this.#writeNotices(stream);
+    writeCommandComplete(writer, stream.execution.tag(sent));
+    this.#afterCompletion(statusBefore, stream);
     return false;
   }
 
@@ -305,18 +337,8 @@ export class Conversation {
     for (const notice of stream.takeNotices()) writeNotice(this.#output.writer, notice);
   }
 
-  #afterCompletion(tag: string, statusBefore: 'I' | 'T' | 'E', stream: RowStream): void {
-    if (tag === 'DEALLOCATE ALL' || tag === 'DISCARD ALL') this.#statements.clear();
+  #afterCompletion(statusBefore: 'I' | 'T' | 'E', stream: RowStream): void {
     if (statusBefore !== 'I' && this.#session.transactionStatus === 'I') this.#portals.closeAll(stream);
-  }
-
-  /** SQL's DEALLOCATE of a statement that Parse made (psycopg): the session does not know those. */
-  #deallocate(statement: Statement): boolean {
-    const name = deallocatedName(statement.text);
-    if (name === undefined || this.#session.transactionStatus === 'E' || !this.#statements.has(name)) return false;
-    this.#statements.delete(name);
-    writeCommandComplete(this.#output.writer, 'DEALLOCATE');
-    return true;
   }
 
   /** Waits for short work of the session that cannot be interrupted, then looks whether a cancel has come meanwhile. */

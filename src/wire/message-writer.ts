@@ -58,6 +58,11 @@ export class MessageWriter {
     this.byte(0);
   }
 
+  /** UTF-8, as it is. */
+  text(text: string): void {
+    this.#utf8(text);
+  }
+
   /** A field of DataRow: length and UTF-8. */
   textValue(text: string): void {
     const at = this.length;

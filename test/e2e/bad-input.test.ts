@@ -115,7 +115,7 @@ describe('bad input', function () {
       ]) {
         await fails(sql, '42501', /permission denied/);
       }
-      await fails("COPY (SELECT 1) TO '/tmp/x'", '0A000', /COPY/);
+      await fails("COPY (SELECT 1) TO '/tmp/x'", '42501', /COPY/);
       for (const user of ['postgres', 'timeline_system', 'pg_read_server_files', 'a"; reset role; --']) {
         const other = await server.connect({ user });
         try {

@@ -2,7 +2,8 @@ import { asTimelineError, TimelineError } from '../../sql/errors.js';
 import type { Batch, ResultColumn } from '../../sql/result.js';
 import { Oid, type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
-import type { ConnectOptions, Engine, Execution, Notice, Prepared, Session } from '../../src/statement.js';
+import { StatementTable } from '../../src/named-statements.js';
+import type { ConnectOptions, Engine, Execution, IdleLimit, Notice, Prepared, Session } from '../../src/statement.js';
 
 /**
  * An engine for the wire's own tests, with a handful of statements and no SQL behind them:
@@ -42,6 +43,7 @@ interface Canned extends Prepared {
 export class CannedSession implements Session {
   transactionStatus: 'I' | 'T' | 'E' = 'I';
   readonly log: string[] = [];
+  readonly statements = new StatementTable();
   readonly #engine: CannedEngine;
   readonly #options: ConnectOptions;
 
@@ -59,6 +61,10 @@ export class CannedSession implements Session {
       ['integer_datetimes', 'on'],
       ['standard_conforming_strings', 'on'],
     ];
+  }
+
+  idleLimit(): IdleLimit | undefined {
+    return undefined;
   }
 
   async split(text: string): Promise<readonly { text: string; offset: number }[]> {
@@ -119,6 +125,10 @@ export class CannedSession implements Session {
     const { words, columns } = prepared as Canned;
     const [verb = '', first = ''] = words;
     this.log.push(`execute ${words.join(' ')}`);
+    if (verb.toLowerCase() === 'deallocate' || verb === 'discard') {
+      if (first.toLowerCase() === 'all') this.statements.clear();
+      else this.statements.delete(first.replaceAll('"', ''));
+    }
     options.signal.addEventListener('abort', () => this.#engine.aborted.push(options.signal.reason));
     const notices: Notice[] = [];
     let tag: (rows: number) => string = (rows) => `SELECT ${rows}`;

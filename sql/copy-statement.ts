@@ -1,0 +1,123 @@
+import { TimelineError, unsupported } from './errors.js';
+import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from './parse-tree.js';
+import { quoteIdentifier, quoteLiteral } from './quote.js';
+
+/** How COPY TO writes rows. PostgreSQL has checked the options (`optionsSql`) before they are used. */
+export interface CopyFormat {
+  readonly format: 'text' | 'csv' | 'binary';
+  readonly delimiter: string;
+  readonly null: string;
+  readonly header: boolean;
+  readonly quote: string;
+  readonly escape: string;
+  /** Names of columns whose values are quoted always; `all`: every one. */
+  readonly forceQuote: 'all' | readonly string[];
+}
+
+/** COPY … TO STDOUT. */
+export interface CopyStatement {
+  /** Undefined: COPY (query). */
+  readonly table: { readonly schema: string | undefined; readonly name: string; readonly columns: readonly string[] } | undefined;
+  readonly format: CopyFormat;
+  /** `(format 'csv', …)` or nothing: for the embedded Postgres to check. */
+  readonly optionsSql: string;
+}
+
+/** Reads a CopyStmt. Throws 0A000 and 42501 for what only reads from the client or writes files. */
+export function copyStatement(body: ParseNode): CopyStatement {
+  if (body['is_from'] === true) {
+    throw unsupported('COPY FROM', { hint: 'Tables are read-only here; COPY … TO STDOUT reads them.' });
+  }
+  if (body['is_program'] === true) throw denied('COPY to or from an external program', 'pg_execute_server_program');
+  if (body['filename'] !== undefined) throw denied('COPY to a file', 'pg_write_server_files');
+  const query = taggedNode(body['query']).tag;
+  if (query !== '' && query !== 'SelectStmt') throw unsupported('COPY of anything but a table or a SELECT');
+  const relation = nodeOf(body['relation']);
+  const options = listOf(body['options']).map((option) => nodeOf(nodeOf(option)['DefElem']));
+  return {
+    table:
+      query !== ''
+        ? undefined
+        : {
+            schema: relation['schemaname'] === undefined ? undefined : textOf(relation['schemaname']),
+            name: textOf(relation['relname']),
+            columns: nameParts(body['attlist']),
+          },
+    format: copyFormat(options),
+    optionsSql: options.length === 0 ? '' : ` with (${options.map(optionSql).join(', ')})`,
+  };
+}
+
+function copyFormat(options: readonly ParseNode[]): CopyFormat {
+  const find = (name: string): ParseNode | undefined => options.find((option) => textOf(option['defname']) === name);
+  const optionOf = (name: string): string | undefined => {
+    const option = find(name);
+    return option === undefined ? undefined : optionText(option['arg']);
+  };
+  const format = (optionOf('format') ?? 'text') as CopyFormat['format'];
+  const csv = format === 'csv';
+  const quote = optionOf('quote') ?? '"';
+  const header = find('header');
+  const encoding = optionOf('encoding');
+  if (encoding !== undefined && !/^(utf-?8|unicode)$/i.test(encoding))
+    throw unsupported(`COPY with encoding ${encoding}`, { hint: 'Use UTF8.' });
+  const forced = find('force_quote')?.['arg'];
+  return {
+    format,
+    delimiter: optionOf('delimiter') ?? (csv ? ',' : '\t'),
+    null: optionOf('null') ?? (csv ? '' : '\\N'),
+    header: header !== undefined && isTrue(optionText(header['arg'])),
+    quote,
+    escape: optionOf('escape') ?? quote,
+    forceQuote: taggedNode(forced).tag === 'A_Star' ? 'all' : nameParts(listOf(taggedNode(forced).body['items'])),
+  };
+}
+
+/** A DefElem's value as text; undefined: none was written. */
+function optionText(arg: unknown): string | undefined {
+  const { tag, body } = taggedNode(arg);
+  switch (tag) {
+    case 'String':
+      return textOf(body['sval']);
+    case 'Integer':
+      return String(body['ival'] ?? 0);
+    case 'Float':
+      return textOf(body['fval']);
+    case 'Boolean':
+      return body['boolval'] === true ? 'true' : 'false';
+    default:
+      return undefined;
+  }
+}
+
+function optionSql(option: ParseNode): string {
+  const name = quoteIdentifier(textOf(option['defname']));
+  const { tag, body } = taggedNode(option['arg']);
+  switch (tag) {
+    case '':
+      return name;
+    case 'A_Star':
+      return `${name} *`;
+    case 'List':
+      return `${name} (${nameParts(body['items']).map(quoteIdentifier).join(', ')})`;
+    case 'Integer':
+    case 'Float':
+      return `${name} ${optionText(option['arg']) ?? ''}`;
+    default:
+      return `${name} ${quoteLiteral(optionText(option['arg']) ?? '')}`;
+  }
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value === undefined || ['true', 'on', '1'].includes(value.toLowerCase());
+}
+
+function denied(what: string, role: string): TimelineError {
+  return new TimelineError({
+    kind: 'semantic',
+    sqlstate: '42501',
+    message: `permission denied to ${what}`,
+    detail: `Only roles with privileges of the "${role}" role may ${what}.`,
+    hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
+  });
+}
