@@ -1,5 +1,6 @@
 import { unsupported } from '../sql/errors.js';
 import { isAllowed } from '../sql/functions/allow-list.js';
+import { setFunction } from '../sql/functions/set-returning.js';
 import { childrenOf } from './expression.js';
 import { mapExpressions, operatorsIn } from './logical-plan.js';
 import type { Operator, PlanExpr, PlanLeaf } from './physical-plan.js';
@@ -21,7 +22,8 @@ function check(expr: PlanExpr): void {
       : expr.kind === 'distinct' || expr.kind === 'nullif'
         ? expr.call.fn
         : undefined;
-  if (fn !== undefined && !isAllowed(fn)) throw unsupported(named(expr, fn));
+  const known = fn === undefined || (expr.kind === 'call' && expr.retset === true ? setFunction(fn) !== undefined : isAllowed(fn));
+  if (fn !== undefined && !known) throw unsupported(named(expr, fn));
   for (const child of childrenOf<PlanLeaf>(expr)) check(child);
 }
 

@@ -10,6 +10,7 @@ import type { Scope } from './planning.js';
 /** A query's expression over the columns of a plan. 0A000, by name, for what is not planned yet. */
 export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: PlanExpr): PlanExpr {
   if (isInner<QueryLeaf>(expr)) {
+    if (expr.kind === 'call' && expr.retset === true) throw unsupported(`the set-returning function ${expr.fn} in this place`);
     if (expr.kind === 'case' && expr.arg !== undefined) return searchedCase(expr, expr.arg, scope, caseArg);
     const converted = mapChildren<QueryLeaf, PlanLeaf>(expr as Inner<QueryLeaf>, (child) => convertExpression(child, scope, caseArg));
     return converted.kind === 'any_all' ? { ...converted, array: listed(converted.array) } : converted;

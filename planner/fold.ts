@@ -71,7 +71,7 @@ function isConstant(expr: QueryExpr, caseArg: boolean): boolean {
   if (!isInner<QueryLeaf>(expr)) return false;
   switch (expr.kind) {
     case 'call':
-      if (expr.volatility === 'volatile' || isOurs(expr.fn)) return false;
+      if (expr.volatility === 'volatile' || expr.retset === true || isOurs(expr.fn)) return false;
       break;
     case 'distinct':
     case 'nullif':

@@ -266,7 +266,8 @@ class Cutter {
 
   /** Rows without stages or splits of their own need no stage to be read by many tasks. */
   #broadcast(fragment: Fragment): Operator {
-    const alone = this.#small || [...operatorsIn(fragment.root)].every((op) => op.kind !== 'scan' && op.kind !== 'exchange_read');
+    const ops = [...operatorsIn(fragment.root)];
+    const alone = this.#small || isSharedRead(fragment.root) || ops.every((op) => op.kind !== 'scan' && op.kind !== 'exchange_read');
     return alone ? fragment.root : this.#exchange(fragment, undefined);
   }
 
@@ -371,6 +372,11 @@ function readBy(op: AggregateOperator, input: Operator): Operator {
 /** Ids of state columns begin here, above all that conversion gives out. */
 const STATE_IDS = 1_000_000;
 
+/** Rows of a stage under other names: their files are as good for many readers as a copy of them. */
+function isSharedRead(op: Operator): boolean {
+  return op.kind === 'project' ? isSharedRead(op.input) : op.kind === 'exchange_read';
+}
+
 /** Do the rows of this tree come in an order that the query asked for? */
 function isOrdered(op: Operator): boolean {
   switch (op.kind) {
@@ -378,6 +384,7 @@ function isOrdered(op: Operator): boolean {
       return true;
     case 'filter':
     case 'project':
+    case 'table_function':
     case 'limit':
     case 'assert':
       return isOrdered(op.input);

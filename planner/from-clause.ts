@@ -1,10 +1,14 @@
 import { internal, unsupported } from '../sql/errors.js';
-import type { FromItem, JoinType, Query, RangeEntry, Var } from '../sql/query.js';
+import type { FromItem, JoinType, Query, QueryExpr, RangeEntry, Var } from '../sql/query.js';
+import { outerColumns } from './columns.js';
 import { convertExpression } from './convert-expression.js';
-import { columnRef } from './expression.js';
+import { columnRef, isTrue } from './expression.js';
+import { planCte } from './from-cte.js';
+import { planFunctions } from './from-function.js';
 import type { QueryContext } from './from-query.js';
 import { fieldsOf, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
+import { rangeOf } from './query-walk.js';
 
 /** The FROM list and WHERE of a query. Without FROM: one row. */
 export function planFrom(query: Query, context: QueryContext): { readonly input: Operator; readonly scope: Scope } {
@@ -17,43 +21,72 @@ export function planFrom(query: Query, context: QueryContext): { readonly input:
   const item = (from: FromItem): Operator => {
     switch (from.kind) {
       case 'range': {
-        const input = planRange(rangeOf(query, from.range), context, scope);
+        const entry = rangeOf(query, from.range);
+        if (entry.kind === 'function') return functions(entry, from.range, oneRow(planning), false);
+        const input = planRange(entry, context, scope);
         ranges.set(from.range, fieldsOf(input).map(columnRef));
         return input;
       }
       case 'join': {
         const left = item(from.left);
+        const lateral =
+          from.type === 'inner' || (from.type === 'left' && isTrueOn(from.on))
+            ? lateralFunctions(left, from.right, from.type === 'left')
+            : undefined;
+        const on = (): PlanExpr | undefined => (from.on === undefined ? undefined : convertExpression(from.on, scope));
+        if (lateral !== undefined) return from.type === 'inner' ? filtered(lateral, from.on) : lateral;
         const right = item(from.right);
-        return join(left, right, from.type, from.on === undefined ? undefined : convertExpression(from.on, scope));
+        return join(left, right, from.type, on());
       }
       case 'list':
         return filtered(list(from.items), from.where);
     }
   };
+  const functions = (entry: FunctionRange, range: number, input: Operator, keepEmpty: boolean): Operator => {
+    const made = planFunctions(entry, { input, scope, planning, keepEmpty });
+    ranges.set(range, made.fields.map(columnRef));
+    return made.input;
+  };
+  /** Functions over columns of what stands left of them run on its rows; undefined: it is no such function. */
+  const lateralFunctions = (left: Operator, right: FromItem, keepEmpty: boolean): Operator | undefined => {
+    const entry = right.kind === 'range' ? rangeOf(query, right.range) : undefined;
+    if (right.kind !== 'range' || entry?.kind !== 'function') return undefined;
+    const alone = functions(entry, right.range, oneRow(planning), false);
+    const given = new Set(fieldsOf(left).map((field) => field.id));
+    if (![...outerColumns(alone)].some((id) => given.has(id))) {
+      ranges.delete(right.range);
+      return undefined;
+    }
+    return functions(entry, right.range, left, keepEmpty);
+  };
   const list = (items: readonly FromItem[]): Operator =>
-    items
-      .map(item)
-      .reduce<Operator | undefined>((left, right) => (left === undefined ? right : join(left, right, 'cross', undefined)), undefined) ??
-    oneRow(planning);
+    items.reduce<Operator | undefined>(
+      (left, right) =>
+        left === undefined ? item(right) : (lateralFunctions(left, right, false) ?? join(left, item(right), 'cross', undefined)),
+      undefined,
+    ) ?? oneRow(planning);
 
   return { input: filtered(list(query.from), query.where), scope };
 }
 
+type FunctionRange = RangeEntry & { readonly kind: 'function' };
+
+/** JOIN … ON true, folded already. */
+function isTrueOn(on: QueryExpr | undefined): boolean {
+  return on === undefined || isTrue(on);
+}
+
 function join(left: Operator, right: Operator, type: JoinType | 'cross', condition: PlanExpr | undefined): Operator {
-  if (type === 'inner' && condition === undefined) return { kind: 'join', type: 'cross', left, right, condition };
-  return { kind: 'join', type, left, right, condition };
+  const given = new Set(fieldsOf(left).map((field) => field.id));
+  const lateral = [...outerColumns(right)].some((id) => given.has(id)) ? { lateral: true } : {};
+  if (type === 'inner' && condition === undefined) return { kind: 'join', type: 'cross', left, right, condition, ...lateral };
+  return { kind: 'join', type, left, right, condition, ...lateral };
 }
 
 /** One row; its one column is never read, but no relation of a plan is without columns. */
 function oneRow(planning: Planning): ValuesOperator {
   const field = planning.newField('?', { oid: 23, typmod: -1 });
   return { kind: 'values', rows: [[{ kind: 'constant', type: field.type, value: '0' }]], fields: [field] };
-}
-
-export function rangeOf(query: Query, n: number): RangeEntry {
-  const entry = query.ranges[n - 1];
-  if (entry === undefined) throw internal(`query has no range ${n}`);
-  return entry;
 }
 
 function columnOf(v: Var, query: Query, ranges: ReadonlyMap<number, readonly PlanExpr[]>, scope: Scope): PlanExpr {
@@ -78,13 +111,8 @@ function planRange(entry: RangeEntry, { ctes, outer, planning }: QueryContext, s
       return planning.scan(entry.schema, entry.name);
     case 'subquery':
       return planning.query(entry.query, ctes, outer);
-    case 'cte': {
-      const frames = ctes.slice(entry.level);
-      const cte = frames[0]?.ctes.find((candidate) => candidate.name === entry.name);
-      if (cte === undefined) throw internal(`no WITH query "${entry.name}" ${entry.level} levels up`);
-      if (cte.recursive || entry.selfReference) throw unsupported('WITH RECURSIVE');
-      return planning.query(cte.query, frames, frames[0]?.outer);
-    }
+    case 'cte':
+      return planCte(entry, { ctes, planning });
     case 'values': {
       const fields = entry.columns.map((name, n) => {
         const type = entry.types[n];
@@ -93,13 +121,9 @@ function planRange(entry: RangeEntry, { ctes, outer, planning }: QueryContext, s
       });
       return { kind: 'values', rows: entry.rows.map((row) => row.map((expr) => convertExpression(expr, scope))), fields };
     }
-    case 'function': {
-      const [first] = entry.functions;
-      const name = first?.expr.kind === 'call' ? first.expr.fn : entry.alias;
-      throw unsupported(`the function ${name} in FROM`);
-    }
     case 'result':
       return oneRow(planning);
+    case 'function':
     case 'join':
     case 'group':
       throw internal(`range of kind ${entry.kind} in FROM`);

@@ -6,6 +6,7 @@ import { columnRef } from './expression.js';
 import { isGrouped, planAggregate } from './from-aggregate.js';
 import { planFrom } from './from-clause.js';
 import { planSetOperation } from './from-setop.js';
+import { expandGroupSets, expandTargetSets } from './from-target-sets.js';
 import { isTimelineQuery, planTimeline } from './from-timeline.js';
 import type { Field, Operator, SortKey } from './physical-plan.js';
 import type { CteFrames, Planning, Scope } from './planning.js';
@@ -24,9 +25,11 @@ export function planSelect(query: Query, { ctes, outer, planning }: QueryContext
   const frames: CteFrames = [{ ctes: query.ctes, outer }, ...ctes];
   const context: QueryContext = { ctes: frames, outer, planning };
   const from = query.setOperation === undefined ? planFrom(query, context) : planSetOperation(query, query.setOperation, context);
-  const { input, scope } = isGrouped(query) ? planAggregate(query, from, planning) : from;
+  const grouped = expandGroupSets(query, from, planning);
+  const rows = isGrouped(query) ? planAggregate(grouped.query, grouped, planning) : from;
+  const { input, scope, targets, sorted } = expandTargetSets(query, rows, planning);
 
-  const items = query.targets.map((target) => {
+  const items = targets.map((target) => {
     const expr = convertExpression(target.expr, scope);
     return { target, field: planning.newField(target.name, typeOf(expr)), expr };
   });
@@ -38,7 +41,7 @@ export function planSelect(query: Query, { ctes, outer, planning }: QueryContext
     if (shown.length < items.length) throw internal('DISTINCT with hidden columns');
     op = { kind: 'distinct', input: op };
   }
-  if (query.orderBy.length > 0) op = { kind: 'sort', input: op, keys: query.orderBy.map((clause) => sortKey(clause, items)) };
+  if (query.orderBy.length > 0 && !sorted) op = { kind: 'sort', input: op, keys: query.orderBy.map((clause) => sortKey(clause, items)) };
   op = limited(op, query);
   if (shown.length === items.length) return op;
   return {
@@ -49,10 +52,8 @@ export function planSelect(query: Query, { ctes, outer, planning }: QueryContext
 }
 
 function refuse(query: Query): void {
-  if (query.ctes.some((cte) => cte.recursive)) throw unsupported('WITH RECURSIVE');
   if (query.groupingSets !== undefined) throw unsupported('GROUPING SETS, ROLLUP or CUBE');
   if (query.hasWindows) throw unsupported(`a window function${windowName(query.targets)}`);
-  if (query.hasTargetSrfs) throw unsupported('a set-returning function in the select list');
   if (query.distinct === 'on') throw unsupported('DISTINCT ON');
   if (query.withTies) throw unsupported('FETCH FIRST … WITH TIES');
   if (query.hasForUpdate) throw unsupported('FOR UPDATE or FOR SHARE');

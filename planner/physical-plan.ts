@@ -267,6 +267,8 @@ export interface TableFunctionOperator {
   /** `call` is a call of a set-returning function over the input's columns; several fields: the columns of its composite result. */
   readonly calls: readonly { readonly call: PlanExpr; readonly fields: readonly Field[] }[];
   readonly ordinality: Field | undefined;
+  /** LEFT JOIN LATERAL … ON true: an input row whose functions give no row comes once, with NULLs. */
+  readonly keepEmpty?: boolean;
 }
 
 /** TABLESAMPLE. Without a seed two runs differ; with one they don't, on any driver. */

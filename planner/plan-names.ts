@@ -17,6 +17,10 @@ export function planNames(plan: PhysicalPlan): PlanNames {
   const definitions = new Map<number, PlanExpr>();
   /** Columns that only pass another one on share its meaning, so they share its name without a mark. */
   const origin = new Map<number, number>();
+  const reads = new Map<number, number>();
+  for (const op of plan.stages.flatMap((stage) => [...operatorsIn(stage.root)])) {
+    if (op.kind === 'exchange_read') reads.set(op.stage, (reads.get(op.stage) ?? 0) + 1);
+  }
   for (const stage of plan.stages) {
     for (const op of operatorsIn(stage.root)) {
       for (const field of fieldsOf(op)) byId.set(field.id, field.name);
@@ -24,7 +28,12 @@ export function planNames(plan: PhysicalPlan): PlanNames {
       const items = op.kind === 'project' ? op.items : op.kind === 'aggregate' && op.phase !== 'final' ? op.keys : [];
       for (const { field, expr } of items) {
         if (expr.kind !== 'column') definitions.set(field.id, expr);
-        else if (expr.id !== field.id) origin.set(field.id, expr.id);
+        // two readers of one stage see the same rows as different ones
+        else if (
+          expr.id !== field.id &&
+          !(op.kind === 'project' && op.input.kind === 'exchange_read' && (reads.get(op.input.stage) ?? 0) > 1)
+        )
+          origin.set(field.id, expr.id);
       }
     }
   }

@@ -5,6 +5,7 @@ import type { Type } from '../sql/types.js';
 import { checkFunctions } from './check-functions.js';
 import { foldQuery } from './fold.js';
 import { planFrom } from './from-clause.js';
+import { inlineOnceRead } from './from-cte.js';
 import { planSelect } from './from-query.js';
 import { optimize, optimizeShared } from './optimizer.js';
 import type { Field, PhysicalPlan, ScanOperator } from './physical-plan.js';
@@ -26,7 +27,7 @@ export async function planQuery(request: {
   const query = await foldQuery(request.query, request.parameters, context);
   const tables = await PlanTables.pinned(query, context);
   const planning = newPlanning(context, tables);
-  const logical = planning.query(query, [], undefined);
+  const logical = inlineOnceRead(planning.query(query, [], undefined), planning);
   const optimized = optimize(logical, { planning });
   const shared = optimizeShared(optimized, planning);
   for (const plan of [optimized, ...shared.values()]) checkFunctions(plan);

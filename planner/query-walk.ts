@@ -1,5 +1,13 @@
+import { internal } from '../sql/errors.js';
 import type { FrameBound, FromItem, Query, QueryExpr, QueryLeaf, RangeEntry } from '../sql/query.js';
 import { childrenOf, type Inner, isInner, mapChildren } from './expression.js';
+
+/** Range `n`, counted from 1. */
+export function rangeOf(query: Query, n: number): RangeEntry {
+  const entry = query.ranges[n - 1];
+  if (entry === undefined) throw internal(`query has no range ${n}`);
+  return entry;
+}
 
 /** A query with `map` applied to every expression of it and of its subqueries, sublinks included. `map` is given whole expressions. */
 export function mapQuery(query: Query, map: (expr: QueryExpr) => QueryExpr): Query {

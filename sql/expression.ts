@@ -54,6 +54,8 @@ export interface Call<L> {
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   /** An implicit or explicit cast by function (funcformat), shown as `x::type`. */
   readonly isCast?: boolean;
+  /** It gives rows (a set-returning function): only where a plan expects rows. */
+  readonly retset?: true;
 }
 
 /** `CASE [arg] WHEN … END`; with `arg`, each `when` compares the `case_arg` leaf (PostgreSQL's CaseTestExpr). */

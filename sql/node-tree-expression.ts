@@ -208,6 +208,7 @@ export class ExpressionReader {
       type: type(resultOid, isCast ? lengthCoercion(args) : -1),
       volatility: info.volatility,
       ...(isCast ? { isCast } : {}),
+      ...(booleanField(node, 'funcretset') ? { retset: true } : {}),
     };
   }
 

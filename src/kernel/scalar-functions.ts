@@ -6,12 +6,19 @@ import { vectorType } from './duckdb-vector-type.js';
 import { JSON_SCALARS } from './json-scalars.js';
 import { NUMERIC_SCALARS } from './numeric-scalars.js';
 import { plainType, type ScalarDefinition } from './scalar-definition.js';
+import { setScalars } from './set-scalars.js';
 import { textScalars } from './text-scalars.js';
 import { readColumn, toDuckdb } from './value-vectors.js';
 
 /** Registers the `tl_…` functions that the allow-list's templates call; `settings` is read at each call, and may change. */
 export function registerScalarFunctions(connection: DuckDBConnection, settings: TextSettings): void {
-  for (const definition of [...NUMERIC_SCALARS, ...textScalars(settings), ...calendarScalars(settings), ...JSON_SCALARS])
+  for (const definition of [
+    ...NUMERIC_SCALARS,
+    ...textScalars(settings),
+    ...calendarScalars(settings),
+    ...JSON_SCALARS,
+    ...setScalars(settings),
+  ])
     register(connection, definition);
 }
 
@@ -19,7 +26,7 @@ export function registerScalarFunctions(connection: DuckDBConnection, settings: 
  * Functions that may fail for some value. DuckDB would compute those of one column over a whole dictionary, values included that no row
  * has any more (SELECT s::numeric … WHERE s = '1' failed for the other texts); it does not where a function is volatile.
  */
-const MAY_FAIL = /_in$|_int[248]$|_(sqrt|typmod|scalar|array_length)$|^tl_to_timestamp$/;
+const MAY_FAIL = /^tl_series_|^tl_jsonb?_(elements|keys|values)|_in$|_int[248]$|_(sqrt|typmod|scalar|array_length)$|^tl_to_timestamp$/;
 
 function register(connection: DuckDBConnection, definition: ScalarDefinition): void {
   const types = definition.parameters.map(plainType);

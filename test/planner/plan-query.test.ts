@@ -282,7 +282,7 @@ describe('planQuery', () => {
     const ctes = Array.from({ length: 30 }, (_, n) => {
       const use = (name: string) => ({ kind: 'cte', name, level: 1, alias: name, columns: ['a'], selfReference: false }) as const;
       const query = n === 0 ? select([target(v(1, 1), 'a')], [T]) : select([target(v(1, 1), 'a')], [use(`w${n - 1}`), use(`w${n - 1}`)]);
-      return { name: `w${n}`, query, recursive: false, materialized: 'default' } as const;
+      return { name: `w${n}`, query, recursive: false, materialized: 'never' } as const;
     });
     await fails(
       select([v(1, 1)], [{ kind: 'cte', name: 'w29', level: 0, alias: 'w', columns: ['a'], selfReference: false }], { ctes }),
