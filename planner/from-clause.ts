@@ -6,7 +6,7 @@ import { columnRef, isTrue } from './expression.js';
 import { planCte } from './from-cte.js';
 import { planFunctions } from './from-function.js';
 import type { QueryContext } from './from-query.js';
-import { fieldsOf, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
+import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { rangeOf } from './query-walk.js';
 
@@ -36,7 +36,7 @@ export function planFrom(query: Query, context: QueryContext): { readonly input:
         const on = (): PlanExpr | undefined => (from.on === undefined ? undefined : convertExpression(from.on, scope));
         if (lateral !== undefined) return from.type === 'inner' ? filtered(lateral, from.on) : lateral;
         const right = item(from.right);
-        return join(left, right, from.type, on());
+        return beside(left, right, join(left, right, from.type, on()), from.right);
       }
       case 'list':
         return filtered(list(from.items), from.where);
@@ -59,14 +59,35 @@ export function planFrom(query: Query, context: QueryContext): { readonly input:
     }
     return functions(entry, right.range, left, keepEmpty);
   };
+  /** A join, LATERAL when its right side reads columns of its left one. */
+  const beside = (left: Operator, right: Operator, joined: JoinOperator, from: FromItem): JoinOperator => {
+    if (!hasLateral(from, query)) return joined;
+    const given = new Set(fieldsOf(left).map((field) => field.id));
+    return [...outerColumns(right)].some((id) => given.has(id)) ? { ...joined, lateral: true } : joined;
+  };
+  const crossed = (left: Operator, right: Operator, from: FromItem): JoinOperator =>
+    beside(left, right, join(left, right, 'cross', undefined), from);
   const list = (items: readonly FromItem[]): Operator =>
     items.reduce<Operator | undefined>(
-      (left, right) =>
-        left === undefined ? item(right) : (lateralFunctions(left, right, false) ?? join(left, item(right), 'cross', undefined)),
+      (left, right) => (left === undefined ? item(right) : (lateralFunctions(left, right, false) ?? crossed(left, item(right), right))),
       undefined,
     ) ?? oneRow(planning);
 
   return { input: filtered(list(query.from), query.where), scope };
+}
+
+/** May something in it read columns from its left? */
+function hasLateral(from: FromItem, query: Query): boolean {
+  switch (from.kind) {
+    case 'range': {
+      const entry = rangeOf(query, from.range);
+      return entry.kind === 'values' || ((entry.kind === 'function' || entry.kind === 'subquery') && entry.lateral);
+    }
+    case 'join':
+      return hasLateral(from.left, query) || hasLateral(from.right, query);
+    case 'list':
+      return from.items.some((item) => hasLateral(item, query));
+  }
 }
 
 type FunctionRange = RangeEntry & { readonly kind: 'function' };
@@ -76,11 +97,9 @@ function isTrueOn(on: QueryExpr | undefined): boolean {
   return on === undefined || isTrue(on);
 }
 
-function join(left: Operator, right: Operator, type: JoinType | 'cross', condition: PlanExpr | undefined): Operator {
-  const given = new Set(fieldsOf(left).map((field) => field.id));
-  const lateral = [...outerColumns(right)].some((id) => given.has(id)) ? { lateral: true } : {};
-  if (type === 'inner' && condition === undefined) return { kind: 'join', type: 'cross', left, right, condition, ...lateral };
-  return { kind: 'join', type, left, right, condition, ...lateral };
+function join(left: Operator, right: Operator, type: JoinType | 'cross', condition: PlanExpr | undefined): JoinOperator {
+  if (type === 'inner' && condition === undefined) return { kind: 'join', type: 'cross', left, right, condition };
+  return { kind: 'join', type, left, right, condition };
 }
 
 /** One row; its one column is never read, but no relation of a plan is without columns. */

@@ -263,7 +263,6 @@ describe('planQuery', () => {
       [{ distinct: 'on' }, /DISTINCT ON/],
       [{ withTies: true }, /WITH TIES/],
       [{ hasForUpdate: true }, /FOR UPDATE/],
-      [{ hasTargetSrfs: true }, /set-returning/],
       [{ hasWindows: true }, /window/],
     ] as const) {
       await fails(select([v(1, 1)], [T], rest), '0A000', name);
