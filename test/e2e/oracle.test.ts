@@ -8,6 +8,7 @@ import { Dice } from './oracle-dice.js';
 import { loadPostgres, oracleTables, writeLake } from './oracle-lake.js';
 import { OraclePair, type Outcome, report } from './oracle-pair.js';
 import { ORDERED, UNORDERED } from './oracle-queries.js';
+import { SETS_ORDERED, SETS_UNORDERED } from './oracle-queries-sets.js';
 import { randomCondition, randomQuery } from './oracle-random.js';
 
 const RANDOM_QUERIES = Number(process.env['ORACLE_QUERIES'] ?? 1600);
@@ -67,6 +68,17 @@ describe('the engine beside PostgreSQL', function () {
       const questions = [UNORDERED, ORDERED].flatMap((list) => list.map((sql) => ({ sql, ordered: list === ORDERED })));
       const outcomes = await pair.compareAll(questions);
       check(outcomes, { unsupported: 0.2, eager: 0, lazy: 0 });
+    });
+  }
+
+  for (const [zone, smallBytes] of [
+    ['UTC', '64MB'],
+    ['America/New_York', '0'],
+  ] as const) {
+    it(`sets of rows, ${zone}, ${smallBytes === '0' ? 'stages' : 'one task'}`, async () => {
+      await settle(zone, smallBytes);
+      const questions = [SETS_UNORDERED, SETS_ORDERED].flatMap((list) => list.map((sql) => ({ sql, ordered: list === SETS_ORDERED })));
+      check(await pair.compareAll(questions), { unsupported: 0.16, eager: 0, lazy: 0 });
     });
   }
 

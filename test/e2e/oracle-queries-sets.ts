@@ -1,0 +1,176 @@
+/** Set operations, WITH, WITH RECURSIVE, set-returning functions, TABLESAMPLE; rows in any order. */
+export const SETS_UNORDERED: readonly string[] = `
+select k from o.facts intersect select k from o.dims
+select k from o.facts except select k from o.dims
+select k from o.dims except select k from o.facts
+select k from o.facts intersect all select k from o.dims
+select k from o.facts except all select k from o.dims
+select k, e from o.facts except all select k, e from o.facts where id > 100
+select k, e from o.facts intersect all select k, e from o.facts where id > 100
+select d2 from o.facts intersect select price from o.dims
+select d2::numeric * 1.0 = 1.0, d10 from o.facts except select true, 1.000
+select m from o.facts except select m from o.facts where id < 50
+select m from o.facts intersect all select m from o.facts where id < 50
+select ts - ts from o.facts intersect select interval '0' from o.facts
+select e::char(4) from o.facts intersect select e::char(4) from o.facts where id < 10
+select e::char(4) from o.facts intersect select e from o.facts
+select array[k, 1] from o.facts except select array[k, 1] from o.dims
+select array[s] from o.facts intersect all select array[name] from o.dims
+select u, tz, b from o.facts except select u, tz, b from o.facts where k = 3
+select k from o.facts union select k from o.dims intersect select b from o.links
+(select k from o.facts union all select k from o.dims) except select b from o.links
+select k from o.facts except (select k from o.dims except select b from o.links)
+select k from o.facts except all (select k from o.dims intersect all select b from o.links)
+select k::int8 from o.facts intersect select k from o.dims
+select k::float8 from o.facts except select k from o.dims
+select f8 from o.facts intersect select x8 from o.facts
+select x8 from o.facts except select f8 from o.facts
+select null from o.facts except select null from o.dims
+select null, k from o.facts intersect select 1, k from o.dims
+select 1 from o.none except select 2
+select k from o.none intersect select k from o.facts
+select k from o.facts except select k from o.none
+select k from o.facts except all select k from o.none
+select day from o.facts intersect select since from o.dims
+select day from o.facts except select ts from o.facts
+select m::text::json from o.facts intersect select m::text::json from o.facts
+select count(*) from (select k from o.facts except select k from o.dims) q
+select q.k, count(*) from (select k, e from o.facts intersect all select k, e from o.facts where b) q group by 1
+select k, count(*) from o.facts group by k except select k, count(*) from o.facts where b group by k
+select * from (select k, e from o.facts except select k, e from o.facts where b) q where k > 3 and e = 'play'
+with w as (select k, count(*) n from o.facts group by k) select a.k, a.n, b.n from w a join w b on a.k = b.k + 1
+with w as (select k, count(*) n from o.facts group by k) select * from w where n > (select 1)
+with w as (select k, count(*) n from o.facts group by k) select k from w union all select n from w
+with w as materialized (select id, k from o.facts) select * from w a join w b on a.id = b.id where a.k = 3
+with w as not materialized (select k, count(*) n from o.facts group by k) select a.k from w a join w b on a.k = b.k
+with a as (select k, count(*) n from o.facts group by k), b as (select * from a where n > 3), c as (select x.k, y.n from b x join b y on x.k = y.k) select * from c union all select * from c
+with a as (select distinct k from o.facts), b as (select a.k from a, a x), c as (select b.k from b, b x limit 5) select count(*) from c, c x
+with w as (select k, e, count(*) n from o.facts group by k, e) select k, sum(n) from w group by k union all select k, n from w where e = 'play'
+with w as (with v as (select k, count(*) n from o.facts group by k) select a.n from v a join v b using (k)) select * from w union all select * from w
+with recursive r as (select 1 as n union all select n + 1 from r where n < 10) select * from r, o.dims
+with recursive r(n, p) as (select id, 1 from o.facts where id = 3 union all select l.a, r.p + 1 from r join o.links l on l.b = r.n % 17 where r.p < 3) select * from r
+with recursive r(n) as (select k from o.dims union select l.a::int from r join o.links l on l.b = r.n) select * from r
+with recursive r(n) as (select k from o.dims union select (n + 1) % 20 from r) select count(*), min(n), max(n) from r
+with recursive r(n, t) as (select k, name from o.dims where k < 3 union all select n + 1, t || 'x' from r where n < 6) select * from r
+with recursive r as (select id, k, 0 as depth from o.facts where id < 5 union all select f.id, f.k, depth + 1 from o.facts f join r on f.id = r.id * 2 where depth < 6) select r1.id, r2.depth from r r1 join r r2 on r1.id = r2.id
+with recursive a as (select 1 as n union all select n + 1 from a where n < 5), b as (select n from a union all select n * 10 from b where n < 100) select b.n, d.k from b left join o.dims d on d.k = b.n
+with recursive a(n) as (select 1::numeric union all select n * 1.5 from a where n < 5) select a.* , d.k from a, o.dims d where d.k = 3
+with recursive a(n) as (select 1::numeric(10,2) union select (n + 1)::numeric(10,2) from a where n < 5) select a.* , d.k from a, o.dims d where d.k = 3
+with recursive a(n) as (select 1 union all select (q.n + 1) from (select n from a where n < 20) q left join o.dims d on d.k = q.n) select count(*) from a, o.dims
+with recursive a(n) as (select k from o.dims where k = 3 union all select n + 1 from a where n < (select max(k) from o.dims)) select * from a
+with recursive a(n) as (select k from o.dims where k = 3 union all select n + 1 from a where n < 10 and exists (select 1 from o.dims d where d.k = a.n)) select * from a
+with recursive a(n) as (select k from o.dims where k = 3 union all (with z as (select n + 1 as n from a where n < 10) select * from z)) select * from a
+with recursive t(n) as (with q as (select k from o.dims where k < 5) select k from q union all select n + 1 from t where n < 8) select n, count(*) from t group by n
+with recursive t(n) as (select 1 union all select n + 1 from t) select n, d.k from (select n from t limit 7) q, o.dims d where d.k = q.n
+with recursive t(n) as (select k from o.dims where k = 1 union all select n + 1 from t) select n from t limit 5
+select * from o.dims where k in (with recursive t(n) as (select 1 union all select n + 2 from t where n < 9) select n from t)
+select k, (with recursive t(n) as (select d.k union all select n + 1 from t where n < d.k + 3) select sum(n) from t) from o.dims d
+with recursive t(n) as (select 1.5 union all select n + 1 from t where n < 3) select * from t, o.dims
+with recursive t(n) as (select 1 union all select n + 0.5 from t where n < 3) select * from t, o.dims
+with recursive t(n) as (select k from o.dims order by 1) select * from t
+with recursive t(n) as (select k from o.dims union all select count(n)::int from t) select * from t
+select id, g from o.facts, generate_series(1,3) g where id < 4
+select id, g from o.facts f, generate_series(1, f.k) g where id < 40
+select id, g, o from o.facts f, generate_series(f.k, 1, -2) with ordinality g(g, o) where id < 40
+select id, g from o.facts f left join lateral generate_series(1, f.k - 3) g on true where id < 60
+select id, g from o.facts f left join lateral generate_series(1, f.k - 3) g on g > 2 where id < 60
+select id, g from o.facts f join lateral generate_series(1, f.k - 3) g on g > 2 where id < 60
+select count(*), sum(g) from o.none right join generate_series(1, 100000) g on true
+select count(*), sum(g) from o.dims, generate_series(1, 1000000) g where o.dims.k = 3
+select g from generate_series(1, 10, 0) g, o.dims
+select g from o.facts f, generate_series(1, 10, f.k) g where f.k >= 0
+select g from o.facts f, generate_series(9223372036854775800, 9223372036854775807, f.k + 1) g where id < 20
+select g from o.facts f, generate_series(f.i8, f.i8 + 2) g where i8 < 9223372036854775805
+select g from o.dims, generate_series(null, 3) g
+select g from o.dims, generate_series(null::int, 3) g
+select id, u from o.facts f, unnest(array[f.k, f.id, null]) u where id < 30
+select id, u, v from o.facts f, unnest(array[f.k, f.id, null], array[f.s]) u(u, v) where id < 30
+select id, u.* from o.facts f, rows from (unnest(array[f.k, f.id, null]), generate_series(1, 2), abs(k)) with ordinality u(a, b, c, d) where id < 30
+select * from o.dims d, unnest(array[d.price, 1.5]) u
+select * from o.dims d, unnest(string_to_array(d.name, 'a')) u
+select id, unnest(array[k, id]) from o.facts where id < 20
+select id, unnest(array[k, id]), unnest(array[s, s || 'x', 'y']), generate_series(1, k % 3) from o.facts where id < 30
+select distinct unnest(array[k, 1]) from o.facts
+select generate_series(1, k % 3) g, count(*) from o.facts group by g
+select unnest(array[e, 'x']) g, sum(id) from o.facts group by 1 having sum(id) > 10
+select generate_series(1, generate_series(1, 3)), k from o.dims
+select generate_series(1, 3), generate_series(1, generate_series(1, 2)), k from o.dims
+select generate_series(1, 2) + generate_series(5, 7) * k from o.dims
+select generate_series(1, 0), k from o.dims
+select count(*) from (select generate_series(1, 3), k from o.dims) q
+select (select count(*) from generate_series(1, 3)), k from o.dims
+select * from (select id, unnest(array[k, 7]) u from o.facts) q where u = 7 and id < 4
+select id, g from o.facts f, generate_series(f.ts, f.ts + interval '3 months', interval '1 month') g where f.ts < '2200-01-01'
+select id, g from o.facts f, generate_series(f.tz, f.tz + interval '3 days', interval '1 day') g where f.tz < '2200-01-01'
+select id, g from o.facts f, generate_series(f.tz, f.tz - interval '3 hours', interval '-1 hour') g where f.tz < '2200-01-01'
+select id, g from o.facts f, generate_series(f.day, f.day + 2, interval '1 day') g
+select id, g from o.facts f, generate_series(f.tz, f.tz + interval '3 days', interval '1 day', 'Europe/Berlin') g where f.tz < '2200-01-01'
+select d, count(f.id) from generate_series(timestamp '2024-02-27', '2024-03-03', '1 day') d left join o.facts f on f.ts::date = d::date group by d
+select g from o.dims, generate_series(timestamp '2024-01-31', '2024-06-30', '1 month') g
+select g from o.dims, generate_series(timestamptz '2024-03-30 02:30', '2024-04-02', '1 day') g
+select g from o.dims, generate_series(timestamp '2024-01-31', '2024-06-30', '1 month -30 days') g where k = 1
+select g from o.dims, generate_series(timestamp '2024-01-31', '2024-06-30', '0 days') g
+select id, k, v from o.facts, jsonb_each(m) j(k, v)
+select id, j.* from o.facts, jsonb_each_text(m) with ordinality j
+select id, jsonb_object_keys(m) from o.facts
+select id, e from o.facts, jsonb_array_elements(jsonb_build_array(k, s, m, null)) e where id < 50
+select id, e from o.facts, jsonb_array_elements(('[' || coalesce(m::text, 'null') || ', 1.50, "x", null, [1, {"a":2}]]')::jsonb) e where id < 50
+select id, e from o.facts, jsonb_array_elements_text(('[' || coalesce(m::text, 'null') || ', 1.50, "x", null, [1, {"a":2}]]')::jsonb) e where id < 50
+select id, e from o.facts, jsonb_array_elements(m) e
+select id, e from o.facts, json_array_elements(('[' || coalesce(m::text, 'null') || ', 1.50 ,"x\\\\u00e9", null,[1, {"a" :2}]]')::json) e where id < 50
+select id, e from o.facts, json_array_elements_text(('[' || coalesce(m::text, 'null') || ', 1.50 ,"x\\\\n", null,[1, {"a" :2}]]')::json) e where id < 50
+select id, e.* from o.facts, json_each(m::text::json) e
+select id, e.* from o.facts, json_each_text(m::text::json) e
+select id, json_object_keys(m::text::json) from o.facts
+select id, json_object_keys('[1]'::json) from o.facts
+select id, json_array_elements('{}'::json) from o.facts
+select id, json_array_elements('1'::json) from o.facts
+select id, jsonb_array_elements('1'::jsonb) from o.facts
+select id, jsonb_object_keys('1'::jsonb) from o.facts
+select id, jsonb_object_keys('[]'::jsonb) from o.facts
+select id, j.key from o.facts, jsonb_each('[]'::jsonb) j
+select id, j.key from o.facts, json_each('[]'::json) j
+select id, j.key from o.facts, json_each('3'::json) j
+select id, j.key from o.facts, jsonb_each_text('3'::jsonb) j
+select id, j.key from o.facts, json_each(' { } '::json) j
+select id, j from o.facts, json_array_elements(' [ ] '::json) j
+select id, p from o.facts, string_to_table(s, ' ') p
+select id, p from o.facts, string_to_table(s, '') p
+select id, p from o.facts, string_to_table(s, null) p
+select id, p from o.facts, string_to_table(s, 'a', 'b') with ordinality p
+select id, p from o.facts, string_to_table(s, ',', '') p
+select id, generate_subscripts(array[k, 1], 1), generate_subscripts(array[k, 1, 2], 1, true) from o.facts where id < 10
+select id, generate_subscripts(array[k, 1], 2) from o.facts where id < 10
+select id, n from o.facts f, now() n where n is null
+select id, a from o.facts f, abs(f.k) a where id < 10
+select id, a from o.facts f, lateral (select unnest(array[f.k, 2]) a) q where id < 10
+select id, (select sum(u) from unnest(array[f.k, 2]) u) from o.facts f where id < 10
+select id from o.facts f where 3 in (select unnest(array[f.k, 2]))
+select f.id, a, b from o.facts f, generate_series(1, f.k % 3) a, generate_series(a, 3) b where id < 20
+select f.id, a, l.b from o.facts f, (o.links l join lateral generate_series(1, f.k % 3) a on true) where f.id < 5 and l.a < 20
+select f.id, a from o.facts f left join (o.links l join lateral generate_series(1, l.b % 3) a on true) on l.a = f.id
+select f.id, count(a) from o.facts f cross join lateral generate_series(1, f.k) a group by f.id having count(a) > 10
+with g as (select generate_series(1, 3) n) select * from g a, g b, o.dims d where d.k = a.n
+with recursive t(n) as (select 1 union all select n + g from t, generate_series(1, 2) g where n < 4) select t.n, d.k from t, o.dims d where d.k = t.n
+select k, regexp_split_to_table(s, 'a') from o.facts
+select * from o.facts f, jsonb_to_recordset('[{"a":1}]') x(a int) where id < 3
+select (jsonb_each(m)).key from o.facts
+select jsonb_each(m) from o.facts
+select case when k > 1 then generate_series(1,2) end from o.facts
+select * from o.facts where generate_series(1,2) > 1
+`
+  .trim()
+  .split('\n');
+
+/** The order of the rows is part of the answer. */
+export const SETS_ORDERED: readonly string[] = `
+(select k from o.facts order by k desc nulls last limit 40) except all (select k from o.dims order by k limit 5) order by 1 limit 20
+(select id, k from o.facts order by id limit 20) intersect (select id, k from o.facts order by id desc limit 350) order by id offset 2
+select k from o.facts intersect select k from o.dims order by k nulls first
+select id, unnest(array[3, 1, 2]) u from o.facts order by id limit 50
+select id, unnest(array[3, 1, 2]) u from o.facts order by id desc, u limit 50
+select k, unnest(array[3, 1, 2]) u, count(*) from o.facts group by k order by k
+select k, unnest(array[max(id), min(id)]) u from o.facts group by k order by k nulls first offset 3
+`
+  .trim()
+  .split('\n');
