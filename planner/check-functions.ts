@@ -1,34 +1,58 @@
 import { unsupported } from '../sql/errors.js';
 import { isAllowed } from '../sql/functions/allow-list.js';
+import { isComputable } from '../sql/functions/computable.js';
+import { isNative } from '../sql/functions/native.js';
 import { setFunction } from '../sql/functions/set-returning.js';
 import { childrenOf } from './expression.js';
 import { mapExpressions, operatorsIn } from './logical-plan.js';
 import type { Operator, PlanExpr, PlanLeaf } from './physical-plan.js';
 
-/** 0A000 now, rather than from a task, for functions that the kernel may not run. What a connector computes exactly is gone by now. */
-export function checkFunctions(plan: Operator): void {
+/**
+ * 0A000 now, rather than from a task, for functions that neither the kernel nor PostgreSQL may run over rows. What a connector computes
+ * exactly is gone by now. Gives the names of what PostgreSQL will compute.
+ */
+export function checkFunctions(plan: Operator): readonly string[] {
+  const computed = new Set<string>();
   for (const op of operatorsIn(plan)) {
     mapExpressions(op, (expr) => {
-      check(expr);
+      check(expr, computed);
       return expr;
     });
   }
+  return [...computed];
 }
 
-function check(expr: PlanExpr): void {
+function check(expr: PlanExpr, computed: Set<string>): void {
   const fn =
     expr.kind === 'call' || expr.kind === 'any_all'
       ? expr.fn
       : expr.kind === 'distinct' || expr.kind === 'nullif'
         ? expr.call.fn
         : undefined;
-  const known = fn === undefined || (expr.kind === 'call' && expr.retset === true ? setFunction(fn) !== undefined : isAllowed(fn));
+  const returnsSet = expr.kind === 'call' && expr.retset === true;
+  const volatility = expr.kind === 'call' ? expr.volatility : 'immutable';
+  const known = fn === undefined || (returnsSet ? setFunction(fn) !== undefined : isAllowed(fn) || isComputable(fn, volatility));
   if (fn !== undefined && !known) throw unsupported(named(expr, fn));
-  for (const child of childrenOf<PlanLeaf>(expr)) check(child);
+  if (!returnsSet && !isNative(expr)) computed.add(shortName(expr));
+  for (const child of childrenOf<PlanLeaf>(expr)) check(child, computed);
 }
 
 function named(expr: PlanExpr, fn: string): string {
   const operator = (expr as { readonly operator?: string }).operator;
   if (operator !== undefined) return `the operator ${operator} as ${fn}`;
   return expr.kind === 'call' && expr.isCast === true ? `the cast ${fn}` : `the function ${fn}`;
+}
+
+function shortName(expr: PlanExpr): string {
+  switch (expr.kind) {
+    case 'call':
+    case 'any_all':
+      return expr.operator ?? expr.fn.slice(0, expr.fn.indexOf('('));
+    case 'distinct':
+      return 'IS DISTINCT FROM';
+    case 'template':
+      return expr.name;
+    default:
+      return expr.kind;
+  }
 }

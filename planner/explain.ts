@@ -32,6 +32,7 @@ export function explainText(plan: PhysicalPlan, actuals?: Actuals): string[] {
     if (actual !== undefined) lines.push(`  Actual: ${actualText(actual)}`);
     lines.push(...explainOperator(stage.root, { names, snapshots: plan.snapshots, indent: 2 }));
   }
+  if (plan.computedByPostgres !== undefined) lines.push(`Computed by PostgreSQL: ${plan.computedByPostgres.join(', ')}`);
   for (const notice of plan.notices) lines.push(`Notice: ${notice}`);
   if (actuals !== undefined) {
     lines.push(
@@ -51,6 +52,7 @@ export function explainJson(plan: PhysicalPlan, actuals?: Actuals): unknown {
     output: plan.output,
     snapshots: plan.snapshots,
     notices: plan.notices,
+    computedByPostgres: plan.computedByPostgres,
     stages: plan.stages.map((stage) => ({
       id: stage.id,
       kind: stage.kind,

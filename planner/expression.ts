@@ -24,6 +24,7 @@ const INNER_KINDS = [
   'any_all',
   'array',
   'subscript',
+  'template',
   'cast',
 ] as const;
 const INNER: ReadonlySet<string> = new Set(INNER_KINDS);
@@ -75,6 +76,7 @@ export function mapChildren<L extends Leaf, M extends Leaf>(expr: Inner<L>, map:
       }
       case 'coalesce':
       case 'minmax':
+      case 'template':
         return { ...node, args: node.args.map(f) };
       case 'any_all':
         return { ...node, arg: f(node.arg), array: f(node.array) };

@@ -17,6 +17,8 @@ export interface PhysicalPlan {
   readonly session: PlanSession;
   /** SQLSTATE-free remarks for the user (NOTICE). */
   readonly notices: readonly string[];
+  /** Functions that DuckDB does not have, for EXPLAIN: PostgreSQL computes them for the kernel, which is slower. */
+  readonly computedByPostgres?: readonly string[];
 }
 
 export interface PlanSession {

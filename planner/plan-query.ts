@@ -30,8 +30,9 @@ export async function planQuery(request: {
   const logical = inlineOnceRead(planning.query(query, [], undefined), planning);
   const optimized = optimize(logical, { planning });
   const shared = optimizeShared(optimized, planning);
-  for (const plan of [optimized, ...shared.values()]) checkFunctions(plan);
-  return planStages(optimized, { context, tables, shared, notices: planning.notices });
+  const computed = new Set([optimized, ...shared.values()].flatMap((plan) => checkFunctions(plan)));
+  const plan = await planStages(optimized, { context, tables, shared, notices: planning.notices });
+  return computed.size === 0 ? plan : { ...plan, computedByPostgres: [...computed] };
 }
 
 /** Bounds what one statement may unfold to (a CTE that is used twice by the next, which is used twice, …). */

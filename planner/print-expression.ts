@@ -87,6 +87,8 @@ function print(expr: PlanExpr, names: ColumnNames): Printed {
     }
     case 'array':
       return node(`ARRAY[${list(expr.elements)}]`, ATOM);
+    case 'template':
+      return node(`${expr.name}(${list(expr.args)})`, ATOM);
     case 'subscript':
       return node(`${at(expr.arg, CAST)}[${at(expr.index, 0)}]`, ATOM);
     case 'cast':

@@ -21,6 +21,7 @@ export type Expr<L> =
   | { readonly kind: 'nullif'; readonly call: Call<L>; readonly type: Type }
   | AnyAll<L>
   | { readonly kind: 'array'; readonly elements: readonly Expr<L>[]; readonly type: Type }
+  | Template<L>
   | { readonly kind: 'subscript'; readonly arg: Expr<L>; readonly index: Expr<L>; readonly type: Type }
   /** A change of type by text output and input (CoerceViaIO), or without a change of bits (RelabelType). */
   | { readonly kind: 'cast'; readonly via: 'io' | 'relabel'; readonly arg: Expr<L>; readonly type: Type };
@@ -64,6 +65,19 @@ export interface Case<L> {
   readonly arg?: Expr<L>;
   readonly whens: readonly { readonly when: Expr<L>; readonly result: Expr<L> }[];
   readonly otherwise: Expr<L>;
+  readonly type: Type;
+}
+
+/**
+ * What only PostgreSQL computes (row constructors, slices, JSON constructors, other collations …), as its SQL with `args` between the
+ * pieces: pieces[0] args[0] pieces[1] … A piece is made by sql/node-tree-expression.ts, and has names and literals quoted.
+ */
+export interface Template<L> {
+  readonly kind: 'template';
+  /** For messages and EXPLAIN: `ROW`, `JSON_VALUE`. */
+  readonly name: string;
+  readonly pieces: readonly string[];
+  readonly args: readonly Expr<L>[];
   readonly type: Type;
 }
 

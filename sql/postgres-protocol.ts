@@ -5,8 +5,9 @@ import { decodeUtf8 } from './value-binary.js';
 /** Frontend messages of protocol 3.0, for the embedded Postgres. */
 export const Frontend = {
   query: (sql: string): Buffer => frame('Q', cstring(sql)),
-  parse: (sql: string, parameterTypes: readonly number[]): Buffer =>
-    frame('P', cstring(''), cstring(sql), int16(parameterTypes.length), ...parameterTypes.map(uint32)),
+  parse: (sql: string, parameterTypes: readonly number[]): Buffer => Frontend.parseNamed('', sql, parameterTypes),
+  parseNamed: (name: string, sql: string, parameterTypes: readonly number[]): Buffer =>
+    frame('P', cstring(name), cstring(sql), int16(parameterTypes.length), ...parameterTypes.map(uint32)),
   /** Text parameters, text results. */
   bind: (parameters: readonly (string | null)[]): Buffer =>
     frame('B', cstring(''), cstring(''), int16(0), int16(parameters.length), ...parameters.flatMap(parameterValue), int16(0)),

@@ -1,6 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
+import { watchFaults } from './postgres-faults.js';
 import { IMAGE_DATABASE, IMAGE_DDL, imageHeader, readImage } from './postgres-image-format.js';
 
 /** What the worker is started with. */
@@ -55,29 +56,6 @@ async function serve(imagePath: string, port: NonNullable<typeof parentPort>): P
     }
   });
   port.postMessage({ kind: 'ready' } satisfies WorkerReply);
-}
-
-/**
- * PGlite passes over what the WASM code throws besides its long jumps: a statement that exhausted the stack would look like
- * one without rows, and leave Postgres half-way through it. The first such fault since the last call.
- */
-function watchFaults({ Module: module }: PGlite): () => Error | undefined {
-  const step = module._PostgresMainLoopOnce;
-  let fault: Error | undefined;
-  module._PostgresMainLoopOnce = () => {
-    try {
-      step();
-    } catch (thrown) {
-      // Long jumps are thrown as an exit status, which is no Error.
-      if (thrown instanceof Error && (thrown instanceof RangeError || thrown.name === 'RuntimeError')) fault ??= thrown;
-      throw thrown;
-    }
-  };
-  return () => {
-    const found = fault;
-    fault = undefined;
-    return found;
-  };
 }
 
 async function main(): Promise<void> {

@@ -1,4 +1,3 @@
-import type { CatalogueNames } from './catalogue-names.js';
 import { internal } from './errors.js';
 import type { Case, Expr } from './expression.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
@@ -18,12 +17,29 @@ const KEYWORDS: Readonly<Record<string, { readonly text: string; readonly precis
   'current_schema()': { text: 'current_schema', precision: false },
 };
 
+/** What printing asks of the catalogue. */
+export interface SqlNames {
+  /** A type's qualified name for SQL text. */
+  typeSql(oid: number): string;
+  /** Does this function take its last argument as VARIADIC array? */
+  isVariadic(signature: string): boolean;
+}
+
 /**
  * An expression without columns as PostgreSQL's SQL: functions by their qualified names with arguments cast to exactly their
- * types, so that it means the same for any search_path.
+ * types, so that it means the same for any search_path. `leaf` prints what stands for columns.
  */
-export function printExpression(expr: Expr<never>, names: CatalogueNames): string {
-  const print = (inner: Expr<never>): string => printExpression(inner, names);
+export function printExpression<L extends PrintableLeaf = never>(expr: Expr<L>, names: SqlNames, leaf?: (leaf: L) => string): string {
+  if (leaf !== undefined && expr.kind === 'argument') return leaf(expr as L);
+  return printNode(expr as Expr<never>, names, (inner) => printExpression<L>(inner as Expr<L>, names, leaf));
+}
+
+/** Leaves that a caller may have: arguments of a computation that PostgreSQL does for the kernel. */
+export interface PrintableLeaf {
+  readonly kind: 'argument';
+}
+
+function printNode(expr: Expr<never>, names: SqlNames, print: (inner: Expr<never>) => string): string {
   switch (expr.kind) {
     case 'constant':
       return `${expr.value === null ? 'null' : quoteLiteral(expr.value)}::${names.typeSql(expr.type.oid)}`;
@@ -56,6 +72,8 @@ export function printExpression(expr: Expr<never>, names: CatalogueNames): strin
       return `(${print(expr.arg)} operator(pg_catalog.${expr.operator}) ${expr.quantifier} (${print(expr.array)}))`;
     case 'array':
       return `(array[${expr.elements.map(print).join(', ')}]::${names.typeSql(expr.type.oid)})`;
+    case 'template':
+      return `(${expr.pieces.map((piece, i) => `${piece}${expr.args[i] === undefined ? '' : print(expr.args[i])}`).join('')})`;
     case 'subscript':
       return `((${print(expr.arg)})[${print(expr.index)}])`;
     case 'cast':
@@ -63,7 +81,7 @@ export function printExpression(expr: Expr<never>, names: CatalogueNames): strin
   }
 }
 
-function printCall(fn: string, args: readonly string[], typmod: number, names: CatalogueNames): string {
+function printCall(fn: string, args: readonly string[], typmod: number, names: SqlNames): string {
   const keyword = KEYWORDS[fn];
   if (keyword !== undefined) return keyword.precision && typmod >= 0 ? `${keyword.text}(${typmod})` : keyword.text;
   const name = fn.slice(0, fn.indexOf('('));

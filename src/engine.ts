@@ -116,7 +116,12 @@ export class TimelineEngine implements Engine {
     const sources = await openSources(config, [system]);
     closers.push(async () => void (await Promise.all(sources.map((source) => source.connector.close()))));
     const connectors = new Map(sources.map((source) => [source.connector.name, source.connector]));
-    const kernel = createKernel({ threads: 2, memoryLimit: config.limits.taskMemory, tempFolder: join(config.home, 'spill') });
+    const kernel = createKernel({
+      threads: 2,
+      memoryLimit: config.limits.taskMemory,
+      tempFolder: join(config.home, 'spill'),
+      imagePath: imagePath(),
+    });
     closers.push(() => kernel.close());
     const store = createStageStore({ folder: join(config.home, 'stages') });
     const local = createLocalDriver({ connectors, kernel, store, scratchFolder: join(config.home, 'scratch'), concurrency: 2 });

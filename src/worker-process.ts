@@ -4,6 +4,7 @@ import { SystemConnector } from '../connectors/system/connector.js';
 import { loadConfig } from './config-file.js';
 import { openSources } from './engine.js';
 import { createKernel } from './kernel/kernel-pool.js';
+import { imagePath } from './paths.js';
 import { createStageStore } from './replay/stage-store.js';
 import { requireTemporalAddress, withDemoLake } from './serve.js';
 import { runWorker } from './worker.js';
@@ -14,7 +15,12 @@ export async function work(): Promise<void> {
   const address = requireTemporalAddress(config);
   const sources = await openSources(config, [new SystemConnector([])]);
   const connectors = new Map<string, Connector>(sources.map((source) => [source.connector.name, source.connector]));
-  const kernel = createKernel({ threads: 2, memoryLimit: config.limits.taskMemory, tempFolder: join(config.home, 'spill') });
+  const kernel = createKernel({
+    threads: 2,
+    memoryLimit: config.limits.taskMemory,
+    tempFolder: join(config.home, 'spill'),
+    imagePath: imagePath(),
+  });
   try {
     await runWorker({
       address,

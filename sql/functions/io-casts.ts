@@ -1,4 +1,5 @@
 import { Oid } from '../types.js';
+import { raise } from './entry.js';
 
 /** DuckDB SQL that gives PostgreSQL's text form of a value (`$1`); undefined: not known to be equal. */
 export function outputTemplate(oid: number): string | undefined {
@@ -59,7 +60,7 @@ export function inputTemplate(oid: number): string | undefined {
     case Oid.int8:
       return guarded('[+-]?[0-9]{1,18}', 'BIGINT', 'tl_int8_in');
     case Oid.float8:
-      return guarded('[+-]?[0-9]{1,300}([.][0-9]{1,300})?', 'DOUBLE', 'tl_float8_in');
+      return `CASE WHEN regexp_matches($1, '^\\s*[+-]?0[xX]') THEN ${OTHER} ELSE ${guarded('[+-]?[0-9]{1,300}([.][0-9]{1,300})?', 'DOUBLE', 'tl_float8_in')} END`;
     case Oid.numeric:
       return 'tl_numeric_in($1)';
     case Oid.bool:
@@ -69,16 +70,28 @@ export function inputTemplate(oid: number): string | undefined {
     case Oid.jsonb:
       return 'tl_jsonb_out($1)';
     case Oid.interval:
-      return 'tl_interval_in($1)';
+      return spelled(
+        '(?:[+-]?[0-9]{1,9} (?:years?|mons?|days?)(?: |$))*(?:[+-]?[0-9]{2,8}:[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?)?',
+        'tl_interval_in',
+      );
     case Oid.date:
-      return 'tl_date_in($1)';
+      return spelled(DAY, 'tl_date_in');
     case Oid.timestamp:
-      return 'tl_timestamp_in($1)';
+      return spelled(`${DAY}[ T]${TIME}`, 'tl_timestamp_in');
     case Oid.timestamptz:
-      return 'tl_timestamptz_in($1)';
+      return spelled(`${DAY}[ T]${TIME}(?:[+-][0-9]{2}(?::?[0-9]{2})?|Z)?`, 'tl_timestamptz_in');
     default:
       return undefined;
   }
+}
+
+const DAY = '[0-9]{4,6}-[0-9]{2}-[0-9]{2}';
+const TIME = '[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]{1,6})?)?';
+/** PostgreSQL reads many more spellings ('Jan 8', 'yesterday'): the printer has it compute what stands here. */
+const OTHER = raise('0A000', 'reading this text is not supported yet');
+
+function spelled(pattern: string, read: string): string {
+  return `CASE WHEN $1 <> '' AND regexp_full_match($1, '${pattern}') THEN ${read}($1) ELSE ${OTHER} END`;
 }
 
 function guarded(pattern: string, sqlType: string, slow: string): string {

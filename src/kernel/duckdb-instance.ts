@@ -2,6 +2,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { quote } from './literal.js';
+import type { PostgresFunctions } from './postgres-functions.js';
+import { registerPostgresScalars } from './postgres-scalars.js';
 import { registerScalarFunctions } from './scalar-functions.js';
 import { timeMacros } from './time-macros.js';
 
@@ -38,6 +40,8 @@ export interface InstanceOptions {
   readonly threads: number;
   /** Where this instance spills; made on the way and removed by close. */
   readonly tempFolder: string;
+  /** Computes what DuckDB does not. */
+  readonly postgres: PostgresFunctions;
 }
 
 export async function createInstance(options: InstanceOptions): Promise<EngineInstance> {
@@ -57,6 +61,7 @@ export async function createInstance(options: InstanceOptions): Promise<EngineIn
   const settings = { timeZone: 'UTC' };
   // The functions belong to the instance, whichever connection they are registered by.
   registerScalarFunctions(own, settings);
+  registerPostgresScalars(own, options.postgres, settings);
   return {
     async prepare(task) {
       settings.timeZone = task.timeZone;

@@ -1,9 +1,9 @@
-import { unsupported } from '../../sql/errors.js';
-import { ELEMENT_OF, numericModifier, Oid, type Type, typeName } from '../../sql/types.js';
+import { ELEMENT_OF, numericModifier, Oid, type Type } from '../../sql/types.js';
 
 /**
  * DuckDB's type for each PostgreSQL type. A numeric with a modifier of at most 38 digits is DECIMAL(38, scale); any other
- * numeric is VARCHAR in PostgreSQL's text form (its scale is part of the value). json and jsonb are VARCHAR of JSON text;
+ * numeric is VARCHAR in PostgreSQL's text form (its scale is part of the value). A type that DuckDB has not is VARCHAR in PostgreSQL's
+ * text form, too. json and jsonb are VARCHAR of JSON text;
  * jsonb is brought into PostgreSQL's normal form only where it is seen (results, casts to text).
  */
 export function duckdbType(type: Type): string {
@@ -28,15 +28,6 @@ export function duckdbType(type: Type): string {
       const scale = decimalScale(type);
       return scale === undefined ? 'VARCHAR' : `DECIMAL(38,${scale})`;
     }
-    case Oid.text:
-    case Oid.varchar:
-    case Oid.bpchar:
-    case Oid.name:
-    case Oid.char:
-    case Oid.json:
-    case Oid.jsonb:
-    case Oid.unknown:
-      return 'VARCHAR';
     case Oid.bytea:
       return 'BLOB';
     case Oid.date:
@@ -52,7 +43,7 @@ export function duckdbType(type: Type): string {
     case Oid.uuid:
       return 'UUID';
     default:
-      throw unsupported(`a column of type ${typeName(type)}`);
+      return 'VARCHAR';
   }
 }
 

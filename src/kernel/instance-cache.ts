@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createInstance, type EngineInstance, type InstanceSettings } from './duckdb-instance.js';
+import { createInstance, type EngineInstance, type InstanceOptions, type InstanceSettings } from './duckdb-instance.js';
 
 /**
  * The DuckDB instances of one kernel thread. Time zone, memory limit and readable folders are locked in an instance, so there is one
@@ -24,7 +24,7 @@ const KEPT = 4;
 /** Footers of stage files stay in an instance's cache, which nothing else bounds. */
 const MOST_TASKS = 500;
 
-export function createInstanceCache(options: { readonly threads: number; readonly tempFolder: string }): InstanceCache {
+export function createInstanceCache(options: InstanceOptions): InstanceCache {
   const idle = new Map<string, { readonly instance: EngineInstance; readonly tasks: number }>();
   let made = 0;
   let closed = false;
@@ -32,7 +32,7 @@ export function createInstanceCache(options: { readonly threads: number; readonl
 
   function nextBlank(): Promise<EngineInstance> {
     if (blank === undefined) {
-      const making = createInstance({ threads: options.threads, tempFolder: join(options.tempFolder, String(made++)) });
+      const making = createInstance({ ...options, tempFolder: join(options.tempFolder, String(made++)) });
       blank = making;
       // A failure to make it shows where it is wanted; the next task tries again.
       making.catch(() => {

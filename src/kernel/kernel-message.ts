@@ -7,6 +7,10 @@ export interface KernelThreadOptions {
   /** Bytes: no task gets more. */
   readonly memoryLimit: number;
   readonly tempFolder: string;
+  /** Of the embedded Postgres. */
+  readonly imagePath: string;
+  /** One word, shared: the id of the last job that was given up. */
+  readonly aborted: Int32Array;
 }
 
 export type KernelRequest =

@@ -12,6 +12,8 @@ export interface KernelOptions {
   readonly memoryLimit: number;
   /** Where sorts and joins spill; a folder of its own for each task is made in it and removed. */
   readonly tempFolder: string;
+  /** The embedded Postgres's image, for functions that PostgreSQL computes. */
+  readonly imagePath: string;
   /** Tasks at a time; more wait. Default 2. */
   readonly workers?: number;
 }
@@ -26,11 +28,14 @@ interface Job {
 
 interface Thread {
   readonly worker: Worker;
+  /** One word, shared with the thread: the id of the last job that was given up. */
+  readonly aborted: Int32Array;
   /** The job that the thread is at, though its caller may have gone (abort). */
   job: Job | undefined;
 }
 
 const DEFAULT_WORKERS = 2;
+const HANGS_AFTER_MS = 5000;
 
 /** Tasks run in worker threads, so that neither JavaScript of the kernel nor a crash of it stops the caller's loop. */
 export function createKernel(options: KernelOptions): Kernel {
@@ -38,7 +43,7 @@ export function createKernel(options: KernelOptions): Kernel {
 }
 
 class KernelPool implements Kernel {
-  readonly #options: KernelThreadOptions;
+  readonly #options: Omit<KernelThreadOptions, 'aborted'>;
   readonly #size: number;
   readonly #threads = new Set<Thread>();
   readonly #queue: Job[] = [];
@@ -47,7 +52,12 @@ class KernelPool implements Kernel {
   #closed = false;
 
   constructor(options: KernelOptions) {
-    this.#options = { threads: options.threads, memoryLimit: options.memoryLimit, tempFolder: options.tempFolder };
+    this.#options = {
+      threads: options.threads,
+      memoryLimit: options.memoryLimit,
+      tempFolder: options.tempFolder,
+      imagePath: options.imagePath,
+    };
     this.#size = options.workers ?? DEFAULT_WORKERS;
   }
 
@@ -85,8 +95,17 @@ class KernelPool implements Kernel {
     const waiting = this.#queue.indexOf(job);
     if (waiting >= 0) this.#queue.splice(waiting, 1);
     for (const thread of this.#threads) {
-      if (thread.job === job) send(thread, { kind: 'abort', id: job.id });
+      if (thread.job === job) this.#stop(thread, job);
     }
+  }
+
+  /** A thread that is still at the job some seconds later hangs; another one takes its place. */
+  #stop(thread: Thread, job: Job): void {
+    Atomics.store(thread.aborted, 0, job.id);
+    send(thread, { kind: 'abort', id: job.id });
+    setTimeout(() => {
+      if (thread.job === job) void thread.worker.terminate();
+    }, HANGS_AFTER_MS).unref();
   }
 
   #dispatch(): void {
@@ -103,8 +122,11 @@ class KernelPool implements Kernel {
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL('./kernel-worker.js', import.meta.url), { workerData: this.#options });
-    const thread: Thread = { worker, job: undefined };
+    const aborted = new Int32Array(new SharedArrayBuffer(4)).fill(-1);
+    const worker = new Worker(new URL('./kernel-worker.js', import.meta.url), {
+      workerData: { ...this.#options, aborted } satisfies KernelThreadOptions,
+    });
+    const thread: Thread = { worker, aborted, job: undefined };
     this.#threads.add(thread);
     worker.on('message', (response: KernelResponse) => this.#receive(thread, response));
     worker.on('error', (error) => this.#lost(thread, error));
@@ -142,7 +164,7 @@ class KernelPool implements Kernel {
       thread.worker.once('exit', () => resolve());
       if (thread.job !== undefined) {
         thread.job.reject(closedError());
-        send(thread, { kind: 'abort', id: thread.job.id });
+        this.#stop(thread, thread.job);
       }
       this.#threads.delete(thread);
       thread.worker.ref();

@@ -6,6 +6,7 @@ import { createInstanceCache, type HeldInstance } from './instance-cache.js';
 import type { TaskRequest } from './kernel.js';
 import { kernelError } from './kernel-error.js';
 import type { KernelRequest, KernelResponse, KernelThreadOptions } from './kernel-message.js';
+import { PostgresFunctions } from './postgres-functions.js';
 import { executeTask } from './task-execution.js';
 
 /** Entry of a kernel thread: one task at a time, on connections of its own to a DuckDB instance that tasks with equal settings share. */
@@ -15,9 +16,15 @@ const options = workerData as KernelThreadOptions;
 
 const INTERRUPT_EVERY_MS = 10;
 
+/** What the pool last gave up is a shared word: this thread may be asleep in a call of PostgreSQL's, and hear no message. */
+const postgres = new PostgresFunctions({
+  imagePath: options.imagePath,
+  aborted: () => current !== undefined && Atomics.load(options.aborted, 0) === current.id,
+});
 const instances = createInstanceCache({
   threads: options.threads,
   tempFolder: join(options.tempFolder, `kernel-${process.pid}-${threadId}`),
+  postgres,
 });
 
 let working: Promise<void> = Promise.resolve();
@@ -63,6 +70,7 @@ async function run({ id, request }: Extract<KernelRequest, { kind: 'run' }>): Pr
     task.connections = await held.instance.connect();
     checkpoint();
     const { connection, filling } = task.connections;
+    postgres.begin(request.session.now);
     const output = await executeTask({ connection, filling, request, checkpoint });
     response = { kind: 'done', id, output };
   } catch (error) {
@@ -97,6 +105,7 @@ port.on('message', (message: KernelRequest) => {
       void working
         .then(() => instances.close())
         .then(() => {
+          postgres.close();
           respond({ kind: 'closed' });
           port.close();
         });

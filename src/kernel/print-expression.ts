@@ -4,10 +4,12 @@ import type { AnyAll, Call } from '../../sql/expression.js';
 import { ALLOW_LIST } from '../../sql/functions/allow-list.js';
 import { fill, type PrintedArgument } from '../../sql/functions/entry.js';
 import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
+import { isNative, isOrdered, nativeTemplate } from '../../sql/functions/native.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { parseArrayText } from '../../sql/value-array.js';
 import { decimalScale, duckdbType } from './duckdb-type.js';
 import { constantLiteral } from './literal.js';
+import { Arguments, callPostgres, printFallback } from './print-fallback.js';
 
 /** DuckDB SQL of a value; `scale` when it is a numeric held as DECIMAL(38, scale) (otherwise numerics are text). */
 interface Printed {
@@ -28,7 +30,7 @@ interface Scope {
   readonly caseArg: Printed | undefined;
 }
 
-/** Prints an expression as DuckDB SQL of type duckdbType(typeOf(expr)). 0A000 for functions off the allow-list. */
+/** Prints an expression as DuckDB SQL of type duckdbType(typeOf(expr)); what DuckDB does not compute is a call of `tl_postgres`. */
 export function printExpression(expr: PlanExpr, plan: PrintPlan): string {
   const printed = print(expr, { plan, caseArg: undefined });
   if (printed.sql.length > MAX_SQL) throw new TimelineError({ kind: 'limit', sqlstate: '54001', message: 'expression is too complex' });
@@ -42,6 +44,11 @@ export function printAs(expr: PlanExpr, target: Type, plan: PrintPlan): string {
 
 /** A key whose equality and binary order are PostgreSQL's for the type: for GROUP BY, DISTINCT, ORDER BY, hashing. */
 export function orderKey(sql: string, type: Type): string {
+  const element = ELEMENT_OF.get(type.oid);
+  if (element !== undefined) {
+    const key = orderKey('e', { oid: element, typmod: type.typmod });
+    return key === 'e' ? sql : `list_transform(${sql}, lambda e: ${key})`;
+  }
   switch (type.oid) {
     case Oid.numeric:
       return decimalScale(type) === undefined ? `tl_numeric_key(${sql})` : sql;
@@ -51,9 +58,8 @@ export function orderKey(sql: string, type: Type): string {
       return `rtrim(${sql}, ' ')`;
     case Oid.jsonb:
       return `tl_jsonb_key(${sql})`;
-    case Oid.json:
-      throw unsupported('comparing values of type json');
     default:
+      if (!isOrdered(type.oid)) throw unsupported(`ordering by values of type ${typeName(type)}`);
       return sql;
   }
 }
@@ -76,6 +82,7 @@ export function typeOf(expr: PlanExpr): Type {
     case 'nullif':
     case 'array':
     case 'subscript':
+    case 'template':
     case 'cast':
       return expr.type;
     case 'and':
@@ -113,6 +120,7 @@ function print(expr: PlanExpr, scope: Scope): Printed {
     if (scope.caseArg === undefined) throw internal('case_arg outside of a simple CASE');
     return scope.caseArg;
   }
+  if (!isNative(expr)) return fallback(expr, scope);
   switch (expr.kind) {
     case 'column':
       return { sql: `c${expr.id}`, type: expr.type, scale: decimalScale(expr.type) };
@@ -160,6 +168,8 @@ function print(expr: PlanExpr, scope: Scope): Printed {
       // DuckDB counts negative subscripts from the end; PostgreSQL gives NULL.
       return plain(`CASE WHEN ${index} >= 1 THEN list_extract(${array.sql}, ${index}) END`, expr.type);
     }
+    case 'template':
+      throw internal('a template is never native');
     case 'cast':
       return printCast(expr, scope);
   }
@@ -180,7 +190,7 @@ function callWith(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonl
   const native = decimalComparison(call, args, exprs);
   if (native !== undefined) return native;
   const sql = applyFunction(
-    call.fn,
+    call,
     args.map((arg, i) => ({ sql: asArgument(arg), constant: constantOf(exprs[i]), oid: arg.type.oid })),
   );
   if (call.type.oid !== Oid.numeric) return plain(sql, call.type);
@@ -196,20 +206,46 @@ function constantOf(expr: PlanExpr | undefined): string | null | undefined {
 /** Give a value though an argument is NULL. */
 const NOT_STRICT: ReadonlySet<string> = new Set(['concat(any)', 'concat_ws(text,any)']);
 
-function applyFunction(fn: string, args: readonly PrintedArgument[]): string {
-  const entry = ALLOW_LIST.get(fn);
-  if (entry === undefined) throw unsupported(`function ${fn}`);
-  const template = typeof entry === 'string' ? entry : entry(args);
-  if (template === undefined) throw unsupported(`function ${fn} with these arguments`);
-  const sql = fill(
-    template,
-    args.map((arg) => arg.sql),
-  );
+/** In a template: for these arguments DuckDB's function is not PostgreSQL's. */
+const REFUSED = /error\('TL0A000:[^']* not supported yet'\)/;
+
+function applyFunction({ fn, type }: Pick<Call<PlanLeaf>, 'fn' | 'type'>, args: readonly PrintedArgument[]): string {
+  const template = nativeTemplate(fn, args);
+  if (template === undefined) throw internal(`function ${fn} with these arguments is not native`);
+  const texts = args.map((arg) => arg.sql);
+  const parts = template.split(new RegExp(REFUSED, 'g')).map((part) => fill(part, texts));
+  // PostgreSQL computes the few rows that the template does not take.
+  const sql = parts.length === 1 ? (parts[0] as string) : parts.join(callOfPostgres(fn, args, type));
   if (NOT_STRICT.has(fn)) return sql;
   // Every function that can fail is strict, but DuckDB would look at the failing test before the NULL.
   const nullable = args.filter((arg) => typeof arg.constant !== 'string');
   if (args.length < 2 || nullable.length === 0 || !/error\(|tl_date_/.test(sql)) return sql;
   return `CASE WHEN ${nullable.map((arg) => `${arg.sql} IS NULL`).join(' OR ')} THEN NULL ELSE ${sql} END`;
+}
+
+function callOfPostgres(fn: string, args: readonly PrintedArgument[], type: Type): string {
+  const given = new Arguments(() => {
+    throw internal('arguments are printed already');
+  });
+  const exprs = args.map((arg) => given.sqlArgument(arg.sql, { oid: arg.oid, typmod: -1 }));
+  return callPostgres({ form: 'scalar', expr: { kind: 'call', fn, args: exprs, type, volatility: 'stable' } }, given.texts, type);
+}
+
+function readByPostgres(text: string, to: Type): string {
+  const given = new Arguments(() => {
+    throw internal('arguments are printed already');
+  });
+  const arg = given.sqlArgument(text, { oid: Oid.text, typmod: -1 });
+  return callPostgres({ form: 'scalar', expr: { kind: 'cast', via: 'io', arg, type: to } }, given.texts, to);
+}
+
+function fallback(expr: PlanExpr, scope: Scope): Printed {
+  const type = typeOf(expr);
+  const sql = printFallback(expr, type, (child) => {
+    const printed = print(child, scope);
+    return { sql: asArgument(printed), type: typeOf(child) };
+  });
+  return { sql: settled(plain(sql, type), type), type, scale: decimalScale(type) };
 }
 
 const NUMERIC_COMPARISON: Readonly<Record<string, string>> = {
@@ -243,7 +279,7 @@ function fitsDecimal(text: string, scale: number): boolean {
 
 function printDistinct(call: Call<PlanLeaf>, negated: boolean, scope: Scope): Printed {
   const [left, right] = call.args.map((arg) => ({ printed: print(arg, scope), type: typeOf(arg) }));
-  if (left === undefined || right === undefined || !ALLOW_LIST.has(call.fn)) throw unsupported(`function ${call.fn}`);
+  if (left === undefined || right === undefined) throw internal('IS DISTINCT FROM without its two sides');
   const key = (side: typeof left): string => orderKey(asArgument(side.printed), { oid: side.type.oid, typmod: -1 });
   return plain(`(${key(left)} IS ${negated ? 'NOT ' : ''}DISTINCT FROM ${key(right)})`, BOOL);
 }
@@ -323,6 +359,8 @@ function printCast(expr: Extract<PlanExpr, { kind: 'cast' }>, scope: Scope): Pri
   const input = inputTemplate(expr.type.oid);
   if (text === undefined) throw unsupported(`a cast from ${typeName(from)} to text`);
   if (input === undefined) throw unsupported(`a cast from text to ${typeName(expr.type)}`);
-  const sql = fill(input, [fill(text, [asArgument(printed)])]);
+  const asText = fill(text, [asArgument(printed)]);
+  const parts = input.split(new RegExp(REFUSED, 'g')).map((part) => fill(part, [asText]));
+  const sql = parts.length === 1 ? (parts[0] as string) : parts.join(readByPostgres(asText, expr.type));
   return { sql: settled(plain(sql, expr.type), expr.type), type: expr.type, scale: decimalScale(expr.type) };
 }

@@ -1,6 +1,6 @@
 import { TimelineError, unsupported } from '../../sql/errors.js';
 import { parseNumeric, readNumeric, writeNumeric } from '../../sql/functions/numeric.js';
-import { Oid } from '../../sql/types.js';
+import { ARRAY_OF, Oid } from '../../sql/types.js';
 import type { TextSettings, Value } from '../../sql/value.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
 import { plainType, type ScalarDefinition } from './scalar-definition.js';
@@ -74,5 +74,7 @@ export function textScalars(settings: TextSettings): readonly ScalarDefinition[]
     dateInto('tl_date_in', Oid.date),
     dateInto('tl_timestamp_in', Oid.timestamp),
     dateInto('tl_timestamptz_in', Oid.timestamptz),
+    dateInto('tl_time_in', Oid.time),
+    ...[...ARRAY_OF.values()].flatMap((oid) => [out(`tl_out_${oid}`, oid), into(`tl_in_${oid}`, oid)]),
   ];
 }

@@ -144,6 +144,8 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
       const elements = expr.elements.map(sub);
       return () => elements.map((element) => element());
     }
+    case 'template':
+      throw unsupported(`${expr.name} over timeline states`);
     case 'subscript': {
       const arg = sub(expr.arg);
       const index = sub(expr.index);

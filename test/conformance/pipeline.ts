@@ -15,6 +15,7 @@ import { type } from '../../sql/types.js';
 import { formatValue } from '../../sql/value-text.js';
 import type { Kernel } from '../../src/kernel/kernel.js';
 import { createKernel } from '../../src/kernel/kernel-pool.js';
+import { imagePath } from '../../src/paths.js';
 
 export interface PipelineOptions {
   readonly parameters?: readonly string[];
@@ -37,7 +38,7 @@ export class Pipeline {
     const folder = mkdtempSync(join(tmpdir(), 'timeline-pipeline-'));
     await loadParser();
     const postgres = await EmbeddedPostgres.open({ imagePath: join(folder, 'postgres.image') });
-    return new Pipeline(postgres, createKernel({ threads: 1, memoryLimit: 2 ** 28, tempFolder: folder }), folder);
+    return new Pipeline(postgres, createKernel({ threads: 1, memoryLimit: 2 ** 28, tempFolder: folder, imagePath: imagePath() }), folder);
   }
 
   async close(): Promise<void> {

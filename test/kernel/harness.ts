@@ -6,6 +6,7 @@ import { Oid, type Type, type as typeOf } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import type { Kernel, TaskOutput, TaskRequest } from '../../src/kernel/kernel.js';
 import { createKernel } from '../../src/kernel/kernel-pool.js';
+import { imagePath } from '../../src/paths.js';
 
 export const SESSION: PlanSession = { timeZone: 'UTC', now: '0', memoryLimit: 512 * 1024 * 1024 };
 
@@ -26,7 +27,7 @@ export interface Bench {
 
 export async function openBench(): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), 'timeline-kernel-'));
-  const kernel = createKernel({ threads: 2, memoryLimit: 1024 * 1024 * 1024, tempFolder: join(folder, 'temp') });
+  const kernel = createKernel({ threads: 2, memoryLimit: 1024 * 1024 * 1024, tempFolder: join(folder, 'temp'), imagePath: imagePath() });
   let runs = 0;
   const bench: Bench = {
     folder,

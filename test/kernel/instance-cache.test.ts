@@ -3,6 +3,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInstanceCache, type InstanceCache } from '../../src/kernel/instance-cache.js';
+import { PostgresFunctions } from '../../src/kernel/postgres-functions.js';
+import { imagePath } from '../../src/paths.js';
 
 const MEMORY = 256 * 1024 * 1024;
 
@@ -11,7 +13,11 @@ describe('DuckDB instances of a kernel thread', () => {
   let cache: InstanceCache;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'timeline-instances-'));
-    cache = createInstanceCache({ threads: 1, tempFolder: join(folder, 'temp') });
+    cache = createInstanceCache({
+      threads: 1,
+      tempFolder: join(folder, 'temp'),
+      postgres: new PostgresFunctions({ imagePath: imagePath(), aborted: () => false }),
+    });
   });
   afterEach(async () => {
     await cache.close();

@@ -10,6 +10,7 @@ import { optimize } from '../../planner/optimizer.js';
 import { fieldsOf, type Stage } from '../../planner/physical-plan.js';
 import type { TaskOutput } from '../../src/kernel/kernel.js';
 import { createKernel } from '../../src/kernel/kernel-pool.js';
+import { imagePath } from '../../src/paths.js';
 import { type Cell, type Row, run } from './mini-engine.js';
 import { Growth, ROWS } from './random-plan.js';
 
@@ -18,7 +19,7 @@ const FILES = 5;
 /** Random plans, optimized and cut, task by task in DuckDB: what the interpreter says of the plan as it was grown. */
 describe('stages of random plans in the kernel', () => {
   const base = mkdtempSync(join(tmpdir(), 'timeline-planner-'));
-  const kernel = createKernel({ threads: 1, memoryLimit: 2 ** 28, tempFolder: base });
+  const kernel = createKernel({ threads: 1, memoryLimit: 2 ** 28, tempFolder: base, imagePath: imagePath() });
 
   after(async () => {
     await kernel.close();

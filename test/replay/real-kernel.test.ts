@@ -6,6 +6,7 @@ import { Oid, type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import type { Kernel } from '../../src/kernel/kernel.js';
 import { createKernel } from '../../src/kernel/kernel-pool.js';
+import { imagePath } from '../../src/paths.js';
 import type { Driver } from '../../src/replay/driver.js';
 import { createLocalDriver } from '../../src/replay/local-driver.js';
 import { createStageStore, type StageStore } from '../../src/replay/stage-store.js';
@@ -81,7 +82,7 @@ describe('replay with the real kernel', function () {
   const drivers: Driver[] = [];
 
   before(() => {
-    kernel = createKernel({ threads: 1, memoryLimit: 200_000_000, tempFolder: join(folder, 'spill') });
+    kernel = createKernel({ threads: 1, memoryLimit: 200_000_000, tempFolder: join(folder, 'spill'), imagePath: imagePath() });
     store = createStageStore({ folder: join(folder, 'stages') });
   });
 

@@ -11,9 +11,11 @@ import type { TextSettings, Value } from '../../sql/value.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
 import { createInstance, type EngineInstance, type TaskConnections } from '../../src/kernel/duckdb-instance.js';
 import { kernelError } from '../../src/kernel/kernel-error.js';
+import { PostgresFunctions } from '../../src/kernel/postgres-functions.js';
 import { printExpression } from '../../src/kernel/print-expression.js';
 import { createValueTable } from '../../src/kernel/value-table.js';
 import { readChunk } from '../../src/kernel/value-vectors.js';
+import { imagePath } from '../../src/paths.js';
 import { ACTUAL, AWKWARD, SPECIAL, TYPE_OID } from './function-arguments.js';
 
 const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York'];
@@ -96,6 +98,7 @@ describe('functions of the allow-list, against PostgreSQL', () => {
   const instances = new Map<string, EngineInstance>();
   const connections = new Map<string, TaskConnections>();
   let tables = 0;
+  const functions = new PostgresFunctions({ imagePath: imagePath(), aborted: () => false });
 
   before(async () => {
     postgres = await PGlite.create();
@@ -109,7 +112,7 @@ describe('functions of the allow-list, against PostgreSQL', () => {
       END $$;`);
     folder = await mkdtemp(join(tmpdir(), 'timeline-functions-'));
     for (const zone of ZONES) {
-      const instance = await createInstance({ threads: 1, tempFolder: join(folder, zone.replace('/', '-')) });
+      const instance = await createInstance({ threads: 1, tempFolder: join(folder, zone.replace('/', '-')), postgres: functions });
       await instance.prepare({ timeZone: zone, memoryLimit: 512 * 1024 * 1024, folders: [folder] });
       instances.set(zone, instance);
       connections.set(zone, await instance.connect());
@@ -119,6 +122,7 @@ describe('functions of the allow-list, against PostgreSQL', () => {
   after(async () => {
     for (const one of connections.values()) one.close();
     for (const instance of instances.values()) await instance.close();
+    functions.close();
     await postgres.close();
     await rm(folder, { recursive: true, force: true });
   });
