@@ -111,7 +111,11 @@ interface Token {
 function innerPlace(text: string, statement: unknown): Pick<ParsedStatement, 'innerStart' | 'innerEnd'> {
   const { tag, body } = taggedNode(statement);
   const wraps =
-    tag === 'ExplainStmt' || tag === 'PrepareStmt' || tag === 'DeclareCursorStmt' || (tag === 'CopyStmt' && body['query'] !== undefined);
+    tag === 'ExplainStmt' ||
+    tag === 'ViewStmt' ||
+    tag === 'PrepareStmt' ||
+    tag === 'DeclareCursorStmt' ||
+    (tag === 'CopyStmt' && body['query'] !== undefined);
   if (!wraps) return { innerStart: undefined, innerEnd: undefined };
   const tokens = scanSync(text)
     .tokens.filter((token) => !COMMENTS.has(token.tokenName))
@@ -137,6 +141,8 @@ function innerToken(tag: string, tokens: readonly Token[], hasOptions: boolean):
     while (is(index, 'analyze', 'analyse', 'verbose')) index += 1;
     return index;
   }
+  // AS is reserved: the first one, as options in parentheses know none.
+  if (tag === 'ViewStmt') return tokens.findIndex((_, index) => is(index, 'as')) + 1;
   if (tag === 'CopyStmt') return tokens.findIndex((token, index) => index > first && token.text === '(') + 1;
   // The name comes second and may look like the keyword.
   let index = first + 2;

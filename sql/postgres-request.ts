@@ -10,6 +10,8 @@ export interface AnalysisContext {
   readonly searchPath: readonly string[];
   /** Other settings by name; what the embedded Postgres does not take from users is left out. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Statements that make the session's temporary views, where the request shall see them. */
+  readonly views?: string | undefined;
 }
 
 /** Settings that would change how the embedded Postgres itself answers, or who asks. */
@@ -86,9 +88,10 @@ export function openTransaction(
   }
   const settings = values.map(([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`).join(', ');
   return [
-    options.readOnly ? 'begin read only' : 'begin',
+    options.readOnly && context.views === undefined ? 'begin read only' : 'begin',
     `set local session authorization ${SETTINGS_ROLE}`,
     `select ${settings}`,
     `set local session authorization ${quoteIdentifier(roleOf(context.user))}`,
+    ...(context.views === undefined ? [] : [context.views, ...(options.readOnly ? ['set transaction read only'] : [])]),
   ].join('; ');
 }

@@ -307,6 +307,39 @@ export class EmbeddedPostgres {
     }
   }
 
+  /**
+   * Runs CREATE or DROP VIEW after the session's views were made. Gives the names of all temporary views then, each with its columns and
+   * definition, in which names do not depend on the search path. Error positions are those of `sql`.
+   */
+  async changeViews(
+    sql: string,
+    context: AnalysisContext,
+  ): Promise<
+    readonly {
+      readonly name: string;
+      readonly columns: readonly { readonly name: string; readonly type: Type }[];
+      readonly definition: string;
+    }[]
+  > {
+    const bytes = [
+      Frontend.query(sql),
+      Frontend.query("set local search_path = ''"),
+      Frontend.query(
+        'select c.relname, pg_catalog.pg_get_viewdef(c.oid), a.attname, a.atttypid, a.atttypmod from pg_catalog.pg_class c ' +
+          'left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 ' +
+          "where c.relkind = 'v' and c.relnamespace = pg_catalog.pg_my_temp_schema() order by c.oid, a.attnum",
+      ),
+    ];
+    const { rows } = await this.asUser(bytes, context, { readOnly: false });
+    const views = new Map<string, { name: string; columns: { name: string; type: Type }[]; definition: string }>();
+    for (const [name, definition, column, oid, typmod] of rows) {
+      const view = views.get(name ?? '') ?? { name: name ?? '', columns: [], definition: (definition ?? '').trim().replace(/;$/, '') };
+      views.set(view.name, view);
+      if (typeof column === 'string') view.columns.push({ name: column, type: { oid: Number(oid), typmod: Number(typmod) } });
+    }
+    return [...views.values()];
+  }
+
   /** Throws what PostgreSQL says of `with (…)` after COPY (query with these columns) TO STDOUT. */
   async checkCopyOptions(optionsSql: string, columns: readonly ResultColumn[], context: AnalysisContext): Promise<void> {
     const list = columns.map(({ name }) => `null::text as ${quoteIdentifier(name)}`).join(', ');

@@ -22,6 +22,23 @@ export function referencedRelations(statement: unknown): readonly WrittenName[] 
   return [...found.values()];
 }
 
+/** A relation where a statement names it. */
+export interface RelationNode extends WrittenName {
+  readonly body: ParseNode;
+}
+
+/** Every place that names a relation, without CTEs. */
+export function relationNodes(statement: unknown): readonly RelationNode[] {
+  const found: RelationNode[] = [];
+  visit(statement, new Set(), (tag, body, ctes) => {
+    if (tag !== 'RangeVar') return;
+    const schema = body['schemaname'] === undefined ? undefined : textOf(body['schemaname']);
+    const name = textOf(body['relname']);
+    if (schema !== undefined || !ctes.has(name)) found.push({ schema, name, body });
+  });
+  return found;
+}
+
 /** Functions that a parsed statement calls by name; each once. */
 export function referencedFunctions(statement: unknown): readonly WrittenName[] {
   const found = new Map<string, WrittenName>();

@@ -1,6 +1,7 @@
 import { type CopyStatement, copyStatement } from './copy-statement.js';
 import { type CursorDeclaration, type CursorFetch, cursorDeclaration, cursorFetch } from './cursor-statement.js';
 import { TimelineError, unsupported } from './errors.js';
+import { type ViewCreation, type ViewDrop, viewCreation, viewDrop } from './view-statement.js';
 
 /** A statement about the session itself. */
 export type UtilityStatement =
@@ -33,7 +34,9 @@ export type StatementKind =
   | { readonly kind: 'fetch'; readonly fetch: CursorFetch }
   /** `name` undefined: CLOSE ALL. */
   | { readonly kind: 'close'; readonly name: string | undefined }
-  | { readonly kind: 'copy'; readonly copy: CopyStatement };
+  | { readonly kind: 'copy'; readonly copy: CopyStatement }
+  | { readonly kind: 'create_view'; readonly view: ViewCreation }
+  | { readonly kind: 'drop_view'; readonly drop: ViewDrop };
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -45,7 +48,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   MergeStmt: 'MERGE',
   CreateStmt: 'CREATE TABLE',
   CreateTableAsStmt: 'CREATE TABLE AS',
-  ViewStmt: 'CREATE VIEW',
   IndexStmt: 'CREATE INDEX',
   DropStmt: 'DROP',
   TruncateStmt: 'TRUNCATE',
@@ -98,6 +100,13 @@ export function statementKind(statement: unknown): StatementKind {
       return { kind: 'declare', declaration: cursorDeclaration(node) };
     case 'FetchStmt':
       return { kind: 'fetch', fetch: cursorFetch(node) };
+    case 'ViewStmt':
+      return { kind: 'create_view', view: viewCreation(node) };
+    case 'DropStmt': {
+      const drop = viewDrop(node);
+      if (drop !== undefined) return { kind: 'drop_view', drop };
+      throw unsupported('DROP');
+    }
     case 'CopyStmt':
       return { kind: 'copy', copy: copyStatement(node) };
     default:

@@ -4,12 +4,17 @@ import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import { innerText, parseOne } from '../sql/parse.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
-import { referencedFunctions, referencedRelations, refusedClause, type WrittenName } from '../sql/references.js';
+import { referencedFunctions, refusedClause, type WrittenName } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
+import type { TableLookup } from '../sql/source-columns.js';
 import { type ExplainOptions, statementKind, type UtilityStatement } from '../sql/statement-kind.js';
-import { rewriteTimelineCalls } from '../sql/timeline-call.js';
+import { type RewrittenCalls, rewriteTimelineCalls } from '../sql/timeline-call.js';
+import { type ExpandedText, expandViews, isViewReference, relationsBehind } from '../sql/view-references.js';
+import type { ViewDrop } from '../sql/view-statement.js';
+import type { Catalog } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
 import { mapped, type SelectStatement } from './select.js';
+import type { SessionViews } from './session-views.js';
 
 /** A query, analysed: of tables of ours, or answered by the embedded Postgres alone. */
 export type ReadStatement =
@@ -64,9 +69,18 @@ export type PlannedStatement =
     }
   | { readonly kind: 'fetch'; readonly parameterTypes: readonly number[]; readonly fetch: CursorFetch }
   | { readonly kind: 'close'; readonly parameterTypes: readonly number[]; readonly name: string | undefined }
-  | { readonly kind: 'copy'; readonly parameterTypes: readonly number[]; readonly query: ReadStatement; readonly format: CopyFormat };
+  | { readonly kind: 'copy'; readonly parameterTypes: readonly number[]; readonly query: ReadStatement; readonly format: CopyFormat }
+  | {
+      readonly kind: 'create_view';
+      readonly parameterTypes: readonly number[];
+      readonly name: string;
+      readonly text: string;
+      readonly innerStart: number;
+    }
+  | { readonly kind: 'drop_view'; readonly parameterTypes: readonly number[]; readonly drop: ViewDrop; readonly text: string };
 
 export interface PrepareOptions {
+  readonly views: SessionViews;
   readonly text: string;
   readonly parameterTypes: readonly number[];
   readonly engine: EngineContext;
@@ -108,6 +122,10 @@ export async function planStatement(options: PrepareOptions): Promise<PlannedSta
       return { kind: 'fetch', parameterTypes: [], fetch: kind.fetch };
     case 'close':
       return { kind: 'close', parameterTypes: [], name: kind.name };
+    case 'create_view':
+      return { kind: 'create_view', parameterTypes: [], name: kind.view.name, text: options.text, innerStart: parsed.innerStart ?? 0 };
+    case 'drop_view':
+      return { kind: 'drop_view', parameterTypes: [], drop: kind.drop, text: options.text };
     case 'copy':
       return planCopy(options, kind.copy, innerText(options.text, parsed));
   }
@@ -121,6 +139,14 @@ async function planQuery(options: PrepareOptions): Promise<ReadStatement> {
 }
 
 async function planCopy(options: PrepareOptions, { table, format, optionsSql }: CopyStatement, inner: string): Promise<PlannedStatement> {
+  if (table !== undefined && isViewReference({ ...table, body: {} }, options.views.current)) {
+    throw new TimelineError({
+      kind: 'semantic',
+      sqlstate: '42809',
+      message: `cannot copy from view "${table.name}"`,
+      hint: 'Try the COPY (SELECT ...) TO variant.',
+    });
+  }
   const query = await (table === undefined
     ? planQuery({ ...options, text: inner, parameterTypes: [] })
     : planQuery({ ...options, text: tableQuery(table), parameterTypes: [] }).catch((thrown: unknown) => {
@@ -156,9 +182,9 @@ async function planRead(options: PrepareOptions, statement: unknown): Promise<Re
 }
 
 /** Does the engine answer it (a table of ours, a TIMELINE function), rather than the embedded Postgres alone? */
-function isOurs({ engine, analysis }: PrepareOptions, statement: unknown): boolean {
+function isOurs({ engine, analysis, views }: PrepareOptions, statement: unknown): boolean {
   const catalog = engine.catalog();
-  const relations = referencedRelations(statement);
+  const relations = relationsBehind(statement, views.current);
   const ours = relations.filter((name) => catalog.find(name.schema, name.name, analysis.searchPath) !== undefined);
   const calls = referencedFunctions(statement).some((name) => name.schema === undefined && TIMELINE_FUNCTIONS.has(name.name.toLowerCase()));
   if (ours.length === 0 && !calls) return false;
@@ -172,14 +198,12 @@ function isSystem(name: WrittenName): boolean {
 }
 
 async function analyseSelect(
-  { text, parameterTypes, engine, analysis }: PrepareOptions,
+  { text, parameterTypes, engine, analysis, views }: PrepareOptions,
   statement: unknown,
 ): Promise<{ readonly parameterTypes: readonly number[]; readonly statement: SelectStatement }> {
   const catalog = engine.catalog();
-  const rewritten = rewriteTimelineCalls(text, statement, (schema, table) => {
-    const entry = catalog.find(schema, table, analysis.searchPath);
-    return entry === undefined ? undefined : { columns: entry.description.columns, properties: entry.description.properties };
-  });
+  const calls = rewriteTimelineCalls(text, statement, tableLookup(catalog, analysis, views));
+  const rewritten = withViews(text, calls, statement, views);
   const described = await engine.postgres.describe(rewritten.text, parameterTypes, analysis).catch((error: unknown) => {
     throw mapped(error, rewritten);
   });
@@ -195,7 +219,25 @@ async function analyseSelect(
   };
 }
 
-async function planCatalogue({ parameterTypes, engine, analysis }: PrepareOptions, text: string): Promise<ReadStatement> {
-  const described = await engine.postgres.describe(text, parameterTypes, analysis);
+/** The text with its TIMELINE calls rewritten, now with definitions for its views. */
+function withViews(text: string, calls: RewrittenCalls, statement: unknown, views: SessionViews): ExpandedText {
+  if (views.current.size === 0) return calls;
+  const tree = calls.text === text ? statement : parseOne(calls.text)?.statement;
+  const expanded = expandViews(calls.text, tree, views.current);
+  return { text: expanded.text, mapPosition: (position) => calls.mapPosition(expanded.mapPosition(position)) };
+}
+
+/** Columns and properties of tables and temporary views, for TIMELINE(). */
+export function tableLookup(catalog: Catalog, analysis: AnalysisContext, views: SessionViews): TableLookup {
+  return (schema, table) => {
+    const view = schema === undefined || schema === 'pg_temp' ? views.current.get(table) : undefined;
+    if (view !== undefined) return { columns: view.columns, properties: {} };
+    const entry = catalog.find(schema, table, analysis.searchPath);
+    return entry === undefined ? undefined : { columns: entry.description.columns, properties: entry.description.properties };
+  };
+}
+
+async function planCatalogue({ parameterTypes, engine, analysis, views }: PrepareOptions, text: string): Promise<ReadStatement> {
+  const described = await engine.postgres.describe(text, parameterTypes, { ...analysis, views: views.script });
   return { kind: 'catalogue', parameterTypes: described.parameterTypes, text, columns: described.columns };
 }

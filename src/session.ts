@@ -10,10 +10,12 @@ import { StatementTable } from './named-statements.js';
 import { type ExecuteCall, type PlannedStatement, planStatement, type ReadStatement } from './prepare.js';
 import { explainColumn, explainSelect, runSelect, type SelectContext } from './select.js';
 import { SessionCursors } from './session-cursors.js';
+import { SessionViews } from './session-views.js';
 import { Settings } from './settings.js';
 import type { ConnectOptions, ExecuteOptions, Execution, IdleLimit, Prepared, Session } from './statement.js';
 import { Transaction } from './transaction.js';
 import { runUtility, utilityColumns } from './utility.js';
+import { createView, dropViews } from './view-commands.js';
 
 /** A statement that this session has prepared: what the wire sees, and how to run it. */
 interface SessionPrepared extends Prepared {
@@ -27,6 +29,7 @@ export class TimelineSession implements Session {
   private readonly cursors: SessionCursors;
   /** Several statements of one simple query are one transaction, though no BEGIN said so. */
   private implicitBlock = false;
+  private readonly views = new SessionViews();
   readonly statements = new StatementTable();
 
   constructor(
@@ -67,7 +70,7 @@ export class TimelineSession implements Session {
 
   async prepare(text: string, parameterTypes: readonly number[]): Promise<Prepared> {
     return this.failing(async () => {
-      const planned = await planStatement({ text, parameterTypes, engine: this.engine, analysis: this.analysis() });
+      const planned = await planStatement({ text, parameterTypes, engine: this.engine, analysis: this.analysis(), views: this.views });
       // Even Parse is refused in a failed transaction, except for what ends it.
       if (planned !== undefined && !endsTransaction(planned)) this.transaction.requireNotFailed();
       const session = this;
@@ -93,7 +96,10 @@ export class TimelineSession implements Session {
     return this.failing(async () => {
       if (!endsTransaction(planned)) this.transaction.requireNotFailed();
       // So that an error or SET LOCAL can be undone.
-      if (this.transaction.status === 'I') this.settings.begin();
+      if (this.transaction.status === 'I') {
+        this.settings.begin();
+        this.views.begin();
+      }
       const timeout = Number(this.settings.own('statement_timeout'));
       return withDeadline({ milliseconds: timeout, signal: options.signal }, (signal) => this.run(planned, parameters, signal));
     });
@@ -110,9 +116,11 @@ export class TimelineSession implements Session {
     } catch (error) {
       await this.cursors.rollback();
       this.settings.end(false);
+      this.views.end(false);
       throw error;
     }
     this.settings.end(!failed);
+    this.views.end(!failed);
   }
 
   idleLimit(): IdleLimit | undefined {
@@ -138,6 +146,7 @@ export class TimelineSession implements Session {
           transaction: this.transaction,
           statements: this.statements,
           cursors: this.cursors,
+          views: this.views,
           inBlock: this.transaction.status !== 'I' || this.implicitBlock,
           signal,
         });
@@ -163,6 +172,10 @@ export class TimelineSession implements Session {
         return this.cursors.fetch(planned.fetch, signal);
       case 'close':
         return this.cursors.close(planned.name);
+      case 'create_view':
+        return createView(planned, { engine: this.engine, analysis: this.analysis(), views: this.views });
+      case 'drop_view':
+        return dropViews(planned, { engine: this.engine, analysis: this.analysis(), views: this.views });
       case 'copy': {
         const execution = await this.read(planned.query, [], signal);
         const copy = { columns: execution.columns ?? [], format: planned.format };
@@ -176,7 +189,12 @@ export class TimelineSession implements Session {
   private async read(query: ReadStatement, parameters: readonly (string | null)[], signal: AbortSignal): Promise<Execution> {
     if (query.kind === 'select') return runSelect(query.statement, parameters, this.selectContext(signal));
     const { text, parameterTypes } = query;
-    const answer = await this.engine.postgres.query(text, parameters, { ...this.analysis(), parameterTypes }, { signal });
+    const answer = await this.engine.postgres.query(
+      text,
+      parameters,
+      { ...this.analysis(), parameterTypes, views: this.views.script },
+      { signal },
+    );
     return textExecution({
       columns: answer.columns,
       rows: answer.rows,
@@ -248,6 +266,8 @@ export class TimelineSession implements Session {
       case 'declare':
       case 'close':
       case 'copy':
+      case 'create_view':
+      case 'drop_view':
         return undefined;
       case 'execute':
         return this.statements.find(planned.call.name)?.prepared.columns;

@@ -64,6 +64,7 @@ export class Settings {
   private readonly initial = new Map<string, string>();
   private beforeTransaction: Map<string, string> | undefined;
   private local = new Set<string>();
+  private savepoints: { readonly values: ReadonlyMap<string, string>; readonly local: ReadonlySet<string> }[] = [];
 
   constructor(private readonly options: SettingsOptions) {
     for (const setting of OWN) this.initial.set(setting.name.toLowerCase(), setting.initial);
@@ -124,6 +125,7 @@ export class Settings {
   end(committed: boolean): void {
     const before = this.beforeTransaction;
     this.beforeTransaction = undefined;
+    this.savepoints = [];
     const undo = committed ? this.local : new Set(this.values.keys());
     this.local = new Set();
     if (before === undefined) return;
@@ -134,6 +136,25 @@ export class Settings {
       else this.values.set(key, old);
       this.report(key, now);
     }
+  }
+
+  savepoint(): void {
+    this.savepoints.push({ values: new Map(this.values), local: new Set(this.local) });
+  }
+
+  /** Number of the savepoint, from 0. */
+  release(savepoint: number): void {
+    this.savepoints.length = savepoint;
+  }
+
+  rollbackTo(savepoint: number): void {
+    const then = this.savepoints[savepoint];
+    this.savepoints.length = savepoint + 1;
+    if (then === undefined) return;
+    const before = new Map([...this.values.keys(), ...then.values.keys()].map((key) => [key, this.get(key)] as const));
+    this.values = new Map(then.values);
+    this.local = new Set(then.local);
+    for (const [key, value] of before) this.report(key, value);
   }
 
   /** For ParameterStatus at start-up. */

@@ -3,6 +3,7 @@ import type { ResultColumn } from '../sql/result.js';
 import type { UtilityStatement } from '../sql/statement-kind.js';
 import { commandExecution, textColumn, textExecution } from './execution.js';
 import type { SessionCursors } from './session-cursors.js';
+import type { SessionViews } from './session-views.js';
 import { displayed, type Settings } from './settings.js';
 import type { Execution, NamedStatements, Notice } from './statement.js';
 import type { Transaction } from './transaction.js';
@@ -12,6 +13,7 @@ export interface UtilityContext {
   readonly transaction: Transaction;
   readonly statements: NamedStatements;
   readonly cursors: SessionCursors;
+  readonly views: SessionViews;
   readonly signal: AbortSignal;
   /** A transaction is open, or several statements are one. */
   readonly inBlock: boolean;
@@ -42,6 +44,7 @@ export async function runUtility(statement: UtilityStatement, context: UtilityCo
     case 'transaction':
       return runTransaction(statement, context);
     case 'discard':
+      if (statement.target === 'all' || statement.target === 'temp') context.views.keep(new Set());
       if (statement.target === 'all') {
         // It also closes held cursors, so PostgreSQL takes it outside of transactions only.
         if (transaction.status !== 'I')
@@ -94,13 +97,14 @@ function show(name: string, settings: Settings): Execution {
 
 async function runTransaction(
   statement: UtilityStatement & { readonly kind: 'transaction' },
-  { settings, transaction, cursors, signal }: UtilityContext,
+  { settings, transaction, cursors, views, signal }: UtilityContext,
 ): Promise<Execution> {
   switch (statement.action) {
     case 'begin': {
       const notices = transaction.status === 'I' ? [] : warning('25001', 'there is already a transaction in progress');
       transaction.begin();
       settings.begin();
+      views.begin();
       return commandExecution('BEGIN', notices);
     }
     case 'commit':
@@ -111,6 +115,7 @@ async function runTransaction(
           // A commit that fails is a rollback.
           transaction.end(false);
           settings.end(false);
+          views.end(false);
           await cursors.rollback();
           throw error;
         });
@@ -118,21 +123,33 @@ async function runTransaction(
       const { committed } = transaction.end(statement.action === 'commit');
       await cursors.rollback();
       settings.end(committed);
+      views.end(committed);
       if (statement.chain) {
         transaction.begin();
         settings.begin();
+        views.begin();
       }
       // COMMIT of a failed transaction is answered ROLLBACK, as PostgreSQL does.
       return commandExecution(statement.action === 'commit' && (committed || notices.length > 0) ? 'COMMIT' : 'ROLLBACK', notices);
     }
     case 'savepoint':
       transaction.savepoint(statement.name);
+      settings.savepoint();
+      views.savepoint();
       return commandExecution('SAVEPOINT');
     case 'release':
-      cursors.release(transaction.release(statement.name));
+      {
+        const savepoint = transaction.release(statement.name);
+        for (const part of [cursors, settings, views]) part.release(savepoint);
+      }
       return commandExecution('RELEASE');
     case 'rollback_to':
-      await cursors.rollbackTo(transaction.rollbackTo(statement.name));
+      {
+        const savepoint = transaction.rollbackTo(statement.name);
+        settings.rollbackTo(savepoint);
+        views.rollbackTo(savepoint);
+        await cursors.rollbackTo(savepoint);
+      }
       return commandExecution('ROLLBACK');
   }
 }
