@@ -80,7 +80,7 @@ class KernelPool implements Kernel {
     });
   }
 
-  read: Kernel['read'] = (files, fields, signal) => this.#reader.read(files, fields, signal);
+  read: Kernel['read'] = (parts, fields, signal) => this.#reader.read(parts, fields, signal);
 
   async close(): Promise<void> {
     this.#closed = true;
@@ -194,6 +194,7 @@ function transferable(request: TaskRequest): TaskRequest {
     inputs: request.inputs,
     outputFolder: request.outputFolder,
     exchange: request.exchange,
+    ...(request.inlineBytes === undefined ? {} : { inlineBytes: request.inlineBytes }),
     readableFolders: request.readableFolders,
   };
 }

@@ -34,7 +34,8 @@ let interrupt: () => void = () => undefined;
 const early = new Set<number>();
 
 function respond(response: KernelResponse): void {
-  port?.postMessage(response);
+  const inline = response.kind === 'done' ? response.output.inline : undefined;
+  port?.postMessage(response, inline === undefined ? [] : [inline.buffer as ArrayBuffer]);
 }
 
 function checkpoint(): void {

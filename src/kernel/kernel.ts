@@ -13,12 +13,17 @@ export interface TaskRequest {
   /** Local folder for this attempt's output; exists and is empty. */
   readonly outputFolder: string;
   readonly exchange: Stage['exchange'];
+  /** Present: nobody but `read` of this process will see the rows. They are not written as Parquet, and up to so many bytes not at all. */
+  readonly inlineBytes?: number;
   /**
    * Folders outside of which the task's DuckDB may not read. Tasks with the same ones share an instance; it helps when the output
    * folder lies in one of them.
    */
   readonly readableFolders: readonly string[];
 }
+
+/** The rows of one task: a file's path, or the rows themselves (TaskOutput.inline). */
+export type ResultPart = string | Uint8Array;
 
 export interface TaskOutput {
   readonly rows: number;
@@ -29,6 +34,8 @@ export interface TaskOutput {
     readonly rows: number;
     readonly bytes: number;
   }[];
+  /** Instead of files, where the request allows it: the rows, for Kernel.read. */
+  readonly inline?: Uint8Array;
   /** Remarks for the user: rows that TIMELINE skipped, … */
   readonly notices: readonly string[];
 }
@@ -37,7 +44,7 @@ export interface TaskOutput {
 export interface Kernel {
   /** Aborting `signal` stops the work within 100 ms and rejects with the signal's reason. */
   run(request: TaskRequest, signal: AbortSignal): Promise<TaskOutput>;
-  /** Reads result files in order as columnar batches of sql/value.ts values. */
-  read(files: readonly string[], fields: readonly Field[], signal: AbortSignal): AsyncIterable<Batch>;
+  /** Reads results in order as columnar batches. */
+  read(parts: readonly ResultPart[], fields: readonly Field[], signal: AbortSignal): AsyncIterable<Batch>;
   close(): Promise<void>;
 }

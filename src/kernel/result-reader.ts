@@ -1,15 +1,17 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Field } from '../../planner/physical-plan.js';
-import type { Batch } from '../../sql/result.js';
+import { type Batch, blockBatch } from '../../sql/result.js';
+import { encodeChunk, parseBlocks, readBlockFile } from './block-file.js';
+import type { ResultPart } from './kernel.js';
 import { kernelError } from './kernel-error.js';
 import { quote } from './literal.js';
 import { columnList } from './print-operator.js';
 import { decodedColumn } from './stage-file.js';
-import { readChunk } from './value-vectors.js';
+import { streamChunks } from './stream-chunks.js';
 
-/** Reads stage files as values. DuckDB decodes on its own threads; this thread only turns vectors into values. */
+/** Reads what tasks gave, as blocks of columns: rows in memory, files of them, and Parquet files (which DuckDB decodes on its own threads). */
 export interface ResultReader {
-  read(files: readonly string[], fields: readonly Field[], signal: AbortSignal): AsyncIterable<Batch>;
+  read(parts: readonly ResultPart[], fields: readonly Field[], signal: AbortSignal): AsyncIterable<Batch>;
   close(): void;
 }
 
@@ -24,20 +26,34 @@ export function createResultReader(): ResultReader {
     });
     return opening;
   };
+  async function* readParquet(file: string, fields: readonly Field[], signal: AbortSignal): AsyncGenerator<Batch> {
+    const connection = await (await instance()).connect();
+    const interrupt = (): void => connection.interrupt();
+    signal.addEventListener('abort', interrupt);
+    try {
+      yield* readFile(connection, file, fields, signal);
+    } finally {
+      signal.removeEventListener('abort', interrupt);
+      connection.closeSync();
+    }
+  }
   return {
-    async *read(files, fields, signal) {
-      signal.throwIfAborted();
-      const connection = await (await instance()).connect();
-      const interrupt = (): void => connection.interrupt();
-      signal.addEventListener('abort', interrupt);
+    async *read(parts, fields, signal) {
+      const types = fields.map((field) => field.type);
       try {
-        for (const file of files) yield* readFile(connection, file, fields, signal);
+        for (const part of parts) {
+          signal.throwIfAborted();
+          if (typeof part !== 'string') {
+            for (const { block } of parseBlocks(part, types)) yield blockBatch(block);
+          } else if (part.endsWith('.parquet')) {
+            yield* readParquet(part, fields, signal);
+          } else {
+            for await (const block of readBlockFile(part, types, signal)) yield blockBatch(block);
+          }
+        }
       } catch (error) {
         signal.throwIfAborted();
         throw kernelError(error);
-      } finally {
-        signal.removeEventListener('abort', interrupt);
-        connection.closeSync();
       }
     },
     close() {
@@ -49,12 +65,9 @@ export function createResultReader(): ResultReader {
 
 async function* readFile(connection: DuckDBConnection, file: string, fields: readonly Field[], signal: AbortSignal): AsyncIterable<Batch> {
   const items = fields.map((field) => `${decodedColumn(field)} AS c${field.id}`);
-  const result = await connection.stream(`SELECT ${columnList(items)} FROM read_parquet([${quote(file)}])`);
   const types = fields.map((field) => field.type);
-  for (;;) {
+  for await (const chunk of streamChunks(connection, `SELECT ${columnList(items)} FROM read_parquet([${quote(file)}])`)) {
     signal.throwIfAborted();
-    const chunk = await result.fetchChunk();
-    if (chunk === null || chunk.rowCount === 0) return;
-    yield { kind: 'columns', rowCount: chunk.rowCount, columns: readChunk(chunk, types, { normalizeJsonb: true }) };
+    for (const { block } of parseBlocks(encodeChunk(chunk, types), types)) yield blockBatch(block);
   }
 }

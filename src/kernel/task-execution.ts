@@ -9,6 +9,7 @@ import type { Value } from '../../sql/value.js';
 import { parseValue } from '../../sql/value-text.js';
 import type { TaskOutput, TaskRequest } from './kernel.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
+import { writeResult } from './result-rows.js';
 import { copyStatement, encodedColumn, partitionExpression } from './stage-file.js';
 import { timelineOutput } from './timeline-output.js';
 import { runTimeline, timelineRelation } from './timeline-step.js';
@@ -45,6 +46,20 @@ export async function executeTask({ connection, filling, request, checkpoint }: 
   checkpoint();
   const select = printOperator(request.root, context);
   const fields = fieldsOf(request.root);
+  if (request.inlineBytes !== undefined && request.exchange === undefined) {
+    const types = fields.map((field) => field.type);
+    const { outputFolder: folder, inlineBytes } = request;
+    const columns = columnList(fields.map((field) => `c${field.id}`));
+    const result = await writeResult({
+      connection,
+      select: `SELECT ${columns} FROM (${select})`,
+      types,
+      folder,
+      inlineBytes,
+      checkpoint,
+    });
+    return { ...result, notices };
+  }
   const files =
     request.exchange === undefined
       ? [

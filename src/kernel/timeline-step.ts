@@ -8,6 +8,7 @@ import type { SpanOutput } from '../timeline/span-rows.js';
 import { duckdbType } from './duckdb-type.js';
 import { orderKey } from './print-expression.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
+import { streamChunks } from './stream-chunks.js';
 import { createValueTable } from './value-table.js';
 import { readChunk } from './value-vectors.js';
 
@@ -34,15 +35,13 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
   const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => step.output.wanted[i]);
   const table = await createValueTable(filling, step.table, wanted(op.fields));
   const input = sortedInput(step);
-  const result = await connection.stream(input.sql);
-  for (;;) {
+  for await (const chunk of streamChunks(connection, input.sql)) {
     step.checkpoint();
-    const chunk = await result.fetchChunk();
-    if (chunk === null || chunk.rowCount === 0) break;
     const columns = input.read(chunk);
     const batch = evaluator.push(columns, chunk.rowCount);
     if (batch !== undefined) table.append(wanted(batch.columns), batch.rowCount);
   }
+  step.checkpoint();
   const last = evaluator.finish();
   if (last !== undefined) table.append(wanted(last.columns), last.rowCount);
   table.finish();

@@ -1,4 +1,5 @@
 import type { PhysicalPlan, StageFigures } from '../../planner/physical-plan.js';
+import type { ResultPart } from '../kernel/kernel.js';
 
 /** Runs physical plans: in this process, or as a Temporal workflow. Same plan, same rows. */
 export interface Driver {
@@ -30,10 +31,10 @@ export interface RunProgress {
 export interface Run {
   readonly id: string;
   /**
-   * Local paths of the last stage's committed files, in task order, each as soon as it and its predecessors are
-   * committed. Throws the run's error. Closing it early cancels the run.
+   * What the last stage's tasks gave, in task order, each as soon as it and its predecessors are committed: local paths,
+   * or the rows themselves. Throws the run's error. Closing it early cancels the run.
    */
-  readonly files: AsyncIterable<string>;
+  readonly files: AsyncIterable<ResultPart>;
   /** Settles when the run has ended and its stage files may be removed. */
   readonly summary: Promise<RunSummary>;
   /** Removes the run's stage files; call when the rows have been sent. */

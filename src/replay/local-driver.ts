@@ -81,6 +81,7 @@ function startRun({ context, concurrency, slots, plan, runOptions, abort }: Star
           taskId: task.task,
           attempt: task.attempt,
           budget,
+          ...(task.stage === last?.id ? { inlineBytes: inlineBytes(last.tasks.length) } : {}),
           signal: task.signal,
         }),
       ),
@@ -121,6 +122,13 @@ function startRun({ context, concurrency, slots, plan, runOptions, abort }: Star
       await store.remove(id);
     },
   };
+}
+
+/** Results of one run that wait in memory, in bytes, when nobody reads them yet. */
+const MOST_INLINE_BYTES = 4 << 20;
+
+function inlineBytes(tasks: number): number {
+  return Math.floor(MOST_INLINE_BYTES / Math.max(1, tasks));
 }
 
 /** The reason of a run whose reader went away; seen by nobody but the log. */

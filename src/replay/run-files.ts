@@ -1,3 +1,4 @@
+import type { ResultPart } from '../kernel/kernel.js';
 import type { Manifest, StageStore } from './stage-store.js';
 
 export interface RunFilesOptions {
@@ -13,13 +14,14 @@ export interface RunFilesOptions {
   readonly onClose: () => void;
 }
 
-/** A run's result files in task order, each as soon as it and its predecessors are committed. Ends at once when the signal is aborted. */
-export async function* runFiles(options: RunFilesOptions): AsyncGenerator<string> {
+/** A run's results in task order, each as soon as it and its predecessors are committed. Ends at once when the signal is aborted. */
+export async function* runFiles(options: RunFilesOptions): AsyncGenerator<ResultPart> {
   const { signal, store } = options;
   let complete = false;
   try {
     for (let task = 0; task < options.tasks; task++) {
       const manifest = await orAborted(options.manifest(task), signal);
+      if (manifest.inline !== undefined) yield manifest.inline;
       for (const file of manifest.files) {
         const path = await orAborted(store.toLocalFile(file.key), signal);
         yield path;

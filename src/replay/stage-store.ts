@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { extname } from 'node:path';
 import type { PhysicalPlan } from '../../planner/physical-plan.js';
 import { type ErrorDetails, internal } from '../../sql/errors.js';
 import type { TaskOutput } from '../kernel/kernel.js';
@@ -13,6 +14,8 @@ export interface Manifest {
   /** Keys in the store. */
   readonly files: readonly { readonly key: string; readonly partition: number | null; readonly rows: number; readonly bytes: number }[];
   readonly notices: readonly string[];
+  /** Instead of files, in the process that ran the task only; such a manifest is never written. */
+  readonly inline?: Uint8Array;
   /** When it was written, milliseconds since 1970. */
   readonly at: number;
 }
@@ -30,7 +33,7 @@ export interface CommitOptions {
 
 /**
  * Files and manifests of queries' stages:
- * `{query}/{stage}/{task}/{attempt}-{nonce}[.pN].parquet` and `{query}/{stage}/{task}.manifest.json`.
+ * `{query}/{stage}/{task}/{attempt}-{nonce}[.pN].parquet` (`.rows`: a result for this process) and `{query}/{stage}/{task}.manifest.json`.
  */
 export interface StageStore {
   /** For messages. */
@@ -86,7 +89,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
       const placed = await Promise.all(
         output.files.map(async (file, n) => {
           const suffix = file.partition === undefined ? (output.files.length > 1 ? `.f${n}` : '') : `.p${file.partition}`;
-          const key = `${query}/${stage}/${task}/${attempt}-${nonce}${suffix}.parquet`;
+          const key = `${query}/${stage}/${task}/${attempt}-${nonce}${suffix}${extname(file.name)}`;
           await files.moveIn(`${folder}/${file.name}`, key);
           return { key, partition: file.partition ?? null, rows: file.rows, bytes: file.bytes };
         }),

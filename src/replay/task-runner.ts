@@ -29,6 +29,8 @@ export interface RunTaskOptions extends TaskContext {
   /** 1 for the first. */
   readonly attempt: number;
   readonly budget: Budget;
+  /** Of a last stage whose rows this process reads itself: see TaskRequest.inlineBytes. */
+  readonly inlineBytes?: number;
   readonly signal: AbortSignal;
 }
 
@@ -76,11 +78,18 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
         inputs,
         outputFolder: folder,
         exchange: stage.exchange,
+        ...(options.inlineBytes === undefined ? {} : { inlineBytes: options.inlineBytes }),
         readableFolders: [...new Set([...(options.readableFolders ?? []), ...sources, ...own])],
       },
       signal,
     );
     signal.throwIfAborted();
+    const { inline, rows, notices } = output;
+    // Rows in memory have no other reader: this process takes them with the task's success or not at all.
+    if (inline !== undefined) {
+      const { attempt } = options;
+      return { version: 1, attempt, rows, bytesRead: meter.bytes, files: [], notices, inline, at: Date.now() };
+    }
     return await store.commit({
       query,
       stage: stage.id,

@@ -1,9 +1,11 @@
+import type { ColumnBlock } from '../../sql/column-block.js';
 import { internal } from '../../sql/errors.js';
 import type { Batch, ResultColumn } from '../../sql/result.js';
 import { Oid, type Type } from '../../sql/types.js';
 import type { TextSettings, Value } from '../../sql/value.js';
 import { encodeBinary } from '../../sql/value-binary.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
+import { blockField } from './encode-block.js';
 import type { MessageWriter } from './message-writer.js';
 
 /** Encoded output that is worth a write() of its own. */
@@ -65,7 +67,7 @@ export interface RowEncoding {
 
 /** Rows `from` up to `to` (exclusive) as DataRows, until a chunk is full; returns the next row. A row that fails leaves nothing behind. */
 export function writeRows(writer: MessageWriter, batch: Batch, range: { from: number; to: number }, encoding: RowEncoding): number {
-  const write = batch.kind === 'columns' ? columnsRow(batch.columns, encoding) : textRow(batch.rows, encoding);
+  const write = rowWriter(batch, encoding);
   let row = range.from;
   while (row < range.to && writer.length < CHUNK_BYTES) {
     const start = writer.begin('D');
@@ -87,6 +89,22 @@ export function rowCount(batch: Batch): number {
 }
 
 type RowWriter = (writer: MessageWriter, row: number) => void;
+
+function rowWriter(batch: Batch, encoding: RowEncoding): RowWriter {
+  if (batch.kind === 'text') return textRow(batch.rows, encoding);
+  return batch.block === undefined ? columnsRow(batch.columns, encoding) : blockRow(batch.block, encoding);
+}
+
+function blockRow({ columns }: ColumnBlock, { columns: described, formats, settings }: RowEncoding): RowWriter {
+  if (columns.length !== described.length) throw internal(`a batch has ${columns.length} columns, its description ${described.length}`);
+  const fields = columns.map((column, index) => {
+    const type = described[index]?.type ?? column.type;
+    return blockField(column, { type, binary: formatOf(formats, index) === 1, settings });
+  });
+  return (writer, row) => {
+    for (const write of fields) write(writer, row);
+  };
+}
 
 function columnsRow(columns: readonly (readonly (Value | null)[])[], { columns: described, formats, settings }: RowEncoding): RowWriter {
   if (columns.length !== described.length) throw internal(`a batch has ${columns.length} columns, its description ${described.length}`);

@@ -5,6 +5,7 @@ const FIRST_SIZE = 65_536;
 const MAX_SIZE = 0x3fffffff;
 /** Up to here a plain loop beats the call into native code. */
 const SHORT_TEXT = 32;
+const SHORT_BYTES = 48;
 
 /** Backend messages, one after the other, in one buffer that grows. */
 export class MessageWriter {
@@ -75,6 +76,27 @@ export class MessageWriter {
   binaryValue(value: Uint8Array): void {
     this.int32(value.length);
     this.bytes(value);
+  }
+
+  /** A field of DataRow from a part of `source`, behind one byte where `prefix` is not negative. */
+  slice(source: Uint8Array, from: number, to: number, prefix: number): void {
+    const lead = prefix < 0 ? 0 : 1;
+    const size = to - from + lead;
+    this.#ensure(4 + size);
+    const buffer = this.#buffer;
+    let at = this.length;
+    this.#putInt32(at, size);
+    at += 4;
+    if (lead === 1) buffer[at++] = prefix;
+    if (size <= SHORT_BYTES) for (let index = from; index < to; index += 1) buffer[at++] = source[index] as number;
+    else buffer.set(source.subarray(from, to), at);
+    this.length += 4 + size;
+  }
+
+  /** The buffer, with room for `size` bytes from `length` on; who writes there moves `length`. */
+  reserve(size: number): Uint8Array {
+    this.#ensure(size);
+    return this.#buffer;
   }
 
   /** What was written, which is then the caller's; the writer starts afresh. */

@@ -7,7 +7,7 @@ import type { Connector, Readable } from '../../connectors/connector.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type Stage } from '../../planner/physical-plan.js';
 import { unsupported } from '../../sql/errors.js';
 import { Oid, type } from '../../sql/types.js';
-import type { Kernel } from '../../src/kernel/kernel.js';
+import type { Kernel, ResultPart } from '../../src/kernel/kernel.js';
 
 export const FIELD = { id: 1, name: 'n', type: type(Oid.text) } as const;
 
@@ -72,7 +72,9 @@ export function createTestKernel(): Kernel {
   };
 }
 
-export async function linesOf(file: string): Promise<string[]> {
+/** The test kernel writes files always. */
+export async function linesOf(file: ResultPart): Promise<string[]> {
+  if (typeof file !== 'string') throw new Error('rows in memory of the test kernel');
   return (await readFile(file, 'utf8'))
     .split('\n')
     .filter((line) => line !== '')
@@ -185,7 +187,7 @@ export function valuesPlan(...rows: readonly string[]): PhysicalPlan {
   return planOf({ id: 0, kind: 'final', root, deps: [], ordered: true, tasks: [{ id: 0, splits: {} }] });
 }
 
-export async function rowsOf(files: AsyncIterable<string>): Promise<string[]> {
+export async function rowsOf(files: AsyncIterable<ResultPart>): Promise<string[]> {
   const rows: string[] = [];
   for await (const file of files) rows.push(...(await linesOf(file)));
   return rows;
