@@ -34,6 +34,7 @@ function check(expr: PlanExpr, computed: Set<string>): void {
   const known = fn === undefined || (returnsSet ? setFunction(fn) !== undefined : isAllowed(fn) || isComputable(fn, volatility));
   if (fn !== undefined && !known) throw unsupported(named(expr, fn));
   if (!returnsSet && !isNative(expr)) computed.add(shortName(expr));
+  if (expr.kind === 'subquery' && expr.test !== undefined) check(expr.test, computed);
   for (const child of childrenOf<PlanLeaf>(expr)) check(child, computed);
 }
 

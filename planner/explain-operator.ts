@@ -1,6 +1,6 @@
 import { internal } from '../sql/errors.js';
 import { instantText } from './instant.js';
-import { inputsOf } from './logical-plan.js';
+import { inputsOf, subplansOf } from './logical-plan.js';
 import {
   type AggregateOperator,
   fieldsOf,
@@ -27,6 +27,7 @@ export function explainOperator(op: Operator, context: ExplainContext): string[]
   const { names, indent } = context;
   const pad = ' '.repeat(indent);
   const lines = [`${pad}${headline(op, names.name)}`, ...details(op, context).map((detail) => `${pad}    ${detail}`)];
+  for (const plan of subplansOf(op)) lines.push(`${pad}  Subquery:`, ...explainOperator(plan, { ...context, indent: indent + 4 }));
   for (const input of inputsOf(op)) lines.push(...explainOperator(input, { ...context, indent: indent + 2 }));
   return lines;
 }
@@ -46,7 +47,8 @@ function headline(op: Operator, names: ColumnNames): string {
     case 'aggregate':
       return aggregateText(op, names);
     case 'join': {
-      const kind = op.type === 'inner' ? 'Join' : `${op.type[0]?.toUpperCase()}${op.type.slice(1)} join`;
+      const plain = op.type === 'inner' ? 'Join' : `${op.type[0]?.toUpperCase()}${op.type.slice(1)} join`;
+      const kind = op.lateral === true ? `Lateral ${plain.toLowerCase()}` : plain;
       return op.condition === undefined ? kind : `${kind}: ${printExpression(op.condition, names)}`;
     }
     case 'sort':

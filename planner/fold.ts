@@ -3,6 +3,7 @@ import type { Constant, Expr } from '../sql/expression.js';
 import { typeOf } from '../sql/expression-type.js';
 import type { Query, QueryExpr, QueryLeaf } from '../sql/query.js';
 import { Oid } from '../sql/types.js';
+import { existsQuery } from './exists-query.js';
 import { isInner } from './expression.js';
 import { instantText } from './instant.js';
 import type { PlanContext } from './planning.js';
@@ -27,6 +28,7 @@ export async function foldQuery(
         throw new TimelineError({ kind: 'semantic', sqlstate: '42P02', message: `there is no parameter $${expr.number}` });
       return { kind: 'constant', type: expr.type, value: bound.value };
     }
+    if (expr.kind === 'sublink' && expr.link === 'exists') return mapQueryExpr({ ...expr, query: existsQuery(expr.query) }, bind);
     if (expr.kind !== 'call') return mapQueryExpr(expr, bind);
     const time = statementTime(expr, now);
     if (time !== undefined) return time;

@@ -5,7 +5,7 @@ import { convertExpression } from './convert-expression.js';
 import { columnRef, isVolatile, sameExpr } from './expression.js';
 import type { Field, Operator, PlanAggregate, PlanExpr } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
-import { queryExprChildren } from './query-walk.js';
+import { lowered, walkLevels } from './query-levels.js';
 
 export function isGrouped(query: Query): boolean {
   return query.groupBy.length > 0 || query.hasAggregates || query.having !== undefined;
@@ -33,6 +33,7 @@ export function planAggregate(
   const calls: { readonly call: AggregateCall; readonly aggregate: PlanAggregate }[] = [];
   const scope: Scope = {
     outer: from.scope.outer,
+    ...(from.scope.subquery === undefined ? {} : { subquery: from.scope.subquery }),
     column: (v: Var) => {
       const key = v.range === groupRange ? keys[v.column - 1] : undefined;
       if (key === undefined) throw unsupported('a column that is neither grouped nor aggregated (functional dependency)');
@@ -47,10 +48,13 @@ export function planAggregate(
     },
   };
   // Every aggregate must be known before the operator is built: HAVING's and the targets'.
-  const visit = (expr: QueryExpr): void => {
-    if (expr.kind === 'aggregate') convertExpression(expr, scope);
-    else for (const child of queryExprChildren(expr)) visit(child);
-  };
+  // Those of a subquery are its own, unless their level says that they are this query's.
+  const visit = (expr: QueryExpr): void =>
+    walkLevels(expr, (node, depth) => {
+      if (node.kind !== 'aggregate' || node.level !== depth) return true;
+      convertExpression(depth === 0 ? node : lowered(node, depth), scope);
+      return false;
+    });
   for (const target of query.targets) visit(target.expr);
   if (query.having !== undefined) visit(query.having);
 

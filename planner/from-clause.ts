@@ -6,6 +6,7 @@ import { columnRef, isTrue } from './expression.js';
 import { planCte } from './from-cte.js';
 import { planFunctions } from './from-function.js';
 import type { QueryContext } from './from-query.js';
+import { planSubquery } from './from-subquery.js';
 import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { rangeOf } from './query-walk.js';
@@ -14,7 +15,11 @@ import { rangeOf } from './query-walk.js';
 export function planFrom(query: Query, context: QueryContext): { readonly input: Operator; readonly scope: Scope } {
   const ranges = new Map<number, readonly PlanExpr[]>();
   const { planning, outer } = context;
-  const scope: Scope = { column: (v) => columnOf(v, query, ranges, scope), outer };
+  const scope: Scope = {
+    column: (v) => columnOf(v, query, ranges, scope),
+    subquery: (link, inside) => planSubquery(link, inside, context),
+    outer,
+  };
   const filtered = (input: Operator, where: Query['where']): Operator =>
     where === undefined ? input : { kind: 'filter', input, predicate: convertExpression(where, scope) };
 
@@ -117,19 +122,18 @@ function columnOf(v: Var, query: Query, ranges: ReadonlyMap<number, readonly Pla
   }
   const column = ranges.get(v.range)?.[v.column - 1];
   if (column === undefined) {
-    if (entry.kind === 'subquery' || entry.kind === 'values' || entry.kind === 'function') throw unsupported('LATERAL');
     throw internal(`range ${v.range} (${entry.kind}) has no column ${v.column} here`);
   }
   return column;
 }
 
-function planRange(entry: RangeEntry, { ctes, outer, planning }: QueryContext, scope: Scope): Operator {
+function planRange(entry: RangeEntry, { ctes, planning }: QueryContext, scope: Scope): Operator {
   switch (entry.kind) {
     case 'table':
       if (entry.sample !== undefined) throw unsupported('TABLESAMPLE');
       return planning.scan(entry.schema, entry.name);
     case 'subquery':
-      return planning.query(entry.query, ctes, outer);
+      return planning.query(entry.query, ctes, scope);
     case 'cte':
       return planCte(entry, { ctes, planning });
     case 'values': {

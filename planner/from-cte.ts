@@ -6,7 +6,7 @@ import type { QueryContext } from './from-query.js';
 import { planRecursion } from './from-recursive.js';
 import { mapExpressions, mapInputs, mapSubplans, operatorsIn, renamed } from './logical-plan.js';
 import { type Field, fieldsOf, type Operator, type RecursiveRead } from './physical-plan.js';
-import type { CteFrames, Planning } from './planning.js';
+import { between, type CteFrames, type Planning } from './planning.js';
 
 type CteRange = RangeEntry & { readonly kind: 'cte' };
 
@@ -40,7 +40,7 @@ export function planCte(entry: CteRange, { ctes, planning }: Pick<QueryContext, 
         if (read === undefined) known.delete(cte);
         else known.set(cte, { kind: 'recursing', read });
       })
-    : planning.query(cte.query, frames, frame.outer);
+    : planning.query(cte.query, frames, between(frame.outer));
   if (state?.kind === 'inlined' || cte.materialized === 'never' || !isClosed(plan) || !isWorthSharing(plan, cte)) {
     known.set(cte, { kind: 'inlined' });
     return plan;

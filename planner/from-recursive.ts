@@ -3,7 +3,7 @@ import type { Cte } from '../sql/query.js';
 import { numericModifier, Oid, type Type, typeName } from '../sql/types.js';
 import { planBranch } from './from-setop.js';
 import type { Field, Operator, RecursiveRead } from './physical-plan.js';
-import type { CteFrames, Planning } from './planning.js';
+import { between, type CteFrames, type Planning } from './planning.js';
 
 /** Are equal values held in different forms, so that UNION's duplicates are not found by the kernel's own comparison? */
 function isKeyed(type: Type): boolean {
@@ -35,7 +35,7 @@ export function planRecursion(
   if (!set.all && keyed !== undefined)
     throw unsupported(`WITH RECURSIVE … UNION over column "${keyed.name}" of type ${typeName(keyed.type)}`);
   // A query in the WITH of the recursive one is read from inside it, one level further in.
-  const outer = frames[0]?.outer;
+  const outer = between(frames[0]?.outer);
   const inner = { ctes: [{ ctes: query.ctes, outer }, ...frames], outer, planning };
   const base = planBranch(query, set.left, set.types, inner);
   const id = fields[0]?.id ?? 0;

@@ -6,7 +6,7 @@ import { columnRef } from './expression.js';
 import type { QueryContext } from './from-query.js';
 import { sameType } from './logical-plan.js';
 import { type Field, fieldsOf, type Operator } from './physical-plan.js';
-import type { Planning, Scope } from './planning.js';
+import { between, type Planning, type Scope } from './planning.js';
 import { rangeOf } from './query-walk.js';
 import { commonRows } from './set-difference.js';
 
@@ -39,7 +39,7 @@ export function planBranch(query: Query, node: SetOperation, types: readonly Typ
   if (node.kind === 'leaf') {
     const range = rangeOf(query, node.range);
     if (range.kind !== 'subquery') throw internal(`leaf of a set operation is a ${range.kind}`);
-    const leaf = planning.query(range.query, ctes, outer);
+    const leaf = planning.query(range.query, ctes, between(outer));
     return types === undefined ? leaf : coerced(leaf, types, planning);
   }
   const fields = node.types.map((type, n) => planning.newField(query.targets[n]?.name ?? `column${n + 1}`, type));

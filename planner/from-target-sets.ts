@@ -12,7 +12,9 @@ import { mapQueryExpr, queryExprChildren } from './query-walk.js';
 /** The range of the columns that calls have become: no range of a query has this number. */
 const SETS = -1;
 
+/** Those of a subquery are its own. */
 export function hasSetCall(expr: QueryExpr): boolean {
+  if (expr.kind === 'sublink') return expr.test !== undefined && hasSetCall(expr.test);
   return isSetCall(expr) || queryExprChildren(expr).some(hasSetCall);
 }
 
@@ -39,6 +41,7 @@ export function expandSets(
     const level: { readonly expr: QueryExpr; readonly field: Field; readonly column: number }[] = [];
     const replace = (expr: QueryExpr): QueryExpr => {
       if (!hasSetCall(expr)) return expr;
+      if (expr.kind === 'sublink') return { ...expr, test: expr.test === undefined ? undefined : replace(expr.test) };
       if (!isSetCall(expr) || expr.args.some(hasSetCall)) return mapQueryExpr(expr, replace);
       let known = level.find((one) => sameExpr(one.expr, expr));
       if (known === undefined) {

@@ -5,11 +5,12 @@ import type { Query, QueryExpr, QueryLeaf, Var } from '../sql/query.js';
 import { timeZone } from '../sql/time-zone.js';
 import type { TimelineMarker } from '../sql/timeline-marker.js';
 import { Oid, type, typeName } from '../sql/types.js';
+import { outerColumns } from './columns.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, conjunction } from './expression.js';
 import { instantText } from './instant.js';
 import type { Field, Operator, PlanExpr, PlanLeaf, TimelineOperator } from './physical-plan.js';
-import type { CteFrames, Planning, Scope, TimelineRequest } from './planning.js';
+import { between, type CteFrames, type Planning, type Scope, type TimelineRequest } from './planning.js';
 import { hasMarkers, type Markers, readMarkers } from './timeline-markers.js';
 import type { TimelineSpec } from './timeline-spec.js';
 import { type SignalKind, signalKind, TimelineStates } from './timeline-states.js';
@@ -37,11 +38,11 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
   const { query, planning } = request;
   const marker = readMarker(call.args[0]);
   const values = timelineValues(call, marker, planning.session.timeZone);
-  const { levels, frames } = levelsOf(query, marker, request);
+  const { levels, frames, round } = levelsOf(query, marker, request);
   const lowest = levels.at(-1);
   if (lowest === undefined) throw internal('timeline without levels');
   const source: Query = { ...lowest, where: undefined };
-  const { input, scope } = planning.from(source, frames, request.outer);
+  const { input, scope } = planning.from(source, frames, round);
 
   const project = new RowColumns(planning, scope);
   const outputs = query.targets.filter(({ junk }) => !junk);
@@ -100,12 +101,11 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
     kind: 'timeline',
     input: { kind: 'project', input: filtered, items: project.items },
     horizon:
-      spec.until.kind === 'horizon'
-        ? horizonOf({ planning, source, frames, outer: request.outer, states, markers, values, marker })
-        : undefined,
+      spec.until.kind === 'horizon' ? horizonOf({ planning, source, frames, outer: round, states, markers, values, marker }) : undefined,
     spec,
     fields: outputs.map((target) => planning.newField(target.name, typeOf(target.expr))),
   };
+  if (outerColumns(operator).size > 0) throw unsupported('timeline() over rows that depend on the query around it (LATERAL or correlated)');
   return operator;
 }
 
@@ -114,21 +114,23 @@ function readMarker(arg: QueryExpr | undefined): TimelineMarker {
   return JSON.parse((arg as Constant).value ?? '') as TimelineMarker;
 }
 
-/** The marked query and the subselects below it, and the WITH queries that the lowest sees. */
+/** The marked query and the subselects below it, and the WITH queries and the scope that the lowest sees round it. */
 function levelsOf(
   query: Query,
   marker: TimelineMarker,
   { ctes, outer }: Pick<TimelineRequest, 'ctes' | 'outer'>,
-): { readonly levels: readonly Query[]; readonly frames: CteFrames } {
+): { readonly levels: readonly Query[]; readonly frames: CteFrames; readonly round: Scope | undefined } {
   const levels: Query[] = [query];
   let frames: CteFrames = [{ ctes: query.ctes, outer }, ...ctes];
+  let round = outer;
   for (let n = 0; n < marker.levels; n++) {
     const entry = levels.at(-1)?.ranges.find((range) => range.kind === 'subquery');
     if (entry?.kind !== 'subquery') throw internal('timeline level is no subquery');
     levels.push(entry.query);
-    frames = [{ ctes: entry.query.ctes, outer }, ...frames];
+    round = between(round);
+    frames = [{ ctes: entry.query.ctes, outer: round }, ...frames];
   }
-  return { levels, frames };
+  return { levels, frames, round };
 }
 
 /** The operator's input columns: row expressions over the source, each distinct one once. */

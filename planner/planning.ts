@@ -1,5 +1,5 @@
 import type { Connector, Handle, TableDescription } from '../connectors/connector.js';
-import type { TimelineError } from '../sql/errors.js';
+import { internal, type TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
 import type { AggregateCall, Cte, GroupingCall, Query, SubLink, Var, WindowCall } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
@@ -56,10 +56,22 @@ export interface Scope {
   readonly grouping?: (call: GroupingCall) => PlanExpr;
   /** Undefined where window functions cannot stand. */
   readonly window?: (call: WindowCall) => PlanExpr;
-  /** A query in an expression of this scope: its level-1 names are this scope's. */
-  readonly subquery?: (link: SubLink) => PlanExpr;
+  /** A query in an expression of a scope: its level-1 names are `inside`'s, which is this scope or one made from it. */
+  readonly subquery?: (link: SubLink, inside: Scope) => PlanExpr;
+  /** In the comparison of `x = ANY (SELECT …)`: a column of the query. */
+  readonly subqueryColumn?: (column: number) => PlanExpr;
   /** The query round this one: names with level 1 are its, with level 2 its outer's. */
   readonly outer: Scope | undefined;
+}
+
+/** For a query between: it has names of its own, but none that a query inside it could use (a set operation, a query with a WITH list). */
+export function between(outer: Scope | undefined): Scope {
+  return {
+    outer,
+    column: () => {
+      throw internal('a column of a query that has none to name');
+    },
+  };
 }
 
 /**

@@ -28,7 +28,9 @@ function push(op: Operator, above: readonly PlanExpr[], alive: ReadonlySet<numbe
     case 'project': {
       const by = new Map(op.items.map((item) => [item.field.id, item.expr]));
       const columns = op.items.flatMap(({ field, expr }) => (expr.kind === 'column' && alive.has(field.id) ? [expr.id] : []));
-      const [down, stay] = split(above, (part) => [...columnIds(part)].every((id) => !isVolatile<PlanLeaf>(by.get(id) ?? part)));
+      const [down, stay] = split(above, (part) =>
+        [...columnIds(part)].every((id) => !isVolatile<PlanLeaf>(by.get(id) ?? part) && !repeats(by.get(id))),
+      );
       return keep(
         {
           ...op,
@@ -49,8 +51,7 @@ function push(op: Operator, above: readonly PlanExpr[], alive: ReadonlySet<numbe
       return keep({ ...op, input: push(op.input, down, alive) }, stay);
     }
     case 'union_all': {
-      // a subquery cannot be at two places: its scans are read once
-      const [down, stay] = split(above, (part) => op.inputs.length < 2 || !hasSubquery(part));
+      const [down, stay] = split(above, (part) => op.inputs.length < 2 || !repeats(part));
       const inputs = op.inputs.map((input) => {
         const fields = fieldsOf(input);
         const by = new Map(
@@ -69,7 +70,10 @@ function push(op: Operator, above: readonly PlanExpr[], alive: ReadonlySet<numbe
       // with grouping sets a key that is not in each of them is NULL in rows of its own
       const everywhere = op.keys.filter((_, n) => op.sets?.every((set) => set.includes(n)) ?? true);
       const by = new Map(everywhere.map((key) => [key.field.id, key.expr]));
-      const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())));
+      const [down, stay] = split(
+        above,
+        (part) => readsOnly(part, new Set(by.keys())) && [...columnIds(part)].every((id) => !repeats(by.get(id))),
+      );
       return keep(
         {
           ...op,
@@ -138,6 +142,11 @@ function keep(op: Operator, parts: readonly PlanExpr[]): Operator {
   return predicate === undefined ? op : { kind: 'filter', input: op, predicate };
 }
 
+/** A plan may stand in one place only: what holds a subquery is moved, never written twice. */
+function repeats(expr: PlanExpr | undefined): boolean {
+  return expr !== undefined && hasSubquery(expr);
+}
+
 function split(parts: readonly PlanExpr[], test: (part: PlanExpr) => boolean): readonly [readonly PlanExpr[], readonly PlanExpr[]] {
   return [parts.filter(test), parts.filter((part) => !test(part))];
 }
@@ -146,6 +155,12 @@ function split(parts: readonly PlanExpr[], test: (part: PlanExpr) => boolean): r
 function readsOnly(part: PlanExpr, ids: ReadonlySet<number>): boolean {
   const read = columnIds(part);
   return read.size > 0 && [...read].every((id) => ids.has(id));
+}
+
+/** Reads columns, but none of these: of the other side, or of a query outside. */
+function readsNone(part: PlanExpr, ids: ReadonlySet<number>): boolean {
+  const read = columnIds(part);
+  return read.size > 0 && ![...read].some((id) => ids.has(id));
 }
 
 /**
@@ -168,10 +183,16 @@ function pushIntoJoin(written: JoinOperator, above: readonly PlanExpr[], alive: 
   // ON decides about rows of these sides alone
   const onLeft = inner || semi || op.type === 'right';
   const onRight = inner || semi || op.type === 'left' || op.type === 'anti';
+  // what reads columns of a query outside, or asks a query of its own, stays a filter
+  const joins = (part: PlanExpr): boolean => {
+    const read = columnIds(part);
+    return read.size > 0 && !hasSubquery(part) && [...read].every((id) => left.has(id) || right.has(id));
+  };
   for (const part of conjuncts<PlanLeaf>(op.condition)) {
     if (isVolatile<PlanLeaf>(part)) on.push(part);
-    else if (onLeft && readsOnly(part, left)) toLeft.push(part);
-    else if (onRight && readsOnly(part, right)) toRight.push(part);
+    else if ((onLeft && readsOnly(part, left)) || (op.type === 'right' && readsNone(part, right))) toLeft.push(part);
+    else if ((onRight && readsOnly(part, right)) || (op.type === 'left' && readsNone(part, left))) toRight.push(part);
+    else if (inner && hasSubquery(part)) stay.push(part);
     else on.push(part);
   }
   const whereLeft = inner || semi || op.type === 'left' || op.type === 'anti';
@@ -179,7 +200,7 @@ function pushIntoJoin(written: JoinOperator, above: readonly PlanExpr[], alive: 
   for (const part of above) {
     if (whereLeft && readsOnly(part, left)) toLeft.push(part);
     else if (whereRight && readsOnly(part, right)) toRight.push(part);
-    else if (inner && columnIds(part).size > 0) on.push(part);
+    else if (inner && joins(part)) on.push(part);
     else stay.push(part);
   }
   const condition = conjunction<PlanLeaf>(on);

@@ -58,7 +58,7 @@ export function kernelError(thrown: unknown): TimelineError {
 
 function ownKind(sqlstate: string): 'data' | 'unsupported' | 'internal' | 'limit' | 'semantic' {
   if (sqlstate === '0A000') return 'unsupported';
-  if (sqlstate.startsWith('22') || sqlstate.startsWith('P0')) return 'data';
+  if (sqlstate.startsWith('22') || sqlstate.startsWith('21') || sqlstate.startsWith('P0')) return 'data';
   if (sqlstate.startsWith('54') || sqlstate.startsWith('53')) return 'limit';
   return sqlstate.startsWith('XX') ? 'internal' : 'semantic';
 }

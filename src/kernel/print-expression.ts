@@ -10,6 +10,7 @@ import { parseArrayText } from '../../sql/value-array.js';
 import { decimalScale, duckdbType } from './duckdb-type.js';
 import { constantLiteral } from './literal.js';
 import { Arguments, callPostgres, printFallback } from './print-fallback.js';
+import { printSubquery } from './print-subquery.js';
 
 /** DuckDB SQL of a value; `scale` when it is a numeric held as DECIMAL(38, scale) (otherwise numerics are text). */
 interface Printed {
@@ -129,7 +130,15 @@ function print(expr: PlanExpr, scope: Scope): Printed {
     case 'parameter':
       throw internal(`parameter $${expr.number} is still in the plan`);
     case 'subquery':
-      throw unsupported('a subquery in an expression');
+      return {
+        sql: printSubquery(expr, {
+          plan: scope.plan,
+          expression: (inner) => settled(print(inner, scope), typeOf(inner)),
+          equal: (call) => equalSides(call, scope),
+        }),
+        type: expr.type,
+        scale: decimalScale(expr.type),
+      };
     case 'and':
     case 'or':
       return plain(`(${expr.args.map((arg) => print(arg, scope).sql).join(expr.kind === 'and' ? ' AND ' : ' OR ')})`, BOOL);
@@ -282,6 +291,18 @@ function printDistinct(call: Call<PlanLeaf>, negated: boolean, scope: Scope): Pr
   if (left === undefined || right === undefined) throw internal('IS DISTINCT FROM without its two sides');
   const key = (side: typeof left): string => orderKey(asArgument(side.printed), { oid: side.type.oid, typmod: -1 });
   return plain(`(${key(left)} IS ${negated ? 'NOT ' : ''}DISTINCT FROM ${key(right)})`, BOOL);
+}
+
+/** Both sides of an equality as DuckDB may compare and hash them. */
+function equalSides(call: Call<PlanLeaf>, scope: Scope): readonly [string, string] | undefined {
+  const [left, right] = call.args.map((arg) => ({ printed: print(arg, scope), type: typeOf(arg) }));
+  if (left === undefined || right === undefined || call.args.length !== 2) return undefined;
+  if (ALLOW_LIST.get(call.fn) === '($1 = $2)') return [asArgument(left.printed), asArgument(right.printed)];
+  if (call.operator !== '=' || left.type.oid !== right.type.oid || !ALLOW_LIST.has(call.fn)) return undefined;
+  if (left.printed.scale !== undefined && left.printed.scale === right.printed.scale) return [left.printed.sql, right.printed.sql];
+  const plainType: Type = { oid: left.type.oid, typmod: -1 };
+  if (!needsKey(plainType)) return undefined;
+  return [orderKey(asArgument(left.printed), plainType), orderKey(asArgument(right.printed), plainType)];
 }
 
 function printCase(expr: Extract<PlanExpr, { kind: 'case' }>, scope: Scope): Printed {

@@ -1,4 +1,5 @@
 import type { Readable } from '../../connectors/connector.js';
+import { columnIds, hasSubquery } from '../../planner/columns.js';
 import {
   type AggregateOperator,
   type ExchangeRead,
@@ -199,12 +200,38 @@ function castState(sql: string, field: Field): string {
 }
 
 function printJoin(op: JoinOperator, left: string, right: string, plan: PrintPlan): string {
-  if (op.lateral === true) throw unsupported('LATERAL');
   const fields = columnList(fieldsOf(op).map(column));
   if (op.type === 'cross' || (op.type === 'inner' && op.condition === undefined))
-    return `SELECT ${fields} FROM ${left} AS l CROSS JOIN ${right} AS r`;
+    return `SELECT ${fields} FROM ${left} AS l CROSS JOIN ${op.lateral === true ? 'LATERAL ' : ''}${right} AS r`;
   const on = op.condition === undefined ? 'TRUE' : printExpression(op.condition, plan);
+  if (op.lateral === true || (op.condition !== undefined && asksOutside(op.condition, fieldsOf(op.left), fieldsOf(op.right))))
+    return `SELECT ${fields} FROM ${lateral(op, left, right, on)}`;
   return `SELECT ${fields} FROM ${left} AS l ${op.type.toUpperCase()} JOIN ${right} AS r ON ${on}`;
+}
+
+/** Does a join's condition ask a subquery, or read columns of a query outside? */
+function asksOutside(condition: PlanExpr, left: readonly Field[], right: readonly Field[]): boolean {
+  if (hasSubquery(condition)) return true;
+  const given = new Set([...left, ...right].map((field) => field.id));
+  return [...columnIds(condition)].some((id) => !given.has(id));
+}
+
+/** DuckDB takes no subquery and no column of a query outside in the condition of an outer join, and of a LATERAL one none at all; in the other side's WHERE both may stand. */
+function lateral(op: JoinOperator, left: string, right: string, on: string): string {
+  switch (op.type) {
+    case 'inner':
+    case 'cross':
+      return `${left} AS l CROSS JOIN LATERAL (SELECT * FROM ${right} WHERE ${on}) AS r`;
+    case 'left':
+      return `${left} AS l LEFT JOIN LATERAL (SELECT * FROM ${right} WHERE ${on}) AS r ON TRUE`;
+    case 'right':
+      return `${right} AS r LEFT JOIN LATERAL (SELECT * FROM ${left} WHERE ${on}) AS l ON TRUE`;
+    case 'full':
+      throw unsupported('a subquery or a column of a query outside in the condition of a FULL JOIN');
+    case 'semi':
+    case 'anti':
+      return `${left} AS l WHERE ${op.type === 'anti' ? 'NOT ' : ''}EXISTS (SELECT 1 FROM ${right} WHERE ${on})`;
+  }
 }
 
 function printDistinct(fields: readonly Field[], input: string): string {

@@ -9,6 +9,7 @@ import { loadPostgres, oracleTables, writeLake } from './oracle-lake.js';
 import { OraclePair, type Outcome, report } from './oracle-pair.js';
 import { ORDERED, UNORDERED } from './oracle-queries.js';
 import { SETS_ORDERED, SETS_UNORDERED } from './oracle-queries-sets.js';
+import { SUBQUERIES, SUBQUERIES_ORDERED } from './oracle-queries-subquery.js';
 import { randomCondition, randomQuery } from './oracle-random.js';
 
 const RANDOM_QUERIES = Number(process.env['ORACLE_QUERIES'] ?? 1600);
@@ -79,6 +80,16 @@ describe('the engine beside PostgreSQL', function () {
       await settle(zone, smallBytes);
       const questions = [SETS_UNORDERED, SETS_ORDERED].flatMap((list) => list.map((sql) => ({ sql, ordered: list === SETS_ORDERED })));
       check(await pair.compareAll(questions), { unsupported: 0.16, eager: 0, lazy: 0 });
+    });
+  }
+
+  for (const smallBytes of ['64MB', '0']) {
+    it(`subqueries, ${smallBytes === '0' ? 'stages' : 'one task'}`, async () => {
+      await settle('UTC', smallBytes);
+      const questions = [SUBQUERIES, SUBQUERIES_ORDERED].flatMap((list) =>
+        list.map((sql) => ({ sql, ordered: list === SUBQUERIES_ORDERED })),
+      );
+      check(await pair.compareAll(questions), { unsupported: 0.05, eager: 0, lazy: 0 });
     });
   }
 
