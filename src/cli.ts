@@ -28,14 +28,18 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
   query: {
-    usage: 'query "SQL" [--format table|csv|json]',
+    usage: 'query "SQL" [--format table|csv|json] [--dialect NAME]',
     summary: 'answer one query in this process and print it',
     run: async (args) => {
-      const { values, positionals } = parse(args, { format: { type: 'string', default: 'table' } }, true);
+      const { values, positionals } = parse(
+        args,
+        { format: { type: 'string', default: 'table' }, dialect: { type: 'string', default: 'postgres' } },
+        true,
+      );
       const [sql, ...rest] = positionals;
       if (sql === undefined || rest.length > 0) throw usageError('query takes one SQL text');
       const { queryCommand } = await import('./query-command.js');
-      await queryCommand(sql, String(values['format']));
+      await queryCommand(sql, String(values['format']), String(values['dialect']));
     },
   },
   replay: {

@@ -7,7 +7,7 @@ import { withDemoLake } from './serve.js';
 type Format = 'table' | 'csv' | 'json';
 
 /** `timeline query`: one statement in this process, printed. */
-export async function queryCommand(sql: string, format: string): Promise<void> {
+export async function queryCommand(sql: string, format: string, dialect = 'postgres'): Promise<void> {
   if (!isFormat(format))
     throw new TimelineError({ kind: 'syntax', sqlstate: '22023', message: `unknown format "${format}"`, hint: 'table, csv or json.' });
   const engine = await TimelineEngine.open(await withDemoLake(loadConfig({ env: process.env, cwd: process.cwd() })));
@@ -18,7 +18,7 @@ export async function queryCommand(sql: string, format: string): Promise<void> {
     const session = await engine.connect({
       user: process.env['USER'] ?? 'timeline',
       database: 'timeline',
-      settings: {},
+      settings: { 'timeline.dialect': dialect },
       onNotice: (notice) => process.stderr.write(`${notice.severity}: ${notice.message}\n`),
       onParameterStatus: () => undefined,
     });

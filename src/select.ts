@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { checkDialect } from '../planner/dialect-check.js';
 import { type Actuals, explainJson, explainText } from '../planner/explain.js';
 import { operatorsIn } from '../planner/logical-plan.js';
 import type { PhysicalPlan } from '../planner/physical-plan.js';
 import { planQuery } from '../planner/plan-query.js';
+import type { Dialect } from '../sql/dialect.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import { readQuery } from '../sql/node-tree.js';
@@ -26,6 +28,8 @@ export interface SelectStatement {
   mapPosition(position: number): number;
   readonly parameterTypes: readonly number[];
   readonly columns: readonly ResultColumn[];
+  /** The engine whose SQL it was written in; `rewritten` is PostgreSQL's all the same. */
+  readonly dialect?: Dialect;
 }
 
 export interface SelectContext {
@@ -62,8 +66,10 @@ export async function planSelect(
   const constants = statement.parameterTypes.map(
     (oid, i): Constant => ({ kind: 'constant', type: type(oid), value: parameters[i] ?? null }),
   );
+  const query = readQuery(tree, engine.postgres.names);
+  if (statement.dialect !== undefined) checkDialect(query, statement.dialect);
   return planQuery({
-    query: readQuery(tree, engine.postgres.names),
+    query,
     parameters: constants,
     context: {
       session: { timeZone: analysis.timeZone, now: context.now.toString(), memoryLimit: engine.config.limits.taskMemory },

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import { isDialect, splitDialect } from '../sql/dialect.js';
 import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import { splitStatements } from '../sql/parse.js';
 import type { ResultColumn } from '../sql/result.js';
 import { Oid } from '../sql/types.js';
 import { withDeadline } from './deadline.js';
+import { planDialectStatement } from './dialect-statement.js';
 import type { EngineContext } from './engine-context.js';
 import { commandExecution, textExecution } from './execution.js';
 import { StatementTable } from './named-statements.js';
@@ -62,7 +64,8 @@ export class TimelineSession implements Session {
 
   async split(text: string): Promise<readonly { readonly text: string; readonly offset: number }[]> {
     return this.failing(async () => {
-      const parts = splitStatements(text);
+      const dialect = this.settings.own('timeline.dialect');
+      const parts = isDialect(dialect) ? splitDialect(text, dialect) : splitStatements(text);
       this.implicitBlock = parts.length > 1;
       return parts;
     });
@@ -70,7 +73,15 @@ export class TimelineSession implements Session {
 
   async prepare(text: string, parameterTypes: readonly number[]): Promise<Prepared> {
     return this.failing(async () => {
-      const planned = await planStatement({ text, parameterTypes, engine: this.engine, analysis: this.analysis(), views: this.views });
+      const planned = await planDialectStatement({
+        text,
+        parameterTypes,
+        engine: this.engine,
+        analysis: this.analysis(),
+        views: this.views,
+        dialect: this.settings.own('timeline.dialect'),
+        onNotice: this.options.onNotice,
+      });
       // Even Parse is refused in a failed transaction, except for what ends it.
       if (planned !== undefined && !endsTransaction(planned)) this.transaction.requireNotFailed();
       const session = this;

@@ -1,3 +1,4 @@
+import { DIALECTS } from '../sql/dialect.js';
 import { TimelineError, unsupported } from '../sql/errors.js';
 import { nearestName } from '../sql/nearest-name.js';
 import { byteCount } from './config-file.js';
@@ -46,6 +47,7 @@ const OWN: readonly OwnSetting[] = [
   { name: 'timeline.max_bytes', initial: '0', report: false, check: bytes },
   { name: 'timeline.small_bytes', initial: '67108864', report: false, check: bytes },
   { name: 'timeline.progress', initial: 'off', report: false, check: boolean },
+  { name: 'timeline.dialect', initial: 'postgres', report: false, check: oneOf('postgres', ...DIALECTS) },
   { name: 'timeline.as_of', initial: '', report: false, check: any },
 ];
 
