@@ -9,7 +9,7 @@ import { planDialectStatement } from './dialect-statement.js';
 import type { EngineContext } from './engine-context.js';
 import { commandExecution, textExecution } from './execution.js';
 import { StatementTable } from './named-statements.js';
-import { type ExecuteCall, type PlannedStatement, planStatement, type ReadStatement } from './prepare.js';
+import type { ExecuteCall, PlannedStatement, ReadStatement } from './prepare.js';
 import { explainColumn, explainSelect, runSelect, type SelectContext } from './select.js';
 import { SessionCursors } from './session-cursors.js';
 import { SessionViews } from './session-views.js';
