@@ -1,11 +1,13 @@
 import { unsupported } from '../sql/errors.js';
+import { typeOf } from '../sql/expression-type.js';
 import { isAllowed } from '../sql/functions/allow-list.js';
 import { isComputable } from '../sql/functions/computable.js';
 import { isNative } from '../sql/functions/native.js';
+import { type AggregateShape, isNativeAggregate } from '../sql/functions/native-aggregate.js';
 import { setFunction } from '../sql/functions/set-returning.js';
 import { childrenOf } from './expression.js';
 import { mapExpressions, operatorsIn } from './logical-plan.js';
-import type { Operator, PlanExpr, PlanLeaf } from './physical-plan.js';
+import type { Operator, PlanAggregate, PlanExpr, PlanLeaf } from './physical-plan.js';
 
 /**
  * 0A000 now, rather than from a task, for functions that neither the kernel nor PostgreSQL may run over rows. What a connector computes
@@ -14,12 +16,27 @@ import type { Operator, PlanExpr, PlanLeaf } from './physical-plan.js';
 export function checkFunctions(plan: Operator): readonly string[] {
   const computed = new Set<string>();
   for (const op of operatorsIn(plan)) {
+    if (op.kind === 'aggregate') {
+      for (const aggregate of op.aggregates) {
+        if (!isNativeAggregate(shapeOf(aggregate))) computed.add(aggregate.fn.slice(0, aggregate.fn.indexOf('(')));
+      }
+    }
     mapExpressions(op, (expr) => {
       check(expr, computed);
       return expr;
     });
   }
   return [...computed];
+}
+
+export function shapeOf({ fn, args, distinct, orderBy }: PlanAggregate): AggregateShape {
+  return {
+    fn,
+    argTypes: args.map((arg) => typeOf<PlanLeaf>(arg)),
+    distinct,
+    orderTypes: orderBy.map((key) => typeOf<PlanLeaf>(key.expr)),
+    constantSeparator: args[1]?.kind === 'constant',
+  };
 }
 
 function check(expr: PlanExpr, computed: Set<string>): void {

@@ -1,4 +1,5 @@
 import { internal } from '../sql/errors.js';
+import { isWithinGroup } from '../sql/functions/native-aggregate.js';
 import { instantText } from './instant.js';
 import { inputsOf, subplansOf } from './logical-plan.js';
 import {
@@ -135,6 +136,10 @@ function callText(call: PlanAggregate, phase: AggregateOperator['phase'], names:
   const order = call.orderBy.length === 0 ? '' : ` ORDER BY ${sortText(call.orderBy, names)}`;
   const filter = call.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(call.filter, names)})`;
   const as = shown === name ? '' : ` AS ${shown}`;
+  if (isWithinGroup(call.fn)) {
+    const direct = (call.direct ?? []).map((arg) => printExpression(arg, names)).join(', ');
+    return `${name}(${direct}) WITHIN GROUP (${order.trimStart()})${filter}${as}`;
+  }
   return `${name}(${call.distinct ? 'DISTINCT ' : ''}${args}${order})${filter}${as}`;
 }
 

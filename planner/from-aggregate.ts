@@ -86,7 +86,6 @@ export function planAggregate(
 }
 
 function convertAggregate(call: AggregateCall, scope: Scope, planning: Planning): PlanAggregate {
-  if (call.direct.length > 0) throw unsupported(`the ordered-set aggregate ${call.fn}`);
   if (call.star && call.fn !== 'count()') throw unsupported(`the aggregate ${call.fn} of *`);
   return {
     field: planning.newField(call.fn.slice(0, call.fn.indexOf('(')), call.type),
@@ -94,6 +93,7 @@ function convertAggregate(call: AggregateCall, scope: Scope, planning: Planning)
     args: call.args.map((arg) => convertExpression(arg, scope)),
     distinct: call.distinct,
     orderBy: call.orderBy.map((key) => ({ ...key, expr: convertExpression(key.expr, scope) })),
+    ...(call.direct.length === 0 ? {} : { direct: call.direct.map((arg) => convertExpression(arg, scope)) }),
     filter: call.filter === undefined ? undefined : convertExpression(call.filter, scope),
     state: [],
   };

@@ -1,4 +1,5 @@
 import { numericModifier, Oid, type Type, type as typeOf } from '../types.js';
+import { isCompared } from './native-aggregate.js';
 
 /** numeric(38, 0): exact whole numbers in the kernel. */
 const WHOLE: Type = typeOf(Oid.numeric, (38 << 16) + 4);
@@ -37,7 +38,7 @@ export function stateFields(fn: string, argTypes: readonly Type[]): readonly Typ
       return [typeOf(Oid.bool)];
     case 'min':
     case 'max':
-      return arg === undefined ? undefined : [arg];
+      return arg === undefined || !isCompared(declared) ? undefined : [arg];
     case 'sum':
       switch (declared) {
         case 'int2':

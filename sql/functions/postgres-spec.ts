@@ -36,7 +36,7 @@ export interface RowsSpec {
   readonly ordinality: boolean;
 }
 
-/** Its arguments: first those of `direct` (one value a group), then `lists` lists, which `args` and `orderBy` name from `direct` on. */
+/** Its arguments: first `directs` texts that `direct` names (one value a group), then the columns of the group's rows. */
 export interface AggregateSpec {
   readonly form: 'aggregate';
   /** Signature as in AggregateCall.fn. */
@@ -48,7 +48,7 @@ export interface AggregateSpec {
   /** Ordered-set and hypothetical-set aggregates: WITHIN GROUP (orderBy), after these arguments. */
   readonly withinGroup: boolean;
   readonly direct: readonly PostgresExpr[];
-  /** VARIADIC "any": the last argument is an array of all of them. */
+  readonly directs: number;
   readonly lists: number;
 }
 
@@ -76,7 +76,7 @@ export function specSql(spec: PostgresSpec, argumentCount: number, names: SqlNam
       );
     }
     case 'aggregate': {
-      const direct = spec.direct.length;
+      const direct = spec.directs;
       const order = spec.orderBy.map(
         (key) => `${print(key.expr)} ${key.descending ? 'desc' : 'asc'} nulls ${key.nullsFirst ? 'first' : 'last'}`,
       );

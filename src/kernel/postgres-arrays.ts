@@ -32,12 +32,12 @@ export class ArrayParameter {
     return new ArrayParameter(TEXT_ARRAY, bytes);
   }
 
-  static integers(values: readonly (string | null)[]): ArrayParameter {
+  static integers(values: readonly number[]): ArrayParameter {
     const { bytes, at: start } = arrayHead(INT8, values.length, values.length * 8);
     let at = start;
     for (const value of values) {
       at = bytes.writeInt32BE(8, at);
-      at = bytes.writeBigInt64BE(BigInt(value ?? 0), at);
+      at = bytes.writeBigInt64BE(BigInt(value), at);
     }
     return new ArrayParameter(INT8_ARRAY, bytes);
   }

@@ -1,6 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { internal, TimelineError } from '../../sql/errors.js';
-import { type PostgresSpec, specSql } from '../../sql/functions/postgres-spec.js';
+import { type AggregateSpec, type PostgresSpec, specSql } from '../../sql/functions/postgres-spec.js';
 import { Frontend, readAnswers } from '../../sql/postgres-protocol.js';
 import type { SqlNames } from '../../sql/print-postgres.js';
 import { quoteIdentifier, quoteLiteral } from '../../sql/quote.js';
@@ -50,31 +50,54 @@ export class PostgresFunctions {
     return out;
   }
 
-  /** For each group the aggregate of its lists; a NULL list is an empty one. */
+  /** For each group the aggregate of its rows; NULL rows are none. */
   aggregate(
     spec: string,
-    given: { readonly direct: readonly Texts[]; readonly lists: readonly (readonly (Texts | null)[])[] },
-    groupCount: number,
+    groups: readonly { readonly direct: Texts; readonly rows: readonly Texts[] | null }[],
     session: PostgresSession,
   ): (string | null)[] {
+    const { directs, lists } = JSON.parse(spec) as AggregateSpec;
     const thread = this.#prepared(session);
-    const groups: (string | null)[] = [];
-    const items: (string | null)[][] = given.lists.map(() => []);
-    for (let group = 0; group < groupCount; group++) {
-      const size = given.lists[0]?.[group]?.length ?? 0;
-      for (let i = 0; i < size; i++) groups.push(String(group + 1));
-      for (const [n, list] of given.lists.entries()) {
-        const values = list[group] ?? [];
-        if (values.length !== size) throw internal('the lists of an aggregate are not of one length');
-        for (const value of values) (items[n] as (string | null)[]).push(value);
+    const out: (string | null)[] = [];
+    let batch: (typeof groups)[number][] = [];
+    let size = 0;
+    const send = (): void => {
+      if (batch.length === 0) return;
+      const rows = batch.flatMap((group) => group.rows ?? []);
+      const groupOf = batch.flatMap((group, n) => (group.rows ?? []).map(() => n + 1));
+      const parameters = [
+        ...Array.from({ length: directs }, (_, i) =>
+          ArrayParameter.texts(
+            batch.map(({ direct }) => direct[i] ?? null),
+            0,
+            batch.length,
+          ),
+        ),
+        ArrayParameter.integers(groupOf),
+        ...Array.from({ length: lists }, (_, i) =>
+          ArrayParameter.texts(
+            rows.map((row) => row[i] ?? null),
+            0,
+            rows.length,
+          ),
+        ),
+      ];
+      for (const row of thread.run(spec, directs, batch.length, parameters)) out.push(row[0] ?? null);
+      batch = [];
+      size = 0;
+    };
+    for (const group of groups) {
+      const own = (group.rows ?? []).reduce((sum, row) => sum + row.reduce((length, text) => length + (text?.length ?? 0), 16), 0);
+      if (own > MOST_CHARACTERS) {
+        const message = `out of memory: an aggregate that PostgreSQL computes has more than ${MOST_CHARACTERS} characters in one group`;
+        throw new TimelineError({ kind: 'limit', sqlstate: '53200', message });
       }
+      if (size + own > BATCH_CHARACTERS) send();
+      batch.push(group);
+      size += own;
     }
-    const parameters = [
-      ...given.direct.map((column) => ArrayParameter.texts(column, 0, groupCount)),
-      ArrayParameter.integers(groups),
-      ...items.map((column) => ArrayParameter.texts(column, 0, column.length)),
-    ];
-    return thread.run(spec, given.direct.length, groupCount, parameters).map((row) => row[0] ?? null);
+    send();
+    return out;
   }
 
   close(): void {
@@ -108,6 +131,10 @@ export class PostgresFunctions {
     };
     for (let row = 0; row < rowCount; row++) {
       const own = columns.reduce((sum, column) => sum + (column[row]?.length ?? 0), 0);
+      if (own > MOST_CHARACTERS) {
+        const message = `out of memory: a row has more than ${MOST_CHARACTERS} characters for PostgreSQL to compute with`;
+        throw new TimelineError({ kind: 'limit', sqlstate: '53200', message });
+      }
       if (size + own > BATCH_CHARACTERS) send(row);
       size += own;
     }
@@ -118,6 +145,8 @@ export class PostgresFunctions {
 
 /** Characters of arguments in one request, unless one row has more. */
 const BATCH_CHARACTERS = 8_000_000;
+/** Characters of one row, or of one group of an aggregate. */
+const MOST_CHARACTERS = 256_000_000;
 const WAIT_MS = 20;
 
 /** One life of the thread. */

@@ -4,6 +4,7 @@ import {
   DuckDBListValue,
   DuckDBScalarFunction,
   type DuckDBType,
+  type DuckDBValue,
   type DuckDBVector,
   LIST,
   VARCHAR,
@@ -18,13 +19,13 @@ const TEXT = plainType(Oid.text);
 
 /**
  * `tl_postgres(spec, text, …)` a text for each row; `tl_postgres_rows(spec, text, …)` the list of result rows, each a list of texts;
- * `tl_postgres_aggregate(spec, [text], …, texts, …)` an aggregate over lists, direct arguments first, each a list of one. All take
+ * `tl_postgres_aggregate(spec, [text, …], [[text, …], …])` an aggregate of a group, by its direct arguments and its rows. All take
  * NULLs, and are volatile: an error may come only of a row that is there (see MAY_FAIL in scalar-functions.ts).
  */
 export function registerPostgresScalars(connection: DuckDBConnection, postgres: PostgresFunctions, session: PostgresSession): void {
   register(connection, {
     name: 'tl_postgres',
-    argument: VARCHAR,
+    arguments: 'texts',
     result: VARCHAR,
     compute: (spec, columns, rows) =>
       postgres.scalar(
@@ -36,7 +37,7 @@ export function registerPostgresScalars(connection: DuckDBConnection, postgres: 
   });
   register(connection, {
     name: 'tl_postgres_rows',
-    argument: VARCHAR,
+    arguments: 'texts',
     result: LIST(LIST(VARCHAR)),
     compute: (spec, columns, rows) =>
       postgres
@@ -50,30 +51,32 @@ export function registerPostgresScalars(connection: DuckDBConnection, postgres: 
   });
   register(connection, {
     name: 'tl_postgres_aggregate',
-    argument: LIST(VARCHAR),
+    arguments: [LIST(VARCHAR), LIST(LIST(VARCHAR))],
     result: VARCHAR,
-    compute: (spec, columns, rows) => {
-      const directs = (JSON.parse(spec) as { readonly direct: readonly unknown[] }).direct.length;
-      const read = columns.map((column) => lists(column, rows));
-      const direct = read.slice(0, directs).map((column) => column.map((list) => list?.[0] ?? null));
-      return postgres.aggregate(spec, { direct, lists: read.slice(directs) }, rows, session);
+    compute: (spec, [direct, gathered], rows) => {
+      const groups = Array.from({ length: rows }, (_, row) => ({
+        direct: items(direct?.getItem(row)) as readonly (string | null)[],
+        rows: items(gathered?.getItem(row)).map((item) => items(item) as readonly (string | null)[]),
+      }));
+      return postgres.aggregate(spec, groups, session);
     },
   });
 }
 
 interface PostgresScalar {
   readonly name: string;
-  readonly argument: DuckDBType;
+  /** After the spec, or any number of texts. */
+  readonly arguments: readonly DuckDBType[] | 'texts';
   readonly result: DuckDBType;
   readonly compute: (spec: string, columns: readonly DuckDBVector[], rows: number) => readonly (string | DuckDBListValue | null)[];
 }
 
-function register(connection: DuckDBConnection, { name, argument, result, compute }: PostgresScalar): void {
+function register(connection: DuckDBConnection, { name, arguments: given, result, compute }: PostgresScalar): void {
   connection.registerScalarFunction(
     DuckDBScalarFunction.create({
       name,
-      parameterTypes: [VARCHAR],
-      varArgsType: argument,
+      parameterTypes: [VARCHAR, ...(given === 'texts' ? [] : given)],
+      ...(given === 'texts' ? { varArgsType: VARCHAR } : {}),
       returnType: result,
       specialHandling: true,
       volatile: true,
@@ -99,9 +102,6 @@ function texts(vector: DuckDBVector, rows: number): (string | null)[] {
   return readColumn(vector, rows, TEXT, { normalizeJsonb: false }) as (string | null)[];
 }
 
-function lists(vector: DuckDBVector, rows: number): (readonly (string | null)[] | null)[] {
-  return Array.from({ length: rows }, (_, row) => {
-    const list = vector.getItem(row) as DuckDBListValue | null;
-    return list === null ? null : (list.items as readonly (string | null)[]);
-  });
+function items(list: DuckDBValue | undefined): readonly DuckDBValue[] {
+  return list instanceof DuckDBListValue ? list.items : [];
 }

@@ -1,9 +1,12 @@
+import { shapeOf } from '../../planner/check-functions.js';
 import type { PlanAggregate, SortKey } from '../../planner/physical-plan.js';
 import { unsupported } from '../../sql/errors.js';
 import { stateFields } from '../../sql/functions/aggregate-state.js';
+import { isNativeAggregate } from '../../sql/functions/native-aggregate.js';
 import { Oid, type Type } from '../../sql/types.js';
 import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
+import { printAggregateFallback } from './print-aggregate-fallback.js';
 import { needsKey, orderKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
 
 /**
@@ -39,6 +42,8 @@ function recipe(aggregate: PlanAggregate, plan: PrintPlan): Recipe {
   const open = aggregate.fn.indexOf('(');
   const name = aggregate.fn.slice(0, open);
   const declared = aggregate.fn.slice(open + 1, -1);
+  // In the final phase there are states: whatever has them is native.
+  if (aggregate.state.length === 0 && !isNativeAggregate(shapeOf(aggregate))) return byPostgres(aggregate, plan);
   switch (name) {
     case 'count':
       return count(aggregate, plan, declared);
@@ -49,7 +54,7 @@ function recipe(aggregate: PlanAggregate, plan: PrintPlan): Recipe {
       return simple(aggregate, plan, 'bool_or');
     case 'min':
     case 'max':
-      return extreme(aggregate, plan, name, declared);
+      return extreme(aggregate, plan, name);
     case 'sum':
       return sum(aggregate, plan, declared);
     case 'avg':
@@ -61,6 +66,16 @@ function recipe(aggregate: PlanAggregate, plan: PrintPlan): Recipe {
     default:
       throw unsupported(`aggregate ${aggregate.fn}`);
   }
+}
+
+function byPostgres(aggregate: PlanAggregate, plan: PrintPlan): Recipe {
+  const filter = aggregate.filter === undefined ? undefined : printExpression(aggregate.filter, plan);
+  return unsplit(
+    printAggregateFallback(aggregate, filter, (expr) => {
+      const type = { oid: typeOf(expr).oid, typmod: -1 };
+      return { sql: printAs(expr, type, plan), type };
+    }),
+  );
 }
 
 /** `fn([DISTINCT] arg) [FILTER …]`. */
@@ -90,27 +105,7 @@ function count(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Rec
   return single(call(aggregate, plan, 'count', counted), (state) => `CAST(coalesce(sum(${state}), 0) AS BIGINT)`);
 }
 
-const ORDERED: ReadonlySet<string> = new Set([
-  'int2',
-  'int4',
-  'int8',
-  'oid',
-  'float4',
-  'float8',
-  'numeric',
-  'text',
-  'bpchar',
-  'date',
-  'time',
-  'timestamp',
-  'timestamptz',
-  'interval',
-  'bytea',
-  'uuid',
-]);
-
-function extreme(aggregate: PlanAggregate, plan: PrintPlan, name: 'min' | 'max', declared: string): Recipe {
-  if (!ORDERED.has(declared)) throw unsupported(`aggregate ${aggregate.fn}`);
+function extreme(aggregate: PlanAggregate, plan: PrintPlan, name: 'min' | 'max'): Recipe {
   const { sql, type } = argument(aggregate, plan);
   if (!needsKey(type)) return single(call(aggregate, plan, name, sql), (state) => `${name}(${state})`);
   const by = (value: string): string => `arg_${name}(${value}, ${orderKey(value, type)})`;
