@@ -7,6 +7,7 @@ import { planCte } from './from-cte.js';
 import { planFunctions } from './from-function.js';
 import type { QueryContext } from './from-query.js';
 import { planSubquery } from './from-subquery.js';
+import { planSample } from './from-sample.js';
 import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { rangeOf } from './query-walk.js';
@@ -130,7 +131,7 @@ function columnOf(v: Var, query: Query, ranges: ReadonlyMap<number, readonly Pla
 function planRange(entry: RangeEntry, { ctes, planning }: QueryContext, scope: Scope): Operator {
   switch (entry.kind) {
     case 'table':
-      if (entry.sample !== undefined) throw unsupported('TABLESAMPLE');
+      if (entry.sample !== undefined) return planSample(entry.sample, planning.scan(entry.schema, entry.name));
       return planning.scan(entry.schema, entry.name);
     case 'subquery':
       return planning.query(entry.query, ctes, scope);
