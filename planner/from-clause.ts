@@ -128,11 +128,14 @@ function columnOf(v: Var, query: Query, ranges: ReadonlyMap<number, readonly Pla
   return column;
 }
 
+function sampled(entry: RangeEntry & { readonly kind: 'table' }, input: Operator): Operator {
+  return entry.sample === undefined ? input : planSample(entry.sample, input);
+}
+
 function planRange(entry: RangeEntry, { ctes, planning }: QueryContext, scope: Scope): Operator {
   switch (entry.kind) {
     case 'table':
-      if (entry.sample !== undefined) return planSample(entry.sample, planning.scan(entry.schema, entry.name));
-      return planning.scan(entry.schema, entry.name);
+      return sampled(entry, planning.systemTable(entry.schema, entry.name) ?? planning.scan(entry.schema, entry.name));
     case 'subquery':
       return planning.query(entry.query, ctes, scope);
     case 'cte':

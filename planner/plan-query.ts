@@ -52,6 +52,16 @@ function newPlanning(context: PlanContext, tables: PlanTables): Planning {
       return { id: lastId, name, type };
     },
     table: (schema, table) => tables.get(schema, table),
+    systemTable: (schema, table) => {
+      const found = tables.system(schema, table);
+      if (found === undefined) return undefined;
+      const fields = found.columns.map((column) => planning.newField(column.name, column.type));
+      return {
+        kind: 'values',
+        fields,
+        rows: found.rows.map((row) => fields.map(({ type }, n) => ({ kind: 'constant', type, value: row[n] ?? null }))),
+      };
+    },
     scan: (schema, table): ScanOperator => {
       const { connector, description, handle } = tables.get(schema, table);
       lastScan += 1;

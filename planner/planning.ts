@@ -3,7 +3,7 @@ import { internal, type TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
 import type { AggregateCall, Cte, GroupingCall, Query, SubLink, Var, WindowCall } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
-import type { Field, Operator, PlanExpr, PlanSession, ScanOperator } from './physical-plan.js';
+import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperator } from './physical-plan.js';
 
 /** The part of a connector that planning needs. */
 export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'splits'>;
@@ -30,8 +30,16 @@ export interface PlanContext {
   ): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
   /** Evaluates expressions without columns in PostgreSQL, all at once; an error stands for the one expression that raised it. */
   evaluate(exprs: readonly Expr<never>[]): Promise<readonly (Constant | TimelineError)[]>;
+  /** All rows of a table or view of PostgreSQL's own catalogue, in text form; absent: there is no such catalogue. */
+  systemRows?(schema: string, table: string, columns: readonly string[]): Promise<SystemTable>;
   readonly taskTargets: TaskTargets;
   readonly signal: AbortSignal;
+}
+
+/** A table of pg_catalog or information_schema as it was when the plan was made. */
+export interface SystemTable {
+  readonly columns: readonly { readonly name: string; readonly type: Type }[];
+  readonly rows: readonly (readonly (string | null)[])[];
 }
 
 /** A table of this plan: described and pinned before conversion begins. */
@@ -87,6 +95,8 @@ export interface Planning {
   /** A fresh scan of all columns of a table; 42P01 if no connector has it. */
   scan(schema: string, table: string): ScanOperator;
   table(schema: string, table: string): PlannedTable;
+  /** The rows of a table of PostgreSQL's catalogue; undefined: it is none. */
+  systemTable(schema: string, table: string): ValuesOperator | undefined;
   /** A whole query; the result's fields are the query's output columns, in order, with ids of their own. */
   query(query: Query, ctes: CteFrames, outer: Scope | undefined): Operator;
   /** A query's FROM list and WHERE (no grouping, no targets), and the scope of its ranges. */

@@ -4,7 +4,7 @@ import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import { innerText, parseOne } from '../sql/parse.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
-import { referencedFunctions, refusedClause, type WrittenName } from '../sql/references.js';
+import { referencedFunctions, refusedClause } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
 import type { TableLookup } from '../sql/source-columns.js';
 import { type ExplainOptions, statementKind, type UtilityStatement } from '../sql/statement-kind.js';
@@ -187,14 +187,7 @@ function isOurs({ engine, analysis, views }: PrepareOptions, statement: unknown)
   const relations = relationsBehind(statement, views.current);
   const ours = relations.filter((name) => catalog.find(name.schema, name.name, analysis.searchPath) !== undefined);
   const calls = referencedFunctions(statement).some((name) => name.schema === undefined && TIMELINE_FUNCTIONS.has(name.name.toLowerCase()));
-  if (ours.length === 0 && !calls) return false;
-  const system = relations.find((name) => !ours.includes(name) && isSystem(name));
-  if (system !== undefined) throw unsupported(`a query over both tables and the system catalogue (${system.name})`);
-  return true;
-}
-
-function isSystem(name: WrittenName): boolean {
-  return name.schema === 'pg_catalog' || name.schema === 'information_schema' || (name.schema === undefined && name.name.startsWith('pg_'));
+  return ours.length > 0 || calls;
 }
 
 async function analyseSelect(

@@ -5,10 +5,12 @@ import { operatorsIn } from '../planner/logical-plan.js';
 import type { PhysicalPlan } from '../planner/physical-plan.js';
 import { planQuery } from '../planner/plan-query.js';
 import type { Dialect } from '../sql/dialect.js';
+import type { SystemTable } from '../planner/planning.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import { readQuery } from '../sql/node-tree.js';
 import type { AnalysisContext } from '../sql/postgres.js';
+import { quoteIdentifier } from '../sql/quote.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
 import type { ExplainOptions } from '../sql/statement-kind.js';
 import { Oid, type } from '../sql/types.js';
@@ -91,10 +93,23 @@ export async function planSelect(
         return pinned;
       },
       evaluate: (exprs) => engine.postgres.evaluate(exprs, analysis),
+      systemRows: (schema, table, columns) => systemRows({ schema, table, columns, context }),
       taskTargets: { ...TASK_TARGETS, smallBytes: Number(analysis.settings['timeline.small_bytes']) },
       signal: context.signal,
     },
   });
+}
+
+/** Read as the session's user, in its own time zone. */
+async function systemRows(request: {
+  readonly schema: string;
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly context: SelectContext;
+}): Promise<SystemTable> {
+  const { schema, table, columns, context } = request;
+  const sql = `select ${columns.map(quoteIdentifier).join(', ')} from ${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
+  return context.engine.postgres.query(sql, [], context.analysis, { signal: context.signal });
 }
 
 /** Plans and starts a SELECT; its rows come as tasks commit them. */

@@ -64,6 +64,10 @@ function comparisons(): FunctionList {
 /** Comparison operators of one type or of two that PostgreSQL compares without a cast. */
 export const COMPARISONS: FunctionList = {
   ...comparisons(),
+  'nameeqtext(name,text)': '($1 = $2)',
+  'namenetext(name,text)': '($1 <> $2)',
+  'texteqname(text,name)': '($1 = $2)',
+  'textnename(text,name)': '($1 <> $2)',
   'jsonb_eq(jsonb,jsonb)': '(tl_jsonb_key($1) = tl_jsonb_key($2))',
   'jsonb_ne(jsonb,jsonb)': '(tl_jsonb_key($1) <> tl_jsonb_key($2))',
 };

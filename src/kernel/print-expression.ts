@@ -371,6 +371,9 @@ function printCast(expr: Extract<PlanExpr, { kind: 'cast' }>, scope: Scope): Pri
   const printed = print(expr.arg, scope);
   const from = typeOf(expr.arg);
   if (expr.via === 'relabel') {
+    // the same 32 bits, read without a sign
+    if (from.oid === Oid.int4 && expr.type.oid === Oid.oid)
+      return plain(`CAST(CAST(${printed.sql} AS BIGINT) & 4294967295 AS UINTEGER)`, expr.type);
     if (duckdbType({ ...from, typmod: -1 }) !== duckdbType({ ...expr.type, typmod: -1 })) {
       throw unsupported(`reading ${typeName(from)} as ${typeName(expr.type)}`);
     }

@@ -158,6 +158,32 @@ select (jsonb_each(m)).key from o.facts
 select jsonb_each(m) from o.facts
 select case when k > 1 then generate_series(1,2) end from o.facts
 select * from o.facts where generate_series(1,2) > 1
+select count(*) from o.facts tablesample bernoulli (0)
+select count(*) from o.facts tablesample system (100)
+select count(*) from o.facts tablesample system (100) repeatable (3) where k = 3
+select count(*) from o.facts tablesample bernoulli (101)
+select count(*) from o.facts tablesample bernoulli (-1)
+select count(*) from o.facts tablesample bernoulli ('NaN')
+select count(*) from o.facts tablesample bernoulli (null)
+select count(*) from o.facts tablesample bernoulli (10) repeatable (null)
+select count(*) < 200 and count(*) > 20 from o.facts tablesample bernoulli (30) repeatable (7)
+select count(*) < 200 and count(*) > 20 from o.facts tablesample system (10 * 3) where id > 0
+select count(*) > 10 from o.facts f tablesample bernoulli (50) repeatable (1) join o.dims d on d.k = f.k
+select a.n = b.n from (select count(*) n from o.facts tablesample bernoulli (50) repeatable (1)) a, (select count(*) n from o.facts tablesample bernoulli (50) repeatable (1)) b
+select a.n <> b.n from (select sum(id) n from o.facts tablesample bernoulli (50) repeatable (1)) a, (select sum(id) n from o.facts tablesample bernoulli (50) repeatable (2)) b
+select d.k, t.typname, t.typlen, t.typbyval from o.dims d join pg_type t on t.oid = d.k + 15
+select count(*) from o.dims d, information_schema.tables t where t.table_schema = 'o' and t.table_name = 'dims'
+select c.relname, a.attname, a.attnum, count(d.k) from o.dims d, pg_class c join pg_attribute a on a.attrelid = c.oid join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'o' and c.relname = 'dims' and a.attnum > 0 group by 1, 2, 3
+select column_name, ordinal_position, is_nullable, (select count(*) from o.dims) from information_schema.columns where table_name = 'dims'
+select t.typname from pg_type t, o.none
+select d.name, t.typname from o.dims d left join pg_catalog.pg_type t on t.typname = d.name
+select t.typacl, d.k from o.dims d, pg_type t where t.typname = 'int4'
+select t.typinput, d.k from o.dims d, pg_type t where t.typname = 'int4'
+select d.k, n.name from o.dims d join pg_timezone_names n on n.name = 'UTC'
+select count(*) > 1000, max(f.k) from o.facts f, pg_proc p where f.id = 1
+with t as (select typname, oid from pg_type where oid < 30) select a.typname, b.typname, d.k from t a join t b on a.oid = b.oid join o.dims d on d.k = a.oid
+select d.k, d.k::oid, (-d.k)::oid from o.dims d
+select d.name, t.typname from o.dims d left join pg_catalog.pg_type t on t.typname = d.name or d.name <> t.typname and t.oid = 23
 `
   .trim()
   .split('\n');

@@ -128,6 +128,7 @@ export function testPlanning(tables: Readonly<Record<string, TestTable>>): Plann
       handle: { table: name, filters: [], columns: [], limit: undefined },
       snapshot: '7',
     }),
+    systemTable: () => undefined,
     scan: (schema, name): ScanOperator => {
       scans += 1;
       const fields = (tables[name]?.columns ?? []).map(([column, columnType]) => planning.newField(column, columnType));
