@@ -1,4 +1,4 @@
-import { internal, unsupported } from '../sql/errors.js';
+import { internal } from '../sql/errors.js';
 import type { FromItem, JoinType, Query, QueryExpr, RangeEntry, Var } from '../sql/query.js';
 import { outerColumns } from './columns.js';
 import { convertExpression } from './convert-expression.js';
@@ -6,8 +6,8 @@ import { columnRef, isTrue } from './expression.js';
 import { planCte } from './from-cte.js';
 import { planFunctions } from './from-function.js';
 import type { QueryContext } from './from-query.js';
-import { planSubquery } from './from-subquery.js';
 import { planSample } from './from-sample.js';
+import { planSubquery } from './from-subquery.js';
 import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { rangeOf } from './query-walk.js';
