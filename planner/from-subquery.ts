@@ -1,7 +1,7 @@
 import { internal, unsupported } from '../sql/errors.js';
 import type { SubLink } from '../sql/query.js';
 import { type Type, typeName } from '../sql/types.js';
-import { substitute } from './columns.js';
+import { outerColumns, substitute } from './columns.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, isVolatile, TRUE } from './expression.js';
 import {
@@ -64,7 +64,9 @@ function exists(plan: Operator, planning: Planning): PlanExpr {
   const rows = anyRow(plan);
   if (rows === undefined) return TRUE;
   const field = planning.newField('?', BOOL);
-  const one: Operator = { kind: 'project', input: rows, items: [{ field, expr: TRUE }] };
+  // one row tells, unless it is another one for each row outside
+  const input: Operator = outerColumns(rows).size === 0 ? { kind: 'limit', input: rows, limit: 1 } : rows;
+  const one: Operator = { kind: 'project', input, items: [{ field, expr: TRUE }] };
   return { kind: 'subquery', link: 'exists', plan: one, test: undefined, type: BOOL };
 }
 

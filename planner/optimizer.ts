@@ -12,6 +12,7 @@ import { pushLimits } from './rules/limit-pushdown.js';
 import { mergeProjects } from './rules/merge-projects.js';
 import { pruneColumns } from './rules/projection-pruning.js';
 import type { Rule, RuleContext } from './rules/rule.js';
+import { semiJoins } from './rules/semi-join.js';
 import { simplify } from './rules/simplify.js';
 import { dropSorts } from './rules/sort-removal.js';
 import { topN } from './rules/top-n.js';
@@ -20,6 +21,7 @@ import { topN } from './rules/top-n.js';
 export const RULES: readonly Rule[] = [
   { name: 'simplify', apply: simplify },
   { name: 'factor-or', apply: factorOr },
+  { name: 'semi-join', apply: semiJoins },
   { name: 'filter-pushdown', apply: pushFilters },
   { name: 'derived-predicates', apply: derivePredicates },
   { name: 'filter-pushdown', apply: pushFilters },

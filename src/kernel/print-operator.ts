@@ -221,7 +221,7 @@ function lateral(op: JoinOperator, left: string, right: string, on: string): str
   switch (op.type) {
     case 'inner':
     case 'cross':
-      return `${left} AS l CROSS JOIN LATERAL (SELECT * FROM ${right} WHERE ${on}) AS r`;
+      return `${left} AS l CROSS JOIN ${op.lateral === true ? 'LATERAL ' : ''}${right} AS r WHERE ${on}`;
     case 'left':
       return `${left} AS l LEFT JOIN LATERAL (SELECT * FROM ${right} WHERE ${on}) AS r ON TRUE`;
     case 'right':

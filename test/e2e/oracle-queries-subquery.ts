@@ -260,6 +260,7 @@ select id from o.facts f where (select true from o.dims d where d.k = f.k limit 
 select id from o.facts f where (select max(d.k) from o.dims d where d.w > f.f8) between (select min(k) from o.dims) and f.k + 3
 select bool_or(k in (select k from o.dims)), bool_and(exists (select 1 from o.dims d where d.k = f.k)) from o.facts f
 select count(*) from o.facts f where row(f.k) in (select d.k from o.dims d)
+select id from (select id, k from o.facts order by id desc) q where k in (select k from o.dims where w > 2)
 select * from (select k, count(*) as n from o.facts group by k) q where n = (select max(n) from (select count(*) as n from o.facts group by k) r)
 `
   .trim()
@@ -276,7 +277,6 @@ select id from o.facts f where k in (select k from o.dims) order by id limit 7
 select id from o.facts f where not exists (select 1 from o.dims d where d.k = f.k) order by f8 desc nulls last, id limit 9
 select f.id, q.name from o.facts f left join lateral (select d.name from o.dims d where d.k = f.k order by d.w, d.name limit 1) q on true order by f.id
 select distinct (select max(d.w) from o.dims d where d.k = f.k) as w from o.facts f order by w nulls first
-select id from (select id, k from o.facts order by id desc) q where k in (select k from o.dims where w > 2)
 select id from o.facts order by (select max(w) from o.dims), id desc limit 5
 `
   .trim()
