@@ -18,23 +18,31 @@ export interface Actuals {
   readonly milliseconds: number;
 }
 
+/** What of an analysed plan is shown. */
+export interface ExplainShown {
+  readonly timing: boolean;
+  readonly summary: boolean;
+}
+
+const ALL: ExplainShown = { timing: true, summary: true };
+
 /**
  * The plan as lines to read top down: the stage that answers first, the stages it reads below it. Columns are shown
  * by name, and by name#id where two columns of the plan share a name.
  */
-export function explainText(plan: PhysicalPlan, actuals?: Actuals): string[] {
+export function explainText(plan: PhysicalPlan, actuals?: Actuals, shown: ExplainShown = ALL): string[] {
   const names = planNames(plan);
   const lines: string[] = [];
   for (const stage of [...plan.stages].reverse()) {
     if (lines.length > 0) lines.push('');
     lines.push(stageLine(stage, plan, names.name));
     const actual = actuals?.summary.stages.find(({ id }) => id === stage.id);
-    if (actual !== undefined) lines.push(`  Actual: ${actualText(actual)}`);
+    if (actual !== undefined) lines.push(`  Actual: ${actualText(actual, shown)}`);
     lines.push(...explainOperator(stage.root, { names, snapshots: plan.snapshots, indent: 2 }));
   }
   if (plan.computedByPostgres !== undefined) lines.push(`Computed by PostgreSQL: ${plan.computedByPostgres.join(', ')}`);
   for (const notice of plan.notices) lines.push(`Notice: ${notice}`);
-  if (actuals !== undefined) {
+  if (actuals !== undefined && shown.summary) {
     lines.push(
       '',
       `Rows: ${count(actuals.summary.rows, 'row')} · read ${size(actuals.summary.bytesRead)} · ${actuals.milliseconds.toFixed(1)} ms`,
@@ -46,7 +54,7 @@ export function explainText(plan: PhysicalPlan, actuals?: Actuals): string[] {
 }
 
 /** The same as data: the plan's own JSON, without splits' contents, with actuals beside each stage. */
-export function explainJson(plan: PhysicalPlan, actuals?: Actuals): unknown {
+export function explainJson(plan: PhysicalPlan, actuals?: Actuals, shown: ExplainShown = ALL): unknown {
   return {
     version: plan.version,
     output: plan.output,
@@ -62,9 +70,12 @@ export function explainJson(plan: PhysicalPlan, actuals?: Actuals): unknown {
       exchange: stage.exchange,
       ordered: stage.ordered,
       root: stage.root,
-      actual: actuals?.summary.stages.find(({ id }) => id === stage.id),
+      actual: withTiming(
+        actuals?.summary.stages.find(({ id }) => id === stage.id),
+        shown,
+      ),
     })),
-    ...(actuals === undefined
+    ...(actuals === undefined || !shown.summary
       ? {}
       : {
           actual: {
@@ -96,11 +107,15 @@ function bytesOf(stage: Stage): number {
     .reduce((sum, split) => sum + split.bytes, 0);
 }
 
-function actualText(actual: Actuals['summary']['stages'][number]): string {
+function withTiming(actual: StageFigures | undefined, { timing }: ExplainShown): Partial<StageFigures> | undefined {
+  return actual === undefined || timing ? actual : { ...actual, milliseconds: undefined };
+}
+
+function actualText(actual: Actuals['summary']['stages'][number], { timing }: ExplainShown): string {
   const parts = [
     count(actual.rows, 'row'),
     `read ${size(actual.bytesRead)}`,
-    `${actual.milliseconds.toFixed(1)} ms`,
+    ...(timing ? [`${actual.milliseconds.toFixed(1)} ms`] : []),
     count(actual.tasks, 'task'),
   ];
   if (actual.retries > 0) parts.push(actual.retries === 1 ? '1 retry' : `${actual.retries} retries`);

@@ -1,15 +1,17 @@
 import { type CopyStatement, copyStatement } from './copy-statement.js';
 import { type CursorDeclaration, type CursorFetch, cursorDeclaration, cursorFetch } from './cursor-statement.js';
-import { TimelineError, unsupported } from './errors.js';
+import { unsupported } from './errors.js';
+import { type ExplainOptions, explainOptions } from './explain-options.js';
 import { type ViewCreation, type ViewDrop, viewCreation, viewDrop } from './view-statement.js';
 
 /** A statement about the session itself. */
 export type UtilityStatement =
   | { readonly kind: 'set'; readonly name: string; readonly value: string; readonly local: boolean }
-  | { readonly kind: 'set_transaction' }
+  /** Names and values (`transaction_isolation`, …); `session`: SET SESSION CHARACTERISTICS. */
+  | { readonly kind: 'set_transaction'; readonly session: boolean; readonly modes: TransactionModes }
   | { readonly kind: 'reset'; readonly name: string | undefined }
   | { readonly kind: 'show'; readonly name: string }
-  | { readonly kind: 'transaction'; readonly action: 'begin' }
+  | { readonly kind: 'transaction'; readonly action: 'begin'; readonly modes: TransactionModes }
   | { readonly kind: 'transaction'; readonly action: 'commit' | 'rollback'; readonly chain: boolean }
   | { readonly kind: 'transaction'; readonly action: 'savepoint' | 'release' | 'rollback_to'; readonly name: string }
   | { readonly kind: 'discard'; readonly target: 'all' | 'plans' | 'sequences' | 'temp' }
@@ -18,10 +20,8 @@ export type UtilityStatement =
   | { readonly kind: 'set_config'; readonly name: string; readonly value: string; readonly local: boolean; readonly column: string }
   | { readonly kind: 'unlisten' };
 
-export interface ExplainOptions {
-  readonly analyze: boolean;
-  readonly format: 'text' | 'json';
-}
+/** Settings of a transaction, in the order in which they were written. */
+export type TransactionModes = readonly (readonly [name: string, value: string])[];
 
 /** What a statement is, from libpg-query's tree. */
 export type StatementKind =
@@ -60,6 +60,17 @@ const REFUSED: Readonly<Record<string, string>> = {
   VacuumStmt: 'VACUUM',
   GrantStmt: 'GRANT',
 };
+
+const HINTS: Readonly<Record<string, string>> = {
+  LockStmt: 'Tables are read-only here: a transaction keeps the snapshots that it has seen.',
+  ListenStmt: 'There are no notifications here; UNLISTEN is accepted.',
+  NotifyStmt: 'There are no notifications here.',
+  VacuumStmt: "Tables are read-only here; their statistics are those of their catalog's files.",
+};
+
+function vacuumName(node: Node): string {
+  return node['is_vacuumcmd'] === true ? 'VACUUM' : 'ANALYZE';
+}
 
 /** Classifies one statement: `{SelectStmt: …}` and so on. Throws 0A000 with the name of what is not supported. */
 export function statementKind(statement: unknown): StatementKind {
@@ -110,6 +121,8 @@ export function statementKind(statement: unknown): StatementKind {
     case 'CopyStmt':
       return { kind: 'copy', copy: copyStatement(node) };
     default:
+      if (HINTS[tag] !== undefined)
+        throw unsupported(tag === 'VacuumStmt' ? vacuumName(node) : (REFUSED[tag] ?? tag), { hint: HINTS[tag] });
       throw unsupported(REFUSED[tag] ?? tag.replace(/Stmt$/, ''));
   }
 }
@@ -131,34 +144,7 @@ function explain(node: Node): StatementKind {
   const [inner = ''] = Object.keys(object(node['query']));
   if (!['SelectStmt', 'ExecuteStmt', 'DeclareCursorStmt'].includes(inner))
     throw unsupported(`EXPLAIN of ${REFUSED[inner] ?? inner.replace(/Stmt$/, '')}`);
-  let analyze = false;
-  let format: ExplainOptions['format'] = 'text';
-  for (const option of list(node['options'])) {
-    const { defname, arg } = object(object(option)['DefElem']);
-    const value = constantText(arg);
-    switch (text(defname)) {
-      case 'analyze':
-        analyze = isTrue(value);
-        break;
-      case 'format':
-        if (value !== 'text' && value !== 'json') throw unsupported(`EXPLAIN (FORMAT ${value ?? ''})`);
-        format = value;
-        break;
-      case 'verbose':
-      case 'costs':
-      case 'buffers':
-      case 'timing':
-      case 'summary':
-      case 'settings':
-      case 'wal':
-      case 'memory':
-      case 'generic_plan':
-        break;
-      default:
-        throw new TimelineError({ kind: 'syntax', sqlstate: '42601', message: `unrecognized EXPLAIN option "${text(defname)}"` });
-    }
-  }
-  return { kind: 'explain', options: { analyze, format } };
+  return { kind: 'explain', options: explainOptions(node['options']) };
 }
 
 function variableSet(node: Node): UtilityStatement {
@@ -174,8 +160,8 @@ function variableSet(node: Node): UtilityStatement {
         local: node['is_local'] === true,
       };
     case 'VAR_SET_MULTI':
-      // READ WRITE is accepted: drivers send it by habit, and what would write is refused by itself.
-      return { kind: 'set_transaction' };
+      if (text(node['name']) === 'TRANSACTION SNAPSHOT') throw unsupported('SET TRANSACTION SNAPSHOT', { hint: 'Use SET timeline.as_of.' });
+      return { kind: 'set_transaction', session: text(node['name']) === 'SESSION CHARACTERISTICS', modes: transactionModes(node['args']) };
     case 'VAR_RESET_ALL':
       return { kind: 'reset', name: undefined };
     case 'VAR_SET_DEFAULT':
@@ -186,13 +172,23 @@ function variableSet(node: Node): UtilityStatement {
   }
 }
 
+/** READ WRITE is accepted: drivers send it by habit, and what would write is refused by itself. */
+function transactionModes(options: unknown): TransactionModes {
+  return list(options).map((option) => {
+    const { defname, arg } = object(object(option)['DefElem']);
+    const name = text(defname);
+    const value = constantText(arg) ?? '';
+    return [name, name === 'transaction_isolation' ? value : isTrue(value) ? 'on' : 'off'];
+  });
+}
+
 function transaction(node: Node): UtilityStatement {
   const name = text(node['savepoint_name']);
   const chain = node['chain'] === true;
   switch (node['kind']) {
     case 'TRANS_STMT_BEGIN':
     case 'TRANS_STMT_START':
-      return { kind: 'transaction', action: 'begin' };
+      return { kind: 'transaction', action: 'begin', modes: transactionModes(node['options']) };
     case 'TRANS_STMT_COMMIT':
       return { kind: 'transaction', action: 'commit', chain };
     case 'TRANS_STMT_ROLLBACK':

@@ -174,15 +174,26 @@ function readTemporal(root: Reader, env: ConfigSources['env']): TemporalConfig {
 }
 
 function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
-  const limits = root.section('limits', ['max_connections', 'max_bytes', 'task_memory', 'cache_bytes', 'cursor_bytes']);
+  const limits = root.section('limits', [
+    'max_connections',
+    'max_bytes',
+    'task_memory',
+    'cache_bytes',
+    'temp_bytes',
+    'max_rows',
+    'statement_timeout',
+  ]);
   const count = (key: string, fallback: number): number =>
     byteCount(env[`TIMELINE_LIMITS_${key.toUpperCase()}`] ?? limits.value(key) ?? fallback, `limits.${key}`);
-  const maxBytes = count('max_bytes', 0);
+  // 0 is no limit.
+  const limited = (key: string): number | undefined => count(key, 0) || undefined;
   return {
     maxConnections: count('max_connections', 100),
-    maxBytes: maxBytes === 0 ? undefined : maxBytes,
+    maxBytes: limited('max_bytes'),
     taskMemory: count('task_memory', 1 << 30),
-    cursorBytes: count('cursor_bytes', 4 * 2 ** 30),
+    tempBytes: count('temp_bytes', 16 * 2 ** 30),
+    maxRows: limited('max_rows'),
+    statementTimeout: limited('statement_timeout'),
     cacheBytes: count('cache_bytes', 4 * 2 ** 30),
   };
 }

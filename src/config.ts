@@ -44,8 +44,12 @@ export interface LimitsConfig {
   readonly maxBytes: number | undefined;
   /** Kernel memory per task, bytes. */
   readonly taskMemory: number;
-  /** Bytes that the SCROLL and WITH HOLD cursors of one session may keep on disk. */
-  readonly cursorBytes: number;
+  /** Bytes on disk that one task may spill, and that the SCROLL and WITH HOLD cursors of one session may keep. */
+  readonly tempBytes: number;
+  /** Rows of one answer; undefined: no limit. */
+  readonly maxRows: number | undefined;
+  /** Milliseconds of one statement; undefined: no limit. */
+  readonly statementTimeout: number | undefined;
   /** Bound of the object-store disk cache, bytes. */
   readonly cacheBytes: number;
 }

@@ -120,6 +120,7 @@ export class TimelineEngine implements Engine {
       threads: 2,
       memoryLimit: config.limits.taskMemory,
       tempFolder: join(config.home, 'spill'),
+      tempBytes: config.limits.tempBytes,
       imagePath: imagePath(),
     });
     closers.push(() => kernel.close());

@@ -1,13 +1,14 @@
 import type { CopyFormat, CopyStatement } from '../sql/copy-statement.js';
 import type { CursorDeclaration, CursorFetch } from '../sql/cursor-statement.js';
 import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
+import type { ExplainOptions } from '../sql/explain-options.js';
 import { innerText, parseOne } from '../sql/parse.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
 import { referencedFunctions, refusedClause } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
 import type { TableLookup } from '../sql/source-columns.js';
-import { type ExplainOptions, statementKind, type UtilityStatement } from '../sql/statement-kind.js';
+import { statementKind, type UtilityStatement } from '../sql/statement-kind.js';
 import { type RewrittenCalls, rewriteTimelineCalls } from '../sql/timeline-call.js';
 import { type ExpandedText, expandViews, isViewReference, relationsBehind } from '../sql/view-references.js';
 import type { ViewDrop } from '../sql/view-statement.js';

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { checkDialect } from '../planner/dialect-check.js';
 import { type Actuals, explainJson, explainText } from '../planner/explain.js';
+import { explainData } from '../planner/explain-format.js';
 import { operatorsIn } from '../planner/logical-plan.js';
 import type { PhysicalPlan } from '../planner/physical-plan.js';
 import { planQuery } from '../planner/plan-query.js';
 import type { SystemTable } from '../planner/planning.js';
 import type { Dialect } from '../sql/dialect.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
+import type { ExplainOptions } from '../sql/explain-options.js';
 import type { Constant } from '../sql/expression.js';
 import { readQuery } from '../sql/node-tree.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
-import type { ExplainOptions } from '../sql/statement-kind.js';
 import { Oid, type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
@@ -41,6 +42,10 @@ export interface SelectContext {
   readonly analysis: AnalysisContext;
   readonly driver: 'auto' | 'local' | 'temporal';
   readonly maxBytes: number | undefined;
+  /** Rows of the answer. */
+  readonly maxRows: number | undefined;
+  /** Bytes of memory of one task. */
+  readonly memory: number;
   readonly asOf: string | undefined;
   /** Statement start, microseconds since 1970. */
   readonly now: bigint;
@@ -74,7 +79,7 @@ export async function planSelect(
     query,
     parameters: constants,
     context: {
-      session: { timeZone: analysis.timeZone, now: context.now.toString(), memoryLimit: engine.config.limits.taskMemory },
+      session: { timeZone: analysis.timeZone, now: context.now.toString(), memoryLimit: context.memory },
       connectorOf: (schema, table) => context.catalog.find(schema, table, []),
       pin: async (connector, table) => {
         const entry = context.catalog.find(table.schema, table.table, []);
@@ -129,10 +134,20 @@ export async function runSelect(
   };
 }
 
-/** EXPLAIN answers in a type of its own for JSON, as PostgreSQL does. */
+const XML = 142;
+
+/** EXPLAIN answers in a type of its own for JSON and XML, as PostgreSQL does. */
 export function explainColumn({ format }: ExplainOptions): ResultColumn {
   const column = textColumn('QUERY PLAN');
-  return format === 'json' ? { ...column, type: type(Oid.json) } : column;
+  switch (format) {
+    case 'json':
+      return { ...column, type: type(Oid.json) };
+    case 'xml':
+      return { ...column, type: type(XML) };
+    case 'text':
+    case 'yaml':
+      return column;
+  }
 }
 
 /** EXPLAIN [ANALYZE]: the plan as rows of text; with `analyze` it runs first, and its rows are counted and dropped. */
@@ -147,11 +162,13 @@ export async function explainSelect(
   if (options.analyze) {
     const { run, record } = await startRun(plan, statement.original, context, []);
     const started = performance.now();
-    for await (const batch of resultBatches(plan, run, record, context, [])) void batch;
+    // Its rows are no answer.
+    for await (const batch of resultBatches(plan, run, record, { ...context, maxRows: undefined }, [])) void batch;
     const summary = await run.summary;
     actuals = { summary, driver: record.driver, runId: run.id, milliseconds: performance.now() - started };
   }
-  const lines = options.format === 'json' ? [JSON.stringify([explainJson(plan, actuals)], null, 2)] : explainText(plan, actuals);
+  const lines =
+    options.format === 'text' ? explainText(plan, actuals, options) : [explainData(explainJson(plan, actuals, options), options.format)];
   return textExecution({ columns: [explainColumn(options)], rows: lines.map((line) => [line]), tag: () => 'EXPLAIN' });
 }
 
@@ -232,6 +249,24 @@ function chooseDriver(context: SelectContext): Driver {
   }
 }
 
+/** 54000: the answer is larger than timeline.max_rows allows. */
+export function tooManyRows(maxRows: number): TimelineError {
+  return new TimelineError({
+    kind: 'limit',
+    sqlstate: '54000',
+    message: `the query returns more than ${maxRows} rows`,
+    hint: 'Add a LIMIT, an aggregate or a filter on time, or raise the limit with SET timeline.max_rows (0: none but that of the server).',
+  });
+}
+
+function withMemoryHint(error: TimelineError, memory: number): TimelineError {
+  if (error.sqlstate !== '53200' || error.hint !== undefined) return error;
+  const hint =
+    `A task may take ${memory} bytes. Read less (a filter on time, fewer columns), sort or group by less, ` +
+    'or raise the limit with SET timeline.memory, up to that of the server (limits.task_memory).';
+  return new TimelineError({ ...error.toJSON(), hint, cause: error.cause });
+}
+
 async function* resultBatches(
   plan: PhysicalPlan,
   run: Run,
@@ -247,6 +282,7 @@ async function* resultBatches(
     for await (const file of run.files) {
       for await (const batch of engine.kernel.read([file], plan.output, context.signal)) {
         rows += batch.kind === 'columns' ? batch.rowCount : batch.rows.length;
+        if (context.maxRows !== undefined && rows > context.maxRows) throw tooManyRows(context.maxRows);
         yield batch;
       }
     }
@@ -256,7 +292,7 @@ async function* resultBatches(
     endRecord(engine, { ...record, rows }, undefined, summary);
   } catch (thrown) {
     const reason: unknown = context.signal.aborted ? context.signal.reason : thrown;
-    failure = asTimelineError(reason);
+    failure = withMemoryHint(asTimelineError(reason), context.memory);
     throw failure;
   } finally {
     // A portal closed half-way: the rows the client wanted have been sent, and closing run.files ended the work.

@@ -10,7 +10,7 @@ import type { EngineContext } from './engine-context.js';
 import { commandExecution, textExecution } from './execution.js';
 import { StatementTable } from './named-statements.js';
 import type { ExecuteCall, PlannedStatement, ReadStatement } from './prepare.js';
-import { explainColumn, explainSelect, runSelect, type SelectContext } from './select.js';
+import { explainColumn, explainSelect, runSelect, type SelectContext, tooManyRows } from './select.js';
 import { SessionCursors } from './session-cursors.js';
 import { SessionViews } from './session-views.js';
 import { Settings } from './settings.js';
@@ -40,7 +40,7 @@ export class TimelineSession implements Session {
   ) {
     this.cursors = new SessionCursors({
       folder: join(engine.config.home, 'scratch', 'cursors'),
-      mostBytes: engine.config.limits.cursorBytes,
+      mostBytes: engine.config.limits.tempBytes,
     });
     this.settings = new Settings({
       serverVersion: engine.postgres.version,
@@ -111,7 +111,7 @@ export class TimelineSession implements Session {
         this.settings.begin();
         this.views.begin();
       }
-      const timeout = Number(this.settings.own('statement_timeout'));
+      const timeout = lowest(this.engine.config.limits.statementTimeout, Number(this.settings.own('statement_timeout'))) ?? 0;
       return withDeadline({ milliseconds: timeout, signal: options.signal }, (signal) => this.run(planned, parameters, signal));
     });
   }
@@ -206,6 +206,8 @@ export class TimelineSession implements Session {
       { ...this.analysis(), parameterTypes, views: this.views.script },
       { signal },
     );
+    const maxRows = this.maxRows();
+    if (maxRows !== undefined && answer.rows.length > maxRows) throw tooManyRows(maxRows);
     return textExecution({
       columns: answer.columns,
       rows: answer.rows,
@@ -270,6 +272,10 @@ export class TimelineSession implements Session {
     }
   }
 
+  private maxRows(): number | undefined {
+    return lowest(this.engine.config.limits.maxRows, Number(this.settings.own('timeline.max_rows')));
+  }
+
   private columnsOf(planned: PlannedStatement | undefined): readonly ResultColumn[] | undefined {
     switch (planned?.kind) {
       case undefined:
@@ -317,16 +323,18 @@ export class TimelineSession implements Session {
   }
 
   private selectContext(signal: AbortSignal): SelectContext {
-    const maxBytes = Number(this.settings.own('timeline.max_bytes'));
-    const limit = this.engine.config.limits.maxBytes;
+    const { limits } = this.engine.config;
+    const own = (name: string): number => Number(this.settings.own(name));
     const asOf = this.settings.own('timeline.as_of');
     return {
       engine: this.engine,
       catalog: this.engine.catalog(),
       analysis: this.analysis(),
       driver: this.settings.own('timeline.driver') as SelectContext['driver'],
-      // A session may lower the server's limit, not raise it.
-      maxBytes: maxBytes === 0 ? limit : Math.min(maxBytes, limit ?? maxBytes),
+      // A session may lower the server's limits, not raise them.
+      maxBytes: lowest(limits.maxBytes, own('timeline.max_bytes')),
+      maxRows: this.maxRows(),
+      memory: lowest(limits.taskMemory, own('timeline.memory')) ?? limits.taskMemory,
       asOf: asOf === '' ? undefined : asOf,
       now: BigInt(Date.now()) * 1000n,
       pins: this.transaction.pins(),
@@ -354,6 +362,11 @@ export class TimelineSession implements Session {
       throw asTimelineError(error);
     }
   }
+}
+
+/** Of a limit of the server and one of the session (0: none) the one that holds. */
+function lowest(server: number | undefined, session: number): number | undefined {
+  return session === 0 ? server : Math.min(session, server ?? session);
 }
 
 function endsTransaction(planned: PlannedStatement): boolean {

@@ -23,12 +23,19 @@ export interface PostgresSetting {
 
 const any = (value: string): string => value;
 
+const isolationLevel = oneOf('serializable', 'repeatable read', 'read committed', 'read uncommitted');
+
 const OWN: readonly OwnSetting[] = [
   { name: 'server_version', initial: '', report: true, readOnly: true, check: any },
   { name: 'server_encoding', initial: 'UTF8', report: true, readOnly: true, check: any },
   { name: 'client_encoding', initial: 'UTF8', report: true, check: utf8Only },
   { name: 'application_name', initial: '', report: true, check: (value) => value.slice(0, 63) },
   { name: 'default_transaction_read_only', initial: 'off', report: true, check: boolean },
+  { name: 'default_transaction_isolation', initial: 'read committed', report: false, check: isolationLevel },
+  { name: 'transaction_isolation', initial: 'read committed', report: false, check: isolationLevel },
+  { name: 'transaction_read_only', initial: 'off', report: false, check: boolean },
+  { name: 'transaction_deferrable', initial: 'off', report: false, check: boolean },
+  { name: 'default_transaction_deferrable', initial: 'off', report: false, check: boolean },
   { name: 'in_hot_standby', initial: 'off', report: true, readOnly: true, check: any },
   { name: 'is_superuser', initial: 'off', report: true, readOnly: true, check: any },
   { name: 'session_authorization', initial: '', report: true, readOnly: true, check: any },
@@ -45,6 +52,8 @@ const OWN: readonly OwnSetting[] = [
   { name: 'timeline.driver', initial: 'auto', report: false, check: oneOf('auto', 'local', 'temporal') },
   { name: 'timeline.use_index', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.max_bytes', initial: '0', report: false, check: bytes },
+  { name: 'timeline.max_rows', initial: '0', report: false, check: wholeNumber },
+  { name: 'timeline.memory', initial: '0', report: false, check: bytes },
   { name: 'timeline.small_bytes', initial: '67108864', report: false, check: bytes },
   { name: 'timeline.progress', initial: 'off', report: false, check: boolean },
   { name: 'timeline.dialect', initial: 'postgres', report: false, check: oneOf('postgres', ...DIALECTS) },
@@ -244,13 +253,18 @@ function isoDates(value: string): string {
   throw unsupported(`DateStyle ${value}`, { hint: 'Use ISO.' });
 }
 
+/** Making a formatter takes a millisecond. */
+const KNOWN_ZONES = new Set<string>();
+const MOST_ZONES = 1000;
+
 function timeZone(value: string): string {
   const text = value.replace(/^'(.*)'$/, '$1');
   if (/^(local|default)$/i.test(text)) return 'UTC';
   try {
     // Offsets such as +02 are accepted by Intl but mean the opposite sign in POSIX: names only.
     if (!/^[A-Za-z]/.test(text)) throw new RangeError('not a name');
-    new Intl.DateTimeFormat('en', { timeZone: text });
+    if (!KNOWN_ZONES.has(text)) new Intl.DateTimeFormat('en', { timeZone: text });
+    if (KNOWN_ZONES.size < MOST_ZONES) KNOWN_ZONES.add(text);
     return text;
   } catch {
     throw invalid(`invalid value for parameter "TimeZone": "${value}"`, '22023', 'Use a name of the IANA database, such as Europe/Paris.');
@@ -269,6 +283,12 @@ function milliseconds(value: string, name: string): string {
   const total = Math.round(Number(match[1]) * unit);
   if (total > 2_147_483_647) throw invalid(`${value} is outside the valid range for parameter "${name}" (0 ms .. 2147483647 ms)`);
   return String(total);
+}
+
+function wholeNumber(value: string, name: string): string {
+  const text = value.trim();
+  if (/^\d{1,15}$/.test(text)) return String(Number(text));
+  throw invalid(`invalid value for parameter "${name}": "${value}"`, '22023', 'Use a number of rows; 0 is no limit.');
 }
 
 function bytes(value: string, name: string): string {

@@ -1,6 +1,6 @@
 import { TimelineError } from '../sql/errors.js';
 import type { ResultColumn } from '../sql/result.js';
-import type { UtilityStatement } from '../sql/statement-kind.js';
+import type { TransactionModes, UtilityStatement } from '../sql/statement-kind.js';
 import { commandExecution, textColumn, textExecution } from './execution.js';
 import type { SessionCursors } from './session-cursors.js';
 import type { SessionViews } from './session-views.js';
@@ -33,7 +33,12 @@ export async function runUtility(statement: UtilityStatement, context: UtilityCo
       settings.set(statement.name, statement.value, statement.local);
       return textExecution({ columns: [textColumn(statement.column)], rows: [[settings.get(statement.name) ?? null]] });
     case 'set_transaction':
-      // Every isolation level is accepted: transactions are read-only snapshots, so all are serializable.
+      if (statement.session) {
+        for (const [name, value] of statement.modes) settings.set(`default_${name}`, value, false);
+        return commandExecution('SET');
+      }
+      if (!context.inBlock) return commandExecution('SET', warning('25P01', 'SET TRANSACTION can only be used in transaction blocks'));
+      setModes(statement.modes, settings);
       return commandExecution('SET');
     case 'reset':
       if (statement.name === undefined) settings.resetAll();
@@ -64,6 +69,18 @@ export async function runUtility(statement: UtilityStatement, context: UtilityCo
     case 'unlisten':
       return commandExecution('UNLISTEN');
   }
+}
+
+/** Every isolation level is accepted: transactions are read-only snapshots, so all are serializable. */
+function setModes(modes: TransactionModes, settings: Settings): void {
+  for (const [name, value] of modes) settings.set(name, value, true);
+}
+
+function defaultModes(settings: Settings): TransactionModes {
+  return ['transaction_isolation', 'transaction_read_only', 'transaction_deferrable'].map((name) => [
+    name,
+    settings.own(`default_${name}`),
+  ]);
 }
 
 function warning(sqlstate: string, message: string): readonly Notice[] {
@@ -105,6 +122,7 @@ async function runTransaction(
       transaction.begin();
       settings.begin();
       views.begin();
+      setModes([...defaultModes(settings), ...statement.modes], settings);
       return commandExecution('BEGIN', notices);
     }
     case 'commit':

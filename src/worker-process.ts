@@ -19,6 +19,7 @@ export async function work(): Promise<void> {
     threads: 2,
     memoryLimit: config.limits.taskMemory,
     tempFolder: join(config.home, 'spill'),
+    tempBytes: config.limits.tempBytes,
     imagePath: imagePath(),
   });
   try {

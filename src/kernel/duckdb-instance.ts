@@ -40,6 +40,8 @@ export interface InstanceOptions {
   readonly threads: number;
   /** Where this instance spills; made on the way and removed by close. */
   readonly tempFolder: string;
+  /** Bytes that may lie there; undefined: as the disk allows. */
+  readonly tempBytes?: number | undefined;
   /** Computes what DuckDB does not. */
   readonly postgres: PostgresFunctions;
 }
@@ -51,6 +53,7 @@ export async function createInstance(options: InstanceOptions): Promise<EngineIn
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     temp_directory: options.tempFolder,
+    ...(options.tempBytes === undefined ? {} : { max_temp_directory_size: `${Math.max(1, Math.floor(options.tempBytes / 1024))}KiB` }),
     // The operating system keeps files' pages already.
     enable_external_file_cache: 'false',
   });

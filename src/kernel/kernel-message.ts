@@ -7,6 +7,8 @@ export interface KernelThreadOptions {
   /** Bytes: no task gets more. */
   readonly memoryLimit: number;
   readonly tempFolder: string;
+  /** Bytes that a task may spill; undefined: as the disk allows. */
+  readonly tempBytes: number | undefined;
   /** Of the embedded Postgres. */
   readonly imagePath: string;
   /** One word, shared: the id of the last job that was given up. */

@@ -12,6 +12,8 @@ export interface KernelOptions {
   readonly memoryLimit: number;
   /** Where sorts and joins spill; a folder of its own for each task is made in it and removed. */
   readonly tempFolder: string;
+  /** Bytes that a task may spill; undefined: as the disk allows. */
+  readonly tempBytes?: number | undefined;
   /** The embedded Postgres's image, for functions that PostgreSQL computes. */
   readonly imagePath: string;
   /** Tasks at a time; more wait. Default 2. */
@@ -56,6 +58,7 @@ class KernelPool implements Kernel {
       threads: options.threads,
       memoryLimit: options.memoryLimit,
       tempFolder: options.tempFolder,
+      tempBytes: options.tempBytes,
       imagePath: options.imagePath,
     };
     this.#size = options.workers ?? DEFAULT_WORKERS;

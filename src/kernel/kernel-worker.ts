@@ -24,6 +24,7 @@ const postgres = new PostgresFunctions({
 const instances = createInstanceCache({
   threads: options.threads,
   tempFolder: join(options.tempFolder, `kernel-${process.pid}-${threadId}`),
+  tempBytes: options.tempBytes,
   postgres,
 });
 

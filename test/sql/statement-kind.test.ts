@@ -20,10 +20,13 @@ describe('kinds of statements', () => {
     ['SET x TO -1.5', { kind: 'set', name: 'x', value: '-1.5', local: false }],
     ['SET x TO DEFAULT', { kind: 'reset', name: 'x' }],
     ['RESET ALL', { kind: 'reset', name: undefined }],
-    ['SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE', { kind: 'set_transaction' }],
+    [
+      'SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE',
+      { kind: 'set_transaction', session: true, modes: [['transaction_read_only', 'off']] },
+    ],
     ['SHOW ALL', { kind: 'show', name: 'all' }],
     ['SHOW time zone', { kind: 'show', name: 'TimeZone' }],
-    ['START TRANSACTION READ ONLY', { kind: 'transaction', action: 'begin' }],
+    ['START TRANSACTION READ ONLY', { kind: 'transaction', action: 'begin', modes: [['transaction_read_only', 'on']] }],
     ['COMMIT AND CHAIN', { kind: 'transaction', action: 'commit', chain: true }],
     ['ABORT', { kind: 'transaction', action: 'rollback', chain: false }],
     ['ROLLBACK TO a', { kind: 'transaction', action: 'rollback_to', name: 'a' }],
@@ -40,13 +43,25 @@ describe('kinds of statements', () => {
   }
 
   it('EXPLAIN and its options', () => {
-    assert.deepEqual(kindOf('EXPLAIN SELECT 1'), { kind: 'explain', options: { analyze: false, format: 'text' } });
-    assert.deepEqual(kindOf('EXPLAIN (ANALYZE, FORMAT json, COSTS off) SELECT 1'), {
+    const plain = { analyze: false, format: 'text', timing: false, summary: false };
+    assert.deepEqual(kindOf('EXPLAIN SELECT 1'), { kind: 'explain', options: plain });
+    assert.deepEqual(kindOf('EXPLAIN (ANALYZE, FORMAT yaml, COSTS off, TIMING 0) SELECT 1'), {
       kind: 'explain',
-      options: { analyze: true, format: 'json' },
+      options: { analyze: true, format: 'yaml', timing: false, summary: true },
     });
-    assert.deepEqual(kindOf('EXPLAIN (ANALYZE false) SELECT 1'), { kind: 'explain', options: { analyze: false, format: 'text' } });
-    assert.throws(() => kindOf('EXPLAIN (FORMAT xml) SELECT 1'), { sqlstate: '0A000' });
+    assert.deepEqual(kindOf('EXPLAIN (ANALYZE false, VERBOSE, BUFFERS, SETTINGS, MEMORY, SERIALIZE off) SELECT 1'), {
+      kind: 'explain',
+      options: plain,
+    });
+    for (const [options, sqlstate, message] of [
+      ['FORMAT html', '22023', 'unrecognized value for EXPLAIN option "format": "html"'],
+      ['WAL', '22023', 'EXPLAIN option WAL requires ANALYZE'],
+      ['TIMING', '22023', 'EXPLAIN option TIMING requires ANALYZE'],
+      ['ANALYZE, GENERIC_PLAN', '22023', 'EXPLAIN options ANALYZE and GENERIC_PLAN cannot be used together'],
+      ['ANALYZE maybe', '42601', 'analyze requires a Boolean value'],
+    ] as const) {
+      assert.throws(() => kindOf(`EXPLAIN (${options}) SELECT 1`), { sqlstate, message });
+    }
     assert.throws(() => kindOf('EXPLAIN (LOUDLY) SELECT 1'), { sqlstate: '42601' });
   });
 
