@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import { deserialize, serialize } from 'node:v8';
 import { DuckDBBlobVector, type DuckDBDataChunk, DuckDBDecimal128Vector, type DuckDBVector } from '@duckdb/node-api';
-import type { ColumnBlock, ColumnForm, RawColumn } from '../../sql/column-block.js';
+import { type ColumnBlock, type ColumnForm, isValid, type RawColumn } from '../../sql/column-block.js';
 import { internal, type TimelineError } from '../../sql/errors.js';
-import { normalizeJsonb } from '../../sql/functions/jsonb.js';
 import { Oid, type Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { decimalScale } from './duckdb-type.js';
+import { JsonbTexts } from './jsonb-texts.js';
 import { readColumn } from './value-vectors.js';
 
 /**
@@ -228,7 +228,7 @@ function readTexts(data: Uint8Array, rows: number, valid: Uint8Array | undefined
   const ends = new Int32Array(rows);
   let total = 0;
   for (let row = 0; row < rows; row++) {
-    if (valid === undefined || ((valid[row >> 3] as number) >> (row & 7)) & 1) total += items[row * 4] as number;
+    if (isValid(valid, row)) total += items[row * 4] as number;
     ends[row] = total;
   }
   const bytes = new Uint8Array(total);
@@ -271,22 +271,15 @@ function fetchRun(data: Uint8Array, row: number, length: number): Uint8Array {
   return bytes;
 }
 
-/** jsonb in PostgreSQL's normal form; equal neighbours are read once. */
-function normalTexts(texts: Texts, rows: number, valid: Uint8Array | undefined): Texts {
-  const source = Buffer.from(texts.bytes.buffer, texts.bytes.byteOffset, texts.bytes.byteLength);
-  const old = new Int32Array(texts.data.buffer, texts.data.byteOffset, rows);
+/** jsonb in PostgreSQL's normal form. */
+function normalTexts(raw: Texts, rows: number, valid: Uint8Array | undefined): Texts {
+  const source = Buffer.from(raw.bytes.buffer, raw.bytes.byteOffset, raw.bytes.byteLength);
+  const old = new Int32Array(raw.data.buffer, raw.data.byteOffset, rows);
   const ends = new Int32Array(rows);
-  const pieces: Buffer[] = [];
-  let total = 0;
-  let [lastText, lastNormal] = ['', Buffer.alloc(0)];
+  const texts = new JsonbTexts(source.length);
   for (let row = 0; row < rows; row++) {
-    if (valid === undefined || ((valid[row >> 3] as number) >> (row & 7)) & 1) {
-      const text = source.toString('utf8', row === 0 ? 0 : old[row - 1], old[row]);
-      if (text !== lastText) [lastText, lastNormal] = [text, Buffer.from(normalizeJsonb(text), 'utf8')];
-      pieces.push(lastNormal);
-      total += lastNormal.length;
-    }
-    ends[row] = total;
+    if (isValid(valid, row)) texts.add(source, row === 0 ? 0 : (old[row - 1] as number), old[row] as number);
+    ends[row] = texts.length;
   }
-  return { data: new Uint8Array(ends.buffer), bytes: Buffer.concat(pieces, total) };
+  return { data: new Uint8Array(ends.buffer), bytes: texts.bytes };
 }
