@@ -48,9 +48,11 @@ function check(expr: PlanExpr, computed: Set<string>): void {
         : undefined;
   const returnsSet = expr.kind === 'call' && expr.retset === true;
   const volatility = expr.kind === 'call' ? expr.volatility : 'immutable';
-  const known = fn === undefined || (returnsSet ? setFunction(fn) !== undefined : isAllowed(fn) || isComputable(fn, volatility));
+  const known =
+    fn === undefined ||
+    (returnsSet ? setFunction(fn) !== undefined || isComputable(fn, volatility) : isAllowed(fn) || isComputable(fn, volatility));
   if (fn !== undefined && !known) throw unsupported(named(expr, fn));
-  if (!returnsSet && !isNative(expr)) computed.add(shortName(expr));
+  if (returnsSet ? setFunction(fn ?? '') === undefined : !isNative(expr)) computed.add(shortName(expr));
   if (expr.kind === 'subquery' && expr.test !== undefined) check(expr.test, computed);
   for (const child of childrenOf<PlanLeaf>(expr)) check(child, computed);
 }

@@ -27,7 +27,7 @@ export function planFunctions(
       at += 1;
       return planning.newField(entry.columns[at - 1] ?? `column${at}`, type);
     });
-    return { call: convertSetCall(fn.expr, scope), fields };
+    return { call: convertSetCall(fn.expr, scope), fields, ...(fn.types.length > 0 ? { defined: true as const } : {}) };
   });
   const ordinality = entry.ordinality ? planning.newField(entry.columns[at] ?? 'ordinality', { oid: 20, typmod: -1 }) : undefined;
   const fields = [...calls.flatMap((call) => call.fields), ...(ordinality === undefined ? [] : [ordinality])];
@@ -42,7 +42,7 @@ export function convertSetCall(expr: QueryExpr, scope: Scope): PlanExpr {
 
 function columnTypes(fn: RangeFunction): readonly Type[] {
   const { expr } = fn;
-  if (fn.types.length > 0) throw unsupported(`${nameOf(expr)} with a column definition list`);
+  if (fn.types.length > 0) return fn.types;
   const columns = isSetCall(expr) ? setFunction(expr.fn)?.columns : undefined;
   if (columns !== undefined && columns.length === fn.width) return columns.map((column) => column.type);
   if (fn.width !== 1) throw unsupported(`${nameOf(expr)} in FROM`);

@@ -267,7 +267,12 @@ export interface TableFunctionOperator {
   readonly kind: 'table_function';
   readonly input: Operator;
   /** `call` is a call of a set-returning function over the input's columns; several fields: the columns of its composite result. */
-  readonly calls: readonly { readonly call: PlanExpr; readonly fields: readonly Field[] }[];
+  readonly calls: readonly {
+    readonly call: PlanExpr;
+    readonly fields: readonly Field[];
+    /** The fields are those of a column definition list: the function looks at their names and types. */
+    readonly defined?: true;
+  }[];
   readonly ordinality: Field | undefined;
   /** LEFT JOIN LATERAL … ON true: an input row whose functions give no row comes once, with NULLs. */
   readonly keepEmpty?: boolean;

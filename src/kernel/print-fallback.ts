@@ -4,7 +4,7 @@ import { unsupported } from '../../sql/errors.js';
 import { fill } from '../../sql/functions/entry.js';
 import { outputTemplate } from '../../sql/functions/io-casts.js';
 import { isNative } from '../../sql/functions/native.js';
-import type { PostgresArgument, PostgresExpr, PostgresSpec } from '../../sql/functions/postgres-spec.js';
+import type { PostgresArgument, PostgresExpr, PostgresSpec, RowsSpec } from '../../sql/functions/postgres-spec.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { duckdbType } from './duckdb-type.js';
 import { quote } from './literal.js';
@@ -57,6 +57,13 @@ export function printFallback(expr: PlanExpr, type: Type, print: PrintArgument):
   const args = new Arguments(print);
   const tree = args.inner(expr);
   return callPostgres({ form: 'scalar', expr: tree }, args.texts, type);
+}
+
+/** The rows of a set-returning function that PostgreSQL computes: DuckDB SQL of a list of lists of texts. */
+export function printRows(call: Omit<RowsSpec['calls'][number], 'expr'> & { readonly expr: PlanExpr }, print: PrintArgument): string {
+  const args = new Arguments(print);
+  const spec: PostgresSpec = { form: 'rows', calls: [{ ...call, expr: args.inner(call.expr) }], ordinality: false };
+  return `tl_postgres_rows(${[quote(JSON.stringify(spec)), ...args.texts].join(', ')})`;
 }
 
 /** A call of a function over texts of DuckDB SQL that are given already. */

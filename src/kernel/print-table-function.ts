@@ -1,41 +1,63 @@
-import { fieldsOf, type PlanExpr, type TableFunctionOperator } from '../../planner/physical-plan.js';
-import { internal, unsupported } from '../../sql/errors.js';
+import { type Field, fieldsOf, type TableFunctionOperator } from '../../planner/physical-plan.js';
+import { internal } from '../../sql/errors.js';
 import { setFunction } from '../../sql/functions/set-returning.js';
 import { duckdbType } from './duckdb-type.js';
-import { type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
+import { type PrintPlan, printAs, typeOf } from './print-expression.js';
+import { fromPostgresText, printRows } from './print-fallback.js';
 
-/** The lists of all columns are computed below; unnested side by side, DuckDB pads the shorter ones with NULLs as PostgreSQL does. */
+type Call = TableFunctionOperator['calls'][number];
+
+/** A list to unnest, and how the columns are read from its items. */
+interface List {
+  readonly sql: string;
+  readonly columns: readonly { readonly field: Field; readonly of: (item: string) => string }[];
+}
+
+/** The lists are computed below; unnested side by side, DuckDB pads the shorter ones with NULLs as PostgreSQL does. */
 export function printTableFunction(op: TableFunctionOperator, input: string, plan: PrintPlan): string {
   const own = fieldsOf(op.input).map((field) => `c${field.id}`);
   const streamed = printStream(op, input, own);
   if (streamed !== undefined) return streamed;
-  const columns = op.calls.flatMap(({ call, fields }) => {
-    const lists = listsOf(call, plan);
-    if (lists.length !== fields.length) throw internal(`a function gives ${lists.length} columns, the plan has ${fields.length}`);
-    return fields.map((field, n) => ({ field, list: lists[n] as string }));
-  });
-  const names = columns.map(({ field }) => `l${field.id}`);
-  const lengths = names.map((name) => `coalesce(len(${name}), 0)`);
+  const lists = op.calls.flatMap((call) => listsOf(call, plan));
+  const lengths = lists.map((_, n) => `coalesce(len(l${n}), 0)`);
   const rows = lengths.length === 1 ? (lengths[0] as string) : `greatest(${lengths.join(', ')})`;
   const unnested = (list: string): string =>
     `unnest(${op.keepEmpty === true ? `CASE WHEN ${rows} = 0 THEN [NULL] ELSE ${list} END` : list})`;
-  const items = columns.map(({ field }, n) => `CAST(${unnested(names[n] as string)} AS ${duckdbType(field.type)}) AS c${field.id}`);
+  const items = lists.map((_, n) => `${unnested(`l${n}`)} AS i${n}`);
   if (op.ordinality !== undefined) items.push(`${unnested(`range(1, ${rows} + 1)`)} AS c${op.ordinality.id}`);
-  const lists = columns.map(({ list }, n) => `${list} AS ${names[n]}`);
-  return `SELECT ${[...own, ...items].join(', ')} FROM (SELECT ${[...own, ...lists].join(', ')} FROM ${input})`;
+  const columns = lists.flatMap((list, n) =>
+    list.columns.map(({ field, of }) => `CAST(${of(`i${n}`)} AS ${duckdbType(field.type)}) AS c${field.id}`),
+  );
+  if (op.ordinality !== undefined) columns.push(`c${op.ordinality.id}`);
+  return (
+    `SELECT ${[...own, ...columns].join(', ')} FROM (SELECT ${[...own, ...items].join(', ')} FROM ` +
+    `(SELECT ${[...own, ...lists.map(({ sql }, n) => `${sql} AS l${n}`)].join(', ')} FROM ${input}))`
+  );
 }
 
-/** What is no set-returning function gives one row. */
-function listsOf(call: PlanExpr, plan: PrintPlan): readonly string[] {
-  if (call.kind !== 'call' || call.retset !== true) return [`[${printExpression(call, plan)}]`];
-  const lists = setFunction(call.fn)?.lists(
-    call.args.map((arg) => {
+function listsOf({ call, fields, defined }: Call, plan: PrintPlan): readonly List[] {
+  const single = (sql: string, field: Field): List => ({ sql, columns: [{ field, of: (item) => item }] });
+  const [only] = fields;
+  const isSet = call.kind === 'call' && call.retset === true;
+  // what is no set-returning function gives one row
+  if (!isSet && defined !== true && only !== undefined) return [single(`[${printAs(call, only.type, plan)}]`, only)];
+  const native = isSet && defined !== true ? setFunction(call.fn) : undefined;
+  const lists = native?.lists(
+    (call as typeof call & { readonly kind: 'call' }).args.map((arg) => {
       const { oid } = typeOf(arg);
       return { sql: printAs(arg, { oid, typmod: -1 }, plan), constant: arg.kind === 'constant' ? arg.value : undefined, oid };
     }),
   );
-  if (lists === undefined) throw unsupported(`function ${call.fn}`);
-  return lists;
+  if (lists !== undefined) {
+    if (lists.length !== fields.length) throw internal(`a function gives ${lists.length} columns, the plan has ${fields.length}`);
+    return fields.map((field, n) => single(lists[n] as string, field));
+  }
+  const definition = defined === true ? { definition: fields.map(({ name, type }) => ({ name, type })) } : {};
+  const sql = printRows({ expr: call, width: fields.length, ...definition }, (arg) => {
+    const { oid } = typeOf(arg);
+    return { sql: printAs(arg, { oid, typmod: -1 }, plan), type: { oid, typmod: -1 } };
+  });
+  return [{ sql, columns: fields.map((field, n) => ({ field, of: (item) => fromPostgresText(`${item}[${n + 1}]`, field.type) })) }];
 }
 
 /** A series of whole numbers between constants beside one row, which need not fit into memory. */

@@ -184,6 +184,41 @@ select count(*) > 1000, max(f.k) from o.facts f, pg_proc p where f.id = 1
 with t as (select typname, oid from pg_type where oid < 30) select a.typname, b.typname, d.k from t a join t b on a.oid = b.oid join o.dims d on d.k = a.oid
 select d.k, d.k::oid, (-d.k)::oid from o.dims d
 select d.name, t.typname from o.dims d left join pg_catalog.pg_type t on t.typname = d.name or d.name <> t.typname and t.oid = 23
+select id, p from o.facts, regexp_split_to_table(s, '[ab]+') p
+select id, m from o.facts, regexp_matches(s, '(.)(a)?', 'g') m
+select id, m[1], m[2] from o.facts, regexp_matches(s, '(.)(a)?', 'g') with ordinality q(m, n) where n < 3
+select id, regexp_matches(s, 'a(.)') from o.facts
+select id, (regexp_matches(s, 'a(.)'))[1] from o.facts
+select id, (regexp_match(s, 'a(.)'))[1] from o.facts
+select id, g from o.facts, generate_series(d2, d2 + 1, 0.25) g where id < 40
+select id, g from o.facts, generate_series(1.0, k) g where id < 40
+select id, g from o.facts, generate_series(1.0, 2, 0) g where id < 40
+select * from o.dims d, jsonb_to_recordset('[{"a":1,"b":"x","c":[1,2]},{"a":null,"b":{"q":1}}]') x(a int, b text, c jsonb)
+select f.id, x.* from o.facts f, jsonb_to_record(f.m) x(k text, n text, zz int)
+select f.id, x.* from o.facts f, jsonb_to_recordset(jsonb_build_array(f.m, f.m)) with ordinality x(k varchar(3), n text, zz int)
+select f.id, x.* from o.facts f left join lateral jsonb_to_recordset(case when f.k > 5 then jsonb_build_array(f.m, f.m) end) x(k text, n text, a int) on true
+select f.id, x.* from o.facts f, jsonb_to_recordset(f.m) x(a int)
+select f.id, x.* from o.facts f, jsonb_to_recordset('[{"a":"zz"}]') x(a int)
+select f.id, x.* from o.facts f, json_to_recordset('[{"a":"2024-02-29","b":1.50,"c":"2 days","d":[1,2,3]}]') x(a date, b numeric, c interval, d int[]) where id < 3
+select id, x from o.facts, jsonb_path_query(m, '$.*') x
+select id, x from o.facts, jsonb_path_query(m, '$.k ? (@ like_regex "^a")') x
+select id, x.* from o.facts, rows from (regexp_split_to_table(s, ' '), unnest(array[k, 1]), jsonb_object_keys(m)) with ordinality x(a, b, c, d)
+select id, x from o.facts, unnest(string_to_array(s, 'a')) x
+select id, x from o.facts, unnest(regexp_split_to_array(s, 'a')) x
+select id, unnest(string_to_array(s, ' ')), regexp_split_to_table(s, 'a'), generate_series(1, 2) from o.facts
+select regexp_split_to_table(s, ' ') w, count(*) from o.facts group by 1
+select lower(regexp_split_to_table(s, ' ')) w, count(*) from o.facts group by 1 having count(*) > 2
+select * from o.dims d, pg_get_keywords() k where k.word = 'select'
+select id, t from o.facts, string_to_table(s, 'a') t
+select id, t.* from o.facts f, lateral (select unnest(array[f.k, 2]) a, f.s || 'x' b) t where id < 10
+select id, j from o.facts, json_array_elements(('[' || coalesce(m::text, 'null') || ', 1.50 ,"x\\u00e9", null,[1, {"a" :2}]]')::json) j where id < 50
+select id, j from o.facts, json_array_elements_text(('[' || coalesce(m::text, 'null') || ', 1.50 ,"x\\n", null,[1, {"a" :2}]]')::json) j where id < 50
+select id, x from o.facts, unnest(array[ts, ts + interval '1 day']) x
+select id, x from o.facts, unnest(array[interval '1 mon', ts - ts]) x where id < 10
+select id, x from o.facts, unnest(array[d2, d10]) x where id < 10
+select id, x from o.facts, unnest(array[m, '{}']) x where id < 10
+select id, x from o.facts, unnest('{{1,2},{3,4}}'::int[]) x where id < 3
+select id, x from o.facts, unnest(array[array[k, 1], array[2, 3]]) x where id < 3
 `
   .trim()
   .split('\n');
@@ -197,6 +232,7 @@ select id, unnest(array[3, 1, 2]) u from o.facts order by id limit 50
 select id, unnest(array[3, 1, 2]) u from o.facts order by id desc, u limit 50
 select k, unnest(array[3, 1, 2]) u, count(*) from o.facts group by k order by k
 select k, unnest(array[max(id), min(id)]) u from o.facts group by k order by k nulls first offset 3
+select id, regexp_split_to_table(s, '') from o.facts order by id
 `
   .trim()
   .split('\n');
