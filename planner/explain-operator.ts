@@ -63,7 +63,7 @@ function headline(op: Operator, names: ColumnNames): string {
     case 'window':
       return `Window: ${op.calls.map((call) => `${call.fn.slice(0, call.fn.indexOf('('))}(${call.args.map((arg) => printExpression(arg, names)).join(', ')}) AS ${names(call.field.id)}`).join(', ')}`;
     case 'table_function':
-      return `For each row: ${op.calls.map(({ call }) => printExpression(call, names)).join(', ')}`;
+      return `For each row${op.keepEmpty === true ? ', NULLs where there is none' : ''}: ${op.calls.map(({ call }) => printExpression(call, names)).join(', ')}`;
     case 'sample':
       return `Sample ${op.method}: ${op.percent} %${op.seed === undefined ? '' : `, seed ${op.seed}`}`;
     case 'recursive':
