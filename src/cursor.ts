@@ -35,6 +35,7 @@ export class Cursor {
   #dropped = 0;
   #closed = false;
   #busy = false;
+  #failed = false;
 
   constructor(readonly options: CursorOptions) {
     this.#source = options.execution.batches[Symbol.asyncIterator]();
@@ -53,6 +54,9 @@ export class Cursor {
         message: `cursor "${this.options.name}" cannot be used while another FETCH from it is not read to its end`,
       });
     }
+    // After an error PostgreSQL does not run it again; a held one can meet that.
+    if (this.#failed)
+      throw new TimelineError({ kind: 'semantic', sqlstate: '55000', message: `portal "${this.options.name}" cannot be run` });
     this.#busy = true;
     let left = 0;
     const steps = this.#steps(fetch);
@@ -62,6 +66,9 @@ export class Cursor {
         if (!fetch.move) yield batch;
       }
       moved(fetch.move && fetch.count === 0 && fetch.direction !== 'absolute' ? Number(this.#onRow()) : left);
+    } catch (error) {
+      this.#failed = true;
+      throw error;
     } finally {
       this.#busy = false;
     }
