@@ -21,11 +21,22 @@ export type Row = readonly Cell[];
  */
 export function run(op: Operator, tables: Tables): Row[] {
   return interpret(op, {
+    patience: { left: PATIENCE },
     scan: (scan) => tables[scan.table] ?? [],
     exchange: () => {
       throw new Error('no exchanges here');
     },
   });
+}
+
+/** The rows, unless they take too long. */
+export function attempt(op: Operator, tables: Tables): Row[] | undefined {
+  try {
+    return run(op, tables);
+  } catch (error) {
+    if (error instanceof TooMuch) return undefined;
+    throw error;
+  }
 }
 
 export type Tables = Readonly<Record<string, readonly Readonly<Record<string, Cell>>[]>>;
@@ -40,6 +51,7 @@ export function runStages(stages: PhysicalPlan['stages'], tables: Tables, files:
   for (const stage of stages) {
     const task = ({ splits, partition }: Task): Row[] =>
       interpret(stage.root, {
+        patience: { left: 20 * PATIENCE },
         scan: (scan) => {
           const numbers = new Set((splits[scan.scan] ?? []).map((split) => (split.data as { readonly file: number }).file));
           return (tables[scan.table] ?? []).filter((_, n) => numbers.has(n % files));
@@ -60,21 +72,26 @@ export function runStages(stages: PhysicalPlan['stages'], tables: Tables, files:
 }
 
 interface Source {
+  readonly patience: { left: number };
   readonly scan: (scan: ScanOperator) => readonly Readonly<Record<string, Cell>>[];
   readonly exchange: (read: ExchangeRead) => readonly Row[];
 }
 
-function interpret(op: Operator, source: Source): Row[] {
-  const env = (fields: readonly { readonly id: number }[], row: Row): ReadonlyMap<number, Cell> =>
-    new Map(fields.map((field, n) => [field.id, row[n] ?? null]));
-  const input = (inner: Operator): Row[] => interpret(inner, source);
+type Env = ReadonlyMap<number, Cell>;
+
+/** `outer`: columns of the rows that a subquery or the right side of a LATERAL join is run for. */
+function interpret(op: Operator, source: Source, outer: Env = new Map()): Row[] {
+  const env = (fields: readonly { readonly id: number }[], row: Row): Env =>
+    new Map([...outer, ...fields.map((field, n): [number, Cell] => [field.id, row[n] ?? null])]);
+  const input = (inner: Operator): Row[] => interpret(inner, source, outer);
+  const evaluate = (expr: PlanExpr, bound: Env): Cell => evaluateIn(expr, bound, source);
   switch (op.kind) {
     case 'exchange_read':
       return [...source.exchange(op)];
     case 'scan':
       return source.scan(op).map((row) => op.fields.map((field) => row[field.name] ?? null));
     case 'values':
-      return op.rows.map((row) => row.map((expr) => evaluate(expr, new Map())));
+      return op.rows.map((row) => row.map((expr) => evaluate(expr, outer)));
     case 'filter':
       return input(op.input).filter((row) => evaluate(op.predicate, env(fieldsOf(op.input), row)) === 1);
     case 'project':
@@ -102,8 +119,16 @@ function interpret(op: Operator, source: Source): Row[] {
     }
     case 'join': {
       const left = input(op.left);
-      const right = input(op.right);
       const fields = [...fieldsOf(op.left), ...fieldsOf(op.right)];
+      if (op.lateral === true) {
+        return left.flatMap((l) => {
+          const right = interpret(op.right, source, env(fieldsOf(op.left), l));
+          const matches = right.filter((r) => op.condition === undefined || evaluate(op.condition, env(fields, [...l, ...r])) === 1);
+          if (matches.length === 0 && op.type === 'left') return [[...l, ...fieldsOf(op.right).map(() => null)]];
+          return matches.map((r) => [...l, ...r]);
+        });
+      }
+      const right = input(op.right);
       if (op.type === 'semi' || op.type === 'anti') {
         const matches = (l: Row): boolean =>
           right.some((r) => op.condition === undefined || evaluate(op.condition, env(fields, [...l, ...r])) === 1);
@@ -166,9 +191,33 @@ function compare(a: Cell, b: Cell, descending: boolean, nullsFirst: boolean): nu
   return descending ? b - a : a - b;
 }
 
-function evaluate(expr: PlanExpr, env: ReadonlyMap<number, Cell>): Cell {
-  const at = (child: PlanExpr): Cell => evaluate(child, env);
+/** Thrown where a plan that grew at random asks for more than anyone would wait for. */
+export class TooMuch extends Error {}
+
+/** Expressions that one run may evaluate. */
+const PATIENCE = 60_000;
+
+function evaluateIn(expr: PlanExpr, env: Env, source: Source): Cell {
+  source.patience.left -= 1;
+  if (source.patience.left < 0) throw new TooMuch('too many rows');
+  const at = (child: PlanExpr): Cell => evaluateIn(child, env, source);
   switch (expr.kind) {
+    case 'subquery': {
+      const rows = interpret(expr.plan, source, env);
+      if (expr.link === 'exists') return Number(rows.length > 0);
+      if (expr.link === 'scalar') {
+        if (rows.length > 1) throw new Error('more than one row');
+        return rows[0]?.[0] ?? null;
+      }
+      const { test } = expr;
+      if (test === undefined || expr.link === 'array') throw new Error(`the test interpreter does not know ${expr.link}`);
+      const fields = fieldsOf(expr.plan);
+      const held = rows.map((row) =>
+        evaluateIn(test, new Map([...env, ...fields.map((field, n): [number, Cell] => [field.id, row[n] ?? null])]), source),
+      );
+      const decisive = expr.link === 'any' ? 1 : 0;
+      return held.includes(decisive) ? decisive : held.includes(null) ? null : 1 - decisive;
+    }
     case 'column': {
       const value = env.get((expr as ColumnRef).id);
       if (value === undefined) throw new Error(`column ${expr.id} is not there`);

@@ -1,7 +1,7 @@
 import { type Field, fieldsOf, type Operator, type PlanExpr } from '../../planner/physical-plan.js';
 import type { Planning } from '../../planner/planning.js';
 import type { Tables } from './mini-engine.js';
-import { binary, bool, column, filter, INT, int, type TestTable, testPlanning } from './support.js';
+import { BOOL, binary, bool, column, filter, INT, int, type TestTable, testPlanning } from './support.js';
 
 export const TABLES: Readonly<Record<string, TestTable>> = {
   t: {
@@ -44,6 +44,8 @@ export const ROWS: Tables = {
 export class Growth {
   readonly #choices: readonly number[];
   #at = 0;
+  /** Subqueries that are being grown. */
+  #nested = 0;
   readonly planning: Planning = testPlanning(TABLES);
 
   constructor(choices: readonly number[]) {
@@ -89,9 +91,15 @@ export class Growth {
       case 4: {
         const left = this.operator(depth - 1);
         const right = this.operator(depth - 1);
+        const both = [...fieldsOf(left), ...fieldsOf(right)];
+        if (this.pick(5) === 4) {
+          const lateral = { kind: 'join', type: this.oneOf(['cross', 'inner', 'left'] as const), left, lateral: true } as const;
+          const condition = lateral.type === 'cross' ? undefined : this.predicate(both, 1);
+          return { ...lateral, right: this.ranked(filter(right, this.predicate(both, 1))), condition };
+        }
         const type = (['inner', 'left', 'right', 'full', 'cross', 'semi', 'anti'] as const)[this.pick(7)] ?? 'cross';
         const join = { kind: 'join', type, left, right, condition: undefined } as const;
-        return type === 'cross' ? join : { ...join, condition: this.predicate([...fieldsOf(left), ...fieldsOf(right)], 1) };
+        return type === 'cross' ? join : { ...join, condition: this.predicate(both, 1, type !== 'full') };
       }
       case 5: {
         const input = this.operator(depth - 1);
@@ -132,16 +140,65 @@ export class Growth {
         };
       }
       default: {
-        // sorted by every column, so that LIMIT has one right answer
-        const input = this.operator(depth - 1);
-        const keys = fieldsOf(input).map((field) => ({
-          expr: column(field),
-          descending: this.pick(2) === 0,
-          nullsFirst: this.pick(2) === 0,
-        }));
-        const sort: Operator = { kind: 'sort', input, keys };
-        if (this.pick(2) === 0) return sort;
-        return { kind: 'limit', input: sort, limit: this.pick(5), ...(this.pick(2) === 0 ? {} : { offset: this.pick(3) }) };
+        const sort = this.sorted(this.operator(depth - 1));
+        return this.pick(2) === 0 ? sort : this.limited(sort);
+      }
+    }
+  }
+
+  /** Sorted by every column, so that LIMIT has one right answer. */
+  sorted(input: Operator): Operator {
+    const keys = fieldsOf(input).map((field) => ({
+      expr: column(field),
+      descending: this.pick(2) === 0,
+      nullsFirst: this.pick(2) === 0,
+    }));
+    return { kind: 'sort', input, keys };
+  }
+
+  limited(input: Operator): Operator {
+    return { kind: 'limit', input, limit: this.pick(5), ...(this.pick(2) === 0 ? {} : { offset: this.pick(3) }) };
+  }
+
+  /** The first rows of it, sometimes. */
+  ranked(input: Operator): Operator {
+    return this.pick(3) === 2 ? this.limited(this.sorted(input)) : input;
+  }
+
+  /** A comparison with a query, or its rows' existence; its WHERE may read the columns outside. */
+  subquery(outside: readonly Field[]): PlanExpr {
+    this.#nested += 1;
+    const input = this.operator(this.pick(2));
+    const tied = this.pick(4) === 3 ? input : filter(input, this.predicate([...fieldsOf(input), ...outside], 1));
+    const plan = this.ranked(tied);
+    this.#nested -= 1;
+    const inner = column(this.oneOf(fieldsOf(plan)));
+    const link = this.oneOf(['exists', 'not exists', 'any', 'not any', 'all', 'scalar'] as const);
+    switch (link) {
+      case 'exists':
+      case 'not exists': {
+        const exists: PlanExpr = { kind: 'subquery', link: 'exists', plan, test: undefined, type: BOOL };
+        return link === 'exists' ? exists : { kind: 'not', arg: exists };
+      }
+      case 'any':
+      case 'not any':
+      case 'all': {
+        const test = binary(this.pick(3) === 2 ? '<' : '=', this.value(outside, 0), inner);
+        const quantified: PlanExpr = { kind: 'subquery', link: link === 'all' ? 'all' : 'any', plan, test, type: BOOL };
+        return link === 'not any' ? { kind: 'not', arg: quantified } : quantified;
+      }
+      case 'scalar': {
+        const field = this.planning.newField('g', INT);
+        const counted = this.pick(2) === 0;
+        const call = { field, fn: counted ? 'count()' : 'sum(int4)', args: counted ? [] : [inner], distinct: false, orderBy: [] };
+        const total: Operator = {
+          kind: 'aggregate',
+          phase: 'single',
+          input: plan,
+          keys: [],
+          aggregates: [{ ...call, filter: undefined, state: [] }],
+        };
+        return binary('<', this.value(outside, 0), { kind: 'subquery', link: 'scalar', plan: total, test: undefined, type: INT });
       }
     }
   }
@@ -162,11 +219,13 @@ export class Growth {
     }
   }
 
-  predicate(fields: readonly Field[], depth: number): PlanExpr {
+  predicate(fields: readonly Field[], depth: number, queries = true): PlanExpr {
     const compare = (): PlanExpr => binary(this.pick(2) === 0 ? '=' : '<', this.value(fields, 0), this.value(fields, 0));
     if (depth === 0) return compare();
-    const inner = (): PlanExpr => this.predicate(fields, depth - 1);
-    switch (this.pick(8)) {
+    const inner = (): PlanExpr => this.predicate(fields, depth - 1, queries);
+    switch (this.pick(10)) {
+      case 8:
+        return queries && this.#nested < 2 ? this.subquery(fields) : compare();
       case 0:
         return { kind: 'or', args: [inner(), inner()] };
       case 1:
