@@ -1,13 +1,12 @@
 import { internal } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
 import { stateFields } from '../sql/functions/aggregate-state.js';
-import { columnIds, outerColumns } from './columns.js';
+import { outerColumns } from './columns.js';
 import { equiKeys, isHashed } from './equi-keys.js';
 import { columnRef } from './expression.js';
-import { mapExpressions, mapInputs, mapSubplans, operatorsIn } from './logical-plan.js';
+import { mapInputs, mapSubplans, operatorsIn, renamed } from './logical-plan.js';
 import {
   type AggregateOperator,
-  type ExchangeRead,
   type Field,
   fieldsOf,
   type JoinOperator,
@@ -21,22 +20,29 @@ import {
   type Stage,
   type Task,
   type TimelineOperator,
+  type UnionAllOperator,
   type WindowOperator,
 } from './physical-plan.js';
 import type { TaskTargets } from './planning.js';
+import { mergeProjects } from './rules/merge-projects.js';
+import { isOrdered, isSharedRead, readBy } from './stage-rows.js';
 import { Estimates } from './statistics.js';
 
 export interface ScanSplits {
   readonly splits: readonly Split[];
 }
 
-/** A tree that has not been cut yet, and how its rows are spread: over the splits of one scan, over partitions, or all in one task. */
+/**
+ * A tree that has not been cut yet, and how its rows are spread: over the splits of one scan, over partitions, all in one task;
+ * or it is several trees with the same fields (of a UNION ALL), each with a spread of its own, and `root` is only for its fields.
+ */
 interface Fragment {
   readonly root: Operator;
   readonly spread:
     | { readonly kind: 'single' }
     | { readonly kind: 'splits'; readonly scan: string }
-    | { readonly kind: 'partitions'; readonly count: number };
+    | { readonly kind: 'partitions'; readonly count: number }
+    | { readonly kind: 'branches'; readonly branches: readonly Fragment[] };
 }
 
 interface CutRequest {
@@ -61,7 +67,7 @@ class Cutter {
   readonly #stages: Stage[] = [];
   readonly #small: boolean;
   /** The stages of shared plans, by SharedRead.id. */
-  readonly #sharedStages = new Map<number, ExchangeRead>();
+  readonly #sharedStages = new Map<number, Operator>();
   readonly #estimates: Estimates;
   #nextId: number;
 
@@ -77,7 +83,7 @@ class Cutter {
   }
 
   finish(fragment: Fragment): readonly Stage[] {
-    this.#stage(fragment, 'final', undefined);
+    this.#stage(fragment.spread.kind === 'branches' ? this.#cut(fragment) : fragment, 'final', undefined);
     return this.#stages;
   }
 
@@ -106,8 +112,7 @@ class Cutter {
       case 'sample':
       case 'filter':
       case 'project': {
-        const input = this.place(op.input);
-        return { ...input, root: { ...op, input: input.root } };
+        return this.#over(this.place(op.input), (input) => ({ ...op, input }));
       }
       case 'assert':
         return this.#over(this.#gathered(op.input), (input) => ({ ...op, input }));
@@ -121,10 +126,8 @@ class Cutter {
         return this.#aggregate(op);
       case 'join':
         return this.#join(op);
-      case 'union_all': {
-        const inputs = op.inputs.map((input) => this.#gathered(input).root);
-        return { root: { ...op, inputs }, spread: { kind: 'single' } };
-      }
+      case 'union_all':
+        return this.#union(op);
       case 'timeline':
         return this.#timeline(op);
     }
@@ -152,13 +155,25 @@ class Cutter {
       stage = this.#exchange(this.place(plan), undefined);
       this.#sharedStages.set(op.id, stage);
     }
-    const { fields } = stage;
+    const fields = fieldsOf(stage);
     const items = op.columns.map((id, n) => {
       const source = fields.find((field) => field.id === id);
       if (source === undefined) throw internal(`shared plan ${op.id} has no column ${id}`);
       return { field: op.fields[n] as Field, expr: columnRef(source) };
     });
     return { kind: 'project', input: stage, items };
+  }
+
+  /** Inputs that are spread are read by tasks of their own, for what works on parts above to work there. */
+  #union(op: UnionAllOperator): Fragment {
+    const inputs = op.inputs.map((input) => this.place(input));
+    const root: Operator = { ...op, inputs: inputs.map((input) => input.root) };
+    if (inputs.every((input) => input.spread.kind === 'single')) return { root, spread: { kind: 'single' } };
+    const branches = inputs.flatMap((input) => {
+      const named = this.#over(input, (branch) => renamed(branch, op.fields));
+      return named.spread.kind === 'branches' ? named.spread.branches : [named];
+    });
+    return { root, spread: { kind: 'branches', branches } };
   }
 
   /** Partitions are computed whole: together in one task, or by hash of their columns. */
@@ -180,7 +195,7 @@ class Cutter {
   #twice(op: { readonly input: Operator }, local: Operator, global: (input: Operator) => Operator): Fragment {
     const input = this.place(op.input);
     if (input.spread.kind === 'single') return this.#over(input, global);
-    const part: Fragment = { ...input, root: { ...local, input: input.root } as Operator };
+    const part = this.#over(input, (root) => ({ ...local, input: root }) as Operator);
     return this.#over(this.#cut(part), global);
   }
 
@@ -201,11 +216,12 @@ class Cutter {
     const input = this.place(op.input);
     if (input.spread.kind === 'single') return this.#over(input, (root) => ({ ...op, input: root }));
     const split = this.#splitAggregates(op.aggregates);
-    if (split === undefined) return this.#over(this.#cut({ ...input, root: readBy(op, input.root) }), (root) => ({ ...op, input: root }));
+    if (split === undefined)
+      return this.#over(this.#cut(this.#over(input, (root) => readBy(op, root))), (root) => ({ ...op, input: root }));
     // Grouping sets are made of the parts of all keys together.
     const { sets: _sets, groupings: _groupings, ...plain } = op;
-    const partial: AggregateOperator = { ...plain, phase: 'partial', input: input.root, aggregates: split };
-    const gathered = this.#cut({ ...input, root: partial });
+    const partial = this.#over(input, (root): AggregateOperator => ({ ...plain, phase: 'partial', input: root, aggregates: split }));
+    const gathered = this.#cut(partial);
     return this.#over(gathered, (root) => ({
       ...op,
       phase: 'final',
@@ -232,7 +248,10 @@ class Cutter {
 
   #join(op: JoinOperator): Fragment {
     const left = this.place(op.left);
-    if (op.lateral === true) return this.#over(left, (root) => ({ ...op, left: root, right: this.#detached(op.right) }));
+    if (op.lateral === true) {
+      const inside = this.#detached(op.right);
+      return this.#over(left, (root) => ({ ...op, left: root, right: inside }));
+    }
     const right = this.place(op.right);
     const joined = (l: Operator, r: Operator): Operator => ({ ...op, left: l, right: r });
     if (left.spread.kind === 'single' && right.spread.kind === 'single')
@@ -240,12 +259,12 @@ class Cutter {
     // the side in one task is read whole by every task of the other, where the other's rows decide what is in the result
     const inner = op.type === 'inner' || op.type === 'cross';
     if (right.spread.kind === 'single' && (inner || op.type === 'left' || op.type === 'semi' || op.type === 'anti'))
-      return { ...left, root: joined(left.root, this.#broadcast(right)) };
+      return this.#beside(left, this.#broadcast(right), joined);
     if (left.spread.kind === 'single' && (inner || op.type === 'right'))
-      return { ...right, root: joined(this.#broadcast(left), right.root) };
+      return this.#beside(right, this.#broadcast(left), (root, other) => joined(other, root));
     const small = this.#smallSide(op);
-    if (small === 'right') return { ...left, root: joined(left.root, this.#exchange(right, undefined)) };
-    if (small === 'left') return { ...right, root: joined(this.#exchange(left, undefined), right.root) };
+    if (small === 'right') return this.#beside(left, this.#exchange(right, undefined), joined);
+    if (small === 'left') return this.#beside(right, this.#exchange(left, undefined), (root, other) => joined(other, root));
     const keys = equiKeys(op);
     if (keys === undefined) return { root: joined(this.#cut(left).root, this.#cut(right).root), spread: { kind: 'single' } };
     const count = this.#request.targets.partitions;
@@ -286,8 +305,15 @@ class Cutter {
     };
   }
 
+  /** Each of the fragment's tasks reads all of `whole`. */
+  #beside(fragment: Fragment, whole: Operator, join: (root: Operator, whole: Operator) => Operator): Fragment {
+    return this.#over(fragment, (root) => join(root, whole));
+  }
+
   #over(fragment: Fragment, build: (input: Operator) => Operator): Fragment {
-    return { ...fragment, root: build(fragment.root) };
+    const root = build(fragment.root);
+    if (fragment.spread.kind !== 'branches') return { ...fragment, root };
+    return { root, spread: { kind: 'branches', branches: fragment.spread.branches.map((branch) => this.#over(branch, build)) } };
   }
 
   /** An operator's rows in one task. */
@@ -300,13 +326,19 @@ class Cutter {
     return { root: this.#exchange(fragment, undefined), spread: { kind: 'single' } };
   }
 
-  #exchange(fragment: Fragment, exchange: Stage['exchange']): ExchangeRead {
+  /** The rows of a fragment's tasks, from stages of their own. */
+  #exchange(fragment: Fragment, exchange: Stage['exchange']): Operator {
+    if (fragment.spread.kind === 'branches') {
+      const inputs = fragment.spread.branches.map((branch) => this.#exchange({ ...branch, root: mergeProjects(branch.root) }, exchange));
+      return { kind: 'union_all', inputs, fields: fieldsOf(fragment.root) };
+    }
     const stage = this.#stage(fragment, undefined, exchange);
     return { kind: 'exchange_read', stage: stage.id, fields: fieldsOf(fragment.root) };
   }
 
   #stage(fragment: Fragment, kind: 'final' | undefined, exchange: Stage['exchange']): Stage {
     const { root, spread } = fragment;
+    if (spread.kind === 'branches') throw internal('a stage of several trees');
     const scans: string[] = [];
     const deps: number[] = [];
     for (const op of operatorsIn(root)) {
@@ -326,7 +358,7 @@ class Cutter {
     return stage;
   }
 
-  #tasks(spread: Fragment['spread'], scans: readonly string[]): readonly Task[] {
+  #tasks(spread: Exclude<Fragment['spread'], { readonly kind: 'branches' }>, scans: readonly string[]): readonly Task[] {
     const whole = (scan: string): readonly Split[] => this.#request.splits.get(scan)?.splits ?? [];
     switch (spread.kind) {
       case 'single':
@@ -356,39 +388,5 @@ class Cutter {
   }
 }
 
-/** An aggregate's input with only the columns that it reads, to be sent to another task. */
-function readBy(op: AggregateOperator, input: Operator): Operator {
-  const read = new Set<number>();
-  mapExpressions(op, (expr) => {
-    columnIds(expr, read);
-    return expr;
-  });
-  const fields = fieldsOf(input);
-  const kept = fields.filter((field) => read.has(field.id));
-  if (kept.length === fields.length || kept.length === 0) return input;
-  return { kind: 'project', input, items: kept.map((field) => ({ field, expr: columnRef(field) })) };
-}
-
 /** Ids of state columns begin here, above all that conversion gives out. */
 const STATE_IDS = 1_000_000;
-
-/** Rows of a stage under other names: their files are as good for many readers as a copy of them. */
-function isSharedRead(op: Operator): boolean {
-  return op.kind === 'project' ? isSharedRead(op.input) : op.kind === 'exchange_read';
-}
-
-/** Do the rows of this tree come in an order that the query asked for? */
-function isOrdered(op: Operator): boolean {
-  switch (op.kind) {
-    case 'sort':
-      return true;
-    case 'filter':
-    case 'project':
-    case 'table_function':
-    case 'limit':
-    case 'assert':
-      return isOrdered(op.input);
-    default:
-      return false;
-  }
-}

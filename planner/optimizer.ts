@@ -3,6 +3,7 @@ import { columnRef } from './expression.js';
 import { mapInputs, mapSubplans, operatorsIn } from './logical-plan.js';
 import { fieldsOf, type Operator } from './physical-plan.js';
 import type { Planning } from './planning.js';
+import { narrowBounds } from './rules/bounds.js';
 import { askConnectors, settleConnectors } from './rules/connector-pushdown.js';
 import { derivePredicates } from './rules/derive-predicates.js';
 import { factorOr } from './rules/factor-or.js';
@@ -15,6 +16,7 @@ import type { Rule, RuleContext } from './rules/rule.js';
 import { semiJoins } from './rules/semi-join.js';
 import { simplify } from './rules/simplify.js';
 import { dropSorts } from './rules/sort-removal.js';
+import { rangeTimes } from './rules/time-ranges.js';
 import { topN } from './rules/top-n.js';
 
 /** In this order: filters go down before connectors are asked, what follows from them goes down once more, columns are pruned when residuals are known. */
@@ -23,9 +25,11 @@ export const RULES: readonly Rule[] = [
   { name: 'factor-or', apply: factorOr },
   { name: 'semi-join', apply: semiJoins },
   { name: 'filter-pushdown', apply: pushFilters },
+  { name: 'time-ranges', apply: rangeTimes },
   { name: 'derived-predicates', apply: derivePredicates },
   { name: 'filter-pushdown', apply: pushFilters },
   { name: 'join-order', apply: orderJoins },
+  { name: 'bounds', apply: narrowBounds },
   // predicates that came together over one input may now contradict or be constant
   { name: 'simplify again', apply: simplify },
   { name: 'sort-removal', apply: dropSorts },

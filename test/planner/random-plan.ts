@@ -79,7 +79,7 @@ export class Growth {
       }
       case 3: {
         // comma joins under a WHERE
-        const tables = Array.from({ length: 2 + this.pick(3) }, () => this.operator(this.pick(2) * Math.min(1, depth - 1)));
+        const tables = Array.from({ length: 2 + this.pick(3) }, () => this.operator(0));
         const joined = tables.reduce((left, right): Operator => ({ kind: 'join', type: 'cross', left, right, condition: undefined }));
         const parts = Array.from({ length: 1 + this.pick(4) }, () =>
           this.pick(3) === 0
