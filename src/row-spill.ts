@@ -70,7 +70,8 @@ export class RowSpill {
   }
 
   async append(batch: Batch): Promise<void> {
-    const bytes = serialize(batch);
+    // Its values only: a block of DuckDB's is a second form of them.
+    const bytes = serialize(batch.kind === 'text' ? batch : { kind: batch.kind, rowCount: batch.rowCount, columns: batch.columns });
     this.budget.take(bytes.length);
     const place: Place = { first: this.#rows, rows: batchRows(batch), offset: this.#bytes, length: bytes.length };
     this.#bytes += bytes.length;
