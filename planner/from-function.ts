@@ -9,7 +9,7 @@ import type { Field, Operator, PlanExpr, PlanLeaf, TableFunctionOperator } from 
 import type { Planning, Scope } from './planning.js';
 
 type FunctionRange = RangeEntry & { readonly kind: 'function' };
-type SetCall = Call<QueryLeaf> & { readonly retset: true };
+export type SetCall = Call<QueryLeaf> & { readonly retset: true };
 
 export function isSetCall(expr: QueryExpr): expr is SetCall {
   return expr.kind === 'call' && expr.retset === true;

@@ -1,10 +1,11 @@
-import { unsupported } from '../sql/errors.js';
+import { internal, unsupported } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
 import { setFunction } from '../sql/functions/set-returning.js';
 import type { Query, QueryExpr, QueryLeaf, SortClause, Target, Var } from '../sql/query.js';
+import { Oid, type Type } from '../sql/types.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, isVolatile, sameExpr } from './expression.js';
-import { convertSetCall, isSetCall } from './from-function.js';
+import { convertSetCall, isSetCall, type SetCall } from './from-function.js';
 import { type Field, fieldsOf, type Operator, type PlanLeaf } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { mapQueryExpr, queryExprChildren } from './query-walk.js';
@@ -38,30 +39,43 @@ export function expandSets(
   let { input } = from;
   let rest = exprs;
   while (rest.some(hasSetCall)) {
-    const level: { readonly expr: QueryExpr; readonly field: Field; readonly column: number }[] = [];
+    const level: { readonly expr: QueryExpr; readonly fields: readonly Field[]; readonly first: number }[] = [];
     const replace = (expr: QueryExpr): QueryExpr => {
       if (!hasSetCall(expr)) return expr;
       if (expr.kind === 'sublink') return { ...expr, test: expr.test === undefined ? undefined : replace(expr.test) };
       if (!isSetCall(expr) || expr.args.some(hasSetCall)) return mapQueryExpr(expr, replace);
-      let known = level.find((one) => sameExpr(one.expr, expr));
+      const { rowField, ...call } = expr;
+      // all columns of a call are of one evaluation
+      const key = rowField === undefined ? call : { ...call, type: undefined };
+      let known = level.find((one) => sameExpr(one.expr, key));
       if (known === undefined) {
-        if (setFunction(expr.fn)?.columns !== undefined) throw unsupported(`a row of ${expr.fn} as a value`);
-        const field = planning.newField(expr.fn.slice(0, expr.fn.indexOf('(')), typeOf<QueryLeaf>(expr));
-        fields.push(field);
-        known = { expr, field, column: fields.length };
+        const made = rowColumns(expr).map(({ name, type }) => planning.newField(name, type));
+        known = { expr: key as QueryExpr, fields: made, first: fields.length };
+        fields.push(...made);
         level.push(known);
       }
-      return { kind: 'var', level: 0, range: SETS, column: known.column, type: known.field.type } satisfies Var;
+      const at = (rowField ?? 1) - 1;
+      const field = known.fields[at];
+      if (field === undefined) throw internal(`${expr.fn} has no column ${at + 1}`);
+      return { kind: 'var', level: 0, range: SETS, column: known.first + at + 1, type: field.type } satisfies Var;
     };
     rest = rest.map(replace);
     input = {
       kind: 'table_function',
       input,
-      calls: level.map(({ expr, field }) => ({ call: convertSetCall(expr, scope), fields: [field] })),
+      calls: level.map(({ expr, fields: given }) => ({ call: convertSetCall(expr, scope), fields: given })),
       ordinality: undefined,
     };
   }
   return { exprs: rest, input, scope };
+}
+
+function rowColumns(call: SetCall): readonly { readonly name: string; readonly type: Type }[] {
+  const columns = setFunction(call.fn)?.columns;
+  if (columns === undefined && call.rowField === undefined && call.type.oid !== Oid.record)
+    return [{ name: call.fn.slice(0, call.fn.indexOf('(')), type: call.type }];
+  if (columns === undefined || call.rowField === undefined) throw unsupported(`a row of ${call.fn} as a value`);
+  return columns;
 }
 
 interface Rows {

@@ -57,6 +57,8 @@ export interface Call<L> {
   readonly isCast?: boolean;
   /** It gives rows (a set-returning function): only where a plan expects rows. */
   readonly retset?: true;
+  /** `(jsonb_each(x)).key`: of the rows of such a function only this column (from 1), whose type is `type`. */
+  readonly rowField?: number;
 }
 
 /** `CASE [arg] WHEN … END`; with `arg`, each `when` compares the `case_arg` leaf (PostgreSQL's CaseTestExpr). */

@@ -156,6 +156,8 @@ export class ExpressionReader {
         };
       case 'GROUPINGFUNC':
         return { kind: 'grouping', refs: numbersField(node, 'refs'), level: numberField(node, 'agglevelsup'), type: type(Oid.int4) };
+      case 'FIELDSELECT':
+        return this.fieldOfRows(node);
       case 'SUBLINK':
         return this.sublink(node);
       default:
@@ -330,6 +332,14 @@ export class ExpressionReader {
       level: numberField(node, 'agglevelsup'),
       type: type(numberField(node, 'aggtype')),
     };
+  }
+
+  /** A column of a set-returning function's rows; fields of other rows are not read. */
+  private fieldOfRows(node: TreeNode): QueryExpr {
+    const fieldType = typeIn(node, 'resulttype', 'resulttypmod');
+    const of = this.read(requiredNode(node, 'arg'));
+    if (of.kind !== 'call' || of.retset !== true) return unknown('FIELDSELECT', fieldType);
+    return { ...of, type: fieldType, rowField: numberField(node, 'fieldnum') };
   }
 
   private sublink(node: TreeNode): QueryExpr {

@@ -219,6 +219,73 @@ select id, x from o.facts, unnest(array[d2, d10]) x where id < 10
 select id, x from o.facts, unnest(array[m, '{}']) x where id < 10
 select id, x from o.facts, unnest('{{1,2},{3,4}}'::int[]) x where id < 3
 select id, x from o.facts, unnest(array[array[k, 1], array[2, 3]]) x where id < 3
+select k, (with w as (select k, count(*) n from o.facts group by k) select sum(a.n * b.n) from w a join w b using (k)) from o.dims
+select d.k, (with w as (select f.k, count(*) n from o.facts f where f.k = d.k group by f.k) select sum(a.n * b.n) from w a join w b using (k)) from o.dims d
+select d.k, x.* from o.dims d, lateral (with w as (select f.k, count(*) n from o.facts f where f.k = d.k group by f.k) select a.n, b.n m from w a, w b) x
+with w as (select k, count(*) n from o.facts group by k) select d.k from o.dims d where exists (select 1 from w where w.k = d.k and w.n > 20) and d.k not in (select k from w where n > 30 and k is not null)
+with w as (select k, count(*) n from o.facts group by k) select d.k, (select n from w where w.k = d.k), (select max(n) from w) from o.dims d
+with w as (select k, count(*) n from o.facts group by k), x as (select w.*, (select max(n) from w) mx from w) select x.k, x.mx - x.n from x where x.n < (select avg(n) from x)
+with w as (select k from o.facts intersect select k from o.dims) select * from w a full join w b on a.k = b.k + 1
+select d.k, x.n from o.dims d, lateral (with recursive t(n) as (select d.k union all select n + 1 from t where n < d.k + 3) select n from t) x
+select d.k, x.n from o.dims d left join lateral (with recursive t(n) as (select d.k union select (n + 1) % 5 from t) select n from t where n > d.k) x on true
+select d.k from o.dims d where exists (with recursive t(n) as (select 1 union all select n * 2 from t where n < 100) select 1 from t where n = d.k)
+with recursive t(n) as (select 1 union all select n + 1 from t where n < 5), u(m) as (select n from t union all select m + 10 from u, t where m < 12 and t.n = 1) select * from u left join o.dims on k = m
+with recursive t(id, path) as (select k, array[k] from o.dims where k < 3 union all select l.b, path || l.b from t join o.links l on l.a % 17 = t.id where array_length(path, 1) < 4 and l.b <> all(path)) select id, path from t
+with recursive t(id, path) as (select k, k::text from o.dims where k < 3 union all select l.b, path || '/' || l.b from t join o.links l on l.a % 17 = t.id where length(path) < 6) select id, count(*), min(path), max(path) from t group by id
+with recursive t(n) as (select 1 union all select (select max(k) from o.dims where k <= t.n + 1) from t where n < 6 and t.n < (select max(k) from o.dims)) select * from t, o.none right join o.dims on true limit 0
+with recursive t(n, r) as (select k, row_number() over (order by k) from o.dims where k is not null union all select n + 1, r from t where n < 4) select n, count(*) from t group by n
+with recursive t(n) as (select k from o.dims where k = 2 union all select n + 1 from t where n < 8 union all select 5) select * from t
+with recursive t(n) as ((select k from o.dims union select b from o.links) union all select n + 100 from t where n < 200) select n, count(*) from t group by n
+with recursive t(n) as (select k from o.dims where k = 2 union all (select n + 1 from t where n < 8 intersect select k from o.facts)) select * from t
+with recursive t(n) as (select k from o.dims where k = 2 union all (select n + 1 from t where n < 8 except select 5)) select * from t
+with recursive t(n) as (select 1 from o.none union all select n + 1 from t) select * from t
+with recursive t(n, d) as (select 1, date '2024-02-27' from o.dims where k = 3 union all select n + 1, (d + interval '1 day')::date from t where n < 5) select * from t
+with recursive t(n, x) as (select 1, null::text from o.dims where k = 3 union all select n + 1, coalesce(x, '') || n from t where n < 5) select * from t
+with recursive t(n, x) as (select 1, 0.1::numeric from o.dims where k = 3 union all select n + 1, x * 1.10 from t where n < 5) select * from t
+with recursive t(n, x) as (select 1, m from o.facts where id < 4 union all select n + 1, x from t where n < 3) select * from t
+with recursive t(n, x) as (select 1, interval '1 mon' from o.dims where k = 3 union all select n + 1, x + '1 day' from t where n < 3) select * from t
+with recursive t(n) as (select generate_series(1, 3) union all select n + 10 from t where n < 20) select t.n, d.k from t join o.dims d on d.k = t.n
+with recursive w1 as (select k, count(*) c from o.facts group by k), t(n) as (select min(c) from w1 union all select t.n + 1 from t, w1 where w1.c = t.n) select * from t, (select max(c) from w1) m
+select * from (select k from o.facts except select k from o.dims) a full join (select k from o.dims except all select b from o.links) b using (k)
+select k from o.facts f where k in (select k from o.dims intersect select b from o.links) and id < 50
+select d.k, (select count(*) from (select k from o.facts where facts.k = d.k except all select b from o.links where b = d.k) q) from o.dims d
+select d.k, array(select f.id from o.facts f where f.k = d.k intersect select a from o.links order by 1) from o.dims d
+select d.k, x.* from o.dims d, lateral (select id from o.facts f where f.k = d.k intersect all select a from o.links l where l.b >= d.k) x
+select x from o.dims d, lateral (values (d.k), (d.k + 1)) v(x)
+select d.k, v.* from o.dims d, lateral (values (d.k, 'a'), (d.k + 1, d.name)) v(x, y) where v.x > 3
+select d.k, g, h from o.dims d left join lateral generate_series(1, d.k - 10) g on g > 1 left join lateral unnest(array[g, d.k]) h on h > 2
+select d.k, g.* from o.dims d left join lateral (select * from generate_series(1, d.k - 10) g(n) where n > 1) g on true
+select d.k, (select array_agg(g order by g desc) from generate_series(1, d.k) g) from o.dims d
+select d.k, (select string_agg(p, '-' order by o) from string_to_table(d.name, '') with ordinality s(p, o)) from o.dims d
+select d.k, array(select jsonb_object_keys(f.m) from o.facts f where f.id = d.k) from o.dims d
+select id, (select count(*) from jsonb_each(m) where key <> 'k'), (select jsonb_object_agg(key, value) from jsonb_each(m) where key > 'l') from o.facts
+select count(*) from o.facts f where exists (select 1 from jsonb_each_text(f.m) j(k, v) where v like '%a%')
+select f.id, j.v from o.facts f cross join lateral jsonb_each_text(f.m) j(k, v) join o.dims d on d.name = j.v
+select d.k, sum(g) over (partition by d.k order by g) from o.dims d, generate_series(1, 3) g
+select id, unnest(array[row_number() over (order by id), 0]) from o.facts
+select k, generate_series(1, count(*)) g from o.facts group by k
+select distinct on (k) k, unnest(array[2, 1]) u from o.facts order by k, u
+select k, unnest(array[sum(id), 0]) from o.facts group by rollup (k)
+select k, u, count(*) from o.facts, unnest(array[e, s]) u group by grouping sets ((k), (u), ())
+select unnest(array(select k from o.dims d where d.k = f.k)) from o.facts f where id < 50
+select u from (select unnest(array[1, 2, 3]) u, k from o.dims) q where u = k
+select count(*) from (select k, unnest(array[1, 2]) u from o.dims limit 7) q
+select max(u) from (select unnest(array[k, 100]) u from o.dims) q group by u having u > 5
+select * from rows from (generate_series(1, 3), unnest(array['a', 'b'])) r(a, b), o.dims d where d.k = a
+with s as (select k, unnest(array[k, k + 1]) u from o.dims) select a.u, count(*) from s a join s b on a.u = b.u group by 1
+with s as materialized (select * from o.facts tablesample bernoulli (50)) select count(*) from s a full join s b on a.id = b.id where a.id is null or b.id is null
+select * from o.facts tablesample system (100) f where id = 3
+select t.relname, d.k from o.dims d, pg_class t where t.relname = 'pg_class' and d.k = 3
+select d.k from o.dims d where exists (select 1 from pg_type t where t.typname = d.name or t.oid = 23)
+select n.nspname, x.c from pg_namespace n, lateral (select count(*) c from o.dims d where d.name < n.nspname) x where n.nspname in ('pg_catalog', 'information_schema')
+select id, (jsonb_each(m)).key from o.facts
+select id, (jsonb_each(m)).* from o.facts
+select id, (jsonb_each_text(m)).value || 'x', jsonb_object_keys(m), (jsonb_each_text(m)).key from o.facts
+select id, length((jsonb_each_text(m)).value) n, generate_series(1, 3) from o.facts where id < 40
+select (jsonb_each_text(m)).key k, count(*) from o.facts group by 1
+select (jsonb_each_text(m)).key k, count(*) from o.facts group by (jsonb_each_text(m)).key having count(*) > 3
+select id, jsonb_each(m) from o.facts
+select id, (regexp_matches(s, 'a(.)'))[1], (jsonb_each(m)).key from o.facts
 `
   .trim()
   .split('\n');
@@ -233,6 +300,9 @@ select id, unnest(array[3, 1, 2]) u from o.facts order by id desc, u limit 50
 select k, unnest(array[3, 1, 2]) u, count(*) from o.facts group by k order by k
 select k, unnest(array[max(id), min(id)]) u from o.facts group by k order by k nulls first offset 3
 select id, regexp_split_to_table(s, '') from o.facts order by id
+select id, generate_series(1, 3) g from o.facts order by id, g desc fetch first 7 rows with ties
+select k, generate_series(1, 2) g from o.facts where id < 30 order by k nulls first fetch first 7 rows with ties
+select id, (jsonb_each_text(m)).* from o.facts order by id limit 40
 `
   .trim()
   .split('\n');

@@ -185,6 +185,17 @@ describe('planQuery', () => {
     assert.match(text, /Join: a#\d+ = a#\d+/);
   });
 
+  it('plans a CTE that is worth it once for all who read it, and where one reads it', async () => {
+    const counted = select([target(aggregate('count()', [], INT8), 'a')], [T], { hasAggregates: true });
+    const cte = { name: 'w', query: counted, recursive: false, materialized: 'default' } as const;
+    const use = { kind: 'cte', name: 'w', level: 0, alias: 'w', columns: ['a'], selfReference: false } as const;
+    const twice = (await explained(select([v(1, 1, INT8), v(2, 1, INT8)], [use, use], { ctes: [cte] }))).join('\n');
+    assert.equal(twice.match(/Scan lake\.t/g)?.length, 1, twice);
+    assert.equal(twice.match(/Rows of stage 1/g)?.length, 2, twice);
+    const once = (await explained(select([v(1, 1, INT8)], [use], { ctes: [cte] }))).join('\n');
+    assert.ok(!once.includes('Rows of stage'), once);
+  });
+
   it('casts the columns of a UNION as PostgreSQL does', async () => {
     const leaf = (expr: QueryExpr): ReturnType<typeof subquery> => subquery(select([target(expr, 'x')], [T]));
     const ranges = [leaf(v(1, 1)), leaf(call('int8(int4)', undefined, [v(1, 2)], INT8))];
