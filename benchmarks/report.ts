@@ -1,3 +1,4 @@
+import { DELIVERY_SQL, type Delivery } from './delivery.js';
 import type { Measurement } from './measure.js';
 import type { Question } from './question.js';
 
@@ -15,6 +16,9 @@ export interface QuestionResult {
 export interface ReportFacts {
   readonly machine: readonly (readonly [name: string, value: string])[];
   readonly results: readonly QuestionResult[];
+  readonly delivery: readonly Delivery[];
+  /** Of the last minute, at the end. */
+  readonly load: number;
   readonly idle: number;
   readonly startMs: number;
   readonly temporalMissing: string | undefined;
@@ -28,6 +32,8 @@ interface Goal {
 /** Goals of CPU against DuckDB, by question. */
 const GOALS: Readonly<Record<string, Goal>> = {
   Q1: { cpu: 1.15, text: 'at most 1.15x of DuckDB' },
+  Q2: { cpu: 1.15, text: 'at most 1.15x of DuckDB' },
+  Q6: { cpu: 1.15, text: 'at most 1.15x of DuckDB' },
   Q3: { cpu: 1.5, text: 'at most 1.5x of DuckDB' },
   Q5: { cpu: 1 / 8, text: 'at least 8x less than DuckDB' },
 };
@@ -48,6 +54,7 @@ export function printReport(facts: ReportFacts): string {
     '|---|---|',
     ...facts.machine.map(([name, value]) => `| ${name} | ${value} |`),
     `| start of the server to its ready line | ${ms(facts.startMs)} |`,
+    `| load of the machine at the end (1 minute) | ${facts.load.toFixed(1)} |`,
     `| CPU of the idle server | ${facts.idle.toFixed(0)} ms per second |`,
     '',
     '## In-process driver against DuckDB',
@@ -60,6 +67,7 @@ export function printReport(facts: ReportFacts): string {
     '',
     ...temporalSection(facts),
     '',
+    ...deliverySection(facts.delivery),
     '## Against the goals',
     '',
     ...results.map(goalLine),
@@ -77,6 +85,23 @@ export function printReport(facts: ReportFacts): string {
     ]),
     '',
   ].join('\n');
+}
+
+function deliverySection(deliveries: readonly Delivery[]): string[] {
+  if (deliveries.length === 0) return [];
+  return [
+    '## Q9: delivery',
+    '',
+    `\`${DELIVERY_SQL}\` in this process to a client in a process of its own that only counts rows.`,
+    '',
+    '| format | rows | MB | wall, best | rows a second | first row after | CPU of the server for a row | peak memory |',
+    '|---|---|---|---|---|---|---|---|',
+    ...deliveries.map(
+      ({ format, rows, bytes, wall, first, cpu, peak }) =>
+        `| ${format} | ${rows} | ${(bytes / 1e6).toFixed(0)} | ${ms(wall)} | ${((rows / wall) * 1000).toFixed(0)} | ${ms(first)} | ${((cpu * 1000) / rows).toFixed(2)} us | ${mb(peak)} |`,
+    ),
+    '',
+  ];
 }
 
 function pairRows({ question, timeline, duckdb, difference }: QuestionResult): string[] {

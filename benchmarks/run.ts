@@ -1,18 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeDemoLake } from '../src/events/demo-lake.js';
+import { measureDelivery } from './delivery.js';
 import { startDuckdb } from './duckdb-side.js';
 import type { Measurement, Side } from './measure.js';
 import { difference, idleCpu, measure } from './measure.js';
 import { q1 } from './q1.js';
+import { q2 } from './q2.js';
 import { q3 } from './q3.js';
 import { q5 } from './q5.js';
+import { q6 } from './q6.js';
 import type { Question, QuestionFacts } from './question.js';
 import { parquet } from './question.js';
 import type { QuestionResult } from './report.js';
@@ -23,7 +26,7 @@ import { startTimeline } from './timeline-side.js';
 const USAGE = `npm run bench -- [--rows 2e6] [--runs 5] [--only Q1,Q5] [--cache FOLDER] [--out FILE] [--no-temporal]
   --cache  where the lake is made and kept (default: TIMELINE_BENCH_CACHE, or timeline-bench in the temporary folder)
   --out    default benchmarks/RESULTS.md`;
-const QUESTIONS = [q1, q3, q5];
+const QUESTIONS = [q1, q2, q3, q5, q6];
 /** A durable engine that has to be downloaded or built is waited for so long. */
 const TEMPORAL_WAIT_MS = 60_000;
 
@@ -62,6 +65,8 @@ async function main(): Promise<number> {
     await timeline.use('local');
     const results: QuestionResult[] = [];
     for (const question of questions) results.push(await compare(question, facts, timeline, duckdb));
+    const delivery =
+      options.only === undefined || options.only.toUpperCase().includes('Q9') ? await measureDelivery(timeline, Number(options.runs)) : [];
     const missing = options['no-temporal'] ? 'left out by --no-temporal' : await temporalMissing(timeline, questions, facts);
     const withTemporal: QuestionResult[] = [];
     for (const result of results) {
@@ -73,6 +78,8 @@ async function main(): Promise<number> {
       printReport({
         machine: [...machine(), ['data', `${lake.rows} events of ${lake.sessions} sessions in ${files} day partitions, sorted by time`]],
         results: withTemporal,
+        delivery,
+        load: loadavg()[0] ?? 0,
         idle,
         startMs: timeline.started.milliseconds,
         temporalMissing: missing,

@@ -9,6 +9,8 @@ import type { DemoLake } from '../src/events/demo-lake.js';
 import type { Side } from './measure.js';
 
 export interface TimelineSide extends Side {
+  readonly host: string;
+  readonly port: number;
   readonly started: { readonly driver: string; readonly milliseconds: number };
   /** Throws when the driver can't be had. */
   use(driver: 'local' | 'temporal'): Promise<void>;
@@ -58,6 +60,8 @@ export async function startTimeline(options: {
     await client.query("SET TimeZone = 'UTC'");
     return {
       name: 'Timeline',
+      host: ready.host,
+      port: ready.port,
       pid: child.pid ?? -1,
       // The Temporal server is a service of its own, as an object store would be.
       except: ['temporal'],
