@@ -25,11 +25,29 @@ send('', int16s(3, 0), text('user'), text('bench'), text('database'), text('time
 
 function ask(): void {
   started = performance.now();
-  if (format === 'text') return send('Q', text(sql));
+  if (format === 'text') {
+    send('Q', text(sql));
+    return;
+  }
   send('P', text(''), text(sql), int16s(0));
   send('B', text(''), text(''), int16s(0, 0, 1, 1));
   send('E', text(''), Buffer.alloc(4));
   send('S');
+}
+
+function take(type: string, body: Buffer): void {
+  if (type === 'E') throw new Error(body.toString('utf8').replaceAll('\0', ' '));
+  if (type === 'D' && rows++ === 0) first = performance.now() - started;
+  if (type !== 'Z') return;
+  readies++;
+  if (readies === 1) {
+    send('Q', text('SET timeline.driver = local'));
+  } else if (readies === 2) {
+    ask();
+  } else {
+    process.stdout.write(JSON.stringify({ rows, bytes, first, wall: performance.now() - started }));
+    socket.end();
+  }
 }
 
 socket.on('data', (data) => {
@@ -39,21 +57,7 @@ socket.on('data', (data) => {
   while (rest.length - at >= 5) {
     const end = at + 1 + rest.readInt32BE(at + 1);
     if (end > rest.length) break;
-    switch (String.fromCharCode(rest[at] as number)) {
-      case 'D':
-        if (rows++ === 0) first = performance.now() - started;
-        break;
-      case 'E':
-        throw new Error(rest.toString('utf8', at + 5, end).replaceAll('\0', ' '));
-      case 'Z':
-        readies++;
-        if (readies === 1) send('Q', text('SET timeline.driver = local'));
-        else if (readies === 2) ask();
-        else {
-          process.stdout.write(JSON.stringify({ rows, bytes, first, wall: performance.now() - started }));
-          socket.end();
-        }
-    }
+    take(String.fromCharCode(rest[at] as number), rest.subarray(at + 5, end));
     at = end;
   }
   rest = rest.subarray(at);

@@ -1,5 +1,6 @@
 import { TimelineError } from '../sql/errors.js';
 import type { Batch } from '../sql/result.js';
+import { abandon, closable } from './execution.js';
 import type { Execution } from './statement.js';
 
 /**
@@ -14,12 +15,20 @@ export async function withDeadline(
   const timer = new AbortController();
   const handle = setTimeout(() => timer.abort(timedOut()), options.milliseconds);
   const signal = AbortSignal.any([options.signal, timer.signal]);
+  const starting = start(signal);
+  const clear = (): void => clearTimeout(handle);
   try {
     // Analysis takes no signal: its answer is simply not waited for any longer.
-    const execution = await Promise.race([start(signal), rejection(signal)]);
-    return { ...execution, batches: clearing(execution.batches, () => clearTimeout(handle)) };
+    const execution = await Promise.race([starting, rejection(signal)]);
+    const unread = async (): Promise<void> => {
+      clear();
+      await abandon(execution);
+    };
+    return { ...execution, batches: closable(clearing(execution.batches, clear), unread) };
   } catch (error) {
-    clearTimeout(handle);
+    clear();
+    // Should it come to life after all, nobody reads it.
+    starting.then(abandon).catch(() => undefined);
     throw error;
   }
 }

@@ -11,15 +11,15 @@ import type { Config } from './config.js';
 import type { EngineContext } from './engine-context.js';
 import { History } from './history.js';
 import type { Kernel } from './kernel/kernel.js';
-import { createKernel } from './kernel/kernel-pool.js';
 import { imagePath } from './paths.js';
 import { readPostgresSettings } from './postgres-settings.js';
 import type { Driver } from './replay/driver.js';
 import { createLocalDriver } from './replay/local-driver.js';
-import { createStageStore, type StageStore } from './replay/stage-store.js';
+import type { StageStore } from './replay/stage-store.js';
 import { TimelineSession } from './session.js';
 import type { ConnectOptions, Engine, Session } from './statement.js';
 import { systemTables } from './system-tables.js';
+import { taskParts } from './task-parts.js';
 import { log } from './telemetry/log.js';
 import { Metrics } from './telemetry/metrics.js';
 
@@ -115,17 +115,10 @@ export class TimelineEngine implements Engine {
     const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY }));
     const sources = await openSources(config, [system]);
     closers.push(async () => void (await Promise.all(sources.map((source) => source.connector.close()))));
-    const connectors = new Map(sources.map((source) => [source.connector.name, source.connector]));
-    const kernel = createKernel({
-      threads: 2,
-      memoryLimit: config.limits.taskMemory,
-      tempFolder: join(config.home, 'spill'),
-      tempBytes: config.limits.tempBytes,
-      imagePath: imagePath(),
-    });
+    const parts = taskParts(config, sources);
+    const { connectors, kernel, store } = parts;
     closers.push(() => kernel.close());
-    const store = createStageStore({ folder: join(config.home, 'stages') });
-    const local = createLocalDriver({ connectors, kernel, store, scratchFolder: join(config.home, 'scratch'), concurrency: 2 });
+    const local = createLocalDriver({ ...parts, concurrency: 2 });
     const postgresSettings = await readPostgresSettings(postgres);
     const engine = new TimelineEngine(
       { config, postgres, kernel, history, metrics, sources, connectors, store, local },

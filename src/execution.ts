@@ -23,6 +23,30 @@ export function textColumn(name: string): ResultColumn {
   return { name, type: type(Oid.text), tableOid: 0, columnNumber: 0 };
 }
 
+/**
+ * A generator that is closed before anybody read from it runs none of its code, not even `finally`: then `unread` is called.
+ */
+export function closable<T>(generator: AsyncGenerator<T>, unread: () => Promise<void>): AsyncIterable<T> {
+  let begun = false;
+  const iterator: AsyncIterator<T> = {
+    next: () => {
+      begun = true;
+      return generator.next();
+    },
+    return: async () => {
+      if (!begun) await unread();
+      begun = true;
+      return generator.return(undefined);
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
+}
+
+/** Gives up an execution that nobody will read. */
+export async function abandon(execution: Execution): Promise<void> {
+  await execution.batches[Symbol.asyncIterator]().return?.();
+}
+
 async function* batchesOf(batches: readonly Batch[]): AsyncIterable<Batch> {
   yield* batches;
 }

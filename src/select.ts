@@ -17,7 +17,7 @@ import type { Batch, ResultColumn } from '../sql/result.js';
 import { Oid, type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
-import { textColumn, textExecution } from './execution.js';
+import { closable, textColumn, textExecution } from './execution.js';
 import type { ReplayRecord } from './history.js';
 import type { Driver, Run, RunProgress, RunSummary } from './replay/driver.js';
 import { closedEarly } from './replay/local-driver.js';
@@ -128,7 +128,10 @@ export async function runSelect(
   const { run, record } = await startRun(plan, statement.original, context, notices);
   return {
     columns: statement.columns,
-    batches: resultBatches(plan, run, record, context, notices),
+    batches: closable(resultBatches(plan, run, record, context, notices), async () => {
+      endRecord(context.engine, record, context.signal.aborted ? asTimelineError(context.signal.reason) : closedEarly(), undefined);
+      await run.release();
+    }),
     tag: (rows) => `SELECT ${rows}`,
     notices,
   };

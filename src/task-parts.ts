@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import type { Connector } from '../connectors/connector.js';
+import type { Source } from './catalog.js';
+import type { Config } from './config.js';
+import { createKernel } from './kernel/kernel-pool.js';
+import { imagePath } from './paths.js';
+import { createStageStore } from './replay/stage-store.js';
+import type { TaskContext } from './replay/task-runner.js';
+
+/** What tasks need in any process, below the home folder. The kernel is the caller's to close. */
+export function taskParts(config: Config, sources: readonly Source[]): TaskContext {
+  return {
+    connectors: new Map<string, Connector>(sources.map(({ connector }) => [connector.name, connector])),
+    kernel: createKernel({
+      threads: 2,
+      memoryLimit: config.limits.taskMemory,
+      tempFolder: join(config.home, 'spill'),
+      tempBytes: config.limits.tempBytes,
+      imagePath: imagePath(),
+    }),
+    store: createStageStore({ folder: join(config.home, 'stages') }),
+    scratchFolder: join(config.home, 'scratch'),
+  };
+}
