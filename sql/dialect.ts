@@ -23,9 +23,13 @@ export interface Translated {
  * (SET, SHOW, BEGIN …), which are ours in every dialect. It is read from tokens with that engine's own precedence, and every
  * clause, function and type is on a list: what is not is refused (0A000).
  */
-export function translateDialect(text: string, dialect: Dialect): Translated | undefined {
+export function translateDialect(
+  text: string,
+  dialect: Dialect,
+  columnsOf: (path: readonly string[]) => readonly string[] | undefined = () => undefined,
+): Translated | undefined {
   if (!/^[\s(;]*(?:select|with|values|explain|--|\/\*|#)/i.test(text)) return undefined;
-  const cursor = new Cursor(text, dialect);
+  const cursor = new Cursor(text, dialect, columnsOf);
   const prefix = explainPrefix(cursor);
   if (!cursor.is('SELECT', 'WITH', 'VALUES', '(')) {
     if (prefix === '') return undefined;

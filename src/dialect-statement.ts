@@ -15,7 +15,15 @@ export interface DialectOptions extends PrepareOptions {
 export async function planDialectStatement(options: DialectOptions): Promise<PlannedStatement | undefined> {
   const { dialect } = options;
   if (!isDialect(dialect)) return planStatement(options);
-  const translated = translateDialect(options.text, dialect);
+  const translated = translateDialect(options.text, dialect, (path) => {
+    const [table = '', schema, ...more] = [...path].reverse();
+    // A view of the session may hide the table.
+    if (more.length > 0 || (schema === undefined && options.views.current.has(table))) return undefined;
+    return options.engine
+      .catalog()
+      .find(schema, table, options.analysis.searchPath)
+      ?.description.columns.map((column) => column.name);
+  });
   if (translated === undefined) return planOther(options, dialect);
   if (dialect === 'bigquery' && options.analysis.timeZone.toUpperCase() !== 'UTC')
     throw unsupported('BigQuery SQL in a time zone other than UTC', { hint: "BigQuery computes in UTC: SET TimeZone = 'UTC'." });

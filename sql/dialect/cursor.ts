@@ -67,6 +67,8 @@ export class Cursor {
   aliases: ReadonlyMap<string, Written> = new Map();
   /** Expressions that may only be whole items of a select list: made, and found to be one. */
   readonly wholeItems = { created: 0, accepted: 0 };
+  /** Names of WITH queries: they hide tables. */
+  readonly ctes = new Set<string>();
   #at = 0;
   #parameters = 0;
   #depth = 0;
@@ -75,6 +77,8 @@ export class Cursor {
   constructor(
     readonly text: string,
     readonly dialect: Dialect,
+    /** A table's columns by its written path; undefined: no such table is known. */
+    readonly columnsOf: (path: readonly string[]) => readonly string[] | undefined,
   ) {
     this.tokens = scanDialect(text, dialect);
     this.label = DIALECT_LABELS[dialect];

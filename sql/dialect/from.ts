@@ -2,6 +2,8 @@ import { type Cursor, type Grammar, mark, quoteName } from './cursor.js';
 import { isReserved } from './expressions.js';
 
 const AFTER_TABLE: ReadonlySet<string> = new Set(['WINDOW', 'FETCH', 'OFFSET', 'MINUS', 'FOR', 'SET', 'INTO']);
+/** What may follow the only table of a FROM. */
+const ENDS = ['WHERE', 'GROUP', 'HAVING', 'QUALIFY', 'ORDER', 'LIMIT', 'UNION', 'INTERSECT', 'EXCEPT', ')', ';'] as const;
 /** Clauses after a table that PostgreSQL would take for an alias. */
 const REFUSED_SUFFIXES: ReadonlySet<string> = new Set([
   ...[
@@ -22,8 +24,15 @@ const REFUSED_SUFFIXES: ReadonlySet<string> = new Set([
   ...['STRAIGHT_JOIN', 'ASOF', 'START', 'CONNECT', 'SEMI', 'ANTI', 'ARRAY', 'LATERAL', 'OUTER'],
 ]);
 
+export interface FromText {
+  readonly sql: string;
+  /** The columns, where one table stands alone. */
+  readonly columns: readonly string[] | undefined;
+}
+
 /** What stands after FROM. */
-export function readFrom(cursor: Cursor, grammar: Grammar): string {
+export function readFrom(cursor: Cursor, grammar: Grammar): FromText {
+  const columns = loneTable(cursor);
   const items: string[] = [];
   let outer = false;
   let comma = cursor.peek();
@@ -35,7 +44,28 @@ export function readFrom(cursor: Cursor, grammar: Grammar): string {
   } while (cursor.take(','));
   // BigQuery's comma joins what is left of it first, PostgreSQL's last.
   if (items.length > 1 && outer && cursor.dialect === 'bigquery') throw cursor.refuse('a comma beside RIGHT or FULL JOIN', comma);
-  return items.join(', ');
+  return { sql: items.join(', '), columns };
+}
+
+/** The columns of a table that neither a join nor a comma follows. */
+function loneTable(cursor: Cursor): readonly string[] | undefined {
+  let ahead = 0;
+  const path: string[] = [];
+  for (;;) {
+    const token = cursor.peek(ahead);
+    if (token.kind !== 'quoted' && (token.kind !== 'word' || isReserved(token))) return undefined;
+    const parts = token.kind === 'word' ? [token.raw.toLowerCase()] : cursor.dialect === 'bigquery' ? token.text.split('.') : [token.text];
+    path.push(...parts);
+    ahead += 1;
+    if (!cursor.isAt(ahead, '.')) break;
+    ahead += 1;
+  }
+  if (cursor.isAt(ahead, 'AS')) ahead += 1;
+  const alias = cursor.peek(ahead);
+  if (alias.kind === 'quoted' || (alias.kind === 'word' && !isReserved(alias) && !AFTER_TABLE.has(alias.text))) ahead += 1;
+  const ends = cursor.peek(ahead).kind === 'end' || cursor.isAt(ahead, ...ENDS);
+  const hidden = path.length === 1 && cursor.ctes.has(path[0] ?? '');
+  return ends && !hidden ? cursor.columnsOf(path) : undefined;
 }
 
 function joined(cursor: Cursor, grammar: Grammar): { readonly sql: string; readonly rightOrFull: boolean } {
@@ -88,7 +118,7 @@ function tableFactor(cursor: Cursor, grammar: Grammar): string {
       cursor.expect(')');
       return `(${query})${alias(cursor)}`;
     }
-    const inner = readFrom(cursor, grammar);
+    const inner = readFrom(cursor, grammar).sql;
     cursor.expect(')');
     return `(${inner})${alias(cursor)}`;
   }

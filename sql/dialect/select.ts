@@ -2,6 +2,7 @@ import { readWindow } from './calls.js';
 import { type Cursor, type Grammar, mark, quoteName, type Written } from './cursor.js';
 import { isReserved } from './expressions.js';
 import { readFrom } from './from.js';
+import type { DialectToken } from './scan.js';
 
 interface Core {
   readonly sql: string;
@@ -67,6 +68,7 @@ function qualifiedOrder(cursor: Cursor, grammar: Grammar, core: Core): readonly 
 function cte(cursor: Cursor, grammar: Grammar): string {
   const token = cursor.next();
   const name = quoteName(cursor.name(token));
+  cursor.ctes.add(cursor.name(token));
   const columns = cursor.take('(') ? ` (${nameList(cursor)})` : '';
   cursor.expect('AS');
   cursor.expect('(');
@@ -110,10 +112,23 @@ function term(cursor: Cursor, grammar: Grammar): Core {
 
 interface Item {
   readonly sql: string;
+  readonly star: boolean;
   readonly value: Written | undefined;
   /** The output column's name; undefined where PostgreSQL makes one up, or for a star. */
   readonly name: string | undefined;
   readonly aliased: boolean;
+  /** The columns that `* EXCEPT (…)` leaves out. */
+  readonly without?: readonly string[];
+}
+
+function starColumns(item: Item, columns: readonly string[], cursor: Cursor, token: DialectToken): readonly Item[] {
+  if (!item.star) return [item];
+  const without = item.without ?? [];
+  const unknown = without.find((name) => !columns.includes(name));
+  if (unknown !== undefined) throw cursor.unexpected(`there is no column ${unknown}`, token);
+  return columns
+    .filter((name) => !without.includes(name))
+    .map((name): Item => ({ sql: `${mark(token)}${quoteName(name)}`, value: undefined, name, aliased: false, star: false }));
 }
 
 function select(cursor: Cursor, grammar: Grammar): Core {
@@ -126,14 +141,24 @@ function select(cursor: Cursor, grammar: Grammar): Core {
     cursor.next();
     top = ` LIMIT ${cursor.next().text}`;
   }
-  const items: Item[] = [];
+  let items: Item[] = [];
   do items.push(item(cursor, grammar));
   while (cursor.take(','));
   const aliased = new Map(
     items.flatMap((one) => (one.aliased && one.name !== undefined && one.value !== undefined ? [[one.name, one.value] as const] : [])),
   );
   let rest = '';
-  if (cursor.take('FROM')) rest += ` FROM ${readFrom(cursor, grammar)}`;
+  if (cursor.take('FROM')) {
+    const from = readFrom(cursor, grammar);
+    rest += ` FROM ${from.sql}`;
+    // A star over one known table is a list of columns, where a list is needed.
+    const listed =
+      items.some((one) => one.without !== undefined) ||
+      cursor.tokens.slice(cursor.index).some((one) => one.kind === 'word' && one.text === 'QUALIFY');
+    if (listed && from.columns !== undefined) items = items.flatMap((one) => starColumns(one, from.columns ?? [], cursor, token));
+  }
+  if (items.some((one) => one.without !== undefined))
+    throw cursor.refuse('* EXCEPT over anything but one table', token, 'List the columns.');
   if (cursor.take('WHERE')) rest += ` WHERE ${grammar.expression().sql}`;
   if (cursor.take('GROUP', 'BY')) rest += ` GROUP BY ${groups(cursor, grammar)}`;
   // Aliases are seen in HAVING and QUALIFY by all but Trino; one that only renames is the same column.
@@ -199,10 +224,10 @@ function item(cursor: Cursor, grammar: Grammar): Item {
     (named.kind === 'word' && !isReserved(named) && !cursor.is('WINDOW', 'FETCH', 'OFFSET', 'MINUS', 'INTO', 'FOR'));
   const stringName = named.kind === 'string' && cursor.dialect === 'mysql';
   if (explicit && !isName && !stringName && named.kind !== 'word') throw cursor.unexpected('a name expected', named);
-  if (!explicit && !isName) return { sql: value.sql, value, name: value.column ?? lastPart(value), aliased: false };
+  if (!explicit && !isName) return { sql: value.sql, value, name: value.column ?? lastPart(value), aliased: false, star: false };
   cursor.next();
   const name = stringName ? named.text : cursor.name(named);
-  return { sql: `${value.sql} AS ${mark(explicit ? named : token)}${quoteName(name)}`, value, name, aliased: true };
+  return { sql: `${value.sql} AS ${mark(explicit ? named : token)}${quoteName(name)}`, value, name, aliased: true, star: false };
 }
 
 /** The column's name of `a.b`. */
@@ -222,10 +247,20 @@ function starItem(cursor: Cursor): Item | undefined {
     cursor.next();
   }
   cursor.next();
-  if (cursor.is('EXCEPT', 'EXCLUDE', 'REPLACE', 'RENAME', 'ILIKE') && cursor.isAt(1, '('))
-    throw cursor.refuse(`* ${cursor.peek().text}`, cursor.peek(), 'List the columns.');
-  if (cursor.is('EXCLUDE', 'RENAME')) throw cursor.refuse(`* ${cursor.peek().text}`, cursor.peek(), 'List the columns.');
-  return { sql: `${mark(start)}${names.join('')}*`, value: undefined, name: undefined, aliased: false };
+  if (cursor.is('REPLACE', 'RENAME', 'ILIKE')) throw cursor.refuse(`* ${cursor.peek().text}`, cursor.peek(), 'List the columns.');
+  const star: Item = { sql: `${mark(start)}${names.join('')}*`, value: undefined, name: undefined, aliased: false, star: true };
+  const excluding =
+    (cursor.dialect === 'bigquery' && cursor.is('EXCEPT') && !cursor.isAt(1, 'DISTINCT')) ||
+    (cursor.dialect === 'snowflake' && cursor.is('EXCLUDE'));
+  if (!excluding) return star;
+  cursor.next();
+  const without: string[] = [];
+  if (cursor.take('(')) {
+    do without.push(cursor.name(cursor.next()));
+    while (cursor.take(','));
+    cursor.expect(')');
+  } else without.push(cursor.name(cursor.next()));
+  return { ...star, without };
 }
 
 function groups(cursor: Cursor, grammar: Grammar): string {

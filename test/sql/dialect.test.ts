@@ -149,6 +149,21 @@ describe('dialects', () => {
     });
   }
 
+  it('lists the columns of a table where a star needs it', () => {
+    const columnsOf = (path: readonly string[]): readonly string[] | undefined => (path.join('.') === 's.t' ? ['a', 'b', 'c'] : undefined);
+    const text = (source: string): string | undefined => translateDialect(source, 'bigquery', columnsOf)?.text;
+    assert.equal(text('select * except (b) from s.t as x where b > 1'), 'SELECT a, c FROM s.t AS x WHERE b > 1');
+    assert.equal(
+      text('select * from s.t qualify row_number() over (partition by a order by b) = 1'),
+      'SELECT qualified.a, qualified.b, qualified.c FROM (SELECT a, b, c, (row_number() OVER (PARTITION BY a ORDER BY b NULLS FIRST) = 1) ' +
+        'AS qualify_condition FROM s.t) AS qualified WHERE qualified.qualify_condition',
+    );
+    for (const source of ['select * except (b) from s.t, u', 'select * except (b) from u', 'select * except (b) from s.t join u on true'])
+      assert.throws(() => text(source), /\* EXCEPT/, source);
+    assert.throws(() => translateDialect('with t as (select 1) select * except (b) from t', 'bigquery', () => ['b']), /\* EXCEPT/);
+    assert.equal(text('select * from s.t except distinct select 1, 2, 3'), 'SELECT * FROM s.t EXCEPT SELECT 1, 2, 3');
+  });
+
   it('leaves statements that are no queries as they are', () => {
     for (const text of ["SET timeline.dialect = 'postgres'", 'SHOW TimeZone', 'BEGIN', ''])
       assert.equal(translateDialect(text, 'mysql'), undefined);
