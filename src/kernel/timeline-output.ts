@@ -36,7 +36,8 @@ export function timelineOutput(root: Operator, timeline: TimelineOperator): Span
         visit(op.input, needed, []);
         return;
       case 'join':
-        visit(op.left, plus(op.condition), []);
+        // the right side of a LATERAL join reads what it likes of the left one
+        visit(op.left, op.lateral === true ? 'all' : plus(op.condition), []);
         visit(op.right, plus(op.condition), []);
         return;
       case 'distinct':

@@ -11,6 +11,7 @@ import { ORDERED, UNORDERED } from './oracle-queries.js';
 import { SETS_ORDERED, SETS_UNORDERED } from './oracle-queries-sets.js';
 import { SUBQUERIES, SUBQUERIES_ORDERED } from './oracle-queries-subquery.js';
 import { randomCondition, randomQuery } from './oracle-random.js';
+import { randomSubquery } from './oracle-random-subquery.js';
 
 const RANDOM_QUERIES = Number(process.env['ORACLE_QUERIES'] ?? 1600);
 const CONDITIONS = 15;
@@ -92,6 +93,19 @@ describe('the engine beside PostgreSQL', function () {
       check(await pair.compareAll(questions), { unsupported: 0.05, eager: 0, lazy: 0 });
     });
   }
+
+  it(`${RANDOM_QUERIES / 8} random questions with subqueries (seed ${SEED})`, async () => {
+    const outcomes: Outcome[] = [];
+    for (const [part, smallBytes] of ['64MB', '0'].entries()) {
+      await settle('UTC', smallBytes);
+      const questions = Array.from({ length: RANDOM_QUERIES / 16 }, (_, n) => ({
+        sql: randomSubquery(new Dice(SEED * 5_000_011 + part * 10_007 + n)),
+        ordered: false,
+      }));
+      outcomes.push(...(await pair.compareAll(questions)));
+    }
+    check(outcomes, { unsupported: 0.02, eager: 0.02, lazy: 0.005 });
+  });
 
   it(`${RANDOM_QUERIES} random questions (seed ${SEED})`, async () => {
     const outcomes: Outcome[] = [];
