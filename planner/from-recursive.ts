@@ -1,12 +1,14 @@
 import { internal, unsupported } from '../sql/errors.js';
 import type { Cte } from '../sql/query.js';
-import { numericModifier, Oid, type Type, typeName } from '../sql/types.js';
+import { ELEMENT_OF, numericModifier, Oid, type Type, typeName } from '../sql/types.js';
 import { planBranch } from './from-setop.js';
 import type { Field, Operator, RecursiveRead } from './physical-plan.js';
 import { between, type CteFrames, type Planning } from './planning.js';
 
 /** Are equal values held in different forms, so that UNION's duplicates are not found by the kernel's own comparison? */
 function isKeyed(type: Type): boolean {
+  const element = ELEMENT_OF.get(type.oid);
+  if (element !== undefined) return isKeyed({ oid: element, typmod: type.typmod });
   if (type.oid === Oid.numeric) {
     const modifier = numericModifier(type);
     return modifier === undefined || modifier.precision > 38 || modifier.scale < 0 || modifier.scale > 38;

@@ -286,6 +286,18 @@ select (jsonb_each_text(m)).key k, count(*) from o.facts group by 1
 select (jsonb_each_text(m)).key k, count(*) from o.facts group by (jsonb_each_text(m)).key having count(*) > 3
 select id, jsonb_each(m) from o.facts
 select id, (regexp_matches(s, 'a(.)'))[1], (jsonb_each(m)).key from o.facts
+select count(*) from (select array[1.0::numeric] from o.dims intersect select array[1.00::numeric]) q
+select count(*) from (select array[interval '1 mon'] from o.dims intersect select array[interval '30 days']) q
+select count(*) from (select array[d2::numeric] a from o.facts union select array[d2::numeric * 1.0] from o.facts) q
+with recursive t(x) as (select 0::float8 from o.dims union select -x from t) select x = 0 from t
+with recursive t(x) as (select 'NaN'::float8 from o.dims union select x from t) select x from t
+with recursive t(x) as (select array[1.0] from o.dims union select array[1.00] from t) select x from t
+select count(*) from (select '-0'::float8 * w from o.dims where w > 0 intersect select 0::float8) q
+select count(*) from (select s from o.facts intersect select e from o.facts) q
+select f4 from o.facts intersect select f8 from o.facts
+select b from o.facts except all select b from o.facts where id < 300
+select tm, u from o.facts intersect all select tm, u from o.facts where k < 5
+select jsonb_build_array(d2) from o.facts intersect select jsonb_build_array(d2 * 1.0) from o.facts where d2 is null
 `
   .trim()
   .split('\n');
