@@ -19,10 +19,17 @@ export function columnIds(expr: PlanExpr, into: Set<number> = new Set()): Set<nu
 export function outerColumns(op: Operator): ReadonlySet<number> {
   const given = new Set<number>();
   const read = new Set<number>();
+  // the operators of subqueries come by themselves: opening each here again would double the work at every level of nesting
+  const collect = (expr: PlanExpr): void => {
+    if (expr.kind === 'column') read.add(expr.id);
+    else if (expr.kind === 'subquery') {
+      if (expr.test !== undefined) collect(expr.test);
+    } else for (const child of childrenOf<PlanLeaf>(expr)) collect(child);
+  };
   for (const inner of operatorsIn(op)) {
     for (const field of fieldsOf(inner)) given.add(field.id);
     mapExpressions(inner, (expr) => {
-      columnIds(expr, read);
+      collect(expr);
       return expr;
     });
   }
