@@ -91,12 +91,37 @@ export function mapChildren<L extends Leaf, M extends Leaf>(expr: Inner<L>, map:
 
 export function childrenOf<L extends Leaf>(expr: Expr<L>): readonly Expr<L>[] {
   if (!isInner(expr)) return [];
-  const children: Expr<L>[] = [];
-  mapChildren<L, L>(expr as Inner<L>, (child) => {
-    children.push(child);
-    return child;
-  });
-  return children;
+  const node = expr as unknown as Inner<Opaque>;
+  const children = ((): readonly Expr<Opaque>[] => {
+    switch (node.kind) {
+      case 'call':
+      case 'and':
+      case 'or':
+      case 'coalesce':
+      case 'minmax':
+      case 'template':
+        return node.args;
+      case 'not':
+      case 'is_null':
+      case 'is_bool':
+      case 'cast':
+        return [node.arg];
+      case 'distinct':
+      case 'nullif':
+        return node.call.args;
+      case 'case': {
+        const whens = node.whens.flatMap(({ when, result }) => [when, result]);
+        return [...(node.arg === undefined ? [] : [node.arg]), ...whens, node.otherwise];
+      }
+      case 'any_all':
+        return [node.arg, node.array];
+      case 'array':
+        return node.elements;
+      case 'subscript':
+        return [node.arg, node.index];
+    }
+  })();
+  return children as unknown as readonly Expr<L>[];
 }
 
 /** Replaces leaves, keeping everything above them. */
@@ -107,7 +132,9 @@ export function mapLeaves<L extends Leaf, M extends Leaf>(expr: Expr<L>, map: (l
 }
 
 export function someNode<L extends Leaf>(expr: Expr<L>, test: (node: Expr<L>) => boolean): boolean {
-  return test(expr) || childrenOf(expr).some((child) => someNode(child, test));
+  if (test(expr)) return true;
+  for (const child of childrenOf(expr)) if (someNode(child, test)) return true;
+  return false;
 }
 
 export function isVolatile<L extends Leaf>(expr: Expr<L>): boolean {
@@ -146,6 +173,8 @@ export function truth(constant: Constant): boolean | null {
 }
 
 /** Structural equality; both sides are plain JSON made by the same code, so key order is the same. */
-export function sameExpr(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+export function sameExpr(a: { readonly kind: string }, b: { readonly kind: string }): boolean {
+  if (a === b) return true;
+  const [x, y] = [a as { readonly fn?: string }, b as { readonly fn?: string }];
+  return a.kind === b.kind && x.fn === y.fn && JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,6 +1,6 @@
 import type { FrameBound } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
-import { mapLeaves } from './expression.js';
+import { mapLeaves, someNode } from './expression.js';
 import type { Field, Operator, PlanExpr, PlanLeaf, ValuesOperator } from './physical-plan.js';
 import { fieldsOf } from './physical-plan.js';
 
@@ -154,7 +154,13 @@ export function sameType(a: Type, b: Type): boolean {
 
 /** The plans of the subqueries in an operator's own expressions, replaced. */
 export function mapSubplans(op: Operator, map: (plan: Operator) => Operator): Operator {
-  return mapExpressions(op, (expr) => inExpression(expr, map));
+  let found = false;
+  const mapped = mapExpressions(op, (expr) => {
+    if (!someNode<PlanLeaf>(expr, (node) => node.kind === 'subquery')) return expr;
+    found = true;
+    return inExpression(expr, map);
+  });
+  return found ? mapped : op;
 }
 
 function inExpression(expr: PlanExpr, map: (plan: Operator) => Operator): PlanExpr {

@@ -61,5 +61,6 @@ function isSystemSchema(schema: string): boolean {
 }
 
 function key(schema: string, table: string): string {
-  return JSON.stringify([schema, table]);
+  // names hold no NUL
+  return `${schema}\0${table}`;
 }

@@ -88,6 +88,8 @@ interface Class {
 class Ordering {
   readonly #relations: readonly Operator[];
   readonly #estimates: Estimates;
+  /** Of each relation, how many different values a column of it may have. */
+  readonly #domains: readonly number[];
   /** Relation of each column. */
   readonly #home = new Map<number, number>();
   readonly #classes: Class[] = [];
@@ -99,6 +101,7 @@ class Ordering {
   constructor(relations: readonly Operator[], parts: readonly PlanExpr[], estimates: Estimates) {
     this.#relations = relations;
     this.#estimates = estimates;
+    this.#domains = relations.map((op) => estimates.domain(op));
     relations.forEach((op, n) => {
       for (const field of fieldsOf(op)) this.#home.set(field.id, n);
     });
@@ -239,7 +242,11 @@ class Ordering {
   }
 
   #largest(set: number): number {
-    return this.#relations.reduce((most, op, n) => ((set & (1 << n)) === 0 ? most : Math.max(most, this.#estimates.domain(op))), 1);
+    let most = 1;
+    this.#domains.forEach((domain, n) => {
+      if ((set & (1 << n)) !== 0 && domain > most) most = domain;
+    });
+    return most;
   }
 
   /** A relation with what reads it alone, and with what follows for its columns from those of others that equal several of them. */
