@@ -8,6 +8,7 @@ import { Dice } from './oracle-dice.js';
 import { loadPostgres, oracleTables, writeLake } from './oracle-lake.js';
 import { OraclePair, type Outcome, report } from './oracle-pair.js';
 import { ORDERED, UNORDERED } from './oracle-queries.js';
+import { PLANNING, PLANNING_ORDERED } from './oracle-queries-planning.js';
 import { SETS_ORDERED, SETS_UNORDERED } from './oracle-queries-sets.js';
 import { SUBQUERIES, SUBQUERIES_ORDERED } from './oracle-queries-subquery.js';
 import { randomCondition, randomQuery } from './oracle-random.js';
@@ -106,6 +107,14 @@ describe('the engine beside PostgreSQL', function () {
     }
     check(outcomes, { unsupported: 0.02, eager: 0.02, lazy: 0.005 });
   });
+
+  for (const smallBytes of ['64MB', '0']) {
+    it(`what the planner moves, ${smallBytes === '0' ? 'stages' : 'one task'}`, async () => {
+      await settle('Europe/Berlin', smallBytes);
+      const questions = [PLANNING, PLANNING_ORDERED].flatMap((list) => list.map((sql) => ({ sql, ordered: list === PLANNING_ORDERED })));
+      check(await pair.compareAll(questions), { unsupported: 0.1, eager: 0, lazy: 0 });
+    });
+  }
 
   it(`${RANDOM_QUERIES} random questions (seed ${SEED})`, async () => {
     const outcomes: Outcome[] = [];
