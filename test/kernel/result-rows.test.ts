@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { join as join_ } from 'node:path';
 import type { Field, Operator } from '../../planner/physical-plan.js';
 import type { Batch } from '../../sql/result.js';
 import { Oid, type Type } from '../../sql/types.js';
@@ -186,6 +188,52 @@ describe('rows of a result', () => {
       }
     }
     assert.equal(n, 300_000n);
+  });
+
+  it('of a sort, an aggregate and a join larger than memory come by way of files that are seen and then gone', async () => {
+    const key = field(7, Oid.text);
+    const right = field(11, Oid.int8, 'range');
+    const sort: Operator = { kind: 'sort', input: wide, keys: [{ expr: ref(text), descending: true, nullsFirst: false }] };
+    const group: Operator = { kind: 'aggregate', phase: 'single', input: wide, keys: [{ field: key, expr: ref(text) }], aggregates: [] };
+    const join: Operator = {
+      kind: 'join',
+      type: 'inner',
+      left: wide,
+      right: {
+        kind: 'project',
+        input: { ...scan, fields: [right] },
+        items: [
+          { field: right, expr: ref(right) },
+          { field: field(12, Oid.text), expr: { kind: 'cast', via: 'io', arg: ref(right), type: text.type } },
+        ],
+      },
+      condition: call('int8eq(int8,int8)', [ref(f), ref(right)], Oid.bool),
+    };
+    for (const root of [sort, group, join]) {
+      const seen = new Set<string>();
+      const spill = join_(bench.folder, 'temp');
+      const spilled = (): string[] => {
+        try {
+          return readdirSync(spill, { recursive: true })
+            .map(String)
+            .filter((name) => name.includes('duckdb_temp'));
+        } catch {
+          // Not made yet, or a folder in it went while it was looked at.
+          return [];
+        }
+      };
+      const watch = setInterval(() => {
+        for (const name of spilled()) seen.add(name);
+      }, 5);
+      try {
+        const session = { timeZone: 'UTC', now: '0', memoryLimit: 48 << 20 };
+        const output = await bench.run(root, { ...range(2_000_000), session, inlineBytes: 0 });
+        assert.equal(output.rows, 2_000_000);
+      } finally {
+        clearInterval(watch);
+      }
+      assert.ok(seen.size > 0, `${root.kind} did not spill`);
+    }
   });
 
   it('end in an error that comes late, and not before it as if complete', async () => {
