@@ -4,10 +4,11 @@ import { unsupported } from '../../sql/errors.js';
 import { stateFields } from '../../sql/functions/aggregate-state.js';
 import { isNativeAggregate } from '../../sql/functions/native-aggregate.js';
 import { Oid, type Type } from '../../sql/types.js';
+import type { Decimal } from './decimal-arithmetic.js';
 import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
 import { printAggregateFallback } from './print-aggregate-fallback.js';
-import { needsKey, orderKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
+import { needsKey, orderKey, type PrintPlan, printAs, printDecimal, printExpression, typeOf } from './print-expression.js';
 
 /**
  * One aggregate in three steps, each DuckDB SQL: `partial` aggregates over rows, `merge` aggregates over columns that hold
@@ -191,6 +192,8 @@ function numericSum(
     };
   }
   if (aggregate.distinct) throw unsupported(`${aggregate.fn} with DISTINCT over numbers of varying scale`);
+  const [arg] = aggregate.args;
+  const decimal = arg === undefined ? undefined : printDecimal(arg, plan);
   const finite = (value: string): string => `CASE WHEN ${sql} IN ('NaN', 'Infinity', '-Infinity') THEN NULL ELSE ${value} END`;
   const whole = `split_part(${sql}, '.', 1)`;
   const fraction = `split_part(${sql}, '.', 2)`;
@@ -198,8 +201,9 @@ function numericSum(
   const limb = (from: number): string => `CAST(substring(rpad(${fraction}, 36, '0'), ${from}, 18) AS BIGINT) * ${sign}`;
   const tooLong = `error('TL0A000:a sum of numbers with more than 38 digits before or 36 after the point is not supported yet')`;
   const checkedWhole = `CASE WHEN length(${whole}) > 39 OR length(${fraction}) > 36 THEN ${tooLong} ELSE CAST(${whole} AS ${HUGE}) END`;
+  const ofDecimal = decimal === undefined ? undefined : decimalLimbs(decimal, (fn, value) => call(aggregate, plan, fn, value));
   return {
-    partial: [
+    partial: ofDecimal ?? [
       `CAST(coalesce(${call(aggregate, plan, 'sum', finite(checkedWhole))}, 0) AS ${HUGE})`,
       `CAST(coalesce(${call(aggregate, plan, 'sum', finite(limb(1)))}, 0) AS ${HUGE})`,
       `CAST(coalesce(${call(aggregate, plan, 'sum', finite(limb(19)))}, 0) AS ${HUGE})`,
@@ -220,6 +224,22 @@ function numericSum(
       return `CASE WHEN ${rows} > 0 THEN ${result(`tl_numeric_limbs(${text}, ${scale}, ${flags})`, rows as string)} END`;
     },
   };
+}
+
+/** The same limbs of decimals of one scale, which need no look at their text; undefined: their fraction is too long for one limb. */
+function decimalLimbs({ sql, scale, digits }: Decimal, call: (fn: string, value: string) => string): readonly string[] | undefined {
+  // A whole part of up to 28 digits: ten billion of them still add up within 38.
+  if (scale > 18 || digits - scale > 28) return undefined;
+  const whole = `trunc(${sql})`;
+  const fraction = `CAST((${sql} - ${whole}) * CAST('1${'0'.repeat(scale)}' AS DECIMAL(19,0)) AS BIGINT) * ${10n ** BigInt(18 - scale)}`;
+  return [
+    `CAST(coalesce(${call('sum', `CAST(${whole} AS ${HUGE})`)}, 0) AS ${HUGE})`,
+    `CAST(coalesce(${call('sum', `CAST(${fraction} AS BIGINT)`)}, 0) AS ${HUGE})`,
+    `CAST(0 AS ${HUGE})`,
+    `CAST(${scale} AS INTEGER)`,
+    'CAST(0 AS INTEGER)',
+    call('count', sql),
+  ];
 }
 
 function unsplit(sql: string): Recipe {

@@ -7,6 +7,7 @@ import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
 import { isNative, isOrdered, nativeTemplate } from '../../sql/functions/native.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { parseArrayText } from '../../sql/value-array.js';
+import { constantDecimal, type Decimal, decimalArithmetic, digitsOf, guardedProduct } from './decimal-arithmetic.js';
 import { decimalScale, duckdbType } from './duckdb-type.js';
 import { constantLiteral } from './literal.js';
 import { Arguments, callPostgres, printFallback } from './print-fallback.js';
@@ -17,6 +18,8 @@ interface Printed {
   readonly sql: string;
   readonly type: Type;
   readonly scale: number | undefined;
+  /** Of such a numeric: it has no more digits than these, where that is known. */
+  readonly digits?: number | undefined;
 }
 
 /** Longer SQL than this comes from nesting that would take the engine down with it. */
@@ -41,6 +44,12 @@ export function printExpression(expr: PlanExpr, plan: PrintPlan): string {
 /** Prints an expression as SQL of the physical type of `target` (a numeric's modifier may differ from the expression's). */
 export function printAs(expr: PlanExpr, target: Type, plan: PrintPlan): string {
   return settled(print(expr, { plan, caseArg: undefined }), target);
+}
+
+/** A numeric that is computed as a decimal of one scale; undefined: it is text, or something else. */
+export function printDecimal(expr: PlanExpr, plan: PrintPlan): Decimal | undefined {
+  const { sql, scale, digits } = print(expr, { plan, caseArg: undefined });
+  return scale === undefined || digits === undefined || sql.length > MAX_SQL ? undefined : { sql, scale, digits };
 }
 
 /** A key whose equality and binary order are PostgreSQL's for the type: for GROUP BY, DISTINCT, ORDER BY, hashing. */
@@ -124,7 +133,7 @@ function print(expr: PlanExpr, scope: Scope): Printed {
   if (!isNative(expr)) return fallback(expr, scope);
   switch (expr.kind) {
     case 'column':
-      return { sql: `c${expr.id}`, type: expr.type, scale: decimalScale(expr.type) };
+      return { sql: `c${expr.id}`, type: expr.type, scale: decimalScale(expr.type), digits: digitsOf(expr.type) };
     case 'constant':
       return { sql: constantLiteral(expr.value, expr.type), type: expr.type, scale: decimalScale(expr.type) };
     case 'parameter':
@@ -196,14 +205,16 @@ function printCall(call: Call<PlanLeaf>, scope: Scope): Printed {
 }
 
 function callWith(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed {
-  const native = decimalComparison(call, args, exprs);
+  const native = decimalComparison(call, args, exprs) ?? computedDecimal(call, args, exprs);
   if (native !== undefined) return native;
   const sql = applyFunction(
     call,
     args.map((arg, i) => ({ sql: asArgument(arg), constant: constantOf(exprs[i]), oid: arg.type.oid })),
   );
   if (call.type.oid !== Oid.numeric) return plain(sql, call.type);
-  const text = plain(sql, call.type);
+  const [left, right] = args.map((arg, i) => decimalOf(arg, exprs[i]));
+  const guarded = left === undefined || right === undefined ? undefined : guardedProduct(call.fn, left, right, sql);
+  const text = plain(guarded ?? sql, call.type);
   const scale = decimalScale(call.type);
   return scale === undefined ? text : { sql: settled(text, call.type), type: call.type, scale };
 }
@@ -255,6 +266,19 @@ function fallback(expr: PlanExpr, scope: Scope): Printed {
     return { sql: asArgument(printed), type: typeOf(child) };
   });
   return { sql: settled(plain(sql, type), type), type, scale: decimalScale(type) };
+}
+
+/** Arithmetic of numbers of fixed scales, without text and without a call into JavaScript for each row. */
+function computedDecimal(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed | undefined {
+  const [left, right] = args.map((arg, i) => decimalOf(arg, exprs[i]));
+  if (left === undefined || right === undefined || args.length !== 2) return undefined;
+  const found = decimalArithmetic(call.fn, left, right);
+  return found === undefined ? undefined : { ...found, type: call.type };
+}
+
+function decimalOf({ sql, scale, digits }: Printed, expr: PlanExpr | undefined): Decimal | undefined {
+  if (scale !== undefined && digits !== undefined) return { sql, scale, digits };
+  return constantDecimal(expr);
 }
 
 const NUMERIC_COMPARISON: Readonly<Record<string, string>> = {
