@@ -30,10 +30,11 @@ export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: () =>
       if (scope.aggregate === undefined) throw unsupported(`the aggregate ${expr.fn} in this place`);
       return scope.aggregate(expr);
     case 'window':
-      throw unsupported(`the window function ${expr.fn}`);
+      if (scope.window === undefined) throw unsupported(`the window function ${expr.fn} in this place`);
+      return scope.window(expr);
     case 'grouping':
       if (expr.level > 0) return convertExpression(lowered(expr, expr.level), outerScope(scope, expr.level));
-      if (scope.grouping === undefined) throw unsupported('GROUPING()');
+      if (scope.grouping === undefined) throw unsupported('GROUPING() in this place');
       return scope.grouping(expr);
     case 'subquery_column':
       if (scope.subqueryColumn === undefined) throw internal('a column of a subquery outside of its comparison');

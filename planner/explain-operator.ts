@@ -1,5 +1,6 @@
 import { internal } from '../sql/errors.js';
 import { isWithinGroup } from '../sql/functions/native-aggregate.js';
+import type { FrameBound } from '../sql/query.js';
 import { instantText } from './instant.js';
 import { inputsOf, subplansOf } from './logical-plan.js';
 import {
@@ -8,10 +9,12 @@ import {
   type Operator,
   type PhysicalPlan,
   type PlanAggregate,
+  type PlanExpr,
   type ProjectOperator,
   type ScanOperator,
   type SortKey,
   type TimelineOperator,
+  type WindowOperator,
 } from './physical-plan.js';
 import type { PlanNames } from './plan-names.js';
 import { type ColumnNames, printExpression } from './print-expression.js';
@@ -61,7 +64,7 @@ function headline(op: Operator, names: ColumnNames): string {
     case 'union_all':
       return `Union all: ${count(op.inputs.length, 'input')}`;
     case 'window':
-      return `Window: ${op.calls.map((call) => `${call.fn.slice(0, call.fn.indexOf('('))}(${call.args.map((arg) => printExpression(arg, names)).join(', ')}) AS ${names(call.field.id)}`).join(', ')}`;
+      return `Window${windowText(op, names)}: ${op.calls.map((call) => `${call.fn.slice(0, call.fn.indexOf('('))}(${call.args.map((arg) => printExpression(arg, names)).join(', ')}) AS ${names(call.field.id)}`).join(', ')}`;
     case 'table_function':
       return `For each row${op.keepEmpty === true ? ', NULLs where there is none' : ''}: ${op.calls.map(({ call }) => printExpression(call, names)).join(', ')}`;
     case 'sample':
@@ -123,7 +126,11 @@ function aggregateText(op: AggregateOperator, names: ColumnNames): string {
     const name = names(field.id);
     return text === name ? text : `${text} AS ${name}`;
   });
-  const by = keys.length === 0 ? '' : ` by ${keys.join(', ')}`;
+  const sets =
+    op.sets === undefined
+      ? ''
+      : ` in sets ${op.sets.map((set) => `(${set.map((key) => names(op.keys[key]?.field.id ?? 0)).join(', ')})`).join(', ')}`;
+  const by = `${keys.length === 0 ? '' : ` by ${keys.join(', ')}`}${sets}`;
   return `${phase}${by}${calls.length === 0 ? '' : `: ${calls.join(', ')}`}`;
 }
 
@@ -141,6 +148,17 @@ function callText(call: PlanAggregate, phase: AggregateOperator['phase'], names:
     return `${name}(${direct}) WITHIN GROUP (${order.trimStart()})${filter}${as}`;
   }
   return `${name}(${call.distinct ? 'DISTINCT ' : ''}${args}${order})${filter}${as}`;
+}
+
+function windowText({ partitionBy, orderBy, frame }: WindowOperator, names: ColumnNames): string {
+  const partition = partitionBy.length === 0 ? '' : ` by ${partitionBy.map((expr) => printExpression(expr, names)).join(', ')}`;
+  const order = orderBy.length === 0 ? '' : ` in order of ${sortText(orderBy, names)}`;
+  const usual = frame.mode === 'range' && frame.start.kind === 'unbounded_preceding' && frame.end.kind === 'current_row';
+  const bound = (side: FrameBound<PlanExpr>): string =>
+    'offset' in side ? `${printExpression(side.offset, names)} ${side.kind}` : side.kind.replace('_', ' ');
+  const exclude = frame.exclude === 'none' ? '' : ` without ${frame.exclude.replace('_', ' ')}`;
+  const rows = usual && exclude === '' ? '' : `, ${frame.mode} from ${bound(frame.start)} to ${bound(frame.end)}${exclude}`;
+  return `${partition}${order}${rows}`;
 }
 
 function sortText(keys: readonly SortKey[], names: ColumnNames): string {

@@ -3,12 +3,13 @@ import { typeOf } from '../sql/expression-type.js';
 import type { AggregateCall, Query, QueryExpr, Var } from '../sql/query.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, isVolatile, sameExpr } from './expression.js';
+import { expandGroupingSets, keyIndex } from './grouping-sets.js';
 import type { Field, Operator, PlanAggregate, PlanExpr } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { lowered, walkLevels } from './query-levels.js';
 
 export function isGrouped(query: Query): boolean {
-  return query.groupBy.length > 0 || query.hasAggregates || query.having !== undefined;
+  return query.groupBy.length > 0 || query.groupingSets !== undefined || query.hasAggregates || query.having !== undefined;
 }
 
 /**
@@ -30,13 +31,15 @@ export function planAggregate(
     return { field: planning.newField(keyName(query, groupRange, n) ?? `key${n + 1}`, typeOf(converted)), expr: converted };
   });
 
+  const sets = expandGroupingSets(query);
   const calls: { readonly call: AggregateCall; readonly aggregate: PlanAggregate }[] = [];
+  const groupings: { readonly refs: readonly number[]; readonly field: Field; readonly keys: readonly number[] }[] = [];
   const scope: Scope = {
     outer: from.scope.outer,
     ...(from.scope.subquery === undefined ? {} : { subquery: from.scope.subquery }),
     column: (v: Var) => {
       const key = v.range === groupRange ? keys[v.column - 1] : undefined;
-      if (key === undefined) throw unsupported('a column that is neither grouped nor aggregated (functional dependency)');
+      if (key === undefined) throw internal(`column ${v.column} of range ${v.range} is neither grouped nor aggregated`);
       return columnRef(key.field);
     },
     aggregate: (call) => {
@@ -46,12 +49,21 @@ export function planAggregate(
       calls.push({ call, aggregate });
       return columnRef(aggregate.field);
     },
+    grouping: (call) => {
+      // Without grouping sets no key is ever left out.
+      if (sets === undefined) return { kind: 'constant', type: call.type, value: '0' };
+      const known = groupings.find((one) => sameExpr(one.refs, call.refs));
+      if (known !== undefined) return columnRef(known.field);
+      const field = planning.newField('grouping', call.type);
+      groupings.push({ refs: call.refs, field, keys: call.refs.map((ref) => keyIndex(query, ref)) });
+      return columnRef(field);
+    },
   };
   // Every aggregate must be known before the operator is built: HAVING's and the targets'.
   // Those of a subquery are its own, unless their level says that they are this query's.
   const visit = (expr: QueryExpr): void =>
     walkLevels(expr, (node, depth) => {
-      if (node.kind !== 'aggregate' || node.level !== depth) return true;
+      if ((node.kind !== 'aggregate' && node.kind !== 'grouping') || node.level !== depth) return true;
       convertExpression(depth === 0 ? node : lowered(node, depth), scope);
       return false;
     });
@@ -59,7 +71,11 @@ export function planAggregate(
   if (query.having !== undefined) visit(query.having);
 
   let input: Operator;
-  if (keys.length === 0 && calls.length === 0) {
+  if (sets !== undefined) {
+    const aggregates = calls.map((entry) => entry.aggregate);
+    const asked = groupings.map(({ field, keys: of }) => ({ field, keys: of }));
+    input = { kind: 'aggregate', phase: 'single', input: from.input, keys, aggregates, sets, groupings: asked };
+  } else if (keys.length === 0 && calls.length === 0) {
     // HAVING without aggregates: still one group, whatever FROM gives.
     const count = convertAggregate(
       {

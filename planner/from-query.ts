@@ -1,6 +1,6 @@
-import { internal, TimelineError, unsupported } from '../sql/errors.js';
+import { internal, unsupported } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
-import type { Query, QueryExpr, Target } from '../sql/query.js';
+import type { Query, Target } from '../sql/query.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef } from './expression.js';
 import { isGrouped, planAggregate } from './from-aggregate.js';
@@ -8,8 +8,10 @@ import { planFrom } from './from-clause.js';
 import { planSetOperation } from './from-setop.js';
 import { expandGroupSets, expandTargetSets } from './from-target-sets.js';
 import { isTimelineQuery, planTimeline } from './from-timeline.js';
-import type { Field, Operator, SortKey } from './physical-plan.js';
+import { planWindows } from './from-window.js';
+import { type Field, fieldsOf, type Operator, type PlanExpr, type SortKey } from './physical-plan.js';
 import type { CteFrames, Planning, Scope } from './planning.js';
+import { firstOfEach, planLimit } from './row-choice.js';
 
 /** Where a query stands: the WITH queries it may name, the scope round it. */
 export interface QueryContext {
@@ -25,12 +27,13 @@ export function planSelect(query: Query, { ctes, outer, planning }: QueryContext
   const frames: CteFrames = [{ ctes: query.ctes, outer }, ...ctes];
   const context: QueryContext = { ctes: frames, outer, planning };
   const from = query.setOperation === undefined ? planFrom(query, context) : planSetOperation(query, query.setOperation, context);
-  const grouped = expandGroupSets(query, from, planning);
-  const rows = isGrouped(query) ? planAggregate(grouped.query, grouped, planning) : from;
-  const { input, scope, targets, sorted } = expandTargetSets(query, rows, planning);
+  const sets = expandGroupSets(query, from, planning);
+  const grouped = isGrouped(query) ? planAggregate(sets.query, sets, planning) : from;
+  const windowed = query.hasWindows ? planWindows(query, grouped, planning) : { ...grouped, computed: undefined };
+  const { input, scope, targets, sorted } = expandTargetSets(query, windowed, planning);
 
   const items = targets.map((target) => {
-    const expr = convertExpression(target.expr, scope);
+    const expr = windowed.computed?.get(target.ref) ?? convertExpression(target.expr, scope);
     return { target, field: planning.newField(target.name, typeOf(expr)), expr };
   });
   const shown = items.filter((item) => !item.target.junk);
@@ -38,12 +41,22 @@ export function planSelect(query: Query, { ctes, outer, planning }: QueryContext
 
   let op: Operator = { kind: 'project', input, items: items.map(({ field, expr }) => ({ field, expr })) };
   if (query.distinct === 'all') {
-    if (shown.length < items.length) throw internal('DISTINCT with hidden columns');
+    // What is hidden here only windows or grouping sets refer to: ORDER BY names columns that are shown.
+    if (shown.length < items.length)
+      op = { kind: 'project', input: op, items: shown.map(({ field }) => ({ field, expr: columnRef(field) })) };
     op = { kind: 'distinct', input: op };
   }
-  if (query.orderBy.length > 0 && !sorted) op = { kind: 'sort', input: op, keys: query.orderBy.map((clause) => sortKey(clause, items)) };
-  op = limited(op, query);
-  if (shown.length === items.length) return op;
+  const keys = sorted ? [] : query.orderBy.map((clause) => sortKey(clause, items));
+  if (query.distinct === 'on')
+    op = firstOfEach(
+      op,
+      query.distinctOn.map((ref) => targetColumn(ref, items)),
+      keys,
+      planning,
+    );
+  op = planLimit(op, { query, keys, scope, planning });
+  const given = fieldsOf(op);
+  if (given.length === shown.length && shown.every(({ field }, n) => given[n]?.id === field.id)) return op;
   return {
     kind: 'project',
     input: op,
@@ -52,41 +65,17 @@ export function planSelect(query: Query, { ctes, outer, planning }: QueryContext
 }
 
 function refuse(query: Query): void {
-  if (query.groupingSets !== undefined) throw unsupported('GROUPING SETS, ROLLUP or CUBE');
-  if (query.hasWindows) throw unsupported(`a window function${windowName(query.targets)}`);
-  if (query.distinct === 'on') throw unsupported('DISTINCT ON');
-  if (query.withTies) throw unsupported('FETCH FIRST … WITH TIES');
   if (query.hasForUpdate) throw unsupported('FOR UPDATE or FOR SHARE');
 }
 
-function windowName(targets: readonly Target[]): string {
-  const window = targets.find((target) => target.expr.kind === 'window')?.expr;
-  return window?.kind === 'window' ? ` (${window.fn})` : '';
+type Items = readonly { readonly target: Target; readonly field: Field }[];
+
+function sortKey(clause: Query['orderBy'][number], items: Items): SortKey {
+  return { expr: targetColumn(clause.ref, items), descending: clause.descending, nullsFirst: clause.nullsFirst };
 }
 
-function sortKey(clause: Query['orderBy'][number], items: readonly { readonly target: Target; readonly field: Field }[]): SortKey {
-  const item = items.find(({ target }) => target.ref === clause.ref);
-  if (item === undefined) throw internal(`ORDER BY refers to target ${clause.ref}, which is not there`);
-  return { expr: columnRef(item.field), descending: clause.descending, nullsFirst: clause.nullsFirst };
-}
-
-function limited(input: Operator, query: Query): Operator {
-  const limit = rowCount(query.limit, 'LIMIT');
-  const offset = rowCount(query.offset, 'OFFSET');
-  if (limit === undefined && (offset === undefined || offset === 0)) return input;
-  return { kind: 'limit', input, ...(limit === undefined ? {} : { limit }), ...(offset === undefined || offset === 0 ? {} : { offset }) };
-}
-
-/** LIMIT and OFFSET as PostgreSQL reads them: NULL means absent, negative is an error. */
-function rowCount(expr: QueryExpr | undefined, clause: 'LIMIT' | 'OFFSET'): number | undefined {
-  if (expr === undefined) return undefined;
-  if (expr.kind !== 'constant') throw unsupported(`${clause} of an expression that is not constant`);
-  if (expr.value === null) return undefined;
-  const count = BigInt(expr.value);
-  if (count < 0n) {
-    throw new TimelineError({ kind: 'data', sqlstate: clause === 'LIMIT' ? '2201W' : '2201X', message: `${clause} must not be negative` });
-  }
-  // No result has 2^53 rows: such a LIMIT is none, such an OFFSET skips all.
-  if (count > BigInt(Number.MAX_SAFE_INTEGER)) return clause === 'LIMIT' ? undefined : Number.MAX_SAFE_INTEGER;
-  return Number(count);
+function targetColumn(ref: number, items: Items): PlanExpr {
+  const item = items.find(({ target }) => target.ref === ref);
+  if (item === undefined) throw internal(`a clause refers to target ${ref}, which is not there`);
+  return columnRef(item.field);
 }

@@ -190,9 +190,40 @@ export function normalizeJsonb(text: string): string {
   return writeJsonb(parseJson(text));
 }
 
-/** Equal for equal jsonb values (1.0 equals 1). */
+/**
+ * A text whose equality and binary order are those of jsonb values (1.0 equals 1): null, strings, numbers, booleans, arrays, objects;
+ * arrays and objects by how many they hold, then one by one. A scalar document is kept as an array of one, and comes before one.
+ */
 export function jsonbKey(text: string): string {
-  return writeJsonb(parseJson(text), (number) => numericKey(readNumeric(number)));
+  const json = parseJson(text);
+  return json.kind === 'array' || json.kind === 'object' ? orderText(json) : `5${counted(1)}0${orderText(json)}`;
+}
+
+/** Lower than what may follow in a longer text; the text's own U+0001 is marked. */
+const END = '\u0001\u0001';
+
+function orderText(json: Json): string {
+  const string = (value: string): string => `${value.replaceAll('\u0001', '\u0001\u0002')}${END}`;
+  switch (json.kind) {
+    case 'null':
+      return '1';
+    case 'string':
+      return `2${string(json.value)}`;
+    case 'number':
+      return `3${numericKey(readNumeric(json.text))}${END}`;
+    case 'bool':
+      return json.value ? '41' : '40';
+    case 'array':
+      return `5${counted(json.items.length)}1${json.items.map(orderText).join('')}`;
+    case 'object': {
+      const keys = [...json.members.keys()].sort(compareKeys);
+      return `6${counted(keys.length)}${keys.map((key) => `${string(key)}${orderText(json.members.get(key) as Json)}`).join('')}`;
+    }
+  }
+}
+
+function counted(length: number): string {
+  return length.toString().padStart(9, '0');
 }
 
 /** `->` with a key; undefined: SQL NULL. */

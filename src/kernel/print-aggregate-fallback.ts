@@ -6,9 +6,9 @@ import { Arguments, fromPostgresText, type PrintArgument } from './print-fallbac
 
 /**
  * DuckDB SQL of an aggregate that PostgreSQL computes: DuckDB gathers a list of the rows of each group, each a list of the texts of what
- * the aggregate and its ORDER BY look at. `filter` is DuckDB SQL, `print` prints what DuckDB computes of the arguments.
+ * the aggregate and its ORDER BY look at. `filterAndWindow` is DuckDB SQL, `print` prints what DuckDB computes of the arguments.
  */
-export function printAggregateFallback(aggregate: PlanAggregate, filter: string | undefined, print: PrintArgument): string {
+export function printAggregateFallback(aggregate: PlanAggregate, filterAndWindow: string, print: PrintArgument): string {
   const direct = new Arguments(print);
   const directs = (aggregate.direct ?? []).map((expr) => direct.expression(expr));
   const rows = new Arguments(print, direct.texts.length);
@@ -29,7 +29,7 @@ export function printAggregateFallback(aggregate: PlanAggregate, filter: string 
   };
   // Of constants alone, the number of rows still counts.
   const row = `[${rows.texts.length === 0 ? "''" : rows.texts.join(', ')}]`;
-  const gathered = `list(${row})${filter === undefined ? '' : ` FILTER (WHERE ${filter})`}`;
+  const gathered = `list(${row})${filterAndWindow}`;
   // A direct argument is the same for all rows of a group.
   const given = direct.texts.map((text) => `any_value(${text})`);
   const texts = given.length === 0 ? 'CAST([] AS VARCHAR[])' : `[${given.join(', ')}]`;

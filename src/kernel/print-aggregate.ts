@@ -26,6 +26,18 @@ export function printSingle(aggregate: PlanAggregate, plan: PrintPlan): string {
   return made.finish(made.partial);
 }
 
+/** An aggregate over a window: the steps that look at rows, each with OVER, and what gives the answer over their results. */
+export function printWindowed(
+  aggregate: PlanAggregate,
+  over: string,
+  plan: PrintPlan,
+): { readonly steps: readonly string[]; readonly finish: (steps: readonly string[]) => string } {
+  const { partial, finish } = recipe({ ...aggregate, over }, plan);
+  const bare = partial.find((step) => !step.includes(` OVER ${over}`));
+  if (bare !== undefined) throw unsupported(`the aggregate ${aggregate.fn} over a window`);
+  return { steps: partial, finish };
+}
+
 /** SQL of each state column over rows. */
 export function printPartial(aggregate: PlanAggregate, plan: PrintPlan): readonly string[] {
   const states = stateFields(aggregate.fn, aggregate.args.map(typeOf));
@@ -39,7 +51,18 @@ export function printFinal(aggregate: PlanAggregate, plan: PrintPlan): string {
   return made.finish(made.merge(aggregate.state.map((field) => `c${field.id}`)));
 }
 
-function recipe(aggregate: PlanAggregate, plan: PrintPlan): Recipe {
+/** `over`: the name of the window of an aggregate that is called as a window function. */
+type Aggregated = PlanAggregate & { readonly over?: string };
+
+/** A column with the row's place in its window, there for aggregates of which `needsPlace` says so. */
+export const PLACE = 'w_n';
+
+/** Of values that are equal but look different (1.0 and 1.00) PostgreSQL keeps the later one. */
+export function needsPlace(fn: string, type: Type): boolean {
+  return /^(min|max)\(/.test(fn) && needsKey(type) && type.oid !== Oid.bpchar;
+}
+
+function recipe(aggregate: Aggregated, plan: PrintPlan): Recipe {
   const open = aggregate.fn.indexOf('(');
   const name = aggregate.fn.slice(0, open);
   const declared = aggregate.fn.slice(open + 1, -1);
@@ -69,20 +92,24 @@ function recipe(aggregate: PlanAggregate, plan: PrintPlan): Recipe {
   }
 }
 
-function byPostgres(aggregate: PlanAggregate, plan: PrintPlan): Recipe {
-  const filter = aggregate.filter === undefined ? undefined : printExpression(aggregate.filter, plan);
+function byPostgres(aggregate: Aggregated, plan: PrintPlan): Recipe {
   return unsplit(
-    printAggregateFallback(aggregate, filter, (expr) => {
+    printAggregateFallback(aggregate, filterAndWindow(aggregate, plan), (expr) => {
       const type = { oid: typeOf(expr).oid, typmod: -1 };
       return { sql: printAs(expr, type, plan), type };
     }),
   );
 }
 
-/** `fn([DISTINCT] arg) [FILTER …]`. */
-function call(aggregate: PlanAggregate, plan: PrintPlan, fn: string, arg: string, order = ''): string {
-  const filter = aggregate.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(aggregate.filter, plan)})`;
-  return `${fn}(${aggregate.distinct ? 'DISTINCT ' : ''}${arg}${order})${filter}`;
+/** `fn([DISTINCT] arg) [FILTER …] [OVER …]`. */
+function call(aggregate: Aggregated, plan: PrintPlan, fn: string, arg: string, order = ''): string {
+  const sql = `${fn}(${aggregate.distinct ? 'DISTINCT ' : ''}${arg}${order})${filterAndWindow(aggregate, plan)}`;
+  // Of a frame that ends before it begins DuckDB counts less than no rows.
+  return fn === 'count' && aggregate.over !== undefined ? `greatest(${sql}, 0)` : sql;
+}
+
+function filterAndWindow({ filter, over }: Aggregated, plan: PrintPlan): string {
+  return `${filter === undefined ? '' : ` FILTER (WHERE ${printExpression(filter, plan)})`}${over === undefined ? '' : ` OVER ${over}`}`;
 }
 
 function argument(aggregate: PlanAggregate, plan: PrintPlan): { readonly sql: string; readonly type: Type } {
@@ -96,27 +123,41 @@ function single(partial: string, merge: (state: string) => string, finish: (stat
   return { partial: [partial], merge: ([state]) => [merge(state as string)], finish: ([state]) => finish(state as string) };
 }
 
-function simple(aggregate: PlanAggregate, plan: PrintPlan, fn: string): Recipe {
+function simple(aggregate: Aggregated, plan: PrintPlan, fn: string): Recipe {
   return single(call(aggregate, plan, fn, argument(aggregate, plan).sql), (state) => `${fn}(${state})`);
 }
 
-function count(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
+function count(aggregate: Aggregated, plan: PrintPlan, declared: string): Recipe {
   const { sql, type } = argument(aggregate, plan);
   const counted = declared === '' ? '*' : aggregate.distinct ? orderKey(sql, type) : sql;
   return single(call(aggregate, plan, 'count', counted), (state) => `CAST(coalesce(sum(${state}), 0) AS BIGINT)`);
 }
 
-function extreme(aggregate: PlanAggregate, plan: PrintPlan, name: 'min' | 'max'): Recipe {
+function extreme(aggregate: Aggregated, plan: PrintPlan, name: 'min' | 'max'): Recipe {
   const { sql, type } = argument(aggregate, plan);
+  const { over } = aggregate;
+  const among = aggregate.filter === undefined ? '' : ` AND ${printExpression(aggregate.filter, plan)}`;
+  if (over !== undefined && (type.oid === Oid.float4 || type.oid === Oid.float8)) {
+    // 0 and -0 are equal: the later one.
+    return {
+      partial: [call(aggregate, plan, name, sql), `last_value(CASE WHEN ${sql} = 0${among} THEN ${sql} END IGNORE NULLS) OVER ${over}`],
+      merge: (states) => states,
+      finish: ([best, zero]) => `CASE WHEN ${best} = 0 THEN ${zero} ELSE ${best} END`,
+    };
+  }
   if (!needsKey(type)) return single(call(aggregate, plan, name, sql), (state) => `${name}(${state})`);
+  if (over !== undefined && needsPlace(aggregate.fn, type)) {
+    const key = `{'key': ${orderKey(sql, type)}, 'place': ${name === 'min' ? '-' : ''}${PLACE}}`;
+    // A struct is no NULL though its key is one.
+    return single(`arg_${name}(${sql}, ${key}) FILTER (WHERE ${sql} IS NOT NULL${among}) OVER ${over}`, (state) => state);
+  }
   const by = (value: string): string => `arg_${name}(${value}, ${orderKey(value, type)})`;
-  const filter = aggregate.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(aggregate.filter, plan)})`;
-  return single(`${by(sql)}${filter}`, by);
+  return single(`${by(sql)}${filterAndWindow(aggregate, plan)}`, by);
 }
 
 const HUGE = 'DECIMAL(38,0)';
 
-function sum(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
+function sum(aggregate: Aggregated, plan: PrintPlan, declared: string): Recipe {
   const { sql, type } = argument(aggregate, plan);
   switch (declared) {
     case 'int2':
@@ -136,7 +177,7 @@ function sum(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recip
   }
 }
 
-function average(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
+function average(aggregate: Aggregated, plan: PrintPlan, declared: string): Recipe {
   const { sql, type } = argument(aggregate, plan);
   switch (declared) {
     case 'int2':
@@ -162,7 +203,7 @@ function divided(total: string, rows: string): string {
 }
 
 /** State: sum, whether an infinity was among the numbers, count. An infinite sum of finite numbers is 22003. */
-function floatSum(aggregate: PlanAggregate, plan: PrintPlan, sql: string, result: (total: string, rows: string) => string): Recipe {
+function floatSum(aggregate: Aggregated, plan: PrintPlan, sql: string, result: (total: string, rows: string) => string): Recipe {
   return {
     partial: [call(aggregate, plan, 'sum', sql), call(aggregate, plan, 'bool_or', `isinf(${sql})`), call(aggregate, plan, 'count', sql)],
     merge: ([total, infinite, rows]) => [`sum(${total})`, `bool_or(${infinite})`, `CAST(sum(${rows}) AS BIGINT)`],
@@ -177,7 +218,7 @@ function floatSum(aggregate: PlanAggregate, plan: PrintPlan, sql: string, result
  * losing a digit and without a call into JavaScript for each row; more than 38 digits before or 36 after the point is 0A000.
  */
 function numericSum(
-  aggregate: PlanAggregate,
+  aggregate: Aggregated,
   plan: PrintPlan,
   sql: string,
   type: Type,
@@ -266,7 +307,7 @@ export function printSortKey(key: SortKey, plan: PrintPlan): string {
   return `${sql} ${key.descending ? 'DESC' : 'ASC'} NULLS ${key.nullsFirst ? 'FIRST' : 'LAST'}`;
 }
 
-function stringAgg(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
+function stringAgg(aggregate: Aggregated, plan: PrintPlan, declared: string): Recipe {
   const separator = aggregate.args[1];
   if (declared !== 'text,text' || separator?.kind !== 'constant')
     throw unsupported(`aggregate ${aggregate.fn} with a separator that isn't constant`);
@@ -274,7 +315,7 @@ function stringAgg(aggregate: PlanAggregate, plan: PrintPlan, declared: string):
   return unsplit(call(aggregate, plan, 'string_agg', arg, orderClause(aggregate.orderBy, plan)));
 }
 
-function arrayAgg(aggregate: PlanAggregate, plan: PrintPlan, declared: string): Recipe {
+function arrayAgg(aggregate: Aggregated, plan: PrintPlan, declared: string): Recipe {
   const first = aggregate.args[0];
   if (declared !== 'anynonarray' || first === undefined) throw unsupported(`aggregate ${aggregate.fn}`);
   if (aggregate.distinct && needsKey(typeOf(first))) throw unsupported(`array_agg with DISTINCT over this type`);

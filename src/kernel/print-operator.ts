@@ -151,18 +151,20 @@ function whole(n: number): string {
 }
 
 function printAggregate(op: AggregateOperator, input: string, plan: PrintPlan): string {
-  if (op.sets !== undefined) throw unsupported('GROUPING SETS, ROLLUP or CUBE');
-  const keys = op.keys.map(({ field, expr }) => ({
-    field,
-    sql: printExpression(expr, plan),
-    value: printAs(expr, field.type, plan),
-    type: typeOf(expr),
-  }));
-  const groups = keys.map((key) => orderKey(key.sql, key.type));
-  const items = keys.map(
-    (key) => `${needsKey(key.type) || key.value !== key.sql ? `any_value(${key.value})` : key.sql} AS ${column(key.field)}`,
-  );
   const computed: string[] = [];
+  const keys = op.keys.map(({ field, expr }, n) => {
+    const sql = printExpression(expr, plan);
+    const type = typeOf(expr);
+    const key = orderKey(sql, type);
+    const value = printAs(expr, field.type, plan);
+    if (op.sets === undefined) return { field, group: key, value: needsKey(type) || value !== sql ? `any_value(${value})` : sql };
+    // Columns of its own: GROUPING() wants names, and a key left out is NULL, its value not any of the group's.
+    const name = `k${n}`;
+    if (!op.sets.some((set) => set.includes(n))) return { field, group: name, value: `CAST(NULL AS ${duckdbType(field.type)})` };
+    computed.push(`${key} AS ${name}`);
+    return { field, group: name, value: key === value ? name : `CASE WHEN grouping(${name}) = 0 THEN any_value(${value}) END` };
+  });
+  const items = keys.map((key) => `${key.value} AS ${column(key.field)}`);
   for (const [n, written] of op.aggregates.entries()) {
     const aggregate = op.phase === 'final' ? written : withComputed(written, n, computed, plan);
     if (op.phase === 'partial') {
@@ -175,11 +177,26 @@ function printAggregate(op: AggregateOperator, input: string, plan: PrintPlan): 
       items.push(`CAST(${sql} AS ${duckdbType(aggregate.field.type)}) AS ${column(aggregate.field)}`);
     }
   }
-  const groupBy = groups.length === 0 ? '' : ` GROUP BY ${groups.join(', ')}`;
+  for (const { field, keys: asked } of op.groupings ?? []) items.push(`${groupingBits(op.sets, asked)} AS ${column(field)}`);
+  const from = computed.length === 0 ? input : `(SELECT *, ${computed.join(', ')} FROM ${input})`;
+  if (op.sets !== undefined) return `SELECT ${columnList(items)} FROM ${from} GROUP BY ${groupingSets(op.sets)}`;
+  const groupBy = keys.length === 0 ? '' : ` GROUP BY ${keys.map((key) => key.group).join(', ')}`;
   // Without aggregates or keys there is one row, as in SELECT 1 … HAVING.
   if (items.length === 0) return `SELECT TRUE AS ${DUMMY} FROM (SELECT count(*) FROM ${input})`;
-  const from = computed.length === 0 ? input : `(SELECT *, ${computed.join(', ')} FROM ${input})`;
   return `SELECT ${items.join(', ')} FROM ${from}${groupBy}`;
+}
+
+function groupingSets(sets: NonNullable<AggregateOperator['sets']>): string {
+  return `GROUPING SETS (${sets.map((set) => `(${set.map((key) => `k${key}`).join(', ')})`).join(', ')})`;
+}
+
+/** A bit for each key asked for, the last one's the lowest. One that no set has is always left out, and DuckDB would not know it. */
+function groupingBits(sets: AggregateOperator['sets'], asked: readonly number[]): string {
+  const bits = asked.map((key, n) => {
+    const weight = 2 ** (asked.length - 1 - n);
+    return sets?.some((set) => set.includes(key)) === true ? `grouping(k${key}) * ${weight}` : String(weight);
+  });
+  return `CAST(${bits.join(' + ')} AS INTEGER)`;
 }
 
 /** Ids of columns that only an aggregate's own SELECT knows. */
