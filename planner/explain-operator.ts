@@ -64,7 +64,7 @@ function headline(op: Operator, names: ColumnNames): string {
     case 'union_all':
       return `Union all: ${count(op.inputs.length, 'input')}`;
     case 'window':
-      return `Window${windowText(op, names)}: ${op.calls.map((call) => `${call.fn.slice(0, call.fn.indexOf('('))}(${call.args.map((arg) => printExpression(arg, names)).join(', ')}) AS ${names(call.field.id)}`).join(', ')}`;
+      return `Window${windowText(op, names)}: ${op.calls.map((call) => callText({ ...call, distinct: false, orderBy: [], state: [] }, 'single', names)).join(', ')}`;
     case 'table_function':
       return `For each row${op.keepEmpty === true ? ', NULLs where there is none' : ''}: ${op.calls.map(({ call }) => printExpression(call, names)).join(', ')}`;
     case 'sample':
@@ -139,7 +139,7 @@ function callText(call: PlanAggregate, phase: AggregateOperator['phase'], names:
   const name = call.fn.slice(0, call.fn.indexOf('('));
   const shown = names(call.field.id);
   if (phase === 'final') return shown === name ? `${name}(…)` : `${name}(…) AS ${shown}`;
-  const args = call.args.length === 0 ? '*' : call.args.map((arg) => printExpression(arg, names)).join(', ');
+  const args = call.args.length === 0 ? (call.fn === 'count()' ? '*' : '') : call.args.map((arg) => printExpression(arg, names)).join(', ');
   const order = call.orderBy.length === 0 ? '' : ` ORDER BY ${sortText(call.orderBy, names)}`;
   const filter = call.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(call.filter, names)})`;
   const as = shown === name ? '' : ` AS ${shown}`;

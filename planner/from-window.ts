@@ -104,14 +104,17 @@ class Computed {
 }
 
 function argumentsOf(call: WindowCall, scope: Scope, below: Computed): Pick<PlanWindowCall, 'args' | 'filter'> {
-  const filter = call.filter === undefined ? undefined : below.column(convertExpression(call.filter, scope), 'filter');
+  const test = call.filter === undefined ? undefined : convertExpression(call.filter, scope);
+  const filter = test === undefined ? undefined : below.column(test, 'filter');
   const args = call.args.map((written, n): PlanExpr => {
     const arg = convertExpression(written, scope);
     if (arg.kind === 'constant' || arg.kind === 'column') return arg;
     // What the filter keeps out is not computed.
-    const nothing: PlanExpr = { kind: 'constant', type: typeOf(arg), value: null };
+    const type = typeOf<PlanLeaf>(arg);
     const guarded: PlanExpr =
-      filter === undefined ? arg : { kind: 'case', whens: [{ when: filter, result: arg }], otherwise: nothing, type: typeOf(arg) };
+      test === undefined || isVolatile<PlanLeaf>(test)
+        ? arg
+        : { kind: 'case', whens: [{ when: test, result: arg }], otherwise: { kind: 'constant', type, value: null }, type };
     return below.column(guarded, `${nameOf(call.fn)}_${n + 1}`);
   });
   return { args, filter };

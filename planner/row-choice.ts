@@ -48,9 +48,19 @@ export function planLimit(input: Operator, { query, keys, scope, planning }: Lim
   if (keys.length < query.orderBy.length) throw unsupported('LIMIT of an expression over the rows of a set-returning function');
   // By their numbers: skipped are the first `offset`, kept are those up to the last one, with ties by rank.
   const place = placeField('row_number', planning);
-  const rank = placeField('rank', planning);
-  const skipped = typeof offset === 'number' ? whole(BigInt(offset)) : offset;
-  const kept = typeof limit === 'number' ? whole(BigInt(limit)) : limit;
+  const reached = query.withTies ? placeField('rank', planning) : place;
+  const tests: PlanExpr[] = [];
+  if (offset !== 0) tests.push(compare('int8gt', '>', columnRef(place), asExpr(offset)));
+  if (typeof limit === 'number' && typeof offset === 'number') {
+    tests.push(compare('int8le', '<=', columnRef(reached), whole(BigInt(limit) + BigInt(offset))));
+  } else if (limit !== undefined) {
+    const kept = asExpr(limit);
+    const isAll: PlanExpr = { kind: 'is_null', arg: kept, negated: false };
+    const rows = offset === 0 ? columnRef(reached) : minus(columnRef(reached), asExpr(offset));
+    tests.push({ kind: 'or', args: [isAll, compare('int8le', '<=', rows, kept)] });
+    // FETCH FIRST 0 ROWS WITH TIES: there is no last row to tie with.
+    if (query.withTies) tests.push({ kind: 'or', args: [isAll, compare('int8gt', '>', kept, whole(0n))] });
+  }
   const numbered: Operator = {
     kind: 'window',
     input,
@@ -59,26 +69,11 @@ export function planLimit(input: Operator, { query, keys, scope, planning }: Lim
     frame: DEFAULT_FRAME,
     calls: [
       { field: place, fn: 'row_number()', args: [], filter: undefined },
-      ...(query.withTies ? [{ field: rank, fn: 'rank()', args: [], filter: undefined }] : []),
+      ...(query.withTies ? [{ field: reached, fn: 'rank()', args: [], filter: undefined }] : []),
     ],
   };
-  const tests: PlanExpr[] = [compare('int8gt', '>', columnRef(place), skipped)];
-  if (kept !== undefined) {
-    const rows: PlanExpr = {
-      kind: 'call',
-      fn: 'int8mi(int8,int8)',
-      operator: '-',
-      args: [columnRef(query.withTies ? rank : place), skipped],
-      type: BIGINT,
-      volatility: 'immutable',
-    };
-    const within = compare('int8le', '<=', rows, kept);
-    tests.push(typeof limit === 'number' ? within : { kind: 'or', args: [{ kind: 'is_null', arg: kept, negated: false }, within] });
-    // FETCH FIRST 0 ROWS WITH TIES: there is no last row to tie with.
-    if (query.withTies)
-      tests.push({ kind: 'or', args: [{ kind: 'is_null', arg: kept, negated: false }, compare('int8gt', '>', kept, whole(0n))] });
-  }
-  return sorted({ kind: 'filter', input: numbered, predicate: conjunction<PlanLeaf>(tests) as PlanExpr });
+  const predicate = conjunction<PlanLeaf>(tests);
+  return sorted(predicate === undefined ? input : { kind: 'filter', input: numbered, predicate });
 }
 
 const BIGINT: Type = { oid: Oid.int8, typmod: -1 };
@@ -89,6 +84,14 @@ function placeField(name: string, planning: Planning): Field {
 
 function whole(value: bigint): PlanExpr {
   return { kind: 'constant', type: BIGINT, value: String(value) };
+}
+
+function asExpr(count: number | PlanExpr): PlanExpr {
+  return typeof count === 'number' ? whole(BigInt(count)) : count;
+}
+
+function minus(left: PlanExpr, right: PlanExpr): PlanExpr {
+  return { kind: 'call', fn: 'int8mi(int8,int8)', operator: '-', args: [left, right], type: BIGINT, volatility: 'immutable' };
 }
 
 function compare(fn: string, operator: string, left: PlanExpr, right: PlanExpr): PlanExpr {

@@ -204,6 +204,18 @@ function divided(total: string, rows: string): string {
 
 /** State: sum, whether an infinity was among the numbers, count. An infinite sum of finite numbers is 22003. */
 function floatSum(aggregate: Aggregated, plan: PrintPlan, sql: string, result: (total: string, rows: string) => string): Recipe {
+  if (aggregate.over !== undefined && aggregate.fn === 'sum(float8)') {
+    // DuckDB begins at 0, PostgreSQL with the first number: of nothing but -0 the sum is -0.
+    const { over: _over, ...rows } = aggregate;
+    const whole = floatSum(rows, plan, sql, result);
+    const partial = ['sum', 'bool_or', 'count'].map((fn) => call(aggregate, plan, fn, fn === 'bool_or' ? `isinf(${sql})` : sql));
+    return {
+      partial: [...partial, call(aggregate, plan, 'bool_and', `${sql} = 0 AND signbit(${sql})`)],
+      merge: whole.merge,
+      finish: ([total, infinite, count, negative]) =>
+        whole.finish([`(CASE WHEN ${negative} THEN -${total} ELSE ${total} END)`, infinite as string, count as string]),
+    };
+  }
   return {
     partial: [call(aggregate, plan, 'sum', sql), call(aggregate, plan, 'bool_or', `isinf(${sql})`), call(aggregate, plan, 'count', sql)],
     merge: ([total, infinite, rows]) => [`sum(${total})`, `bool_or(${infinite})`, `CAST(sum(${rows}) AS BIGINT)`],

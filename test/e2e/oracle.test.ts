@@ -11,6 +11,7 @@ import { ORDERED, UNORDERED } from './oracle-queries.js';
 import { PLANNING, PLANNING_ORDERED } from './oracle-queries-planning.js';
 import { SETS_ORDERED, SETS_UNORDERED } from './oracle-queries-sets.js';
 import { SUBQUERIES, SUBQUERIES_ORDERED } from './oracle-queries-subquery.js';
+import { CHOSEN_ROWS, GROUPING_SETS, WINDOWS } from './oracle-queries-window.js';
 import { randomCondition, randomQuery } from './oracle-random.js';
 import { randomSubquery } from './oracle-random-subquery.js';
 
@@ -113,6 +114,19 @@ describe('the engine beside PostgreSQL', function () {
       await settle('Europe/Berlin', smallBytes);
       const questions = [PLANNING, PLANNING_ORDERED].flatMap((list) => list.map((sql) => ({ sql, ordered: list === PLANNING_ORDERED })));
       check(await pair.compareAll(questions), { unsupported: 0.1, eager: 0, lazy: 0 });
+    });
+  }
+
+  for (const [zone, smallBytes] of [
+    ['America/New_York', '64MB'],
+    ['Europe/Berlin', '0'],
+  ] as const) {
+    it(`windows, grouping sets and chosen rows, ${zone}, ${smallBytes === '0' ? 'stages' : 'one task'}`, async () => {
+      await settle(zone, smallBytes);
+      const questions = [WINDOWS, GROUPING_SETS, CHOSEN_ROWS].flatMap((list) =>
+        list.map((sql) => ({ sql, ordered: list === CHOSEN_ROWS })),
+      );
+      check(await pair.compareAll(questions), { unsupported: 0, eager: 0, lazy: 0 });
     });
   }
 
