@@ -143,7 +143,7 @@ function callText(call: PlanAggregate, phase: AggregateOperator['phase'], names:
   const order = call.orderBy.length === 0 ? '' : ` ORDER BY ${sortText(call.orderBy, names)}`;
   const filter = call.filter === undefined ? '' : ` FILTER (WHERE ${printExpression(call.filter, names)})`;
   const as = shown === name ? '' : ` AS ${shown}`;
-  if (isWithinGroup(call.fn)) {
+  if (call.direct !== undefined && isWithinGroup(call.fn)) {
     const direct = (call.direct ?? []).map((arg) => printExpression(arg, names)).join(', ');
     return `${name}(${direct}) WITHIN GROUP (${order.trimStart()})${filter}${as}`;
   }
