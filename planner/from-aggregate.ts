@@ -52,7 +52,7 @@ export function planAggregate(
     grouping: (call) => {
       // Without grouping sets no key is ever left out.
       if (sets === undefined) return { kind: 'constant', type: call.type, value: '0' };
-      const known = groupings.find((one) => sameExpr(one.refs, call.refs));
+      const known = groupings.find((one) => one.refs.join() === call.refs.join());
       if (known !== undefined) return columnRef(known.field);
       const field = planning.newField('grouping', call.type);
       groupings.push({ refs: call.refs, field, keys: call.refs.map((ref) => keyIndex(query, ref)) });
