@@ -52,7 +52,7 @@ function check(expr: PlanExpr, computed: Set<string>): void {
     fn === undefined ||
     (returnsSet ? setFunction(fn) !== undefined || isComputable(fn, volatility) : isAllowed(fn) || isComputable(fn, volatility));
   if (fn !== undefined && !known) throw unsupported(named(expr, fn));
-  if (returnsSet ? setFunction(fn ?? '') === undefined : !isNative(expr)) computed.add(shortName(expr));
+  if (returnsSet ? setFunction(fn ?? '') === undefined : expr.kind !== 'constant' && !isNative(expr)) computed.add(shortName(expr));
   if (expr.kind === 'subquery' && expr.test !== undefined) check(expr.test, computed);
   for (const child of childrenOf<PlanLeaf>(expr)) check(child, computed);
 }

@@ -22,7 +22,6 @@ export function convertExpression(expr: QueryExpr, scope: Scope, caseArg?: () =>
     case 'parameter':
       throw internal(`parameter $${expr.number} was not bound`);
     case 'var':
-      if (expr.column === 0) throw unsupported('a whole row as a value');
       if (expr.column < 0) throw unsupported('a system column');
       return expr.level > 0 ? outerScope(scope, expr.level).column({ ...expr, level: 0 }) : scope.column(expr);
     case 'aggregate':

@@ -71,6 +71,8 @@ function isConstant(expr: QueryExpr, caseArg: boolean): boolean {
   if (expr.kind === 'constant') return true;
   if (expr.kind === 'case_arg') return caseArg;
   if (!isInner<QueryLeaf>(expr)) return false;
+  // A row's text cannot be read again.
+  if (typeOf<QueryLeaf>(expr).oid === Oid.record) return false;
   switch (expr.kind) {
     case 'call':
       if (expr.volatility === 'volatile' || expr.retset === true || isOurs(expr.fn)) return false;

@@ -11,6 +11,7 @@ import { planSubquery } from './from-subquery.js';
 import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { rangeOf } from './query-walk.js';
+import { wholeRow } from './whole-row.js';
 
 /** The FROM list and WHERE of a query. Without FROM: one row. */
 export function planFrom(query: Query, context: QueryContext): { readonly input: Operator; readonly scope: Scope } {
@@ -121,6 +122,7 @@ function columnOf(v: Var, query: Query, ranges: ReadonlyMap<number, readonly Pla
     if (alias === undefined) throw internal(`join range ${v.range} has no column ${v.column}`);
     return convertExpression(alias, scope);
   }
+  if (v.column === 0) return wholeRow(v, entry, query, ranges);
   const column = ranges.get(v.range)?.[v.column - 1];
   if (column === undefined) {
     throw internal(`range ${v.range} (${entry.kind}) has no column ${v.column} here`);

@@ -82,6 +82,12 @@ export class CatalogueNames {
     return found;
   }
 
+  /** The operator of this name over the same types as another one. */
+  sibling(oid: number, name: string): { readonly name: string; readonly fn: number } | undefined {
+    const types = this.function(this.operator(oid).fn).argTypes.join();
+    return [...this.operators.values()].find((other) => other.name === name && this.functions.get(other.fn)?.argTypes.join() === types);
+  }
+
   relation(oid: number): { readonly schema: string; readonly name: string } {
     const found = this.source.relationName(oid);
     if (found === undefined) throw internal(`relation ${oid} is not in the mirror`);

@@ -15,7 +15,18 @@ import {
   requiredNode,
   type TreeNode,
 } from './node-tree-reader.js';
+import {
+  Pieces,
+  readIsJson,
+  readJsonConstructor,
+  readJsonExpression,
+  readRow,
+  readRowComparison,
+  readRowNullTest,
+  readSubscripts,
+} from './node-tree-template.js';
 import type { AggregateCall, Query, QueryExpr, SubLink } from './query.js';
+import { quoteIdentifier } from './quote.js';
 import { Oid, type Type, type } from './types.js';
 
 const BOOL = type(Oid.bool);
@@ -87,7 +98,7 @@ export class ExpressionReader {
       case 'BOOLEXPR':
         return this.boolean(node);
       case 'NULLTEST':
-        if (booleanField(node, 'argisrow')) return unknown('IS NULL of a row', BOOL);
+        if (booleanField(node, 'argisrow')) return readRowNullTest(node, (inner) => this.read(inner));
         return { kind: 'is_null', arg: this.read(requiredNode(node, 'arg')), negated: numberField(node, 'nulltesttype') === 1 };
       case 'BOOLEANTEST': {
         const code = numberField(node, 'booltesttype');
@@ -115,7 +126,6 @@ export class ExpressionReader {
           type: type(numberField(node, 'minmaxtype')),
         };
       case 'ARRAYEXPR':
-        if (booleanField(node, 'multidims')) return unknown('an array of several dimensions', type(numberField(node, 'array_typeid')));
         return { kind: 'array', elements: this.list(node.fields.get('elements') ?? null), type: type(numberField(node, 'array_typeid')) };
       case 'SUBSCRIPTINGREF':
         return this.subscript(node);
@@ -130,6 +140,24 @@ export class ExpressionReader {
         return { kind: 'cast', via: 'io', arg: this.read(requiredNode(node, 'arg')), type: type(numberField(node, 'resulttype')) };
       case 'ARRAYCOERCEEXPR':
         return this.arrayCoerce(node);
+      case 'ROWEXPR':
+        return readRow(node, (inner) => this.read(inner));
+      case 'ROWCOMPAREEXPR':
+        return readRowComparison(node, (inner) => this.read(inner), this.names) ?? unknown('this comparison of rows', BOOL);
+      case 'FIELDSELECT': {
+        // Of a row that is written out, its field.
+        const row = requiredNode(node, 'arg');
+        const field = row.node === 'ROWEXPR' ? nodesField(row, 'args')[numberField(node, 'fieldnum') - 1] : undefined;
+        return field === undefined ? unknown('a field of a row', typeIn(node, 'resulttype', 'resulttypmod')) : this.read(field);
+      }
+      case 'JSONCONSTRUCTOREXPR':
+        return readJsonConstructor(node, (inner) => this.read(inner), this.names) ?? unknown('this JSON constructor', resultType(node));
+      case 'JSONISPREDICATE':
+        return readIsJson(node, (inner) => this.read(inner));
+      case 'JSONEXPR':
+        return readJsonExpression(node, (inner) => this.read(inner), this.names) ?? unknown('this JSON function', resultType(node));
+      case 'JSONVALUEEXPR':
+        return this.read(requiredNode(node, 'formatted_expr'));
       case 'COLLATEEXPR': {
         const arg = this.read(requiredNode(node, 'arg'));
         return BYTE_COLLATIONS.has(numberField(node, 'collOid')) ? arg : unknown('COLLATE', type(Oid.text));
@@ -198,7 +226,7 @@ export class ExpressionReader {
   private functionCall(node: TreeNode): QueryExpr {
     const info = this.names.function(numberField(node, 'funcid'));
     const resultOid = numberField(node, 'funcresulttype');
-    if (info.variadic === ANY && booleanField(node, 'funcvariadic')) return unknown(`${info.signature} with VARIADIC`, type(resultOid));
+    if (info.variadic === ANY && booleanField(node, 'funcvariadic')) return this.variadicCall(node, info, type(resultOid));
     const args = this.arguments(node, info);
     if (args === undefined) return unknown(`${info.signature} with these named arguments`, type(resultOid));
     const format = numberField(node, 'funcformat');
@@ -212,6 +240,17 @@ export class ExpressionReader {
       ...(isCast ? { isCast } : {}),
       ...(booleanField(node, 'funcretset') ? { retset: true } : {}),
     };
+  }
+
+  /** f(…, VARIADIC array) of a function that takes arguments of any types. */
+  private variadicCall(node: TreeNode, info: FunctionInfo, resultType: Type): QueryExpr {
+    const name = info.signature.slice(0, info.signature.indexOf('('));
+    if (info.volatility === 'volatile' || name.includes('.')) return unknown(`${info.signature} with VARIADIC`, resultType);
+    const args = nodesField(node, 'args').map((arg) => this.read(arg));
+    const pieces = new Pieces().add(`pg_catalog.${quoteIdentifier(name)}(`).list(args.slice(0, -1));
+    const last = args.at(-1);
+    if (last !== undefined) pieces.add(`${args.length > 1 ? ', ' : ''}variadic `).arg(last);
+    return pieces.add(')').template(name, resultType);
   }
 
   /** Arguments in the function's order; those that were not given from its defaults. Undefined: one has neither. */
@@ -291,8 +330,9 @@ export class ExpressionReader {
     const resultType = typeIn(node, 'refrestype', 'reftypmod');
     const indexes = listField(node, 'refupperindexpr');
     const [index] = indexes;
-    if (indexes.length !== 1 || listField(node, 'reflowerindexpr').length > 0 || !isNode(index))
-      return unknown('an array slice or a subscript of several dimensions', resultType);
+    const ofJsonb = numberField(node, 'refcontainertype') === Oid.jsonb;
+    if (indexes.length !== 1 || listField(node, 'reflowerindexpr').length > 0 || !isNode(index) || ofJsonb)
+      return readSubscripts(node, (inner) => this.read(inner), resultType);
     return { kind: 'subscript', arg: this.read(requiredNode(node, 'refexpr')), index: this.read(index), type: resultType };
   }
 
@@ -302,7 +342,14 @@ export class ExpressionReader {
     const element = requiredNode(node, 'elemexpr');
     const via = element.node === 'RELABELTYPE' ? 'relabel' : element.node === 'COERCEVIAIO' ? 'io' : undefined;
     const inner = via === undefined ? undefined : nodeField(element, 'arg');
-    if (via === undefined || inner?.node !== 'CASETESTEXPR') return unknown('a cast of array elements', resultType);
+    if (via === undefined || inner?.node !== 'CASETESTEXPR') {
+      if (resultType.typmod >= 0) return unknown('a cast of array elements to a length', resultType);
+      return new Pieces()
+        .add('cast(')
+        .arg(this.read(requiredNode(node, 'arg')))
+        .add(` as ${this.names.typeSql(resultType.oid)})`)
+        .template('cast of elements', resultType);
+    }
     return { kind: 'cast', via, arg: this.read(requiredNode(node, 'arg')), type: resultType };
   }
 

@@ -3,6 +3,7 @@ import { CatalogueNames } from './catalogue-names.js';
 import { internal, TimelineError, unsupported } from './errors.js';
 import type { Constant, Expr } from './expression.js';
 import { typeOf } from './expression-type.js';
+import { literalsOf, oddTypes, validitySql, withTexts } from './odd-constants.js';
 import { parseOne } from './parse.js';
 import { taggedNode } from './parse-tree.js';
 import { abortReason, positionless, restarting, shifted, shutDown, timedOut } from './postgres-errors.js';
@@ -13,7 +14,7 @@ import { type Answer, Frontend, readAnswers } from './postgres-protocol.js';
 import { type AnalysisContext, openTransaction, roleOf } from './postgres-request.js';
 import { PostgresThread } from './postgres-thread.js';
 import { printExpression } from './print-postgres.js';
-import { quoteIdentifier } from './quote.js';
+import { quoteIdentifier, quoteLiteral } from './quote.js';
 import { refusedClause } from './references.js';
 import type { ResultColumn } from './result.js';
 import type { Type } from './types.js';
@@ -68,6 +69,8 @@ const MIRROR_TIMEOUT = 120_000;
  * of any session: each request is a transaction of its own that is rolled back, as the session's user and with its settings.
  * One request runs at a time.
  */
+const ANALYSED = "select prosqlbody from pg_catalog.pg_proc where proname = 'q' and pronamespace = pg_catalog.pg_my_temp_schema()";
+
 export class EmbeddedPostgres {
   private queue: Promise<unknown> = Promise.resolve();
   private thread: Promise<PostgresThread>;
@@ -181,14 +184,35 @@ export class EmbeddedPostgres {
     const bytes = [
       // The closing words stand on a line of their own: the text may end in a comment.
       Frontend.query(`${prefix}${sql}\n;end`),
-      Frontend.query("select prosqlbody from pg_catalog.pg_proc where proname = 'q' and pronamespace = pg_catalog.pg_my_temp_schema()"),
+      Frontend.query(ANALYSED),
     ];
     const answer = await this.asUser(bytes, context, { ...options, readOnly: false }).catch((error: unknown) => {
       throw error instanceof TimelineError ? shifted(error, prefix) : error;
     });
     const tree = answer.rows[0]?.[0];
     if (tree === undefined || tree === null) throw internal('the embedded Postgres did not keep the analysed statement');
-    return tree;
+    return this.withOddConstants(tree, statement, context, options);
+  }
+
+  /** See odd-constants.ts. */
+  private async withOddConstants(tree: string, statement: unknown, context: AnalysisContext, options: RequestOptions): Promise<string> {
+    const types = oddTypes(tree);
+    const literals = types.length === 0 ? [] : literalsOf(statement);
+    if (literals.length === 0) return tree;
+    const names = new Map(types.map((oid) => [oid, this.names.typeSql(oid)]));
+    const valid = await this.asUser([Frontend.query(validitySql(literals, names))], context, { ...options, readOnly: true });
+    const texts = valid.rows.map(([n, oid]) => ({ text: literals[Number(n)] ?? '', oid: Number(oid) }));
+    if (texts.length === 0) return tree;
+    const casts = texts.map(({ text, oid }) => `${quoteLiteral(text)}::${names.get(oid)}`);
+    const encoded = await this.asUser(
+      [
+        Frontend.query(`create function pg_temp.q() returns setof record language sql begin atomic select ${casts.join(', ')};end`),
+        Frontend.query(ANALYSED),
+      ],
+      context,
+      { ...options, readOnly: false },
+    );
+    return withTexts(tree, encoded.rows[0]?.[0] ?? '', texts);
   }
 
   /**

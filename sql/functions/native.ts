@@ -75,6 +75,9 @@ interface Leaf {
 
 type AnyExpr = Expr<Leaf>;
 
+/** tstzrange, tstzmultirange and their arrays. */
+const ZONED: ReadonlySet<number> = new Set([3910, 3911, 4534, 6153]);
+
 /** DuckDB SQL with `$n` for a call of the allow-list; undefined: not listed, or not for these arguments. */
 export function nativeTemplate(fn: string, args: readonly PrintedArgument[]): string | undefined {
   const entry = ALLOW_LIST.get(fn);
@@ -107,6 +110,9 @@ export function isNative(expr: AnyExpr): boolean {
       if (expr.via === 'relabel') return physical(from) === physical(expr.type.oid);
       return outputTemplate(from) !== undefined && inputTemplate(expr.type.oid) !== undefined;
     }
+    case 'constant':
+      // Constants are kept in UTC, which the text of these would show.
+      return !ZONED.has(expr.type.oid);
     case 'template':
       return false;
     default:

@@ -4,7 +4,7 @@ import type { AnyAll, Call } from '../../sql/expression.js';
 import { ALLOW_LIST } from '../../sql/functions/allow-list.js';
 import { fill, type PrintedArgument } from '../../sql/functions/entry.js';
 import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
-import { isNative, isOrdered, nativeTemplate } from '../../sql/functions/native.js';
+import { isEqualByText, isNative, isOrdered, nativeTemplate } from '../../sql/functions/native.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { parseArrayText } from '../../sql/value-array.js';
 import { constantDecimal, type Decimal, decimalArithmetic, digitsOf, guardedProduct } from './decimal-arithmetic.js';
@@ -69,14 +69,19 @@ export function orderKey(sql: string, type: Type): string {
     case Oid.jsonb:
       return `tl_jsonb_key(${sql})`;
     default:
-      if (!isOrdered(type.oid)) throw unsupported(`ordering by values of type ${typeName(type)}`);
+      if (!isOrdered(type.oid)) throw unsupported(`ordering or grouping by values of type ${typeName(type)}`);
       return sql;
   }
 }
 
-/** Does orderKey change the value, so that the value itself must be carried beside its key? */
+/** A key whose equality is PostgreSQL's for the type: for GROUP BY and DISTINCT, also of types without an order of ours. */
+export function equalityKey(sql: string, type: Type): string {
+  return isEqualByText(type.oid) ? sql : orderKey(sql, type);
+}
+
+/** Does equalityKey change the value, so that the value itself must be carried beside its key? */
 export function needsKey(type: Type): boolean {
-  return orderKey('x', type) !== 'x';
+  return equalityKey('x', type) !== 'x';
 }
 
 export function typeOf(expr: PlanExpr): Type {

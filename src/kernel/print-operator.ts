@@ -16,7 +16,7 @@ import { Oid } from '../../sql/types.js';
 import { duckdbType } from './duckdb-type.js';
 import { quote, quoteName } from './literal.js';
 import { printFinal, printPartial, printSingle, printSortKey } from './print-aggregate.js';
-import { needsKey, orderKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
+import { equalityKey, needsKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
 import { printRecursive, printRecursiveRead } from './print-recursive.js';
 import { printSample } from './print-sample.js';
 import { printTableFunction } from './print-table-function.js';
@@ -155,7 +155,7 @@ function printAggregate(op: AggregateOperator, input: string, plan: PrintPlan): 
   const keys = op.keys.map(({ field, expr }, n) => {
     const sql = printExpression(expr, plan);
     const type = typeOf(expr);
-    const key = orderKey(sql, type);
+    const key = equalityKey(sql, type);
     const value = printAs(expr, field.type, plan);
     if (op.sets === undefined) return { field, group: key, value: needsKey(type) || value !== sql ? `any_value(${value})` : sql };
     // Columns of its own: GROUPING() wants names, and a key left out is NULL, its value not any of the group's.
@@ -253,7 +253,6 @@ function lateral(op: JoinOperator, left: string, right: string, on: string): str
 
 function printDistinct(fields: readonly Field[], input: string): string {
   if (fields.length === 0) return `SELECT * FROM ${input} LIMIT 1`;
-  if (fields.some((field) => field.type.oid === 114)) throw unsupported('DISTINCT over type json');
   if (!fields.some((field) => needsKey(field.type))) return `SELECT DISTINCT * FROM ${input}`;
-  return `SELECT DISTINCT ON (${fields.map((field) => orderKey(column(field), field.type)).join(', ')}) * FROM ${input}`;
+  return `SELECT DISTINCT ON (${fields.map((field) => equalityKey(column(field), field.type)).join(', ')}) * FROM ${input}`;
 }

@@ -187,7 +187,7 @@ select k, e, count(*) from o.facts group by rollup (k, e)
 select e, count(*) from o.facts group by grouping sets ((e), ())
 select v.x, count(*) from o.facts f join (values (1, 'a'), (2, 'b'), (null, 'c')) v(x, y) on v.x = f.k group by v.x
 select e, percentile_cont(0.5) within group (order by f8) from o.facts group by e
-select stddev(f8), variance(k) from o.facts
+select round(stddev(f8)::numeric, 9), variance(k) from o.facts
 select count(*), count(*) * 100.0 / sum(count(*)) over () from o.facts group by e
 select sum(k) / count(*), sum(k)::numeric / count(*), avg(k)::numeric(10, 2), round(avg(k), 3) from o.facts
 select e, sum(case when b then 1 else 0 end), sum(case when b then f8 end), avg(case when k > 3 then d2 end) from o.facts group by e

@@ -8,6 +8,7 @@ import { Dice } from './oracle-dice.js';
 import { loadPostgres, oracleTables, writeLake } from './oracle-lake.js';
 import { OraclePair, type Outcome, report } from './oracle-pair.js';
 import { ORDERED, UNORDERED } from './oracle-queries.js';
+import { FUNCTION_QUESTIONS } from './oracle-queries-functions.js';
 import { PLANNING, PLANNING_ORDERED } from './oracle-queries-planning.js';
 import { SETS_ORDERED, SETS_UNORDERED } from './oracle-queries-sets.js';
 import { SUBQUERIES, SUBQUERIES_ORDERED } from './oracle-queries-subquery.js';
@@ -95,6 +96,11 @@ describe('the engine beside PostgreSQL', function () {
       check(await pair.compareAll(questions), { unsupported: 0.05, eager: 0, lazy: 0 });
     });
   }
+
+  it('functions that PostgreSQL computes', async () => {
+    await settle('Europe/Berlin', '64MB');
+    check(await pair.compareAll(FUNCTION_QUESTIONS.map((sql) => ({ sql, ordered: false }))), { unsupported: 0, eager: 0, lazy: 0 });
+  });
 
   it(`${RANDOM_QUERIES / 8} random questions with subqueries (seed ${SEED})`, async () => {
     const outcomes: Outcome[] = [];
