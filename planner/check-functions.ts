@@ -50,7 +50,9 @@ function check(expr: PlanExpr, computed: Set<string>): void {
   const volatility = expr.kind === 'call' ? expr.volatility : 'immutable';
   const known =
     fn === undefined ||
-    (returnsSet ? setFunction(fn) !== undefined || isComputable(fn, volatility) : isAllowed(fn) || isComputable(fn, volatility));
+    (returnsSet
+      ? setFunction(fn) !== undefined || isComputable(fn, volatility)
+      : isAllowed(fn) || isNative(expr) || isComputable(fn, volatility));
   if (fn !== undefined && !known) throw unsupported(named(expr, fn));
   if (returnsSet ? setFunction(fn ?? '') === undefined : expr.kind !== 'constant' && !isNative(expr)) computed.add(shortName(expr));
   if (expr.kind === 'subquery' && expr.test !== undefined) check(expr.test, computed);

@@ -6,7 +6,7 @@ import { columnIds } from './columns.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, conjunction, isVolatile } from './expression.js';
 import { DEFAULT_FRAME } from './from-window.js';
-import type { Field, Operator, PlanExpr, PlanLeaf, SortKey } from './physical-plan.js';
+import { type Field, fieldsOf, type Operator, type PlanExpr, type PlanLeaf, type SortKey } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 
 /** Which rows of a query are its answer by their place in its order: DISTINCT ON, LIMIT, OFFSET, WITH TIES. */
@@ -49,6 +49,14 @@ export function planLimit(input: Operator, { query, keys, scope, planning }: Lim
   // By their numbers: skipped are the first `offset`, kept are those up to the last one, with ties by rank.
   const place = placeField('row_number', planning);
   const reached = query.withTies ? placeField('rank', planning) : place;
+  // A computed count stands in the plan once, as a column.
+  const counts: { readonly field: Field; readonly expr: PlanExpr }[] = [];
+  const asExpr = (count: number | PlanExpr): PlanExpr => {
+    if (typeof count === 'number') return whole(BigInt(count));
+    const field = counts.find((one) => one.expr === count)?.field ?? placeField('row_count', planning);
+    if (counts.every((one) => one.field !== field)) counts.push({ field, expr: count });
+    return columnRef(field);
+  };
   const tests: PlanExpr[] = [];
   if (offset !== 0) tests.push(compare('int8gt', '>', columnRef(place), asExpr(offset)));
   if (typeof limit === 'number' && typeof offset === 'number') {
@@ -63,7 +71,10 @@ export function planLimit(input: Operator, { query, keys, scope, planning }: Lim
   }
   const numbered: Operator = {
     kind: 'window',
-    input,
+    input:
+      counts.length === 0
+        ? input
+        : { kind: 'project', input, items: [...fieldsOf(input).map((field) => ({ field, expr: columnRef(field) })), ...counts] },
     partitionBy: [],
     orderBy: keys,
     frame: DEFAULT_FRAME,
@@ -84,10 +95,6 @@ function placeField(name: string, planning: Planning): Field {
 
 function whole(value: bigint): PlanExpr {
   return { kind: 'constant', type: BIGINT, value: String(value) };
-}
-
-function asExpr(count: number | PlanExpr): PlanExpr {
-  return typeof count === 'number' ? whole(BigInt(count)) : count;
 }
 
 function minus(left: PlanExpr, right: PlanExpr): PlanExpr {

@@ -3,7 +3,7 @@ import { typeOf } from '../expression-type.js';
 import { ELEMENT_OF, Oid, type Type } from '../types.js';
 import { parseArrayText } from '../value-array.js';
 import { ALLOW_LIST } from './allow-list.js';
-import type { PrintedArgument } from './entry.js';
+import { type FunctionEntry, type PrintedArgument, raise } from './entry.js';
 import { inputTemplate, outputTemplate } from './io-casts.js';
 
 /** Types whose values DuckDB orders as PostgreSQL does, by the value or by the kernel's key for it. */
@@ -78,9 +78,15 @@ type AnyExpr = Expr<Leaf>;
 /** tstzrange, tstzmultirange and their arrays. */
 const ZONED: ReadonlySet<number> = new Set([3910, 3911, 4534, 6153]);
 
+/** Functions that no SQL can name: planner/row-choice.ts calls them where LIMIT and OFFSET are computed by the run. */
+const ROW_COUNTS: ReadonlyMap<string, FunctionEntry> = new Map([
+  ['timeline.limit_count(int8)', `CASE WHEN $1 < 0 THEN ${raise('2201W', 'LIMIT must not be negative')} ELSE $1 END`],
+  ['timeline.offset_count(int8)', `CASE WHEN $1 < 0 THEN ${raise('2201X', 'OFFSET must not be negative')} ELSE $1 END`],
+]);
+
 /** DuckDB SQL with `$n` for a call of the allow-list; undefined: not listed, or not for these arguments. */
 export function nativeTemplate(fn: string, args: readonly PrintedArgument[]): string | undefined {
-  const entry = ALLOW_LIST.get(fn);
+  const entry = ALLOW_LIST.get(fn) ?? ROW_COUNTS.get(fn);
   return typeof entry === 'function' ? entry(args) : entry;
 }
 

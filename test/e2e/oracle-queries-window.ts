@@ -129,6 +129,15 @@ select row_number() filter (where b) over () from o.facts
 select row_number() from o.facts
 select id from o.facts where row_number() over () = 1
 select sum(f8) over (order by id rows 0 preceding), avg(x8) over (order by id rows 0 preceding) from o.facts where x8 <> 0
+select id, (select count(*) from o.dims d where d.k = f.k) + row_number() over (order by id) from o.facts f
+select id, rank() over (order by (select max(name) from o.dims d where d.k = f.k), id) from o.facts f
+select (select max(n) from (select row_number() over (order by a) n from o.links l where l.b = d.k) q) from o.dims d
+select d.k, x.* from o.dims d, lateral (select note, count(*) from o.links l where l.b = d.k group by rollup (note)) x
+select d.k, x.* from o.dims d, lateral (select distinct on (b) b, a from o.links l where l.b = d.k order by b, a, note) x
+select id in (select row_number() over (order by k, name) from o.dims) from o.facts
+select e, (select max(w) from o.dims where name = e), grouping(e) from o.facts group by rollup (e)
+select id, stddev(i4) over (order by id rows 3 preceding), json_agg(k) over (order by id rows 1 preceding) from o.facts
+select d.k, x.* from o.dims d, lateral (select a from o.links l where l.b = d.k order by a fetch first 1 row with ties) x
 select id, sum(x8) over (order by id rows 1 preceding) from o.facts where abs(x8) < 1e300 or x8 in ('NaN', 'Infinity', '-Infinity')
 `
   .trim()
@@ -247,6 +256,14 @@ select e, k, count(*) from o.facts group by cube (e, k) order by e nulls first, 
 select e, k, count(*) from o.facts group by rollup (e, k) order by grouping(e), e, grouping(k), k limit 20
 select id, lag(id) over (order by id) from o.facts order by 2 nulls first limit 5
 select id from o.facts order by sum(k) over (order by id) desc nulls last, id limit 10
+select id from o.facts order by id limit (select count(*) from o.dims) offset (select 3)
+select id from o.facts order by id limit (select null::int8)
+select k from o.facts order by k fetch first (select 2) rows with ties
+select k from o.facts order by k fetch first (select 0) rows with ties
+select id from o.facts order by id limit (select -1 from o.dims limit 1)
+select id from o.facts order by id offset (select -1 from o.dims limit 1)
+select id from o.facts order by id offset (select max(k) from o.dims)
+select k from o.facts order by k offset (select 5) fetch first (select 2) rows with ties
 select e from o.facts group by e order by rank() over (order by count(*) desc), e
 `
   .trim()
