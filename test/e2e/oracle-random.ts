@@ -1,50 +1,14 @@
 import type { Dice } from './oracle-dice.js';
-
-type Kind = 'int' | 'big' | 'num' | 'flt' | 'text' | 'bool' | 'date' | 'ts' | 'tz';
-
-interface Column {
-  readonly sql: string;
-  readonly kind: Kind;
-  /** Values so extreme that arithmetic would leave the type's range. */
-  readonly wild?: boolean;
-}
+import { type Column, columnsOf, Expressions, KINDS, type Kind } from './oracle-expressions.js';
 
 export interface RandomQuery {
   readonly sql: string;
   readonly ordered: boolean;
 }
 
-const TABLES: Readonly<Record<string, string>> = {
-  facts: 'id:big k:int i4:int! i8:big! f8:flt x8:flt! d2:num d10:num! s:text e:text b:bool day:date ts:ts tz:tz',
-  dims: 'k:int name:text w:flt since:date price:num',
-  links: 'a:big b:int note:text at:tz',
-  events: 'buffer_duration_ms:big bitrate_kbps:int session_id:text device_os:text cdn:text event_type:text country:text ts:tz',
-  none: 'id:big k:int s:text f8:flt d2:num tz:tz',
-};
-const KINDS: readonly Kind[] = ['int', 'big', 'num', 'flt', 'text', 'bool', 'date', 'ts', 'tz'];
-const CONSTANTS: Readonly<Record<Kind, readonly string[]>> = {
-  int: ['0', '1', '2', '3', '5', '10', '-1', '-4'],
-  big: ['0::int8', '1::int8', '100::int8', '-7::int8', '5000000000'],
-  num: ['0.0', '1.5', '2.50', '-0.01', '100', '12.340', '0.333'],
-  flt: ["'1.5'::float8", "'0.25'::float8", "'-2'::float8", "'10'::float8", '0::float8'],
-  text: ["'a'", "'abc'", "''", "'play'", "'Äpfel'", "'日本語'", "'10'", "'x_y'", "' '"],
-  bool: ['true', 'false', 'null::bool'],
-  date: ["date '2024-03-31'", "date '2024-02-29'", "date '1970-01-01'", "date '2024-10-27'"],
-  ts: ["timestamp '2024-03-31 02:30:00'", "timestamp '2024-10-27 02:30:00'", "timestamp '2000-01-01'"],
-  tz: ["timestamptz '2024-03-31 01:00:00+00'", "timestamptz '2024-10-27 00:30:00+00'", "timestamptz '2024-11-03 06:30:00+00'"],
-};
-const PATTERNS = ["'a%'", "'%a%'", "'_'", "'%_e%'", "'A%'", "'%'", "''", "'x\\_y'", "'%é%'", "'__%'", "'%c'"];
-const UNITS = ['second', 'minute', 'hour', 'day', 'week', 'month', 'quarter', 'year'];
-const FIELDS = ['year', 'month', 'day', 'dow', 'isodow', 'doy', 'week', 'quarter', 'isoyear', 'epoch'];
-const CLOCK = ['hour', 'minute', 'second', 'milliseconds'];
-const SPANS = ["'1 day'", "'1 month'", "'36 hours'", "'-1 month'", "'1 year 2 days 3 hours'", "'0.5 s'", "'-90 minutes'"];
-const ZONES = ["'UTC'", "'Europe/Berlin'", "'America/New_York'", "'Asia/Kolkata'"];
-
-function columnsOf(table: string, alias: string): Column[] {
-  return (TABLES[table] ?? '').split(' ').map((part) => {
-    const [name = '', kind = ''] = part.split(':');
-    return { sql: `${alias}.${name}`, kind: kind.replace('!', '') as Kind, wild: kind.endsWith('!') };
-  });
+interface Body {
+  readonly sql: string;
+  readonly kinds: readonly Kind[];
 }
 
 /** One random SELECT over the oracle's tables; ties in its ORDER BY are rows that are the same. */
@@ -54,112 +18,376 @@ export function randomQuery(dice: Dice): RandomQuery {
 
 /** A random condition over lake.events as `e`. */
 export function randomCondition(dice: Dice): string {
-  return new Generator(dice).condition('events', 'e');
+  const expressions = new Expressions(dice);
+  expressions.scope = columnsOf('events', 'e');
+  return expressions.bool(3);
 }
 
+/** Kinds with few values, so that sets of them meet. */
+const COARSE: readonly Kind[] = ['int', 'text', 'bool', 'date', 'flt'];
+const FRAMES = [
+  '',
+  '',
+  ' rows between unbounded preceding and current row',
+  ' rows between 2 preceding and 1 following',
+  ' rows between 3 preceding and 2 preceding',
+  ' rows between 1 following and unbounded following',
+  ' range between unbounded preceding and unbounded following',
+  ' range between current row and unbounded following',
+  ' groups between 1 preceding and 1 following',
+  ' groups between current row and 2 following exclude ties',
+  ' rows between 2 preceding and 2 following exclude current row',
+  ' range unbounded preceding exclude group',
+];
+
 class Generator {
-  #scope: readonly Column[] = [];
+  readonly #of: Expressions;
+  #aliases = 0;
 
-  constructor(private readonly dice: Dice) {}
-
-  condition(table: string, alias: string): string {
-    this.#scope = columnsOf(table, alias);
-    return this.bool(3);
+  constructor(private readonly dice: Dice) {
+    this.#of = new Expressions(dice);
   }
 
   query(): RandomQuery {
     const { dice } = this;
     const roll = dice.fraction();
-    const cte = dice.chance(0.1);
-    const body = roll < 0.35 ? this.plain() : roll < 0.75 ? this.grouped() : roll < 0.85 ? this.distinct() : this.union();
-    if (cte) {
-      const again = dice.chance(0.3) ? ` union all select * from q` : '';
-      return { sql: `with q as (${body.sql}) select * from q${again}`, ordered: false };
-    }
+    if (roll < 0.04) return { sql: this.distinctOn(), ordered: true };
+    if (roll < 0.07) return { sql: this.recursive(), ordered: false };
+    if (roll < 0.1) return { sql: this.ties(), ordered: false };
+    const body = this.body();
+    if (dice.chance(0.12)) return { sql: this.with(body), ordered: false };
     if (!dice.chance(0.45)) return { sql: body.sql, ordered: false };
     const keys = body.kinds.map((_, n) => `${n + 1}${this.direction()}`);
     const limit = dice.chance(0.6) ? ` limit ${dice.whole(0, 40)}${dice.chance(0.3) ? ` offset ${dice.whole(0, 20)}` : ''}` : '';
     return { sql: `${body.sql} order by ${keys.join(', ')}${limit}`, ordered: true };
   }
 
+  private body(): Body {
+    const roll = this.dice.fraction();
+    if (roll < 0.24) return this.plain();
+    if (roll < 0.44) return this.grouped();
+    if (roll < 0.5) return this.distinct();
+    if (roll < 0.57) return this.union();
+    if (roll < 0.64) return this.sets();
+    if (roll < 0.78) return this.windows();
+    if (roll < 0.86) return this.groupingSets();
+    if (roll < 0.94) return this.lateral();
+    return this.expanded();
+  }
+
+  private with(body: Body): string {
+    const { dice } = this;
+    const how = dice.pick(['', '', 'materialized ', 'not materialized ']);
+    const use = dice.pick([
+      'select * from q',
+      'select * from q union all select * from q',
+      'select * from q except select * from q',
+      'select count(*) from (select * from q limit 50) a join (select * from q limit 70) b on true',
+      'select count(*), (select count(*) from q) from q',
+      'select q.* from q where exists (select 1 from q x)',
+    ]);
+    return `with q as ${how}(${body.sql}) ${use}`;
+  }
+
   private direction(): string {
     return this.dice.pick(['', '', ' desc', ' asc nulls first', ' desc nulls last']);
   }
 
-  private plain(kinds?: readonly Kind[]): { sql: string; kinds: readonly Kind[] } {
+  private plain(kinds?: readonly Kind[]): Body {
     const { dice } = this;
     const from = this.from();
     const out = kinds ?? Array.from({ length: dice.whole(1, 4) }, () => dice.pick(KINDS));
-    const items = out.map((kind, n) => `${this.key(kind, 2)} as c${n}`);
+    const items = out.map((kind, n) => `${kinds === undefined && dice.chance(0.08) ? this.scalar(kind) : this.#of.key(kind, 2)} as c${n}`);
     return { sql: `select ${items.join(', ')} from ${from}${this.where()}`, kinds: out };
   }
 
-  private distinct(): { sql: string; kinds: readonly Kind[] } {
+  private distinct(): Body {
     const { sql, kinds } = this.plain();
     return { sql: sql.replace(/^select/, 'select distinct'), kinds };
   }
 
-  private union(): { sql: string; kinds: readonly Kind[] } {
+  private union(): Body {
     const kinds = Array.from({ length: this.dice.whole(1, 3) }, () => this.dice.pick(KINDS));
     const parts = Array.from({ length: this.dice.whole(2, 3) }, () => this.plain(kinds).sql);
     const operator = this.dice.pick(['union all', 'union all', 'union all', 'union']);
     return { sql: parts.join(` ${operator} `), kinds };
   }
 
-  private grouped(): { sql: string; kinds: readonly Kind[] } {
+  /** Plain columns of few values on both sides. */
+  private sets(): Body {
+    const { dice } = this;
+    const kinds = Array.from({ length: dice.whole(1, 2) }, () => dice.pick(COARSE));
+    const part = (): string => {
+      const table = dice.pick(['facts', 'dims', 'links', 'none']);
+      this.#of.scope = columnsOf(table, 'x');
+      const items = kinds.map(
+        (kind, n) => `${kind === 'flt' ? `(${this.#of.column(kind, false)} + 0)` : this.#of.column(kind, false)} as c${n}`,
+      );
+      return `select ${items.join(', ')} from o.${table} x${this.where()}`;
+    };
+    const operator = (): string => `${dice.pick(['intersect', 'except', 'union'])}${dice.chance(0.4) ? ' all' : ''}`;
+    const sql = dice.chance(0.7) ? `${part()} ${operator()} ${part()}` : `(${part()} ${operator()} ${part()}) ${operator()} (${part()})`;
+    return { sql: `select * from (${sql}) sets`, kinds };
+  }
+
+  private grouped(): Body {
     const { dice } = this;
     const from = this.from();
     const keys = Array.from({ length: dice.whole(0, 2) }, () => {
       const kind = dice.pick(KINDS);
-      return { kind, sql: this.key(kind, 1) };
+      return { kind, sql: this.#of.key(kind, 1) };
     });
-    const totals = Array.from({ length: dice.whole(1, 3) }, () => this.aggregate());
+    const totals = Array.from({ length: dice.whole(1, 3) }, () => this.#of.aggregate());
     const where = this.where();
     const items = [...keys, ...totals].map(({ sql }, n) => `${sql} as c${n}`);
     const group = keys.length === 0 ? '' : ` group by ${keys.map((_, n) => n + 1).join(', ')}`;
-    const having = dice.chance(0.2) ? ` having ${dice.pick(['count(*) > 2', 'sum(1) < 20', 'count(*) % 2 = 0', 'bool_or(true)'])}` : '';
-    return { sql: `select ${items.join(', ')} from ${from}${where}${group}${having}`, kinds: [...keys, ...totals].map(({ kind }) => kind) };
+    return {
+      sql: `select ${items.join(', ')} from ${from}${where}${group}${this.having()}`,
+      kinds: [...keys, ...totals].map(({ kind }) => kind),
+    };
   }
 
-  private aggregate(): { sql: string; kind: Kind } {
+  private having(): string {
     const { dice } = this;
-    const filter = dice.chance(0.25) ? ` filter (where ${this.bool(1)})` : '';
-    const distinct = dice.chance(0.2) ? 'distinct ' : '';
-    switch (dice.whole(0, 9)) {
+    if (!dice.chance(0.2)) return '';
+    return ` having ${dice.pick(['count(*) > 2', 'sum(1) < 20', 'count(*) % 2 = 0', 'bool_or(true)', 'count(*) > (select min(k) from o.dims)', 'count(*) in (select k from o.dims)'])}`;
+  }
+
+  private groupingSets(): Body {
+    const { dice } = this;
+    const from = this.from();
+    const keys = Array.from({ length: dice.whole(1, 3) }, () => {
+      const kind = dice.pick(COARSE);
+      return { kind, sql: this.place(kind, 0) };
+    });
+    const where = this.where();
+    const names = [...new Set(keys.map(({ sql }) => sql))];
+    const list = names.join(', ');
+    const sets = dice.pick([
+      `rollup (${list})`,
+      `cube (${list})`,
+      `grouping sets ((${list}), ())`,
+      `grouping sets ((${list}), (${names[0]}), (), ())`,
+      `grouping sets (rollup (${list}), (${names.at(-1)}))`,
+      `${names[0]}, rollup (${list})`,
+    ]);
+    const totals = Array.from({ length: dice.whole(1, 2) }, () => this.#of.aggregate());
+    const items = [...keys, ...totals].map(({ sql }, n) => `${sql} as c${n}`);
+    if (dice.chance(0.6)) items.push(`grouping(${list}) as g`);
+    const kinds = [...keys, ...totals].map(({ kind }) => kind);
+    return {
+      sql: `select ${items.join(', ')} from ${from}${where} group by ${sets}${this.having()}`,
+      kinds: items.length > kinds.length ? [...kinds, 'int'] : kinds,
+    };
+  }
+
+  /** Where rows tie, only functions that give tied rows the same; else the order goes down to the key of facts. */
+  private windows(): Body {
+    const { dice } = this;
+    const table = dice.pick(['facts', 'facts', 'dims', 'links', 'none']);
+    this.#of.scope = columnsOf(table, 'x');
+    const calls = Array.from({ length: dice.whole(1, 3) }, () => this.windowCall(table === 'facts'));
+    const shown = Array.from({ length: dice.whole(1, 2) }, () => dice.pick(KINDS)).map((kind) => ({ kind, sql: this.#of.key(kind, 0) }));
+    const all = [...shown, ...calls];
+    const where = this.where();
+    return {
+      sql: `select ${all.map(({ sql }, n) => `${sql} as c${n}`).join(', ')} from o.${table} x${where}`,
+      kinds: all.map(({ kind }) => kind),
+    };
+  }
+
+  private windowCall(unique: boolean): { readonly sql: string; readonly kind: Kind } {
+    const { dice } = this;
+    const partition = dice.chance(0.6) ? `partition by ${this.place(dice.pick(COARSE), 0)} ` : '';
+    const key = dice.pick(KINDS);
+    const by = `order by ${this.place(key, 0)}${this.direction()}`;
+    const total = unique ? `${by}, x.id${dice.pick(['', ' desc'])}` : undefined;
+    if (total !== undefined && dice.chance(0.6)) {
+      const kind = dice.pick(KINDS);
+      const value = this.place(kind, 1);
+      const frame = dice.pick(FRAMES);
+      return dice.pick<() => { sql: string; kind: Kind }>([
+        () => ({ sql: `row_number() over (${partition}${total})`, kind: 'big' }),
+        () => ({ sql: `ntile(${dice.whole(1, 5)}) over (${partition}${total})`, kind: 'int' }),
+        () => ({ sql: `lag(${value}${dice.pick(['', ', 2', ', 0', ', -1'])}) over (${partition}${total})`, kind }),
+        () => ({ sql: `lead(${value}, ${dice.whole(1, 3)}, ${value}) over (${partition}${total})`, kind }),
+        () => ({ sql: `${dice.pick(['first_value', 'last_value'])}(${value}) over (${partition}${total}${frame})`, kind }),
+        () => ({ sql: `nth_value(${value}, ${dice.whole(1, 3)}) over (${partition}${total}${frame})`, kind }),
+        () => ({ sql: `count(${value})${this.filter()} over (${partition}${total}${frame})`, kind: 'big' }),
+        () => ({ sql: `sum(${this.#of.value('int', 1)})${this.filter()} over (${partition}${total}${frame})`, kind: 'big' }),
+        () => ({ sql: `round(avg(${this.#of.value('int', 0)}) over (${partition}${total}${frame}), 6)`, kind: 'num' }),
+        () => ({ sql: `${dice.pick(['min', 'max'])}(${this.#of.key('num', 0)}) over (${partition}${total}${frame})`, kind: 'num' }),
+      ])();
+    }
+    return dice.pick<() => { sql: string; kind: Kind }>([
+      () => ({ sql: `${dice.pick(['rank', 'dense_rank'])}() over (${partition}${by})`, kind: 'big' }),
+      () => ({ sql: `${dice.pick(['percent_rank', 'cume_dist'])}() over (${partition}${by})`, kind: 'flt' }),
+      () => ({ sql: `count(*)${this.filter()} over (${partition}${by})`, kind: 'big' }),
+      () => ({ sql: `sum(${this.#of.value('int', 0)}) over (${partition}${by})`, kind: 'big' }),
+      () => ({ sql: `${dice.pick(['min', 'max'])}(${this.#of.key('date', 0)}) over (${partition.trim()})`, kind: 'date' }),
+      () => ({
+        sql: `sum(${this.#of.value('int', 0)}) over (order by ${this.#of.column('int', false)} range between ${dice.whole(0, 3)} preceding and ${dice.whole(0, 3)} following)`,
+        kind: 'big',
+      }),
+      () => ({
+        sql: `count(*) over (order by ${this.#of.column('date', false)}${dice.pick(['', ' desc'])} range between '${dice.pick(['1 day', '1 month', '1 year'])}' preceding and current row)`,
+        kind: 'big',
+      }),
+    ])();
+  }
+
+  /** A key that is no bare constant: those stand for positions in GROUP BY and ORDER BY. */
+  private place(kind: Kind, depth: number): string {
+    const key = this.#of.key(kind, depth);
+    return /^([-'\d]|true|false|null)/.test(key) ? `coalesce(${key})` : key;
+  }
+
+  private filter(): string {
+    return this.dice.chance(0.2) ? ` filter (where ${this.#of.bool(1)})` : '';
+  }
+
+  private lateral(): Body {
+    const { dice } = this;
+    const outer = columnsOf('facts', 'x');
+    const alias = this.alias();
+    const table = dice.pick(['dims', 'links', 'facts']);
+    const kinds = Array.from({ length: dice.whole(1, 2) }, () => dice.pick(KINDS));
+    const tie = this.tie(outer, columnsOf(table, alias));
+    const aggregated = dice.chance(0.5);
+    const seesOuter = dice.chance(0.4);
+    // an aggregate over outer columns alone would be the outer query's
+    this.#of.scope = [...columnsOf(table, alias), ...(seesOuter && !aggregated ? outer : [])];
+    const items = kinds.map(
+      (kind, n) =>
+        (aggregated ? `max(${kind === 'bool' ? `(${this.#of.bool(0)})::int` : this.#of.key(kind, 0)})` : this.#of.key(kind, 0)) +
+        ` as v${n}`,
+    );
+    if (seesOuter) this.#of.scope = [...columnsOf(table, alias), ...outer];
+    const inner = `select ${items.join(', ')} from o.${table} ${alias} where ${tie}${dice.chance(0.5) ? ` and ${this.#of.bool(1)}` : ''}`;
+    const limited =
+      aggregated || table !== 'facts' || !dice.chance(0.5) ? inner : `${inner} order by ${alias}.id limit ${dice.whole(1, 3)}`;
+    this.#of.scope = outer;
+    // few outer rows: what ties nothing is a cross product
+    const where = `${this.where() || ' where true'} and x.id <= 60`;
+    const join = dice.pick([`, lateral (${limited}) l`, ` cross join lateral (${limited}) l`, ` left join lateral (${limited}) l on true`]);
+    const columns = ['x.id', ...kinds.map((_, n) => `l.v${n}`)];
+    const out = kinds.map((kind): Kind => (aggregated && kind === 'bool' ? 'int' : kind));
+    return { sql: `select ${columns.join(', ')} from o.facts x${join}${where}`, kinds: ['big', ...out] };
+  }
+
+  /** Set-returning functions beside a table. */
+  private expanded(): Body {
+    const { dice } = this;
+    this.#of.scope = columnsOf('facts', 'x');
+    const where = this.where();
+    switch (dice.whole(0, 3)) {
       case 0:
-        return { sql: `count(*)${filter}`, kind: 'big' };
+        return { sql: `select x.id, g from o.facts x, generate_series(1, x.k) g${where}`, kinds: ['big', 'int'] };
       case 1:
-        return { sql: `count(${distinct}${this.key(dice.pick(KINDS), 1)})${filter}`, kind: 'big' };
-      case 2:
-        return { sql: `sum(${distinct}${this.value('int', 1)})${filter}`, kind: 'big' };
-      case 3:
-        return { sql: `round(sum(${this.value('num', 1)})${filter}, 2)`, kind: 'num' };
-      case 4:
-        return { sql: `(sum(${this.value('flt', 1)})${filter} + 0)`, kind: 'flt' };
-      case 5: {
-        const kind = dice.pick(['int', 'big', 'num', 'flt'] as const);
-        return kind === 'flt'
-          ? { sql: `(avg(${this.column('flt', false)})${filter} + 0)`, kind }
-          : { sql: `round(avg(${this.value(kind, 1)})${filter}, 6)`, kind: 'num' };
-      }
-      case 6:
-        return { sql: `${dice.pick(['bool_and', 'bool_or', 'every'])}(${this.bool(1)})${filter}`, kind: 'bool' };
-      case 7:
         return {
-          sql: `string_agg(${distinct}${this.column('text', true)}, ',' order by 1)${filter}`.replace(
-            'order by 1',
-            `order by ${this.lastColumn}`,
-          ),
-          kind: 'text',
+          sql: `select x.id, el from o.facts x, unnest(array[${this.#of.value('int', 1)}, ${this.#of.value('int', 1)}]) el${where}`,
+          kinds: ['big', 'int'],
         };
-      default: {
-        const kind = dice.pick(KINDS.filter((each) => each !== 'bool'));
-        return { sql: `${dice.pick(['min', 'max'])}(${this.key(kind, 1)})${filter}`, kind };
-      }
+      case 2:
+        return {
+          sql: `select x.id, generate_series(x.k, x.k + ${dice.whole(-1, 3)}) as g, unnest(array[${this.#of.value('text', 1)}, 'b']) as el from o.facts x${where}`,
+          kinds: ['big', 'int', 'text'],
+        };
+      default:
+        return {
+          sql: `select x.id, t.p, t.n from o.facts x left join lateral unnest(string_to_array(x.s, ' ')) with ordinality as t(p, n) on true${where}`,
+          kinds: ['big', 'text', 'big'],
+        };
     }
   }
 
-  private lastColumn = '';
+  private distinctOn(): string {
+    const { dice } = this;
+    this.#of.scope = columnsOf('facts', 'x');
+    const key = this.place(dice.pick(COARSE), 1);
+    const order = `order by ${key}${this.direction()}, ${this.place(dice.pick(KINDS), 0)}${this.direction()}, x.id`;
+    return `select distinct on (${key}) x.id, ${this.#of.key(dice.pick(KINDS), 1)} as c from o.facts x${this.where()} ${order}${dice.chance(0.3) ? ` limit ${dice.whole(0, 5)}` : ''}`;
+  }
+
+  private ties(): string {
+    const { dice } = this;
+    this.#of.scope = columnsOf('facts', 'x');
+    const key = this.place(dice.pick(COARSE), 0);
+    return `select ${key} as c, count(*) from (select * from o.facts x${this.where()} order by ${key}${this.direction()} fetch first ${dice.whole(1, 20)} rows with ties) x group by 1`;
+  }
+
+  private recursive(): string {
+    const { dice } = this;
+    const all = dice.pick(['', ' all']);
+    const depth = dice.whole(2, 6);
+    return dice.pick([
+      () =>
+        `with recursive r(n, k) as (select 1, k from o.dims where k is not null union${all} select n + 1, (k * 2) % 17 from r where n < ${depth}) select n, k, count(*) from r group by n, k`,
+      () =>
+        `with recursive r(a, d) as (select ${dice.whole(0, 16)}, 0 union${all} select l.b, r.d + 1 from r join o.links l on l.a % 17 = r.a where r.d < ${Math.min(depth, 3)} and l.b is not null) select a, d, count(*) from r group by a, d`,
+      () =>
+        `with recursive r(n, s) as (select 0, 'x'::text union${all} select n + 1, s || n::text from r where n < (select max(k) from o.dims where k < 9)) select * from r`,
+      () =>
+        `select x.id, (with recursive r(n) as (select x.k union${all} select n - 1 from r where n > 0) select sum(n) from r) as total from o.facts x where x.k < ${depth}`,
+    ])();
+  }
+
+  private alias(): string {
+    this.#aliases += 1;
+    return `s${this.#aliases}`;
+  }
+
+  /** A condition that ties an inner table to the columns outside. */
+  private tie(outer: readonly Column[], inner: readonly Column[]): string {
+    const { dice } = this;
+    const kind = dice.pick(['int', 'int', 'text', 'date', 'big'] as const);
+    const pairs = outer
+      .filter((c) => c.kind === kind && c.wild !== true)
+      .flatMap((l) => inner.filter((r) => r.kind === kind && r.wild !== true).map((r) => [l.sql, r.sql] as const));
+    if (pairs.length === 0) return 'true';
+    const [left, right] = dice.pick(pairs);
+    return `${right} ${dice.chance(0.8) ? '=' : dice.pick(['<', '>=', '<>', 'is not distinct from'])} ${left}`;
+  }
+
+  /** A subquery with one value. */
+  private scalar(kind: Kind): string {
+    const { dice } = this;
+    const outer = this.#of.scope;
+    const alias = this.alias();
+    const table = dice.pick(['dims', 'links']);
+    const own = columnsOf(table, alias);
+    const tie = dice.chance(0.7) ? ` where ${this.tie(outer, own)}` : '';
+    this.#of.scope = own;
+    const value = kind === 'bool' ? `bool_or(${this.#of.bool(1)})` : `${dice.pick(['min', 'max'])}(${this.#of.key(kind, 1)})`;
+    this.#of.scope = outer;
+    return `(select ${value} from o.${table} ${alias}${tie})`;
+  }
+
+  private subqueryCondition(): string {
+    const { dice } = this;
+    const outer = this.#of.scope;
+    const alias = this.alias();
+    const table = dice.pick(['dims', 'links', 'facts', dice.chance(0.3) ? 'none' : 'dims']);
+    const own = columnsOf(table, alias);
+    const tie = dice.chance(0.7) ? this.tie(outer, own) : 'true';
+    this.#of.scope = dice.chance(0.25) ? [...own, ...outer] : own;
+    const extra = dice.chance(0.5) ? ` and ${this.#of.bool(1)}` : '';
+    const kind = dice.pick(['int', 'text', 'date', 'num', 'flt', 'tz'] as const);
+    this.#of.scope = own;
+    const value = this.#of.key(kind, 0);
+    this.#of.scope = outer;
+    const from = `from o.${table} ${alias} where ${tie}${extra}`;
+    const side = this.#of.key(kind, 0);
+    return dice.pick([
+      () => `exists (select 1 ${from})`,
+      () => `not exists (select ${value} ${from})`,
+      () => `${side} in (select ${value} ${from})`,
+      () => `${side} not in (select ${value} ${from})`,
+      () => `${side} ${dice.pick(['=', '<', '>='])} (select ${dice.pick(['min', 'max'])}(${value}) ${from})`,
+      () => `${side} ${dice.pick(['<', '>', '<>', '='])} ${dice.pick(['any', 'all'])} (select ${value} ${from})`,
+      () => `(select count(*) ${from}) ${dice.pick(['>', '=', '<'])} ${dice.whole(0, 4)}`,
+    ])();
+  }
 
   private from(): string {
     const { dice } = this;
@@ -167,14 +395,14 @@ class Generator {
     const source = (alias: string): { sql: string; columns: readonly Column[] } => {
       const table = dice.pick(['facts', 'facts', 'facts', 'dims', 'links', dice.chance(0.3) ? 'none' : 'dims']);
       if (!dice.chance(0.15)) return { sql: `o.${table} ${alias}`, columns: columnsOf(table, alias) };
-      this.#scope = columnsOf(table, 't');
+      this.#of.scope = columnsOf(table, 't');
       const kinds = ['big', 'int', 'text', dice.pick(KINDS), dice.pick(KINDS)] as const;
-      const inner = `select ${kinds.map((kind, n) => `${this.key(kind, 1)} as c${n}`).join(', ')} from o.${table} t${this.where()}`;
+      const inner = `select ${kinds.map((kind, n) => `${this.#of.key(kind, 1)} as c${n}`).join(', ')} from o.${table} t${this.where()}`;
       return { sql: `(${inner}) ${alias}`, columns: kinds.map((kind, n) => ({ sql: `${alias}.c${n}`, kind })) };
     };
     const first = source('x');
     if (roll < 0.6) {
-      this.#scope = first.columns;
+      this.#of.scope = first.columns;
       return first.sql;
     }
     let sql = first.sql;
@@ -188,157 +416,21 @@ class Generator {
         .flatMap((l) => right.columns.filter((r) => r.kind === kind).map((r) => `${l.sql} = ${r.sql}`));
       const type = dice.pick(['join', 'left join', 'right join', 'full join', 'join', 'left join']);
       columns = [...columns, ...right.columns];
-      this.#scope = columns;
+      this.#of.scope = columns;
       const ids = columns.filter((c) => c.kind === 'big');
-      const on = pairs.length > 0 ? [dice.pick(pairs)] : ids.length > 1 ? [`${ids[0]?.sql} = ${ids[1]?.sql}`] : ['x.k = 3'];
-      const extra = dice.chance(0.3) && type !== 'full join' ? ` and ${this.bool(1)}` : '';
+      const on = pairs.length > 0 ? [dice.pick(pairs)] : ids.length > 1 ? [`${ids[0]?.sql} = ${ids[1]?.sql}`] : ['1 = 0'];
+      const extra = dice.chance(0.3) && type !== 'full join' ? ` and ${this.#of.bool(1)}` : '';
       sql += ` ${type} ${right.sql} on ${on.join(' and ')}${extra}`;
     }
-    this.#scope = columns;
+    this.#of.scope = columns;
     return sql;
   }
 
   private where(): string {
-    return this.dice.chance(0.65) ? ` where ${this.bool(this.dice.whole(1, 3))}` : '';
-  }
-
-  private column(kind: Kind, wild: boolean): string {
-    const fitting = this.#scope.filter((c) => c.kind === kind && (wild || c.wild !== true));
-    this.lastColumn = fitting.length === 0 ? this.dice.pick(CONSTANTS[kind]) : this.dice.pick(fitting).sql;
-    return this.lastColumn;
-  }
-
-  /** A value whose equals look the same: no -0 beside 0, no 1.0 beside 1.00. */
-  private key(kind: Kind, depth: number): string {
-    const sql = this.value(kind, depth);
-    return kind === 'flt' ? `(${sql} + 0)` : kind === 'num' ? `round(${sql}, 3)` : sql;
-  }
-
-  private value(kind: Kind, depth: number): string {
     const { dice } = this;
-    if (kind === 'bool') return this.bool(depth);
-    if (depth <= 0 || dice.chance(0.3)) return dice.chance(0.8) ? this.column(kind, false) : dice.pick(CONSTANTS[kind]);
-    const v = (other: Kind): string => this.value(other, depth - 1);
-    const roll = dice.fraction();
-    if (roll < 0.1)
-      return `case when ${this.bool(depth - 1)} then ${v(kind)} ${dice.chance(0.3) ? `when ${this.bool(depth - 1)} then ${v(kind)} ` : ''}else ${dice.chance(0.3) ? 'null' : v(kind)} end`;
-    if (roll < 0.17) return `coalesce(${v(kind)}, ${v(kind)})`;
-    if (roll < 0.21) return `nullif(${v(kind)}, ${v(kind)})`;
-    if (roll < 0.25) return `${dice.pick(['greatest', 'least'])}(${v(kind)}, ${v(kind)})`;
-    if (roll < 0.27) return `case ${this.column('text', true)} when 'play' then ${v(kind)} when 'a' then ${v(kind)} end`;
-    switch (kind) {
-      case 'int':
-        return dice.pick([
-          () => `(${v('int')} ${dice.pick(['+', '-'])} ${v('int')})`,
-          () => `(${this.column('int', false)} * ${dice.pick(['2', '-3', '10'])})`,
-          () => `(${v('int')} ${dice.pick(['/', '%'])} nullif(${v('int')}, 0))`,
-          () => `(${v('int')} ${dice.pick(['/', '%'])} ${dice.pick(['3', '-2', '7'])})`,
-          () => `length(${v('text')})`,
-          () => `abs(${v('int')})`,
-          () => `(-${this.column('int', false)})`,
-          () => `extract(${dice.pick(FIELDS.slice(0, 9))} from ${v('date')})::int`,
-          () => `(${this.column('flt', false)})::int`,
-          () => `(${this.column('num', false)} / 1000000000)::int`,
-          () => `(${v('bool')})::int`,
-          () => `position('a' in ${v('text')})`,
-          () => `(${v('date')} - ${v('date')})`,
-        ])();
-      case 'big':
-        return dice.pick([
-          () => `(${v('int')} + ${this.column('big', false)})`,
-          () => `(${this.column('big', false)} * 3)`,
-          () => `(${this.column('big', false)} / ${dice.pick(['3', '7::int8', '-2'])})`,
-          () => `(${this.column('big', false)} % 5)`,
-          () => `(${v('int')})::int8`,
-          () => `(${this.column('flt', false)})::int8`,
-        ])();
-      case 'num':
-        return dice.pick([
-          () => `(${v('num')} ${dice.pick(['+', '-'])} ${v('num')})`,
-          () => `(${this.column('num', false)} * ${dice.pick(['2', '0.5', '1.25'])})`,
-          () => `(${this.column('num', false)} / ${dice.pick(['3', '7', '0.3', 'nullif(1.5, 0)'])})`,
-          () => `round(${v('num')}, ${dice.pick(['0', '1', '2', '-1'])})`,
-          () => `${dice.pick(['trunc', 'ceil', 'floor', 'abs', 'sign'])}(${v('num')})`,
-          () => `(${v('int')})::numeric`,
-          () => `(${v('int')} * 1.5)`,
-          () => `(${this.column('flt', false)})::numeric`,
-          () => `(${this.column('num', false)} % 7)`,
-          () => `extract(${dice.pick([...FIELDS, ...CLOCK])} from ${v(dice.pick(['ts', 'tz']))})`,
-        ])();
-      case 'flt':
-        return dice.pick([
-          () => `(${this.column('flt', false)} ${dice.pick(['+', '-'])} ${v('flt')})`,
-          () => `(${this.column('flt', false)} * ${dice.pick(['2', '0.5', '-4'])})`,
-          () => `(${this.column('flt', false)} / ${dice.pick(['2', '4', '0.5'])})`,
-          () => `(${v('int')})::float8`,
-          () => `${dice.pick(['abs', 'round', 'ceil', 'floor', 'trunc', 'sign'])}(${v('flt')})`,
-        ])();
-      case 'text':
-        return dice.pick([
-          () => `(${v('text')} || ${v('text')})`,
-          () => `${dice.pick(['lower', 'upper', 'trim', 'reverse'])}(${v('text')})`,
-          () => `substr(${v('text')}, ${dice.pick(['1', '2', '0', '-1'])}, ${dice.pick(['1', '2', '3'])})`,
-          () => `${dice.pick(['left', 'right'])}(${v('text')}, ${dice.pick(['1', '2', '-1'])})`,
-          () => `replace(${v('text')}, 'a', 'ä')`,
-          () => `(${v(dice.pick(['int', 'big', 'num', 'date', 'ts', 'tz']))})::text`,
-          () => `(${this.column('flt', true)})::text`,
-          () => `(${v('text')} || ${this.column(dice.pick(['int', 'big', 'date', 'ts']), true)})`,
-          () => `lpad(${v('text')}, ${dice.pick(['3', '6'])}, 'xy')`,
-          () => `split_part(${v('text')}, ' ', ${dice.pick(['1', '2'])})`,
-          () => `concat(${v('text')}, ${v('int')}, ${v('bool')})`,
-        ])();
-      case 'date':
-        return dice.pick([
-          () => `(${v('date')} ${dice.pick(['+', '-'])} ${dice.pick(['1', '30', '365'])})`,
-          () => `(${v(dice.pick(['ts', 'tz']))})::date`,
-          () => `date_trunc('${dice.pick(UNITS)}', ${this.column('date', true)})::date`,
-        ])();
-      case 'ts':
-        return dice.pick([
-          () => `date_trunc('${dice.pick(UNITS)}', ${v('ts')})`,
-          () => `(${v('ts')} ${dice.pick(['+', '-'])} interval ${dice.pick(SPANS)})`,
-          () => `(${v('date')})::timestamp`,
-          () => `(${v('tz')} at time zone ${dice.pick(ZONES)})`,
-          () => `(${v('tz')})::timestamp`,
-          () => `(${v('date')} + interval ${dice.pick(SPANS)})`,
-        ])();
-      case 'tz':
-        return dice.pick([
-          () => `date_trunc('${dice.pick(UNITS)}', ${v('tz')})`,
-          () => `(${v('tz')} ${dice.pick(['+', '-'])} interval ${dice.pick(SPANS)})`,
-          () => `(${v('ts')} at time zone ${dice.pick(ZONES)})`,
-          () => `(${v(dice.pick(['ts', 'date']))})::timestamptz`,
-        ])();
-    }
-  }
-
-  private bool(depth: number): string {
-    const { dice } = this;
-    const roll = dice.fraction();
-    if (depth > 1 && roll < 0.45) {
-      const parts = Array.from({ length: dice.whole(2, 3) }, () => this.bool(depth - 1));
-      return `(${parts.join(dice.pick([' and ', ' or ', ' or ']))})`;
-    }
-    if (depth > 1 && roll < 0.55) return `not (${this.bool(depth - 1)})`;
-    const kind = dice.pick(KINDS.filter((each) => each !== 'bool'));
-    const value = (): string => (depth > 0 && dice.chance(0.4) ? this.value(kind, depth - 1) : this.column(kind, true));
-    const constant = (): string => dice.pick(CONSTANTS[kind]);
-    return dice.pick([
-      () => `${value()} ${dice.pick(['=', '<>', '<', '<=', '>', '>='])} ${dice.chance(0.6) ? constant() : value()}`,
-      () => `${value()} ${dice.pick(['=', '<', '>='])} ${constant()}`,
-      () => `${value()} is ${dice.pick(['', 'not '])}null`,
-      () => `${value()} ${dice.pick(['in', 'not in'])} (${[constant(), constant(), dice.chance(0.15) ? 'null' : constant()].join(', ')})`,
-      () =>
-        `${value()} ${dice.pick(['between', 'not between', 'between symmetric'])} ${constant()} and ${dice.chance(0.5) ? constant() : value()}`,
-      () => `${this.column('text', true)} ${dice.pick(['like', 'not like'])} ${dice.pick(PATTERNS)}`,
-      () => `${this.column('text', true)} ilike ${dice.pick(PATTERNS.slice(0, 8))}`,
-      () => `${value()} is ${dice.pick(['', 'not '])}distinct from ${dice.chance(0.5) ? constant() : value()}`,
-      () => `${this.column('bool', true)}`,
-      () => `(${this.column('bool', true)}) is ${dice.pick(['true', 'not true', 'false', 'not false', 'unknown', 'not unknown'])}`,
-      () => `${this.column('int', true)} ${dice.pick(['=', '<', '>'])} ${this.column(dice.pick(['num', 'flt', 'big']), true)}`,
-      () => `${this.column('date', true)} ${dice.pick(['=', '<', '>='])} ${this.column(dice.pick(['ts', 'tz']), true)}`,
-      () => `${this.column('ts', true)} ${dice.pick(['=', '<', '>='])} ${this.column('tz', true)}`,
-      () => `(${constant()} ${dice.pick(['<', '='])} ${value()})`,
-    ])();
+    if (!dice.chance(0.65)) return '';
+    const condition = this.#of.bool(dice.whole(1, 3));
+    if (!dice.chance(0.25)) return ` where ${condition}`;
+    return ` where ${dice.pick([`${this.subqueryCondition()}`, `${condition} and ${this.subqueryCondition()}`, `(${condition} or ${this.subqueryCondition()})`, `not (${this.subqueryCondition()}) and ${condition}`])}`;
   }
 }
