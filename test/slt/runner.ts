@@ -7,6 +7,8 @@ export interface SltOptions {
   /** A .slt file; or `text` itself. */
   readonly file?: string;
   readonly text?: string;
+  /** Set on each connection first. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly connection: { readonly host: string; readonly port: number; readonly user?: string; readonly database?: string };
 }
 
@@ -47,7 +49,7 @@ export async function runSlt(options: SltOptions): Promise<number> {
   return records.length;
 }
 
-async function open({ connection }: SltOptions): Promise<pg.Client> {
+async function open({ connection, settings = {} }: SltOptions): Promise<pg.Client> {
   const client = new pg.Client({
     host: connection.host,
     port: connection.port,
@@ -58,6 +60,7 @@ async function open({ connection }: SltOptions): Promise<pg.Client> {
   });
   client.on('error', () => undefined);
   await client.connect();
+  for (const [name, value] of Object.entries(settings)) await client.query(`SET ${name} = '${value}'`);
   return client;
 }
 

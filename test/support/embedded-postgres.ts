@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
-import { bind, dataRow, execute, fields, parse, query, sync } from '../wire/raw-client.js';
+import { bind, dataRow, describeStatement, execute, fields, parse, query, sync } from '../wire/raw-client.js';
 
 /** A real PostgreSQL in this process, as the oracle of tests: started directly, none of our code in between. */
 export class EmbeddedPostgres {
@@ -41,6 +41,20 @@ export class EmbeddedPostgres {
       sync,
     ]);
     return (await this.#messages(request)).filter((m) => m.type === 'D').map((m) => dataRow(m.body));
+  }
+
+  /** Type OIDs of a statement's columns. */
+  async columnTypes(sql: string): Promise<number[]> {
+    const messages = await this.#messages(Buffer.concat([parse('', sql, []), describeStatement(''), sync]));
+    const body = messages.find((m) => m.type === 'T')?.body;
+    if (body === undefined) return [];
+    const oids: number[] = [];
+    for (let at = 2; oids.length < body.readInt16BE(0); ) {
+      at = body.indexOf(0, at) + 1;
+      oids.push(body.readInt32BE(at + 6));
+      at += 18;
+    }
+    return oids;
   }
 
   async texts(sql: string): Promise<(string | null)[]> {
