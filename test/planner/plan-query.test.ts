@@ -259,7 +259,11 @@ describe('planQuery', () => {
 
   it('names what it cannot plan', async () => {
     const of = (expr: QueryExpr): Query => select([expr], [T]);
-    await fails(of({ kind: 'sublink', link: 'scalar', query: select([v(1, -1)], [T]), test: undefined, type: BOOL }), '0A000', /system column/);
+    await fails(
+      of({ kind: 'sublink', link: 'scalar', query: select([v(1, -1)], [T]), test: undefined, type: BOOL }),
+      '0A000',
+      /system column/,
+    );
     await fails(of({ kind: 'window', fn: 'rank()', args: [], star: false, filter: undefined, window: 1, type: INT8 }), '0A000', /rank\(\)/);
     await fails(of({ kind: 'unknown_node', what: 'XMLEXPR', type: TEXT }), '0A000', /XMLEXPR/);
     await fails(of(call('query_to_xml(text)', undefined, [v(1, 3, TEXT)], TEXT)), '0A000', /query_to_xml\(text\)/);

@@ -7,12 +7,15 @@ export interface SltOptions {
   /** A .slt file; or `text` itself. */
   readonly file?: string;
   readonly text?: string;
+  /** Only these; default both. */
+  readonly protocols?: readonly Mode[];
   /** Set on each connection first. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly connection: { readonly host: string; readonly port: number; readonly user?: string; readonly database?: string };
 }
 
 type Mode = 'simple' | 'extended';
+const MODES: readonly Mode[] = ['simple', 'extended'];
 type Outcome =
   | { readonly kind: 'rows'; readonly rows: (string | null)[][]; readonly width: number }
   | { readonly kind: 'error'; readonly sqlstate: string; readonly message: string };
@@ -29,7 +32,7 @@ export async function runSlt(options: SltOptions): Promise<number> {
   const failures: string[] = [];
   try {
     for (const record of records) {
-      const modes: Mode[] = record.protocol === 'both' ? ['simple', 'extended'] : [record.protocol];
+      const modes = (options.protocols ?? MODES).filter((mode) => record.protocol === 'both' || record.protocol === mode);
       const outcomes: Outcome[] = [];
       for (const mode of modes) {
         const outcome = await run(clients[mode], record.sql, mode);

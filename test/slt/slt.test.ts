@@ -58,7 +58,7 @@ describe('answers of PostgreSQL', function () {
       await runSlt({ file: join(folder, file), connection: server });
     });
     it(`${file}, stages`, async () => {
-      await runSlt({ file: join(folder, file), connection: server, settings: { 'timeline.small_bytes': '0' } });
+      await runSlt({ file: join(folder, file), connection: server, settings: { 'timeline.small_bytes': '0' }, protocols: ['simple'] });
     });
   }
 });
