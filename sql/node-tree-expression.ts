@@ -148,7 +148,7 @@ export class ExpressionReader {
         // Of a row that is written out, its field.
         const row = requiredNode(node, 'arg');
         const field = row.node === 'ROWEXPR' ? nodesField(row, 'args')[numberField(node, 'fieldnum') - 1] : undefined;
-        return field === undefined ? unknown('a field of a row', typeIn(node, 'resulttype', 'resulttypmod')) : this.read(field);
+        return field === undefined ? this.fieldOfRows(node) : this.read(field);
       }
       case 'JSONCONSTRUCTOREXPR':
         return readJsonConstructor(node, (inner) => this.read(inner), this.names) ?? unknown('this JSON constructor', resultType(node));
@@ -184,8 +184,6 @@ export class ExpressionReader {
         };
       case 'GROUPINGFUNC':
         return { kind: 'grouping', refs: numbersField(node, 'refs'), level: numberField(node, 'agglevelsup'), type: type(Oid.int4) };
-      case 'FIELDSELECT':
-        return this.fieldOfRows(node);
       case 'SUBLINK':
         return this.sublink(node);
       default:

@@ -197,7 +197,13 @@ class Thread {
     const answer = this.#ask(Buffer.concat(messages));
     // The statement is there though running it failed.
     if (answer[0] === PARSE_COMPLETE) this.#statements.set(spec, name);
-    return readTexts(answer);
+    try {
+      return readTexts(answer);
+    } catch (error) {
+      // After an error of its own (a PANIC is one) PostgreSQL is not to be trusted.
+      if (error instanceof TimelineError && error.sqlstate.startsWith('XX')) this.close();
+      throw error;
+    }
   }
 
   close(): void {
