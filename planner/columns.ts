@@ -1,5 +1,5 @@
 import { childrenOf, mapLeaves, someNode } from './expression.js';
-import { mapExpressions, operatorsIn, rewrite } from './logical-plan.js';
+import { inputsOf, mapExpressions, rewrite } from './logical-plan.js';
 import { fieldsOf, type Operator, type PlanExpr, type PlanLeaf } from './physical-plan.js';
 
 /** Ids of the columns an expression reads from the operator that it stands in; of a subquery, those that tie it to the outside. */
@@ -15,25 +15,27 @@ export function columnIds(expr: PlanExpr, into: Set<number> = new Set()): Set<nu
   return into;
 }
 
+/** Trees are never changed, and are asked again and again by every tree round them: without a memory, each level would double the work. */
+const outerOf = new WeakMap<Operator, ReadonlySet<number>>();
+
 /** Ids of columns that a tree reads and does not give itself: those that tie it to operators outside (correlation). */
 export function outerColumns(op: Operator): ReadonlySet<number> {
+  const known = outerOf.get(op);
+  if (known !== undefined) return known;
   const given = new Set<number>();
   const read = new Set<number>();
-  // the operators of subqueries come by themselves: opening each here again would double the work at every level of nesting
-  const collect = (expr: PlanExpr): void => {
-    if (expr.kind === 'column') read.add(expr.id);
-    else if (expr.kind === 'subquery') {
-      if (expr.test !== undefined) collect(expr.test);
-    } else for (const child of childrenOf<PlanLeaf>(expr)) collect(child);
-  };
-  for (const inner of operatorsIn(op)) {
+  const visit = (inner: Operator): void => {
     for (const field of fieldsOf(inner)) given.add(field.id);
     mapExpressions(inner, (expr) => {
-      collect(expr);
+      columnIds(expr, read);
       return expr;
     });
-  }
-  return new Set([...read].filter((id) => !given.has(id)));
+    for (const input of inputsOf(inner)) visit(input);
+  };
+  visit(op);
+  const outer = new Set([...read].filter((id) => !given.has(id)));
+  outerOf.set(op, outer);
+  return outer;
 }
 
 /** Replaces columns by expressions; those not in the map stay. */

@@ -1,3 +1,4 @@
+import type { TimelineError } from './errors.js';
 import { IMAGE_DATABASE } from './postgres-image-format.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 import type { Type } from './types.js';
@@ -14,6 +15,13 @@ export interface MirrorTable {
   }[];
   readonly comment: string | undefined;
   readonly rowEstimate: number | undefined;
+}
+
+/** A table that has no mirror, and why (a duplicate column name, a type that can't be stored, …). */
+export interface MirrorFailure {
+  readonly schema: string;
+  readonly table: string;
+  readonly error: TimelineError;
 }
 
 /** Schemas that Postgres and the image own. */

@@ -6,12 +6,12 @@ import { typeOf } from './expression-type.js';
 import { literalsOf, oddTypes, validitySql, withTexts } from './odd-constants.js';
 import { parseOne } from './parse.js';
 import { taggedNode } from './parse-tree.js';
-import { abortReason, positionless, restarting, shifted, shutDown, timedOut } from './postgres-errors.js';
+import { positionless, shifted } from './postgres-errors.js';
 import { buildImage, isImageCurrent } from './postgres-image.js';
-import { IMAGE_DATABASE, SYSTEM_ROLE } from './postgres-image-format.js';
-import { isReservedSchema, type MirrorTable, mirrorSteps, renameDatabase, tableKey } from './postgres-mirror.js';
-import { type Answer, Frontend, readAnswers } from './postgres-protocol.js';
-import { type AnalysisContext, openTransaction, roleOf } from './postgres-request.js';
+import { PostgresLane } from './postgres-lane.js';
+import { type MirrorFailure, type MirrorTable, tableKey } from './postgres-mirror.js';
+import { Frontend } from './postgres-protocol.js';
+import type { AnalysisContext } from './postgres-request.js';
 import { PostgresThread } from './postgres-thread.js';
 import { printExpression } from './print-postgres.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
@@ -19,7 +19,7 @@ import { refusedClause } from './references.js';
 import type { ResultColumn } from './result.js';
 import type { Type } from './types.js';
 
-export type { MirrorTable } from './postgres-mirror.js';
+export type { MirrorFailure, MirrorTable } from './postgres-mirror.js';
 export type { AnalysisContext } from './postgres-request.js';
 
 export interface RequestOptions {
@@ -40,13 +40,6 @@ export interface TextResult {
   readonly tag: string;
 }
 
-/** A table that has no mirror, and why (a duplicate column name, a type that can't be stored, …). */
-export interface MirrorFailure {
-  readonly schema: string;
-  readonly table: string;
-  readonly error: TimelineError;
-}
-
 export interface PostgresOptions {
   /** Made when it is missing or belongs to another version. */
   readonly imagePath: string;
@@ -54,59 +47,64 @@ export interface PostgresOptions {
   readonly requestTimeout?: number;
   /** Bytes of WASM memory above which the thread is replaced after a request; default 768 MiB. */
   readonly memoryLimit?: number;
+  /** A second thread for catalogue and constant queries, so that none of them holds up analysis; costs some 150 MB. Default false. */
+  readonly valueThread?: boolean;
 }
 
-const ROLLBACK = Frontend.query('rollback');
 /** Rows that one catalogue or constant query may return. */
 const MAX_ROWS = 1_000_000;
 /** Expressions computed by one statement; PostgreSQL's limit is 1664 columns. */
 const EVALUATE_BATCH = 500;
-/** The mirror may be thousands of tables. */
-const MIRROR_TIMEOUT = 120_000;
+/** Milliseconds that a query may keep others waiting; then it goes on in a thread that is its own. */
+const VALUE_SLICE = 300;
 
 /**
  * The real PostgreSQL that reads our SQL: PGlite in a worker thread, over an empty mirror of every table. It holds no state
  * of any session: each request is a transaction of its own that is rolled back, as the session's user and with its settings.
- * One request runs at a time.
+ * One analysis runs at a time, and beside it what computes values (postgres-lane.ts).
  */
 const ANALYSED = "select prosqlbody from pg_catalog.pg_proc where proname = 'q' and pronamespace = pg_catalog.pg_my_temp_schema()";
 
 export class EmbeddedPostgres {
-  private queue: Promise<unknown> = Promise.resolve();
-  private thread: Promise<PostgresThread>;
   private closed = false;
-  private wanted: readonly MirrorTable[] = [];
-  /** What the current thread has. */
-  private mirror = new Map<string, MirrorTable>();
-  private roles = new Set<string>();
-  private databaseName = IMAGE_DATABASE;
   /** Of every thread so far: a tree analysed just before a restart can still be read. */
   private readonly relationNames = new Map<number, { readonly schema: string; readonly name: string }>();
   private relationIds = new Map<string, number>();
+  /** Analysis: what it says names relations of its own mirror. */
+  private readonly main: PostgresLane;
+  /** What computes values for users; the same as `main` when there is one thread for all. */
+  private readonly values: PostgresLane;
   private readonly descriptions = new AnalysisCache<Description>();
   private readonly trees = new AnalysisCache<string>();
   private userSettings: ReadonlySet<string> | undefined;
   private catalogue: CatalogueNames | undefined;
   private serverVersion = '';
 
-  private constructor(
-    private readonly options: PostgresOptions,
-    thread: PostgresThread,
-  ) {
-    this.thread = Promise.resolve(thread);
+  private constructor(options: PostgresOptions, threads: { readonly main: PostgresThread; readonly values: PostgresThread | undefined }) {
+    const userSettings = () => this.userSettings;
+    this.main = new PostgresLane(threads.main, {
+      ...options,
+      userSettings,
+      onReplaced: () => this.forget(),
+      onRelations: (rows) => this.keepRelations(rows),
+    });
+    this.values =
+      threads.values === undefined
+        ? this.main
+        : new PostgresLane(threads.values, { ...options, userSettings, slice: VALUE_SLICE, onReplaced: nothing, onRelations: nothing });
   }
 
   /** Starts the thread (0.6-1.5 s; 3-6 s more when the image must be made first). Close it in the end. */
   static async open(options: PostgresOptions): Promise<EmbeddedPostgres> {
     if (!(await isImageCurrent(options.imagePath))) await buildImage(options.imagePath);
-    const thread = await PostgresThread.start(options.imagePath).catch(async () => {
+    const main = await PostgresThread.start(options.imagePath).catch(async () => {
       // The header fits but the content does not: once more from the start.
       await buildImage(options.imagePath);
       return PostgresThread.start(options.imagePath);
     });
-    const postgres = new EmbeddedPostgres(options, thread);
+    const values = options.valueThread === true ? await PostgresThread.start(options.imagePath) : undefined;
+    const postgres = new EmbeddedPostgres(options, { main, values });
     try {
-      await postgres.greet(thread);
       const facts = await postgres.catalogueRows(
         "select name from pg_catalog.pg_settings where context = 'user' union all select current_setting('server_version')",
       );
@@ -142,9 +140,11 @@ export class EmbeddedPostgres {
 
   /** Makes the mirror these tables and no others. Tables whose columns did not change keep their OIDs. */
   async setMirror(tables: readonly MirrorTable[]): Promise<readonly MirrorFailure[]> {
-    this.wanted = tables;
     this.forget();
-    return this.exclusive((thread) => this.applyMirror(thread), { timeout: MIRROR_TIMEOUT });
+    const lanes = this.values === this.main ? [this.main] : [this.main, this.values];
+    const [failures = []] = await Promise.all(lanes.map((lane) => lane.setMirror(tables)));
+    this.forget();
+    return failures;
   }
 
   /** Types of a statement's parameters (0: infer) and results. Throws what PostgreSQL says of it, with its position. */
@@ -156,7 +156,7 @@ export class EmbeddedPostgres {
   ): Promise<Description> {
     const bytes = [Frontend.parse(sql, parameterTypes), Frontend.describeStatement(), Frontend.sync()];
     return this.descriptions.get({ sql, parameterTypes, context }, async () => {
-      const answer = await this.asUser(bytes, context, { ...options, readOnly: true });
+      const answer = await this.main.asUser(bytes, context, { ...options, readOnly: true });
       return { parameterTypes: answer.parameterTypes, columns: answer.columns };
     });
   }
@@ -186,7 +186,7 @@ export class EmbeddedPostgres {
       Frontend.query(`${prefix}${sql}\n;end`),
       Frontend.query(ANALYSED),
     ];
-    const answer = await this.asUser(bytes, context, { ...options, readOnly: false }).catch((error: unknown) => {
+    const answer = await this.main.asUser(bytes, context, { ...options, readOnly: false }).catch((error: unknown) => {
       throw error instanceof TimelineError ? shifted(error, prefix) : error;
     });
     const tree = answer.rows[0]?.[0];
@@ -200,11 +200,11 @@ export class EmbeddedPostgres {
     const literals = types.length === 0 ? [] : literalsOf(statement);
     if (literals.length === 0) return tree;
     const names = new Map(types.map((oid) => [oid, this.names.typeSql(oid)]));
-    const valid = await this.asUser([Frontend.query(validitySql(literals, names))], context, { ...options, readOnly: true });
+    const valid = await this.main.asUser([Frontend.query(validitySql(literals, names))], context, { ...options, readOnly: true });
     const texts = valid.rows.map(([n, oid]) => ({ text: literals[Number(n)] ?? '', oid: Number(oid) }));
     if (texts.length === 0) return tree;
     const casts = texts.map(({ text, oid }) => `${quoteLiteral(text)}::${names.get(oid)}`);
-    const encoded = await this.asUser(
+    const encoded = await this.main.asUser(
       [
         Frontend.query(`create function pg_temp.q() returns setof record language sql begin atomic select ${casts.join(', ')};end`),
         Frontend.query(ANALYSED),
@@ -233,7 +233,7 @@ export class EmbeddedPostgres {
       Frontend.execute(MAX_ROWS),
       Frontend.sync(),
     ];
-    const answer = await this.asUser(bytes, context, { ...options, readOnly: true });
+    const answer = await this.values.asUser(bytes, context, { ...options, readOnly: true });
     if (answer.suspended) {
       throw new TimelineError({ kind: 'limit', sqlstate: '54000', message: `a query without tables may return at most ${MAX_ROWS} rows` });
     }
@@ -280,7 +280,9 @@ export class EmbeddedPostgres {
     const sql = `with v as materialized (select ${list}) select timeline_ops.write_in_utc() as u, v.* from v`;
     const bytes = [Frontend.parse(sql, []), Frontend.bind([]), Frontend.describePortal(), Frontend.execute(2), Frontend.sync()];
     // Settings that change how values are written would change the plan's constants.
-    const answer = await this.asUser(bytes, { ...context, settings: {} }, { ...options, readOnly: true });
+    // Whoever plans a query does not wait for those of others that take long.
+    const lane = this.values.isIdle ? this.values : this.main;
+    const answer = await lane.asUser(bytes, { ...context, settings: {} }, { ...options, readOnly: true });
     const row = answer.rows[0];
     if (row === undefined || row.length !== exprs.length + 1) throw internal('the embedded Postgres gave no row of constants');
     return exprs.map((expr, i) => {
@@ -324,9 +326,9 @@ export class EmbeddedPostgres {
   ): Promise<readonly (readonly (string | null)[])[]> {
     const bytes = ['deallocate all', ...texts].map((text) => Frontend.query(text));
     try {
-      return (await this.asUser(bytes, context, { ...options, readOnly: true })).rows;
+      return (await this.values.asUser(bytes, context, { ...options, readOnly: true })).rows;
     } catch (error) {
-      await this.catalogueRows('deallocate all').catch(() => undefined);
+      await this.values.rows('deallocate all').catch(() => undefined);
       throw error;
     }
   }
@@ -354,7 +356,7 @@ export class EmbeddedPostgres {
           "where c.relkind = 'v' and c.relnamespace = pg_catalog.pg_my_temp_schema() order by c.oid, a.attnum",
       ),
     ];
-    const { rows } = await this.asUser(bytes, context, { readOnly: false });
+    const { rows } = await this.main.asUser(bytes, context, { readOnly: false });
     const views = new Map<string, { name: string; columns: { name: string; type: Type }[]; definition: string }>();
     for (const [name, definition, column, oid, typmod] of rows) {
       const view = views.get(name ?? '') ?? { name: name ?? '', columns: [], definition: (definition ?? '').trim().replace(/;$/, '') };
@@ -368,129 +370,20 @@ export class EmbeddedPostgres {
   async checkCopyOptions(optionsSql: string, columns: readonly ResultColumn[], context: AnalysisContext): Promise<void> {
     const list = columns.map(({ name }) => `null::text as ${quoteIdentifier(name)}`).join(', ');
     const bytes = [Frontend.query(`copy (select ${list} where false) to stdout${optionsSql}`)];
-    await this.asUser(bytes, context, { readOnly: true }).catch((error: unknown) => {
+    await this.main.asUser(bytes, context, { readOnly: true }).catch((error: unknown) => {
       throw error instanceof TimelineError ? positionless(error) : error;
     });
   }
 
   /** Rows of a query of our own, as the superuser; for names and settings. */
   async catalogueRows(sql: string): Promise<readonly (readonly (string | null)[])[]> {
-    return this.exclusive(async (thread) => this.systemQuery(thread, sql));
-  }
-
-  /** The name of a type with its modifier in SQL: `numeric(10,2)`. */
-  private async typeTexts(thread: PostgresThread, types: readonly Type[]): Promise<(type: Type) => string> {
-    const key = (type: Type) => `${type.oid},${type.typmod}`;
-    const distinct = [...new Map(types.map((type) => [key(type), type])).values()];
-    if (distinct.length === 0) return () => '';
-    const rows = await this.systemQuery(
-      thread,
-      `select pg_catalog.format_type(o, t) from (values ${distinct.map((type) => `(${type.oid}::oid, ${type.typmod}::int4)`).join(', ')}) v(o, t)`,
-    );
-    const texts = new Map(distinct.map((type, i) => [key(type), rows[i]?.[0] ?? '???']));
-    return (type) => texts.get(key(type)) ?? '???';
+    return this.main.rows(sql);
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    const thread = await this.thread.catch(() => undefined);
-    await thread?.terminate(shutDown());
-  }
-
-  /** A transaction as the session's user, rolled back after `bytes`. Gives the answer of the last of `bytes`. */
-  private async asUser(
-    bytes: readonly Buffer[],
-    context: AnalysisContext,
-    options: RequestOptions & { readonly readOnly: boolean },
-  ): Promise<Answer> {
-    return this.exclusive(async (thread) => {
-      await this.prepareSession(thread, context);
-      const open = Frontend.query(openTransaction(context, { readOnly: options.readOnly, userSettings: this.userSettings }));
-      const [opened, ...answers] = readAnswers(await thread.send(Buffer.concat([open, ...bytes, ROLLBACK])));
-      if (opened?.error !== undefined) {
-        // A setting that PostgreSQL does not take: the session layer should have refused it; the query can do without.
-        if (Object.keys(context.settings).length === 0) throw positionless(opened.error);
-        const plain = Frontend.query(
-          openTransaction({ ...context, settings: {} }, { readOnly: options.readOnly, userSettings: undefined }),
-        );
-        const [again, ...retried] = readAnswers(await thread.send(Buffer.concat([plain, ...bytes, ROLLBACK])));
-        if (again?.error !== undefined) throw positionless(again.error);
-        return lastAnswer(retried);
-      }
-      return lastAnswer(answers);
-    }, options);
-  }
-
-  /** The role and the database's name are not the transaction's: they are made once. */
-  private async prepareSession(thread: PostgresThread, context: AnalysisContext): Promise<void> {
-    const role = roleOf(context.user);
-    if (!this.roles.has(role)) {
-      await this.systemQuery(thread, `create role ${quoteIdentifier(role)} nologin`).catch((error: unknown) => {
-        if (!(error instanceof TimelineError && error.sqlstate === '42710')) throw error;
-      });
-      this.roles.add(role);
-    }
-    if (context.database !== this.databaseName) {
-      try {
-        await this.systemQuery(thread, renameDatabase(this.databaseName, context.database));
-        this.databaseName = context.database;
-      } catch (error) {
-        // A name that is taken (template1) or too long stays as it is in current_database() only.
-        if (!(error instanceof TimelineError)) throw error;
-      }
-    }
-  }
-
-  private async systemQuery(thread: PostgresThread, sql: string): Promise<readonly (readonly (string | null)[])[]> {
-    const [answer] = readAnswers(await thread.send(Frontend.query(sql)));
-    if (answer === undefined) throw internal('the embedded Postgres gave no answer');
-    if (answer.error !== undefined) throw positionless(answer.error);
-    return answer.rows;
-  }
-
-  /** Once for each thread. The session's authorization is set so that a rollback has something to go back to. */
-  private async greet(thread: PostgresThread): Promise<void> {
-    await this.systemQuery(thread, `set session authorization ${SYSTEM_ROLE}; create temp table first(); drop table first`);
-  }
-
-  private async applyMirror(thread: PostgresThread): Promise<readonly MirrorFailure[]> {
-    const wanted = new Map<string, MirrorTable>();
-    const failures: MirrorFailure[] = [];
-    for (const table of this.wanted) {
-      if (!isReservedSchema(table.schema)) {
-        wanted.set(tableKey(table), table);
-        continue;
-      }
-      const error = new TimelineError({ kind: 'semantic', sqlstate: '42939', message: `unacceptable schema name "${table.schema}"` });
-      failures.push({ schema: table.schema, table: table.table, error });
-    }
-    const typeSql = await this.typeTexts(
-      thread,
-      [...wanted.values()].flatMap((table) => table.columns.map((column) => column.type)),
-    );
-    const steps = mirrorSteps(this.mirror, wanted, typeSql);
-    if (steps.length > 0) {
-      try {
-        await this.systemQuery(thread, steps.map((step) => step.sql).join(';\n'));
-      } catch (error) {
-        if (!(error instanceof TimelineError) || thread.isEnded) throw error;
-        // One of them is not to PostgreSQL's liking: each by itself.
-        for (const step of steps) {
-          try {
-            await this.systemQuery(thread, step.sql);
-          } catch (stepError) {
-            if (!(stepError instanceof TimelineError) || step.table === undefined || thread.isEnded) throw stepError;
-            failures.push({ schema: step.table.schema, table: step.table.table, error: stepError });
-            wanted.delete(tableKey(step.table));
-          }
-        }
-      }
-    }
-    this.mirror = wanted;
-    await this.readRelations(thread);
-    this.forget();
-    return failures;
+    await Promise.all([this.main.close(), this.values.close()]);
   }
 
   /** Trees name relations by OID, which the mirror's next state may not have. */
@@ -499,78 +392,16 @@ export class EmbeddedPostgres {
     this.trees.clear();
   }
 
-  private async readRelations(thread: PostgresThread): Promise<void> {
-    const rows = await this.systemQuery(
-      thread,
-      "select c.oid, n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'v', 'm', 'f', 'p')",
-    );
+  private keepRelations(rows: readonly (readonly (string | null)[])[]): void {
     this.relationIds = new Map();
     for (const [oid, schema, name] of rows) {
       this.relationNames.set(Number(oid), { schema: schema ?? '', name: name ?? '' });
       this.relationIds.set(tableKey({ schema: schema ?? '', table: name ?? '' }), Number(oid));
     }
   }
-
-  /** The thread to oneself, under the watchdog. */
-  private async exclusive<T>(
-    work: (thread: PostgresThread) => Promise<T>,
-    options: RequestOptions & { readonly timeout?: number } = {},
-  ): Promise<T> {
-    const turn = this.queue.then(async () => {
-      options.signal?.throwIfAborted();
-      if (this.closed) throw shutDown();
-      const thread = await this.liveThread();
-      const timeout = options.timeout ?? this.options.requestTimeout ?? 10_000;
-      const stop = (reason: TimelineError) => {
-        void thread.terminate(reason);
-        this.replaceThread();
-      };
-      const timer = setTimeout(() => stop(timedOut(timeout)), timeout);
-      const onAbort = () => stop(abortReason(options.signal));
-      options.signal?.addEventListener('abort', onAbort, { once: true });
-      try {
-        return await work(thread);
-      } finally {
-        clearTimeout(timer);
-        options.signal?.removeEventListener('abort', onAbort);
-        if (!this.closed && thread.memory > (this.options.memoryLimit ?? 768 * 2 ** 20) && !thread.isEnded) {
-          void thread.terminate(restarting());
-          this.replaceThread();
-        }
-      }
-    });
-    this.queue = turn.catch(() => undefined);
-    return turn;
-  }
-
-  private async liveThread(): Promise<PostgresThread> {
-    const thread = await this.thread.catch(() => undefined);
-    if (thread !== undefined && !thread.isEnded) return thread;
-    this.replaceThread();
-    try {
-      return await this.thread;
-    } catch (error) {
-      throw new TimelineError({ ...restarting().toJSON(), cause: error });
-    }
-  }
-
-  /** A new thread with the same mirror; the next request waits for it. */
-  private replaceThread(): void {
-    if (this.closed) return;
-    this.forget();
-    this.mirror = new Map();
-    this.roles = new Set();
-    this.databaseName = IMAGE_DATABASE;
-    this.thread = (async () => {
-      const thread = await PostgresThread.start(this.options.imagePath);
-      await this.greet(thread);
-      await this.applyMirror(thread);
-      if (this.closed) await thread.terminate(shutDown());
-      return thread;
-    })();
-    this.thread.catch(() => undefined);
-  }
 }
+
+function nothing(): void {}
 
 function requireHarmless(sql: string): void {
   const statement = parseOne(sql)?.statement;
@@ -580,13 +411,4 @@ function requireHarmless(sql: string): void {
   if (!harmless) throw unsupported(`${tag.replace(/Stmt$/, '')} on the catalogue`);
   const refused = refusedClause(statement);
   if (refused !== undefined) throw unsupported(refused);
-}
-
-/** Answers end with ROLLBACK's. The first error is the one that matters: what follows it is 25P02. */
-function lastAnswer(answers: readonly Answer[]): Answer {
-  const failed = answers.find((answer) => answer.error !== undefined);
-  if (failed?.error !== undefined) throw failed.error;
-  const answer = answers.at(-2);
-  if (answer === undefined) throw internal('the embedded Postgres gave no answer');
-  return answer;
 }

@@ -91,7 +91,7 @@ export class TimelineEngine implements Engine {
   static async open(config: Config): Promise<TimelineEngine> {
     await makeFolders(config);
     const history = await History.open(join(config.home, 'history.ndjson'));
-    const [postgres] = await Promise.all([EmbeddedPostgres.open({ imagePath: imagePath() }), loadParser()]);
+    const [postgres] = await Promise.all([EmbeddedPostgres.open({ imagePath: imagePath(), valueThread: true }), loadParser()]);
     const closers: (() => Promise<void>)[] = [() => postgres.close()];
     try {
       return await TimelineEngine.openOver({ config, postgres, history, closers });
