@@ -172,9 +172,20 @@ export function truth(constant: Constant): boolean | null {
   return constant.value === 't' || constant.value === 'true';
 }
 
-/** Structural equality; both sides are plain JSON made by the same code, so key order is the same. */
+/** Expressions are never changed, and long lists of them are compared each with each. */
+const texts = new WeakMap<object, string>();
+
+/** The same text for the same expression: all are plain JSON made by the same code, so key order is the same. */
+export function exprText(expr: { readonly kind: string }): string {
+  let text = texts.get(expr);
+  if (text === undefined) {
+    text = JSON.stringify(expr);
+    texts.set(expr, text);
+  }
+  return text;
+}
+
+/** Structural equality. */
 export function sameExpr(a: { readonly kind: string }, b: { readonly kind: string }): boolean {
-  if (a === b) return true;
-  const [x, y] = [a as { readonly fn?: string }, b as { readonly fn?: string }];
-  return a.kind === b.kind && x.fn === y.fn && JSON.stringify(a) === JSON.stringify(b);
+  return a === b || exprText(a) === exprText(b);
 }

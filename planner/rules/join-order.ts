@@ -8,6 +8,8 @@ import type { RuleContext } from './rule.js';
 
 /** Up to so many relations every order is looked at; beyond, the cheapest next join is taken each time. */
 const ALL_ORDERS = 8;
+/** Relations are bits of a number. The joins of more are ordered below the last so many. */
+const MOST_RELATIONS = 30;
 
 /**
  * Orders the joins of each tree of inner joins by the rows they are thought to give, the smaller input on the right (the side
@@ -20,6 +22,7 @@ export function orderJoins(plan: Operator, context: RuleContext): Operator {
     const tree: Tree = { relations: [], parts: [] };
     flatten(op, tree);
     // of two relations DuckDB chooses itself which to hash, and the cutter which to send where
+    if (tree.relations.length > MOST_RELATIONS) return mapInputs(op, visit);
     if (tree.relations.length < 3 || tree.parts.some((part) => isVolatile<PlanLeaf>(part))) return mapInputs(op, visit);
     const relations = tree.relations.map(visit);
     return asWritten(new Ordering(relations, tree.parts, estimates).best(), fieldsOf(op));

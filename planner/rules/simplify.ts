@@ -1,6 +1,7 @@
 import {
   conjunction,
   conjuncts,
+  exprText,
   FALSE,
   type Inner,
   isInner,
@@ -9,7 +10,6 @@ import {
   isVolatile,
   mapChildren,
   NULL_BOOL,
-  sameExpr,
   TRUE,
   truth,
 } from '../expression.js';
@@ -28,9 +28,9 @@ function simplifyOperator(op: Operator): Operator {
     case 'filter': {
       const parts = conjuncts<PlanLeaf>(op.predicate).filter((part) => !isTrue(part));
       if (parts.some(isNeverTrue) || isEmpty(op.input)) return empty();
-      const predicate = conjunction<PlanLeaf>(
-        parts.filter((part, n) => isVolatile<PlanLeaf>(part) || parts.findIndex((other) => sameExpr(part, other)) === n),
-      );
+      const seen = new Set<string>();
+      const isNew = (part: PlanExpr): boolean => seen.size < seen.add(exprText(part)).size;
+      const predicate = conjunction<PlanLeaf>(parts.filter((part) => isVolatile<PlanLeaf>(part) || isNew(part)));
       return predicate === undefined ? op.input : { ...op, predicate };
     }
     case 'limit':
