@@ -45,7 +45,7 @@ export const RULES: readonly Rule[] = [
  * The plans that `plan` shares, by id, each giving just the columns that its readers read: from the highest id down, as a
  * shared plan may read those below it.
  */
-export function optimizeShared(plan: Operator, planning: Planning): ReadonlyMap<number, Operator> {
+export function* optimizeShared(plan: Operator, planning: Planning): Generator<void, ReadonlyMap<number, Operator>> {
   const optimized = new Map<number, Operator>();
   const needed = new Map<number, Set<number>>();
   const collect = (root: Operator): void => {
@@ -61,7 +61,7 @@ export function optimizeShared(plan: Operator, planning: Planning): ReadonlyMap<
     const columns = needed.get(id);
     if (columns === undefined) continue;
     const kept = fieldsOf(whole).filter((field) => columns.has(field.id));
-    const narrow = optimize(
+    const narrow = yield* optimizing(
       { kind: 'project', input: whole, items: kept.map((field) => ({ field, expr: columnRef(field) })) },
       { planning },
     );
@@ -71,14 +71,29 @@ export function optimizeShared(plan: Operator, planning: Planning): ReadonlyMap<
   return new Map([...optimized].reverse());
 }
 
-/** Applies the rules; after each the root's columns must be what they were. */
-export function optimize(plan: Operator, options: { readonly planning: Planning; readonly rules?: readonly Rule[] }): Operator {
+interface OptimizeOptions {
+  readonly planning: Planning;
+  readonly rules?: readonly Rule[];
+}
+
+/** Applies the rules, all in one go. */
+export function optimize(plan: Operator, options: OptimizeOptions): Operator {
+  const steps = optimizing(plan, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Applies the rules, with a pause after each; then the root's columns must be what they were. */
+export function* optimizing(plan: Operator, options: OptimizeOptions): Generator<void, Operator> {
   const context: RuleContext = { planning: options.planning, asked: new Map() };
   const before = JSON.stringify(fieldsOf(plan));
   let op = plan;
   for (const rule of options.rules ?? RULES) {
     op = applyDeep(rule, op, context);
     if (JSON.stringify(fieldsOf(op)) !== before) throw internal(`rule ${rule.name} changed the columns of the plan`);
+    yield;
   }
   return op;
 }

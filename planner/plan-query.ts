@@ -7,7 +7,7 @@ import { foldQuery } from './fold.js';
 import { planFrom } from './from-clause.js';
 import { inlineOnceRead } from './from-cte.js';
 import { planSelect } from './from-query.js';
-import { optimize, optimizeShared } from './optimizer.js';
+import { optimizeShared, optimizing } from './optimizer.js';
 import type { Field, PhysicalPlan, ScanOperator } from './physical-plan.js';
 import { planStages } from './physical-planner.js';
 import type { PlanContext, Planning } from './planning.js';
@@ -28,11 +28,26 @@ export async function planQuery(request: {
   const tables = await PlanTables.pinned(query, context);
   const planning = newPlanning(context, tables);
   const logical = inlineOnceRead(planning.query(query, [], undefined), planning);
-  const optimized = optimize(logical, { planning });
-  const shared = optimizeShared(optimized, planning);
+  const optimized = await inTurns(optimizing(logical, { planning }), context.signal);
+  const shared = await inTurns(optimizeShared(optimized, planning), context.signal);
   const computed = new Set([optimized, ...shared.values()].flatMap((plan) => checkFunctions(plan)));
   const plan = await planStages(optimized, { context, tables, shared, notices: planning.notices });
   return computed.size === 0 ? plan : { ...plan, computedByPostgres: [...computed] };
+}
+
+/** Milliseconds of planning at a time; other sessions have their turn then, and a cancellation arrives. */
+const TURN_MS = 20;
+
+async function inTurns<T>(steps: Generator<void, T>, signal: AbortSignal): Promise<T> {
+  let began = performance.now();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (performance.now() - began < TURN_MS) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    signal.throwIfAborted();
+    began = performance.now();
+  }
 }
 
 /** Bounds what one statement may unfold to (a CTE that is used twice by the next, which is used twice, …). */

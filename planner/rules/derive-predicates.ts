@@ -1,5 +1,5 @@
 import { columnIds, hasSubquery, substitute } from '../columns.js';
-import { conjunction, conjuncts, isVolatile } from '../expression.js';
+import { conjunction, conjuncts, exprText, isVolatile, sameExpr } from '../expression.js';
 import { mapInputs, sameType } from '../logical-plan.js';
 import { type ColumnRef, fieldsOf, type JoinOperator, type Operator, type PlanExpr, type PlanLeaf } from '../physical-plan.js';
 
@@ -38,8 +38,7 @@ function derivedFor(op: JoinOperator, above: readonly PlanExpr[], facts: Facts):
   const toLeft: PlanExpr[] = [];
   const toRight: PlanExpr[] = [];
   const add = (to: PlanExpr[], known: Known, part: PlanExpr): void => {
-    const text = JSON.stringify(part);
-    if (!known.texts.has(text) && !to.some((other) => JSON.stringify(other) === text)) to.push(part);
+    if (!known.texts.has(exprText(part)) && !to.some((other) => sameExpr(other, part))) to.push(part);
   };
   const equal = pairs(on, left, right);
   for (const [a, b] of equal) {
@@ -135,6 +134,7 @@ interface Known {
 /** What holds of every row of an operator. */
 class Facts {
   readonly #known = new Map<Operator, Known>();
+  readonly #holding = new Map<Operator, readonly PlanExpr[]>();
 
   of(op: Operator): Known {
     let known = this.#known.get(op);
@@ -145,7 +145,17 @@ class Facts {
     return known;
   }
 
+  /** Every join asks for what holds below it, so without a memory each join of a chain would ask all below once more. */
   #conjuncts(op: Operator): readonly PlanExpr[] {
+    let parts = this.#holding.get(op);
+    if (parts === undefined) {
+      parts = this.#collected(op);
+      this.#holding.set(op, parts);
+    }
+    return parts;
+  }
+
+  #collected(op: Operator): readonly PlanExpr[] {
     switch (op.kind) {
       case 'filter':
         return [...conjuncts<PlanLeaf>(op.predicate).filter((part) => !isVolatile<PlanLeaf>(part)), ...this.#conjuncts(op.input)];
@@ -194,16 +204,19 @@ function spread(parts: readonly PlanExpr[]): readonly PlanExpr[] {
     return a?.kind === 'column' && b?.kind === 'column' && sameType(a.type, b.type) ? [[a, b] as const] : [];
   });
   if (equal.length === 0) return parts;
-  const known = new Set(parts.map((part) => JSON.stringify(part)));
+  const partners = new Map<number, (typeof equal)[number][number][]>();
+  for (const [a, b] of equal) {
+    partners.set(a.id, [...(partners.get(a.id) ?? []), b]);
+    if (a.id !== b.id) partners.set(b.id, [...(partners.get(b.id) ?? []), a]);
+  }
+  const known = new Set(parts.map(exprText));
   const all = [...parts];
   for (const part of all) {
     const id = comparedColumn(part);
     if (id === undefined) continue;
-    for (const [a, b] of equal) {
-      const other = a.id === id ? b : b.id === id ? a : undefined;
-      if (other === undefined) continue;
+    for (const other of partners.get(id) ?? []) {
       const made = substitute(part, new Map([[id, other]]));
-      const text = JSON.stringify(made);
+      const text = exprText(made);
       if (known.has(text)) continue;
       known.add(text);
       all.push(made);
@@ -218,5 +231,5 @@ function summary(parts: readonly PlanExpr[]): Known {
     const id = comparedColumn(part);
     if (id !== undefined) about.set(id, [...(about.get(id) ?? []), part]);
   }
-  return { texts: new Set(parts.map((part) => JSON.stringify(part))), about };
+  return { texts: new Set(parts.map(exprText)), about };
 }
