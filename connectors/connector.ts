@@ -98,6 +98,8 @@ export interface ReadRequest {
 export interface Connector {
   /** Its name in the configuration. */
   readonly name: string;
+  /** Its splits hold rows themselves, of this process: plans over such tables alone run here, and no workflow's history gets them. */
+  readonly splitsHoldRows?: boolean;
   /** Local folders that a task must be allowed to read for what `read` gives; may grow by reading. Absent: none. */
   readonly readableFolders?: readonly string[];
   tables(signal?: AbortSignal): Promise<readonly TableName[]>;

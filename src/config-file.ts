@@ -182,6 +182,7 @@ function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
     'temp_bytes',
     'max_rows',
     'statement_timeout',
+    'batch_rows',
   ]);
   const count = (key: string, fallback: number): number =>
     byteCount(env[`TIMELINE_LIMITS_${key.toUpperCase()}`] ?? limits.value(key) ?? fallback, `limits.${key}`);
@@ -194,8 +195,16 @@ function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
     tempBytes: count('temp_bytes', 16 * 2 ** 30),
     maxRows: limited('max_rows'),
     statementTimeout: limited('statement_timeout'),
+    batchRows: batchRows(env['TIMELINE_LIMITS_BATCH_ROWS'] ?? limits.value('batch_rows') ?? 2048),
     cacheBytes: count('cache_bytes', 4 * 2 ** 30),
   };
+}
+
+function batchRows(value: unknown): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1 || number > 2048)
+    throw configError(`limits.batch_rows: must be a whole number from 1 to 2048, not ${String(value)}`);
+  return number;
 }
 
 function port(value: unknown, name: string): number {

@@ -50,6 +50,8 @@ export interface LimitsConfig {
   readonly maxRows: number | undefined;
   /** Milliseconds of one statement; undefined: no limit. */
   readonly statementTimeout: number | undefined;
+  /** Rows that the engine's own code hands on at once: to DuckDB, and to the evaluator of TIMELINE. */
+  readonly batchRows: number;
   /** Bound of the object-store disk cache, bytes. */
   readonly cacheBytes: number;
 }

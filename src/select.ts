@@ -58,7 +58,6 @@ export interface SelectContext {
 
 /** Progress is told at most this often. */
 const PROGRESS_MS = 1000;
-const TASK_TARGETS = { splitsPerTask: 1, partitions: 2 };
 
 /** Text -> analysed tree -> physical plan, with every snapshot pinned. */
 export async function planSelect(
@@ -99,7 +98,11 @@ export async function planSelect(
       },
       evaluate: (exprs) => engine.postgres.evaluate(exprs, analysis),
       systemRows: (schema, table, columns) => systemRows({ schema, table, columns, context }),
-      taskTargets: { ...TASK_TARGETS, smallBytes: Number(analysis.settings['timeline.small_bytes']) },
+      taskTargets: {
+        splitsPerTask: Number(analysis.settings['timeline.splits_per_task']),
+        partitions: Number(analysis.settings['timeline.partitions']),
+        smallBytes: Number(analysis.settings['timeline.small_bytes']),
+      },
       signal: context.signal,
     },
   });
@@ -203,6 +206,7 @@ async function startRun(
     sqlstate: undefined,
     error: undefined,
   };
+  const rows = rowsHeld(plan, context.catalog);
   let told = Date.now();
   const onProgress = (progress: RunProgress): void => {
     const current = engine.history.get(id);
@@ -218,10 +222,11 @@ async function startRun(
   const start = async (driver: Driver): Promise<Run> => {
     record = { ...record, driver: driver.kind };
     engine.history.put(record);
-    return driver.start(plan, { id, sql, user: context.analysis.user, signal: context.signal, maxBytes: context.maxBytes, onProgress });
+    const { analysis, signal, maxBytes } = context;
+    return driver.start(plan, { id, sql, user: analysis.user, signal, maxBytes, holdsRows: rows !== 'none', onProgress });
   };
   try {
-    return { run: await start(chooseDriver(context)), record };
+    return { run: await start(chooseDriver(context, rows)), record };
   } catch (thrown) {
     const error = asTimelineError(thrown);
     // Only `auto` may go on without the durable engine, and it says so; `temporal` fails with what to do.
@@ -234,8 +239,17 @@ async function startRun(
   }
 }
 
-function chooseDriver(context: SelectContext): Driver {
+/** Do splits of the plan hold rows of this process: those of all scans, or of some? */
+function rowsHeld(plan: PhysicalPlan, catalog: Catalog): 'none' | 'some' | 'all' {
+  const scans = plan.stages.flatMap((stage) => [...operatorsIn(stage.root)]).filter((op) => op.kind === 'scan');
+  const holding = scans.filter((scan) => catalog.find(scan.schema, scan.table, [])?.connector.splitsHoldRows === true);
+  return holding.length === 0 ? 'none' : holding.length === scans.length ? 'all' : 'some';
+}
+
+/** What the engine tells of itself (schema timeline) is answered by the process that knows it, whatever the session's driver. */
+function chooseDriver(context: SelectContext, rows: ReturnType<typeof rowsHeld>): Driver {
   const { drivers } = context.engine;
+  if (rows === 'all') return drivers.local;
   switch (context.driver) {
     case 'local':
       return drivers.local;

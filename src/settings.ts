@@ -55,6 +55,8 @@ const OWN: readonly OwnSetting[] = [
   { name: 'timeline.max_rows', initial: '0', report: false, check: wholeNumber },
   { name: 'timeline.memory', initial: '0', report: false, check: bytes },
   { name: 'timeline.small_bytes', initial: '67108864', report: false, check: bytes },
+  { name: 'timeline.splits_per_task', initial: '1', report: false, check: wholeNumberFrom(1, 10_000) },
+  { name: 'timeline.partitions', initial: '2', report: false, check: wholeNumberFrom(1, 1000) },
   { name: 'timeline.progress', initial: 'off', report: false, check: boolean },
   { name: 'timeline.dialect', initial: 'postgres', report: false, check: oneOf('postgres', ...DIALECTS) },
   { name: 'timeline.as_of', initial: '', report: false, check: any },
@@ -289,6 +291,14 @@ function wholeNumber(value: string, name: string): string {
   const text = value.trim();
   if (/^\d{1,15}$/.test(text)) return String(Number(text));
   throw invalid(`invalid value for parameter "${name}": "${value}"`, '22023', 'Use a number of rows; 0 is no limit.');
+}
+
+function wholeNumberFrom(least: number, most: number) {
+  return (value: string, name: string): string => {
+    const number = /^\s*\d{1,9}\s*$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= least && number <= most) return String(number);
+    throw invalid(`invalid value for parameter "${name}": "${value}"`, '22023', `Use a whole number from ${least} to ${most}.`);
+  };
 }
 
 function bytes(value: string, name: string): string {

@@ -16,6 +16,7 @@ export function taskParts(config: Config, sources: readonly Source[]): TaskConte
       memoryLimit: config.limits.taskMemory,
       tempFolder: join(config.home, 'spill'),
       tempBytes: config.limits.tempBytes,
+      batchRows: config.limits.batchRows,
       imagePath: imagePath(),
     }),
     store: createStageStore({ folder: join(config.home, 'stages') }),

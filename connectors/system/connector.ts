@@ -36,6 +36,7 @@ interface SystemSplit {
  */
 export class SystemConnector implements Connector {
   readonly name = 'system';
+  readonly splitsHoldRows = true;
   private readonly byName: ReadonlyMap<string, SystemTable>;
 
   constructor(tables: readonly SystemTable[]) {

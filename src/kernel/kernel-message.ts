@@ -9,6 +9,7 @@ export interface KernelThreadOptions {
   readonly tempFolder: string;
   /** Bytes that a task may spill; undefined: as the disk allows. */
   readonly tempBytes: number | undefined;
+  readonly batchRows: number;
   /** Of the embedded Postgres. */
   readonly imagePath: string;
   /** One word, shared: the id of the last job that was given up. */

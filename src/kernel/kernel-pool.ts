@@ -14,6 +14,8 @@ export interface KernelOptions {
   readonly tempFolder: string;
   /** Bytes that a task may spill; undefined: as the disk allows. */
   readonly tempBytes?: number | undefined;
+  /** Rows that are handed to DuckDB and to the evaluator of TIMELINE at once, at most 2048 (the default). */
+  readonly batchRows?: number;
   /** The embedded Postgres's image, for functions that PostgreSQL computes. */
   readonly imagePath: string;
   /** Tasks at a time; more wait. Default 2. */
@@ -36,6 +38,8 @@ interface Thread {
   job: Job | undefined;
 }
 
+/** DuckDB's vectors hold so many. */
+const MOST_BATCH_ROWS = 2048;
 const DEFAULT_WORKERS = 2;
 const HANGS_AFTER_MS = 5000;
 
@@ -60,6 +64,7 @@ class KernelPool implements Kernel {
       tempFolder: options.tempFolder,
       tempBytes: options.tempBytes,
       imagePath: options.imagePath,
+      batchRows: options.batchRows ?? MOST_BATCH_ROWS,
     };
     this.#size = options.workers ?? DEFAULT_WORKERS;
   }

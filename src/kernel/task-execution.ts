@@ -20,12 +20,14 @@ export interface Execution {
   /** Another connection to the same instance, for filling tables. */
   readonly filling: DuckDBConnection;
   readonly request: TaskRequest;
+  /** Rows handed to DuckDB and to the evaluator of TIMELINE at once. */
+  readonly batchRows: number;
   /** Throws when the task was aborted. */
   readonly checkpoint: () => void;
 }
 
 /** Runs one task's tree on a prepared connection and writes its stage files. */
-export async function executeTask({ connection, filling, request, checkpoint }: Execution): Promise<TaskOutput> {
+export async function executeTask({ connection, filling, request, checkpoint, batchRows }: Execution): Promise<TaskOutput> {
   const relations = new Map<Operator, string>();
   const context: PrintContext = { scans: request.scans, inputs: request.inputs, relations };
   const notices: string[] = [];
@@ -34,12 +36,12 @@ export async function executeTask({ connection, filling, request, checkpoint }: 
     checkpoint();
     if (op.kind === 'scan' && request.scans[op.scan]?.kind === 'rows') {
       const table = `rows_${relations.size}`;
-      await loadRows(filling, table, op, request);
+      await loadRows({ connection: filling, table, scan: op, request, batchRows });
       relations.set(op, table);
     } else if (op.kind === 'timeline') {
       const table = `timeline_${relations.size}`;
       const output = timelineOutput(request.root, op);
-      notices.push(...(await runTimeline({ op, context, connection, filling, table, output, checkpoint })));
+      notices.push(...(await runTimeline({ op, context, connection, filling, table, output, checkpoint, batchRows })));
       relations.set(op, timelineRelation({ op, table, output }));
     }
   }
@@ -77,10 +79,22 @@ export async function executeTask({ connection, filling, request, checkpoint }: 
 }
 
 /** Rows that a connector gave in PostgreSQL's text form, as a table. */
-async function loadRows(connection: DuckDBConnection, table: string, scan: ScanOperator, request: TaskRequest): Promise<void> {
+async function loadRows({
+  connection,
+  table,
+  scan,
+  request,
+  batchRows,
+}: {
+  readonly connection: DuckDBConnection;
+  readonly table: string;
+  readonly scan: ScanOperator;
+  readonly request: TaskRequest;
+  readonly batchRows: number;
+}): Promise<void> {
   const readable = request.scans[scan.scan];
   if (readable?.kind !== 'rows') throw internal(`scan ${scan.scan} has no rows`);
-  const target = await createValueTable(connection, table, scan.fields);
+  const target = await createValueTable(connection, table, scan.fields, batchRows);
   const settings = { timeZone: request.session.timeZone };
   const columns = scan.fields.map((field, i) =>
     readable.rows.map((row): Value | null => {

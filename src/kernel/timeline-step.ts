@@ -24,22 +24,25 @@ export interface TimelineStep {
   readonly output: SpanOutput;
   /** Called between chunks; throws when the task was aborted. */
   readonly checkpoint: () => void;
+  readonly batchRows: number;
 }
 
 /** Runs one timeline operator into a table; gives remarks for the user. */
 export async function runTimeline(step: TimelineStep): Promise<readonly string[]> {
-  const { op, connection, filling } = step;
+  const { op, connection, filling, batchRows } = step;
   const horizon = op.horizon === undefined ? undefined : await readHorizon(step);
   const types = new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type]));
-  const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output);
+  const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output, batchRows);
   const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => step.output.wanted[i]);
-  const table = await createValueTable(filling, step.table, wanted(op.fields));
+  const table = await createValueTable(filling, step.table, wanted(op.fields), batchRows);
   const input = sortedInput(step);
   for await (const chunk of streamChunks(connection, input.sql)) {
     step.checkpoint();
     const columns = input.read(chunk);
-    const batch = evaluator.push(columns, chunk.rowCount);
-    if (batch !== undefined) table.append(wanted(batch.columns), batch.rowCount);
+    for (const part of parts(columns, chunk.rowCount, batchRows)) {
+      const batch = evaluator.push(part.columns, part.rowCount);
+      if (batch !== undefined) table.append(wanted(batch.columns), batch.rowCount);
+    }
   }
   step.checkpoint();
   const last = evaluator.finish();
@@ -48,6 +51,19 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
   const skipped = evaluator.skippedRows;
   return skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`];
 }
+
+function* parts(columns: Columns, rowCount: number, most: number): Generator<{ readonly columns: Columns; readonly rowCount: number }> {
+  if (rowCount <= most) {
+    yield { columns, rowCount };
+    return;
+  }
+  for (let from = 0; from < rowCount; from += most) {
+    const rows = Math.min(most, rowCount - from);
+    yield { columns: new Map([...columns].map(([id, column]) => [id, column.slice(from, from + rows)])), rowCount: rows };
+  }
+}
+
+type Columns = ReadonlyMap<number, readonly (Value | null)[]>;
 
 /** The filled table with all of the operator's fields; those that nobody reads are NULL. */
 export function timelineRelation({ op, table, output }: Pick<TimelineStep, 'op' | 'table' | 'output'>): string {

@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Aborted with a TimelineError as reason (57014 cancel or timeout, 08006 lost client). */
   readonly signal: AbortSignal;
   readonly maxBytes: number | undefined;
+  /** The plan holds rows, which must not come into a workflow's history: it goes by reference only. */
+  readonly holdsRows?: boolean;
   readonly onProgress?: (progress: RunProgress) => void;
 }
 

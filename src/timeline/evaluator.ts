@@ -13,6 +13,9 @@ import { TieCheck } from './tie-check.js';
 
 export type { SpanBatch } from './span-rows.js';
 
+/** Rows are worth handing on together: DuckDB takes them by 2048. */
+const BATCH_ROWS = 2048;
+
 /**
  * Evaluates one TIMELINE() over events that come grouped by key and, in a key, sorted by ts and tie order: one pass, one
  * open key at a time. Rows with a NULL key or ts are skipped and counted.
@@ -52,8 +55,14 @@ export class TimelineEvaluator {
   #startedAt = 0;
   #held: (Value | null)[] = [];
 
-  /** `output`: what of the rows is used; undefined: all. */
-  constructor(spec: TimelineSpec, inputTypes: ReadonlyMap<number, Type>, horizon: bigint | undefined, output?: SpanOutput) {
+  /** `output`: what of the rows is used; undefined: all. `batchRows`: so many are given out together. */
+  constructor(
+    spec: TimelineSpec,
+    inputTypes: ReadonlyMap<number, Type>,
+    horizon: bigint | undefined,
+    output?: SpanOutput,
+    batchRows = BATCH_ROWS,
+  ) {
     this.#spec = spec;
     const inputType = (id: number): Type => {
       const found = inputTypes.get(id);
@@ -78,7 +87,7 @@ export class TimelineEvaluator {
     this.#clock = { now: 0, live: false, start: 0, since };
     this.#program = makeProgram({ spec, clock: this.#clock, inputType, key: (n) => this.#key?.[n] ?? null });
     this.#settleAll = this.#program.nodes.length > 0;
-    this.#rows = new SpanRows(spec, output);
+    this.#rows = new SpanRows(spec, output, batchRows);
     this.#sameKey = spec.keys.map((id) => equality(inputType(id)));
     this.#dedupe = spec.dedupe.length === 0 ? undefined : new Deduplicator(spec.dedupe, inputType);
     this.#ties = spec.ties === 'error' ? new TieCheck(spec.orderBy, spec.leaves, inputType) : undefined;

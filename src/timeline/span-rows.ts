@@ -16,9 +16,6 @@ export interface SpanOutput {
   readonly required: readonly { readonly signal: number; readonly value: boolean | string }[];
 }
 
-/** Rows are worth handing on together: DuckDB takes them by 2048. */
-const BATCH_ROWS = 2048;
-
 /** Output rows as columns: keys, [bucket_start, bucket_end], started_at, ended_at, duration, seconds, is_open | evaluated_at, signals. */
 export class SpanRows {
   readonly #width: number;
@@ -28,7 +25,11 @@ export class SpanRows {
   #columns: (Value | null)[][];
   #rows = 0;
 
-  constructor(spec: TimelineSpec, output: SpanOutput | undefined) {
+  constructor(
+    spec: TimelineSpec,
+    output: SpanOutput | undefined,
+    private readonly batchRows: number,
+  ) {
     this.#keys = spec.keys.length;
     const fixed = spec.emit === 'points' ? 1 : spec.every === undefined ? 5 : 7;
     this.#width = this.#keys + fixed + spec.signals.length;
@@ -71,7 +72,7 @@ export class SpanRows {
 
   /** What has come together since the last time, once it is enough. */
   takeFull(): SpanBatch | undefined {
-    return this.#rows < BATCH_ROWS ? undefined : this.take();
+    return this.#rows < this.batchRows ? undefined : this.take();
   }
 
   /** What has come together since the last time. */

@@ -105,7 +105,7 @@ async function startWorkflow(
     maxBytes,
     batch: (tasks) => Math.min(8, Math.max(1, Math.ceil(tasks / WINDOW))),
   });
-  const fast = options.fastLane !== false && isSmall(plan) && Buffer.byteLength(json) <= INLINE_PLAN_BYTES;
+  const fast = options.fastLane !== false && runOptions.holdsRows !== true && isSmall(plan) && Buffer.byteLength(json) <= INLINE_PLAN_BYTES;
   const planRef = await store.writePlan(id, Buffer.from(json, 'utf8'));
 
   const attempt = (attributes: boolean): Promise<PlanHandle> => {
