@@ -47,10 +47,15 @@ export async function openAsked(server: TimelineServer, connections = 3): Promis
   };
 }
 
+interface Result {
+  readonly rows: readonly (readonly (string | null)[])[];
+}
+
 async function answerOf(client: pg.Client, sql: string): Promise<Answer> {
   try {
-    const { rows } = (await client.query({ text: sql, rowMode: 'array' })) as unknown as { rows: (string | null)[][] };
-    return { kind: 'rows', rows };
+    const answer = (await client.query({ text: sql, rowMode: 'array' })) as unknown as Result | readonly Result[];
+    const last = Array.isArray(answer) ? (answer.at(-1) as Result) : (answer as Result);
+    return { kind: 'rows', rows: last.rows };
   } catch (error) {
     const { code, message } = error as Error & { code?: string };
     return { kind: 'error', sqlstate: code ?? '', message };

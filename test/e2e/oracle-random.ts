@@ -16,10 +16,10 @@ export function randomQuery(dice: Dice): RandomQuery {
   return new Generator(dice).query();
 }
 
-/** A random condition over lake.events as `e`. */
-export function randomCondition(dice: Dice): string {
+/** A random condition over a table of the oracle's, or lake.events. */
+export function randomCondition(dice: Dice, table = 'events', alias = 'e'): string {
   const expressions = new Expressions(dice);
-  expressions.scope = columnsOf('events', 'e');
+  expressions.scope = columnsOf(table, alias);
   return expressions.bool(3);
 }
 
