@@ -109,7 +109,8 @@ export interface Connector {
   pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer;
   statistics(handle: Handle): Promise<TableStatistics>;
-  splits(handle: Handle, signal: AbortSignal): Promise<SplitPlan>;
+  /** What is small is put together up to `bytes` a split, where the connector can. */
+  splits(handle: Handle, signal: AbortSignal, bytes?: number): Promise<SplitPlan>;
   /** Opens some splits of one handle for one task. */
   read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable>;
   close(): Promise<void>;

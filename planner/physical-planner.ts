@@ -22,7 +22,7 @@ export async function planStages(
     context.signal.throwIfAborted();
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
     const { connector } = tables.get(op.schema, op.table);
-    const { splits, pruning } = await connector.splits(op.handle, context.signal);
+    const { splits, pruning } = await connector.splits(op.handle, context.signal, context.taskTargets.splitBytes);
     found.set(op.scan, { splits: splits.map((split) => ({ ...split, connector: connector.name })), pruning });
   }
   const pruned = (op: Operator): Operator =>

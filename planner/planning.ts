@@ -9,6 +9,8 @@ import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperat
 export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'splits'>;
 
 export interface TaskTargets {
+  /** Bytes up to which a connector puts small files into one split; absent: as it likes. */
+  readonly splitBytes?: number;
   /** Splits that one scan task reads at most. */
   readonly splitsPerTask: number;
   /** Bytes of splits under which the whole plan is one task. */

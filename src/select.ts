@@ -99,6 +99,7 @@ export async function planSelect(
       evaluate: (exprs) => engine.postgres.evaluate(exprs, analysis),
       systemRows: (schema, table, columns) => systemRows({ schema, table, columns, context }),
       taskTargets: {
+        splitBytes: Number(analysis.settings['timeline.split_bytes']),
         splitsPerTask: Number(analysis.settings['timeline.splits_per_task']),
         partitions: Number(analysis.settings['timeline.partitions']),
         smallBytes: Number(analysis.settings['timeline.small_bytes']),

@@ -55,6 +55,7 @@ const OWN: readonly OwnSetting[] = [
   { name: 'timeline.max_rows', initial: '0', report: false, check: wholeNumber },
   { name: 'timeline.memory', initial: '0', report: false, check: bytes },
   { name: 'timeline.small_bytes', initial: '67108864', report: false, check: bytes },
+  { name: 'timeline.split_bytes', initial: '67108864', report: false, check: bytes },
   { name: 'timeline.splits_per_task', initial: '1', report: false, check: wholeNumberFrom(1, 10_000) },
   { name: 'timeline.partitions', initial: '2', report: false, check: wholeNumberFrom(1, 1000) },
   { name: 'timeline.progress', initial: 'off', report: false, check: boolean },

@@ -151,10 +151,11 @@ export class IcebergConnector implements Connector {
     return { rows: count(snapshot.summary['total-records']), bytes: count(snapshot.summary['total-files-size']) };
   }
 
-  async splits(handle: Handle, signal: AbortSignal): Promise<SplitPlan> {
+  async splits(handle: Handle, signal: AbortSignal, bytes?: number): Promise<SplitPlan> {
     signal.throwIfAborted();
     const pinned = asHandle(handle);
-    return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...(await this.#version(pinned, signal)), signal });
+    const version = await this.#version(pinned, signal);
+    return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...version, signal, splitBytes: bytes });
   }
 
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {

@@ -32,6 +32,8 @@ export interface PlanRequest {
   readonly schema: Schema;
   readonly snapshot: Snapshot | undefined;
   readonly signal: AbortSignal;
+  /** Absent: SPLIT_BYTES. */
+  readonly splitBytes?: number | undefined;
 }
 
 interface Counted {
@@ -57,7 +59,7 @@ export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
     : listed.files;
   const limited = enoughFor(handle.limit, files);
   return {
-    splits: groupFiles(limited).map((split) => ({
+    splits: groupFiles(limited, request.splitBytes ?? SPLIT_BYTES).map((split) => ({
       data: split,
       bytes: bytes(split.files),
       rows: split.files.reduce((sum, file) => sum + file.rows, 0),
@@ -167,12 +169,12 @@ function enoughFor(limit: number | undefined, files: readonly SplitFile[]): read
   return limit === 0 ? [] : end < 0 ? files : files.slice(0, end + 1);
 }
 
-/** Neighbours together up to 64 MB; a larger file is a split of its own. */
-function groupFiles(files: readonly SplitFile[]): IcebergSplit[] {
+/** Neighbours together up to so many bytes; a larger file is a split of its own. */
+function groupFiles(files: readonly SplitFile[], most: number): IcebergSplit[] {
   const splits: { files: SplitFile[]; bytes: number }[] = [];
   for (const file of files) {
     const last = splits.at(-1);
-    if (last !== undefined && last.bytes + file.bytes <= SPLIT_BYTES) {
+    if (last !== undefined && last.bytes + file.bytes <= most) {
       last.files.push(file);
       last.bytes += file.bytes;
     } else {

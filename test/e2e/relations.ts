@@ -39,7 +39,15 @@ export const FACTS: Ground = {
   keys: ['e.k', 'e.e', 'e.b', 'e.day', 'e.s', 'e.d2'],
   numbers: ['e.i4', 'e.id', 'e.k', 'e.i8'],
   values: ['e.s', 'e.day', 'e.ts', 'e.tz', 'e.d2', 'e.tm', 'e.i8'],
-  having: ['min(e.k) < 3', 'max(e.s) >= $a$a$a$', 'count(e.i4) > 5', 'bool_or(e.b)', 'sum(e.id) % 2 = 0', 'avg(e.f8) > 5', 'min(e.day) is null'],
+  having: [
+    'min(e.k) < 3',
+    'max(e.s) >= $a$a$a$',
+    'count(e.i4) > 5',
+    'bool_or(e.b)',
+    'sum(e.id) % 2 = 0',
+    'avg(e.f8) > 5',
+    'min(e.day) is null',
+  ],
   other: { from: 'o.dims', key: 'k', own: 'e.k' },
 };
 
@@ -52,7 +60,11 @@ export const EVENTS: Ground = {
   numbers: ['e.buffer_duration_ms', 'e.bitrate_kbps'],
   values: ['e.ts', 'e.session_id', 'e.country', 'e.user_id', 'e.buffer_duration_ms'],
   having: ['min(e.bitrate_kbps) < 2000', "max(e.country) >= 'N'", 'count(e.buffer_duration_ms) > 20', 'sum(e.buffer_duration_ms) % 2 = 0'],
-  other: { from: "(select session_id as k from lake.events where event_type = 'rebuffer' and ts < timestamptz '2025-03-20 12:00:00+00') d", key: 'k', own: 'e.session_id' },
+  other: {
+    from: "(select session_id as k from lake.events where event_type = 'rebuffer' and ts < timestamptz '2025-03-05 12:00:00+00') d",
+    key: 'k',
+    own: 'e.session_id',
+  },
 };
 
 /** Ternary logic partitioning, NoREC, and other relations between questions that a planner could break; with one random condition. */
@@ -64,7 +76,8 @@ export function relations(dice: Dice, ground: Ground, n: string): Relation[] {
   const number = dice.pick(ground.numbers);
   const value = dice.pick(ground.values);
   const parts = [`(${p})`, `not (${p})`, `(${p}) is null`];
-  const all = (part: (where: string) => string, between = 'union all'): string => parts.map((where) => `(${part(where)})`).join(` ${between} `);
+  const all = (part: (where: string) => string, between = 'union all'): string =>
+    parts.map((where) => `(${part(where)})`).join(` ${between} `);
   const totals = `count(*) as n, count(${number}) as c, sum(${number}) as s, min(${value}) as low, max(${value}) as high`;
   const again = 'sum(n), sum(c), sum(s), min(low), max(high)';
   const having = dice.pick(ground.having).replaceAll('$a$a$a$', "'a'");
@@ -74,8 +87,16 @@ export function relations(dice: Dice, ground: Ground, n: string): Relation[] {
   const limit = dice.whole(0, 30);
   const list = (name: string, ...sqls: readonly string[]): Relation => ({ name, ordered: false, sides: sqls.map((sql) => ({ sql })) });
   return [
-    list('TLP rows', `select ${columns} from ${from}`, all((where) => `select ${columns} from ${from} where ${where}`)),
-    list('TLP totals', `select ${totals} from ${from}`, `select ${again} from (${all((where) => `select ${totals} from ${from} where ${where}`)}) q`),
+    list(
+      'TLP rows',
+      `select ${columns} from ${from}`,
+      all((where) => `select ${columns} from ${from} where ${where}`),
+    ),
+    list(
+      'TLP totals',
+      `select ${totals} from ${from}`,
+      `select ${again} from (${all((where) => `select ${totals} from ${from} where ${where}`)}) q`,
+    ),
     list(
       'TLP groups',
       `select ${key}, ${totals} from ${from} group by 1`,
@@ -91,7 +112,9 @@ export function relations(dice: Dice, ground: Ground, n: string): Relation[] {
     list(
       'TLP having',
       `select ${key}, count(*) from ${from} group by 1`,
-      [`(${having})`, `not (${having})`, `(${having}) is null`].map((h) => `select ${key}, count(*) from ${from} group by 1 having ${h}`).join(' union all '),
+      [`(${having})`, `not (${having})`, `(${having}) is null`]
+        .map((h) => `select ${key}, count(*) from ${from} group by 1 having ${h}`)
+        .join(' union all '),
     ),
     list(
       'NoREC',
@@ -151,15 +174,15 @@ export function relations(dice: Dice, ground: Ground, n: string): Relation[] {
 /** Over the events often with bounds on time, which prune files. */
 function time(dice: Dice, ground: Ground, condition: string): string {
   if (ground.table !== 'events' || dice.chance(0.3)) return condition;
-  const day = (): string => `2025-03-${String(dice.whole(1, 31)).padStart(2, '0')}`;
+  const day = (): string => `2025-03-${String(dice.whole(1, 9)).padStart(2, '0')}`;
   const bound = dice.pick([
     () => `e.ts >= timestamptz '${day()} 00:00:00+00'`,
     () => `e.ts < timestamptz '${day()} 07:30:00+00'`,
     () => `date_trunc('day', e.ts) = timestamptz '${day()} 00:00:00+00'`,
     () => `e.ts::date = date '${day()}'`,
-    () => `e.ts::date between date '${day()}' and date '2025-03-28'`,
-    () => `extract(day from e.ts) = ${dice.whole(1, 31)}`,
-    () => `date_trunc('week', e.ts) <> timestamptz '2025-03-10 00:00:00+00'`,
+    () => `e.ts::date between date '${day()}' and date '2025-03-06'`,
+    () => `extract(day from e.ts) = ${dice.whole(1, 9)}`,
+    () => `date_trunc('week', e.ts) <> timestamptz '2025-03-03 00:00:00+00'`,
   ])();
   return dice.chance(0.6) ? `(${bound}) and (${condition})` : `(${bound}) or (${condition})`;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
@@ -27,23 +27,20 @@ const RECORDS_EVERY = Number(process.env['SAME_RECORDS_EVERY'] ?? 40);
 const LISTED_EVERY = Number(process.env['SAME_LISTED_EVERY'] ?? 6);
 
 const ONE_TASK: Settings = { 'timeline.driver': 'local', 'timeline.small_bytes': '64MB' };
+/** Without split_bytes the small files of these tables would be one split, and no plan would have two tasks for a scan. */
+const STAGES: Settings = { 'timeline.split_bytes': '0', 'timeline.small_bytes': '0' };
 const WAYS: Readonly<Record<string, Settings>> = {
-  'stages of a split a task, 2 partitions': { 'timeline.driver': 'local', 'timeline.small_bytes': '0' },
-  '8 splits a task, 1 partition': {
-    'timeline.driver': 'local',
-    'timeline.small_bytes': '0',
-    'timeline.splits_per_task': '8',
-    'timeline.partitions': '1',
-  },
+  'a split a task, 2 partitions': { 'timeline.driver': 'local', ...STAGES },
+  '8 splits a task, 1 partition': { 'timeline.driver': 'local', ...STAGES, 'timeline.splits_per_task': '8', 'timeline.partitions': '1' },
   '2 splits a task, 5 partitions, small inputs broadcast': {
     'timeline.driver': 'local',
+    ...STAGES,
     'timeline.small_bytes': '12000',
     'timeline.splits_per_task': '2',
     'timeline.partitions': '5',
   },
   'Temporal, one task': { 'timeline.driver': 'temporal', 'timeline.small_bytes': '64MB' },
-  'Temporal, stages': { 'timeline.driver': 'temporal', 'timeline.small_bytes': '0' },
-  'Temporal, 5 partitions': { 'timeline.driver': 'temporal', 'timeline.small_bytes': '0', 'timeline.partitions': '5' },
+  'Temporal, stages': { 'timeline.driver': 'temporal', ...STAGES, 'timeline.partitions': '3' },
 };
 
 describe(`the same answer whichever way it is run (seed ${SEED})`, function () {
@@ -62,7 +59,11 @@ describe(`the same answer whichever way it is run (seed ${SEED})`, function () {
     server = await startTimeline({ home: home.path, config, temporal: temporal ? 'dev' : 'off' });
     if (temporal) assert.equal(server.driver, 'temporal', server.output());
     asked = await openAsked(server);
-    questions = [...SHAPES, ...listed(), ...random(), ...recorded()];
+    // The order of ties is nobody's promise.
+    questions = [...SHAPES, ...listed(), ...random(), ...recorded()].map((one) => ({
+      ...one,
+      ordered: one.ordered && !/with ties/i.test(one.sql),
+    }));
     await asked.settle(ONE_TASK);
     expected = await asked.askAll(questions);
   });
@@ -106,11 +107,11 @@ describe(`the same answer whichever way it is run (seed ${SEED})`, function () {
     await asked.settle(ONE_TASK);
     const right = await asked.ask(SLOW);
     assert.equal(right.kind, 'rows', shown(right));
-    await asked.settle({ 'timeline.driver': 'temporal', 'timeline.small_bytes': '0', 'timeline.partitions': '3' });
+    await asked.settle({ 'timeline.driver': 'temporal', ...STAGES, 'timeline.partitions': '3' });
     const running = asked.ask(SLOW);
     const other = await openAsked(server, 1);
     try {
-      const sql = `select 1 from timeline.replays where state = 'running' and driver = 'temporal' and tasks_done > 0 and sql like '%slow_part%' and sql not like '%timeline.replays%'`;
+      const sql = `select 1 from timeline.replays where state = 'running' and driver = 'temporal' and tasks_done > 0 and sql like 'with recursive up%'`;
       await until('part of the plan done', async () => {
         const answer = await other.ask(sql);
         return answer.kind === 'rows' && answer.rows.length > 0;
@@ -145,8 +146,8 @@ describe(`the same answer whichever way it is run (seed ${SEED})`, function () {
     const connection = await Connection.connect({ address: String(address) });
     try {
       const history = await new Client({ connection }).workflow.getHandle(String(ran.rows[1]?.[0])).fetchHistory();
-      const payloads = JSON.stringify(history, (_, value: unknown) =>
-        value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value,
+      const payloads = JSON.stringify(history).replace(/"data":"([^"]*)"/g, (_, data: string) =>
+        Buffer.from(data, 'base64').toString('utf8'),
       );
       assert.match(payloads, /planRef/);
       assert.ok(!payloads.includes(marker), 'rows of timeline.replays are in a workflow history');
@@ -204,7 +205,7 @@ function random(): Question[] {
 /** Records of test/slt/postgres that stand alone. */
 function recorded(): Question[] {
   const folder = join(projectRoot(), 'test', 'slt', 'postgres');
-  const records = (existsSync(folder) ? readdirSync(folder) : []).flatMap((file) => parseSlt(readFileSync(join(folder, file), 'utf8')));
+  const records = readdirSync(folder).flatMap((file) => parseSlt(readFileSync(join(folder, file), 'utf8')));
   return some(
     records.flatMap((record) => (record.kind === 'query' ? [{ sql: record.sql, ordered: record.sort === 'nosort' }] : [])),
     RECORDS_EVERY,

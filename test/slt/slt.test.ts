@@ -58,7 +58,12 @@ describe('answers of PostgreSQL', function () {
       await runSlt({ file: join(folder, file), connection: server });
     });
     it(`${file}, stages`, async () => {
-      await runSlt({ file: join(folder, file), connection: server, settings: { 'timeline.small_bytes': '0' }, protocols: ['simple'] });
+      await runSlt({
+        file: join(folder, file),
+        connection: server,
+        settings: { 'timeline.small_bytes': '0', 'timeline.split_bytes': '0' },
+        protocols: ['simple'],
+      });
     });
   }
 });
