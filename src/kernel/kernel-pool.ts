@@ -107,12 +107,19 @@ class KernelPool implements Kernel {
     }
   }
 
-  /** A thread that is still at the job some seconds later hangs; another one takes its place. */
+  /**
+   * A thread that is still at the job some seconds later hangs (DuckDB plans a monster, say, which nothing interrupts): another one takes
+   * its place, and it ends when it comes back. It cannot be ended before: a thread that goes while DuckDB is at work for it takes the
+   * process with it.
+   */
   #stop(thread: Thread, job: Job): void {
     Atomics.store(thread.aborted, 0, job.id);
     send(thread, { kind: 'abort', id: job.id });
     setTimeout(() => {
-      if (thread.job === job) void thread.worker.terminate();
+      if (thread.job !== job || !this.#threads.delete(thread)) return;
+      thread.worker.unref();
+      send(thread, { kind: 'close' });
+      this.#dispatch();
     }, HANGS_AFTER_MS).unref();
   }
 
@@ -169,7 +176,14 @@ class KernelPool implements Kernel {
 
   #closeThread(thread: Thread): Promise<void> {
     return new Promise((resolve) => {
-      thread.worker.once('exit', () => resolve());
+      const hanging = setTimeout(() => {
+        thread.worker.unref();
+        resolve();
+      }, HANGS_AFTER_MS);
+      thread.worker.once('exit', () => {
+        clearTimeout(hanging);
+        resolve();
+      });
       if (thread.job !== undefined) {
         thread.job.reject(closedError());
         this.#stop(thread, thread.job);
