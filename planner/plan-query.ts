@@ -7,6 +7,7 @@ import { foldQuery } from './fold.js';
 import { planFrom } from './from-clause.js';
 import { inlineOnceRead } from './from-cte.js';
 import { planSelect } from './from-query.js';
+import { checkNesting } from './nesting.js';
 import { optimizeShared, optimizing } from './optimizer.js';
 import type { Field, PhysicalPlan, ScanOperator } from './physical-plan.js';
 import { planStages } from './physical-planner.js';
@@ -30,6 +31,7 @@ export async function planQuery(request: {
   const logical = inlineOnceRead(planning.query(query, [], undefined), planning);
   const optimized = await inTurns(optimizing(logical, { planning }), context.signal);
   const shared = await inTurns(optimizeShared(optimized, planning), context.signal);
+  for (const plan of [optimized, ...shared.values()]) checkNesting(plan);
   const computed = new Set([optimized, ...shared.values()].flatMap((plan) => checkFunctions(plan)));
   const plan = await planStages(optimized, { context, tables, shared, notices: planning.notices });
   return computed.size === 0 ? plan : { ...plan, computedByPostgres: [...computed] };

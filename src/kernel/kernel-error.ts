@@ -27,6 +27,7 @@ export function kernelError(thrown: unknown): TimelineError {
   if (/No space left on device|Disk quota exceeded|could not write|max_temp_directory_size/i.test(message)) {
     return limit('53100', 'could not write temporary or stage file: no space left on device');
   }
+  // Its own limit on what it spills (limits.temp_bytes) is an Out of Memory Error as well.
   if (/^Out of Memory Error/i.test(message)) return limit('53200', `out of memory: ${first.replace(/^Out of Memory Error: /i, '')}`);
   if (/expression depth limit/i.test(first)) return limit('54001', 'stack depth limit exceeded: an expression is nested too deeply');
   const file = namedFile(message);
