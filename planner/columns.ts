@@ -1,5 +1,6 @@
-import { childrenOf, mapLeaves, someNode } from './expression.js';
-import { inputsOf, mapExpressions, rewrite } from './logical-plan.js';
+import { unsupported } from '../sql/errors.js';
+import { childrenOf, isVolatile, mapLeaves, someNode } from './expression.js';
+import { inputsOf, mapExpressions, operatorsIn, rewrite } from './logical-plan.js';
 import { fieldsOf, type Operator, type PlanExpr, type PlanLeaf } from './physical-plan.js';
 
 /** Ids of the columns an expression reads from the operator that it stands in; of a subquery, those that tie it to the outside. */
@@ -55,4 +56,22 @@ function substituteOuter(plan: Operator, by: ReadonlyMap<number, PlanExpr>): Ope
 /** Does a subquery stand in it? */
 export function hasSubquery(expr: PlanExpr): boolean {
   return someNode<PlanLeaf>(expr, (node) => node.kind === 'subquery');
+}
+
+/** Does it call a volatile function, in a subquery of it too? */
+export function isVolatilePlan(plan: Operator): boolean {
+  let found = false;
+  for (const op of operatorsIn(plan)) {
+    mapExpressions(op, (expr) => {
+      found ||= isVolatile<PlanLeaf>(expr);
+      return expr;
+    });
+    if (found) return true;
+  }
+  return false;
+}
+
+/** The kernel's SQL engine runs a query once for all rows outside that look the same to it; PostgreSQL once for each. */
+export function requireSameEachTime(plan: Operator, what: string): void {
+  if (isVolatilePlan(plan) && outerColumns(plan).size > 0) throw unsupported(`${what} with a volatile function`);
 }

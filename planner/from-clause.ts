@@ -1,6 +1,6 @@
 import { internal } from '../sql/errors.js';
 import type { FromItem, JoinType, Query, QueryExpr, RangeEntry, Var } from '../sql/query.js';
-import { outerColumns } from './columns.js';
+import { outerColumns, requireSameEachTime } from './columns.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, isTrue } from './expression.js';
 import { planCte } from './from-cte.js';
@@ -70,7 +70,9 @@ export function planFrom(query: Query, context: QueryContext): { readonly input:
   const beside = (left: Operator, right: Operator, joined: JoinOperator, from: FromItem): JoinOperator => {
     if (!hasLateral(from, query)) return joined;
     const given = new Set(fieldsOf(left).map((field) => field.id));
-    return [...outerColumns(right)].some((id) => given.has(id)) ? { ...joined, lateral: true } : joined;
+    if (![...outerColumns(right)].some((id) => given.has(id))) return joined;
+    requireSameEachTime(right, 'LATERAL');
+    return { ...joined, lateral: true };
   };
   const crossed = (left: Operator, right: Operator, from: FromItem): JoinOperator =>
     beside(left, right, join(left, right, 'cross', undefined), from);

@@ -1,10 +1,9 @@
-import { internal } from '../sql/errors.js';
+import { internal, unsupported } from '../sql/errors.js';
 import type { Cte, RangeEntry } from '../sql/query.js';
-import { outerColumns } from './columns.js';
-import { isVolatile } from './expression.js';
+import { isVolatilePlan, outerColumns } from './columns.js';
 import type { QueryContext } from './from-query.js';
 import { planRecursion } from './from-recursive.js';
-import { mapExpressions, mapInputs, mapSubplans, operatorsIn, renamed } from './logical-plan.js';
+import { mapInputs, mapSubplans, operatorsIn, renamed } from './logical-plan.js';
 import { type Field, fieldsOf, type Operator, type RecursiveRead } from './physical-plan.js';
 import { between, type CteFrames, type Planning } from './planning.js';
 
@@ -15,6 +14,8 @@ type PlannedCte =
   | { readonly kind: 'shared'; readonly id: number; readonly plan: Operator }
   /** Every reader plans it anew, so that its filters and columns reach the scan. */
   | { readonly kind: 'inlined' }
+  /** Every reader would see other rows, and it cannot be shared. */
+  | { readonly kind: 'volatile' }
   /** Its step is being planned. */
   | { readonly kind: 'recursing'; readonly read: Pick<RecursiveRead, 'id' | 'fields'> };
 
@@ -31,6 +32,7 @@ export function planCte(entry: CteRange, { ctes, planning }: Pick<QueryContext, 
   planned.set(frame, known);
   const state = known.get(cte);
   if (state?.kind === 'shared') return sharedRead(state.id, state.plan, planning);
+  if (state?.kind === 'volatile') throw unsupported('reading a WITH query with a volatile function more than once here');
   if (state?.kind === 'recursing') {
     if (!entry.selfReference) throw internal(`the WITH query "${entry.name}" reads itself without saying so`);
     return { kind: 'recursive_read', id: state.read.id, fields: copies(state.read.fields, planning) };
@@ -41,8 +43,10 @@ export function planCte(entry: CteRange, { ctes, planning }: Pick<QueryContext, 
         else known.set(cte, { kind: 'recursing', read });
       })
     : planning.query(cte.query, frames, between(frame.outer));
-  if (state?.kind === 'inlined' || cte.materialized === 'never' || !isClosed(plan) || !isWorthSharing(plan, cte)) {
-    known.set(cte, { kind: 'inlined' });
+  if (state?.kind === 'inlined') return plan;
+  const volatile = isVolatilePlan(plan);
+  if (!isClosed(plan) || (!volatile && !isWorthSharing(plan, cte))) {
+    known.set(cte, { kind: volatile ? 'volatile' : 'inlined' });
     return plan;
   }
   // Those that it reads have been given their ids already: lower ones.
@@ -70,23 +74,12 @@ function isClosed(plan: Operator): boolean {
   return true;
 }
 
-/** Reading it twice costs more than keeping it: it does more than pass on rows, or two readers would see different ones. */
+/** Does reading it twice cost more than keeping it: does it do more than pass on rows? */
 function isWorthSharing(plan: Operator, cte: Cte): boolean {
-  if (cte.materialized === 'always') return true;
-  for (const op of operatorsIn(plan)) {
+  if (cte.materialized !== 'default') return cte.materialized === 'always';
+  for (const op of operatorsIn(plan))
     if (op.kind !== 'scan' && op.kind !== 'filter' && op.kind !== 'project' && op.kind !== 'values') return true;
-    if (hasVolatile(op)) return true;
-  }
   return false;
-}
-
-function hasVolatile(op: Operator): boolean {
-  let found = false;
-  mapExpressions(op, (expr) => {
-    if (isVolatile(expr)) found = true;
-    return expr;
-  });
-  return found;
 }
 
 /**
@@ -107,9 +100,7 @@ export function inlineOnceRead(plan: Operator, planning: Planning): Operator {
       count(planning.shared.get(id) as Operator);
       return true;
     });
-  const once = new Set(
-    live.filter((id) => reads.get(id) === 1 && ![...operatorsIn(planning.shared.get(id) as Operator)].some(hasVolatile)),
-  );
+  const once = new Set(live.filter((id) => reads.get(id) === 1 && !isVolatilePlan(planning.shared.get(id) as Operator)));
   const inlined = (op: Operator): Operator => {
     const opened = mapInputs(mapSubplans(op, inlined), inlined);
     if (opened.kind !== 'shared_read' || !once.has(opened.id)) return opened;

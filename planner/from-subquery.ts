@@ -1,7 +1,7 @@
 import { internal, unsupported } from '../sql/errors.js';
 import type { SubLink } from '../sql/query.js';
 import { type Type, typeName } from '../sql/types.js';
-import { outerColumns, substitute } from './columns.js';
+import { outerColumns, requireSameEachTime, substitute } from './columns.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, isVolatile, TRUE } from './expression.js';
 import {
@@ -25,6 +25,7 @@ export function planSubquery(
 ): PlanExpr {
   if (link.link === 'exists') return exists(planning.query(link.query, ctes, scope), planning);
   const plan = planning.query(link.query, ctes, scope);
+  requireSameEachTime(plan, 'a correlated subquery');
   const fields = fieldsOf(plan);
   const [first] = fields;
   if (first === undefined) throw internal('a subquery without columns as a value');
@@ -61,6 +62,7 @@ export function planSubquery(
 }
 
 function exists(plan: Operator, planning: Planning): PlanExpr {
+  requireSameEachTime(plan, 'a correlated subquery');
   const rows = anyRow(plan);
   if (rows === undefined) return TRUE;
   const field = planning.newField('?', BOOL);

@@ -1,5 +1,5 @@
 import { TimelineError, unsupported } from './errors.js';
-import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from './parse-tree.js';
+import { listOf, nameParts, nodeOf, optionText, type ParseNode, taggedNode, textOf } from './parse-tree.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 
 /** How COPY TO writes rows. PostgreSQL has checked the options (`optionsSql`) before they are used. */
@@ -71,23 +71,6 @@ function copyFormat(options: readonly ParseNode[]): CopyFormat {
     escape: optionOf('escape') ?? quote,
     forceQuote: taggedNode(forced).tag === 'A_Star' ? 'all' : nameParts(listOf(taggedNode(forced).body['items'])),
   };
-}
-
-/** A DefElem's value as text; undefined: none was written. */
-function optionText(arg: unknown): string | undefined {
-  const { tag, body } = taggedNode(arg);
-  switch (tag) {
-    case 'String':
-      return textOf(body['sval']);
-    case 'Integer':
-      return String(body['ival'] ?? 0);
-    case 'Float':
-      return textOf(body['fval']);
-    case 'Boolean':
-      return body['boolval'] === true ? 'true' : 'false';
-    default:
-      return undefined;
-  }
 }
 
 function optionSql(option: ParseNode): string {

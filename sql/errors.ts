@@ -63,6 +63,17 @@ export function unsupported(what: string, extra: { hint?: string; position?: num
   return new TimelineError({ kind: 'unsupported', sqlstate: '0A000', message: `${what} is not supported yet`, ...extra });
 }
 
+/** 54001: a tree of the statement is deeper than our recursion over it. */
+export function tooDeep(cause?: unknown): TimelineError {
+  return new TimelineError({
+    kind: 'limit',
+    sqlstate: '54001',
+    message: 'stack depth limit exceeded',
+    hint: 'The statement is nested too deeply.',
+    cause,
+  });
+}
+
 /** XX000: a fault of ours. */
 export function internal(message: string, cause?: unknown): TimelineError {
   return new TimelineError({ kind: 'internal', sqlstate: 'XX000', message, cause });
@@ -72,14 +83,6 @@ export function internal(message: string, cause?: unknown): TimelineError {
 export function asTimelineError(thrown: unknown): TimelineError {
   if (thrown instanceof TimelineError) return thrown;
   // Trees are walked by recursion: it is the statement that is too deep.
-  if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) {
-    return new TimelineError({
-      kind: 'limit',
-      sqlstate: '54001',
-      message: 'stack depth limit exceeded',
-      hint: 'The statement is nested too deeply.',
-      cause: thrown,
-    });
-  }
+  if (thrown instanceof RangeError && /call stack/i.test(thrown.message)) return tooDeep(thrown);
   return internal(thrown instanceof Error ? thrown.message : String(thrown), thrown);
 }

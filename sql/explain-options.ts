@@ -1,5 +1,5 @@
 import { TimelineError } from './errors.js';
-import { listOf, nodeOf, taggedNode, textOf } from './parse-tree.js';
+import { listOf, nodeOf, optionText, textOf } from './parse-tree.js';
 
 export interface ExplainOptions {
   readonly analyze: boolean;
@@ -22,11 +22,11 @@ export function explainOptions(options: unknown): ExplainOptions {
     const { defname, arg } = nodeOf(nodeOf(option)['DefElem']);
     const name = textOf(defname);
     if (name === 'format') {
-      const value = valueText(arg) ?? '';
+      const value = optionText(arg) ?? '';
       if (!FORMATS.includes(value)) throw unknownValue(name, value);
       format = value as ExplainOptions['format'];
     } else if (name === 'serialize') {
-      const value = valueText(arg) ?? 'text';
+      const value = optionText(arg) ?? 'text';
       if (!['off', 'none', 'text', 'binary'].includes(value)) throw unknownValue(name, value);
       given.set(name, value === 'text' || value === 'binary');
     } else if (WITHOUT_EFFECT.has(name) || ['analyze', 'timing', 'summary', 'wal', 'generic_plan'].includes(name)) {
@@ -44,26 +44,10 @@ export function explainOptions(options: unknown): ExplainOptions {
 }
 
 function booleanOf(name: string, arg: unknown): boolean {
-  const value = valueText(arg)?.toLowerCase();
+  const value = optionText(arg)?.toLowerCase();
   if (value === undefined || ['true', 'on', '1'].includes(value)) return true;
   if (['false', 'off', '0'].includes(value)) return false;
   throw new TimelineError({ kind: 'syntax', sqlstate: '42601', message: `${name} requires a Boolean value` });
-}
-
-function valueText(arg: unknown): string | undefined {
-  const { tag, body } = taggedNode(arg);
-  switch (tag) {
-    case 'String':
-      return textOf(body['sval']);
-    case 'Integer':
-      return String(body['ival'] ?? 0);
-    case 'Float':
-      return textOf(body['fval']);
-    case 'Boolean':
-      return body['boolval'] === true ? 'true' : 'false';
-    default:
-      return undefined;
-  }
 }
 
 function unknownValue(option: string, value: string): TimelineError {

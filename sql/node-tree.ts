@@ -1,5 +1,5 @@
 import type { CatalogueNames } from './catalogue-names.js';
-import { internal, TimelineError, unsupported } from './errors.js';
+import { internal, tooDeep, unsupported } from './errors.js';
 import { ExpressionReader } from './node-tree-expression.js';
 import {
   booleanField,
@@ -42,12 +42,7 @@ export function readQuery(prosqlbody: string, names: CatalogueNames): Query {
     return new QueryReader(names).query(onlyQuery(readNodeTree(prosqlbody)));
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
-    throw new TimelineError({
-      kind: 'limit',
-      sqlstate: '54001',
-      message: 'stack depth limit exceeded',
-      hint: 'The statement is nested too deeply.',
-    });
+    throw tooDeep(thrown);
   }
 }
 

@@ -24,3 +24,20 @@ export function taggedNode(value: unknown): { readonly tag: string; readonly bod
 export function nameParts(value: unknown): readonly string[] {
   return listOf(value).map((part) => textOf(nodeOf(nodeOf(part)['String'])['sval']));
 }
+
+/** The value of an option in parentheses (a DefElem's) as text; undefined: none was written. */
+export function optionText(value: unknown): string | undefined {
+  const { tag, body } = taggedNode(value);
+  switch (tag) {
+    case 'String':
+      return textOf(body['sval']);
+    case 'Integer':
+      return String(body['ival'] ?? 0);
+    case 'Float':
+      return textOf(body['fval']);
+    case 'Boolean':
+      return body['boolval'] === true ? 'true' : 'false';
+    default:
+      return undefined;
+  }
+}

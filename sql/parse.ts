@@ -1,5 +1,5 @@
 import { loadModule, parseSync, SqlError, scanSync } from 'libpg-query';
-import { internal, TimelineError } from './errors.js';
+import { internal, TimelineError, tooDeep } from './errors.js';
 import { listOf, nodeOf, taggedNode, textOf } from './parse-tree.js';
 
 export { referencedFunctions, referencedRelations } from './references.js';
@@ -78,13 +78,7 @@ function parserError(thrown: unknown): TimelineError {
   }
   // The parser recurses: too deep a text exhausts its stack.
   if (thrown instanceof RangeError || (thrown instanceof Error && thrown.name === 'RuntimeError')) {
-    return new TimelineError({
-      kind: 'limit',
-      sqlstate: '54001',
-      message: 'stack depth limit exceeded',
-      hint: 'The statement is nested too deeply.',
-      cause: thrown,
-    });
+    return tooDeep(thrown);
   }
   return internal('the SQL parser failed', thrown);
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { internal, TimelineError } from './errors.js';
+import { internal, type TimelineError, tooDeep } from './errors.js';
 import type { WorkerReply, WorkerRequest, WorkerTask } from './postgres-worker.js';
 
 /** One life of the worker thread that runs PGlite: bytes of the protocol in, bytes out, one request at a time. */
@@ -91,13 +91,4 @@ export class PostgresThread {
   get isEnded(): boolean {
     return this.ended;
   }
-}
-
-function tooDeep(): TimelineError {
-  return new TimelineError({
-    kind: 'limit',
-    sqlstate: '54001',
-    message: 'stack depth limit exceeded',
-    hint: 'The statement is nested too deeply.',
-  });
 }

@@ -1,4 +1,4 @@
-import { TimelineError } from './errors.js';
+import { tooDeep } from './errors.js';
 import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from './parse-tree.js';
 
 /** A name as written: not looked up, so the schema may be missing. */
@@ -74,12 +74,7 @@ function visit(value: unknown, ctes: ReadonlySet<string>, visitor: Visitor): voi
     visitValue(value, ctes, visitor);
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
-    throw new TimelineError({
-      kind: 'limit',
-      sqlstate: '54001',
-      message: 'stack depth limit exceeded',
-      hint: 'The statement is nested too deeply.',
-    });
+    throw tooDeep(thrown);
   }
 }
 

@@ -1,4 +1,4 @@
-import { TimelineError, unsupported } from './errors.js';
+import { tooDeep, unsupported } from './errors.js';
 import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from './parse-tree.js';
 import { rewriteReplayFunction } from './replay-call.js';
 import { selectColumns, type TableLookup, type VisibleCtes } from './source-columns.js';
@@ -39,12 +39,7 @@ export function rewriteTimelineCalls(text: string, tree: unknown, lookup: TableL
     return { ...assemble(source, source.render(0, source.length, edits)), calls: rewriter.calls };
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
-    throw new TimelineError({
-      kind: 'limit',
-      sqlstate: '54001',
-      message: 'stack depth limit exceeded',
-      hint: 'The statement is nested too deeply.',
-    });
+    throw tooDeep(thrown);
   }
 }
 

@@ -1,5 +1,5 @@
 import { scanSync } from 'libpg-query';
-import { TimelineError, unsupported } from '../errors.js';
+import { TimelineError, tooDeep, unsupported } from '../errors.js';
 import { DIALECT_LABELS, type Dialect } from './names.js';
 import { type DialectToken, scanDialect } from './scan.js';
 
@@ -126,13 +126,7 @@ export class Cursor {
   /** Runs `read` one level deeper: a text that is nested without end must not exhaust the stack. */
   deeper<T>(read: () => T): T {
     this.#depth += 1;
-    if (this.#depth > 500)
-      throw new TimelineError({
-        kind: 'limit',
-        sqlstate: '54001',
-        message: 'stack depth limit exceeded',
-        hint: 'The statement is nested too deeply.',
-      });
+    if (this.#depth > 500) throw tooDeep();
     const result = read();
     this.#depth -= 1;
     return result;

@@ -1,5 +1,8 @@
 /** Subqueries everywhere, LATERAL, semi and anti joins: over keys with NULLs, duplicates and gaps; rows in any order. */
 export const SUBQUERIES: readonly string[] = `
+with w as not materialized (select id, random() r from o.facts) select count(*) from w a join w b on a.id = b.id and a.r = b.r
+with w as not materialized (select id, k from o.facts) select count(*) from w a join w b on a.id = b.id and a.k = b.k
+select count(distinct r) from (select (select random() from o.dims d limit 1) r from o.facts) x
 select id from o.facts f where exists (select 1 from o.dims d where d.k = f.k)
 select id from o.facts f where not exists (select 1 from o.dims d where d.k = f.k)
 select id from o.facts f where exists (select from o.dims d where d.k = f.k and d.w > 5)
