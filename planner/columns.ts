@@ -73,5 +73,5 @@ export function isVolatilePlan(plan: Operator): boolean {
 
 /** The kernel's SQL engine runs a query once for all rows outside that look the same to it; PostgreSQL once for each. */
 export function requireSameEachTime(plan: Operator, what: string): void {
-  if (isVolatilePlan(plan) && outerColumns(plan).size > 0) throw unsupported(`${what} with a volatile function`);
+  if (outerColumns(plan).size > 0 && isVolatilePlan(plan)) throw unsupported(`${what} with a volatile function`);
 }
