@@ -60,6 +60,23 @@ export interface ConnectorSplit {
   readonly data: unknown;
   readonly bytes: number;
   readonly rows: number;
+  /** What `narrow` needs to know of the columns that `splits` was asked about; the connector's own JSON. */
+  readonly bounds?: unknown;
+}
+
+/** Splits that are left when more is known of the rows wanted. */
+export interface NarrowedSplits {
+  /** The `data` of splits, for `read`. */
+  readonly splits: readonly unknown[];
+  readonly skipped: { readonly files: number; readonly rows: number };
+}
+
+/** How splits should be, where the connector can. */
+export interface SplitWish {
+  /** What is small is put together up to so many bytes a split. */
+  readonly bytes?: number | undefined;
+  /** Columns that `narrow` may be asked about. */
+  readonly bounded?: readonly string[];
 }
 
 export interface SplitPlan {
@@ -109,8 +126,14 @@ export interface Connector {
   pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer;
   statistics(handle: Handle): Promise<TableStatistics>;
-  /** What is small is put together up to `bytes` a split, where the connector can. */
-  splits(handle: Handle, signal: AbortSignal, bytes?: number): Promise<SplitPlan>;
+  splits(handle: Handle, signal: AbortSignal, wish?: SplitWish): Promise<SplitPlan>;
+  /** Leaves out what holds no row that passes all filters, as far as the splits' bounds tell. Absent: never anything. */
+  narrow?(
+    handle: Handle,
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds' | 'rows'>[],
+    filters: readonly TablePredicate[],
+    signal: AbortSignal,
+  ): Promise<NarrowedSplits>;
   /** Opens some splits of one handle for one task. */
   read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable>;
   close(): Promise<void>;

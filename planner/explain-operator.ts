@@ -88,7 +88,7 @@ function details(op: Operator, context: ExplainContext): string[] {
   return [];
 }
 
-function scanDetails(scan: ScanOperator, { snapshots }: ExplainContext): string[] {
+function scanDetails(scan: ScanOperator, { names, snapshots }: ExplainContext): string[] {
   const lines: string[] = [];
   const pinned = snapshots.find((one) => one.catalog === scan.connector && one.table === `${scan.schema}.${scan.table}`);
   lines.push(`Snapshot: ${pinned?.snapshot ?? 'none (the table is empty or has no versions)'}`);
@@ -105,6 +105,7 @@ function scanDetails(scan: ScanOperator, { snapshots }: ExplainContext): string[
       step.bytesBefore === undefined || step.bytesAfter === undefined ? '' : ` (${size(step.bytesBefore)} -> ${size(step.bytesAfter)})`;
     lines.push(`Pruning, ${step.step}: ${step.before} -> ${step.after}${bytes}`);
   }
+  for (const { column, stage } of scan.dynamic ?? []) lines.push(`Dynamic filter: ${names.name(column)} in keys of stage ${stage}`);
   return lines;
 }
 

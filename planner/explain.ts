@@ -118,6 +118,8 @@ function actualText(actual: Actuals['summary']['stages'][number], { timing }: Ex
     ...(timing ? [`${actual.milliseconds.toFixed(1)} ms`] : []),
     count(actual.tasks, 'task'),
   ];
+  if (actual.skipped !== undefined)
+    parts.push(`skipped by dynamic filters: ${count(actual.skipped.files, 'file')}, ${count(actual.skipped.rows, 'row')}`);
   if (actual.retries > 0) parts.push(actual.retries === 1 ? '1 retry' : `${actual.retries} retries`);
   return parts.join(' · ');
 }

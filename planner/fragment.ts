@@ -2,6 +2,7 @@ import { internal } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
 import { stateFields } from '../sql/functions/aggregate-state.js';
 import { outerColumns } from './columns.js';
+import { addDynamicFilters } from './dynamic-filters.js';
 import { equiKeys, isHashed } from './equi-keys.js';
 import { columnRef } from './expression.js';
 import { mapInputs, mapSubplans, operatorsIn, renamed } from './logical-plan.js';
@@ -59,7 +60,10 @@ interface CutRequest {
  */
 export function cutStages(plan: Operator, request: CutRequest): readonly Stage[] {
   const cutter = new Cutter(request);
-  return cutter.finish(cutter.place(plan));
+  return addDynamicFilters(cutter.finish(cutter.place(plan)), {
+    mode: request.targets.dynamicFilters ?? 'auto',
+    rows: (scan) => request.splits.get(scan.scan)?.splits.reduce((sum, split) => sum + split.rows, 0),
+  });
 }
 
 class Cutter {

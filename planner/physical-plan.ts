@@ -40,7 +40,7 @@ export interface Stage {
   readonly id: number;
   readonly kind: 'scan' | 'operator' | 'final';
   readonly root: Operator;
-  /** Ids of stages whose files this one reads (exchange_read). */
+  /** Ids of stages whose files (exchange_read) or keys (dynamic filters) this one reads. */
   readonly deps: readonly number[];
   readonly tasks: readonly Task[];
   /**
@@ -48,6 +48,8 @@ export interface Stage {
    * read back by the task with the same `partition`; absent: one file a task.
    */
   readonly exchange?: { readonly by: readonly number[]; readonly partitions: number };
+  /** Output fields whose values its tasks keep beside their rows, for scans with dynamic filters. */
+  readonly keys?: readonly number[];
   /** The rows of task n come before those of task n+1 and keep their order in the task (an ORDER BY result). */
   readonly ordered: boolean;
 }
@@ -66,6 +68,8 @@ export interface Split {
   readonly data: unknown;
   readonly bytes: number;
   readonly rows: number;
+  /** The connector's own JSON, for Connector.narrow; only where the scan has a dynamic filter. */
+  readonly bounds?: unknown;
 }
 
 export interface Field {
@@ -134,6 +138,15 @@ export interface ScanOperator {
   /** For EXPLAIN: what was pushed and how it was answered; files and bytes before and after each pruning step. */
   readonly pushed: readonly PushedPredicate[];
   readonly pruning: readonly PruningStep[];
+  readonly dynamic?: readonly DynamicFilter[];
+}
+
+/** Of a scan only those rows matter whose `column` is among the values that the field `key` has in an earlier stage's rows (no NULLs). */
+export interface DynamicFilter {
+  /** A field of the scan. */
+  readonly column: number;
+  readonly stage: number;
+  readonly key: number;
 }
 
 export interface PushedPredicate {
@@ -346,6 +359,8 @@ export interface StageFigures {
   readonly bytesRead: number;
   readonly milliseconds: number;
   readonly retries: number;
+  /** Files that dynamic filters left unread, and their rows. */
+  readonly skipped?: { readonly files: number; readonly rows: number };
 }
 
 /** Output fields of an operator. */

@@ -1,4 +1,5 @@
 import { internal } from '../sql/errors.js';
+import { joinColumns } from './dynamic-filters.js';
 import { cutStages, type ScanSplits } from './fragment.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from './physical-plan.js';
@@ -16,13 +17,15 @@ export async function planStages(
   },
 ): Promise<PhysicalPlan> {
   const { context, tables, shared, notices } = request;
+  const keys = context.taskTargets.dynamicFilters === 'off' ? new Set<number>() : joinColumns([logical, ...shared.values()]);
   const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning'>>();
   for (const op of [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)])) {
     if (op.kind !== 'scan') continue;
     context.signal.throwIfAborted();
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
     const { connector } = tables.get(op.schema, op.table);
-    const { splits, pruning } = await connector.splits(op.handle, context.signal, context.taskTargets.splitBytes);
+    const bounded = op.fields.filter((field) => keys.has(field.id)).map((field) => field.name);
+    const { splits, pruning } = await connector.splits(op.handle, context.signal, { bytes: context.taskTargets.splitBytes, bounded });
     found.set(op.scan, { splits: splits.map((split) => ({ ...split, connector: connector.name })), pruning });
   }
   const pruned = (op: Operator): Operator =>

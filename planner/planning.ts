@@ -19,7 +19,11 @@ export interface TaskTargets {
   readonly partitions: number;
   /** A join's input of fewer bytes than this (estimated) is read whole by the tasks of the other one. Absent: a quarter of smallBytes. */
   readonly broadcastBytes?: number;
+  /** `auto` (or absent): where the estimates promise something; `on`: wherever an answer cannot change. */
+  readonly dynamicFilters?: DynamicFilterMode;
 }
+
+export type DynamicFilterMode = 'auto' | 'on' | 'off';
 
 /** What the engine lends the planner for one statement. */
 export interface PlanContext {

@@ -9,6 +9,8 @@ export interface RowSource {
   readonly rows: (scan: ScanOperator) => number | undefined;
   /** The plan of a shared WITH query. */
   readonly shared?: (id: number) => Operator | undefined;
+  /** The root of a stage, once there are stages. */
+  readonly stage?: (id: number) => Operator | undefined;
 }
 
 /** For tables that say nothing of their size. */
@@ -106,7 +108,10 @@ export class Estimates {
         const plan = this.#source.shared?.(op.id);
         return plan === undefined ? UNKNOWN_ROWS : this.rows(plan);
       }
-      case 'exchange_read':
+      case 'exchange_read': {
+        const root = this.#source.stage?.(op.stage);
+        return root === undefined ? UNKNOWN_ROWS : this.rows(root);
+      }
       case 'recursive_read':
         return UNKNOWN_ROWS;
     }

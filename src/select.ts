@@ -103,10 +103,15 @@ export async function planSelect(
         splitsPerTask: Number(analysis.settings['timeline.splits_per_task']),
         partitions: Number(analysis.settings['timeline.partitions']),
         smallBytes: Number(analysis.settings['timeline.small_bytes']),
+        dynamicFilters: dynamicFilterMode(analysis.settings['timeline.dynamic_filters']),
       },
       signal: context.signal,
     },
   });
+}
+
+function dynamicFilterMode(setting: string | undefined): 'auto' | 'on' | 'off' {
+  return setting === 'on' || setting === 'off' ? setting : 'auto';
 }
 
 /** Read as the session's user, in its own time zone. */

@@ -2,14 +2,18 @@ import { internal, TimelineError } from '../../sql/errors.js';
 import type {
   ColumnDescription,
   Connector,
+  ConnectorSplit,
   Handle,
+  NarrowedSplits,
   PushdownAnswer,
   PushdownRequest,
   Readable,
   ReadRequest,
   SplitPlan,
+  SplitWish,
   TableDescription,
   TableName,
+  TablePredicate,
   TableStatistics,
 } from '../connector.js';
 import type { IcebergCatalog } from './catalog.js';
@@ -27,6 +31,7 @@ import { pushFilters } from './pushdown.js';
 import { type BoundColumn, relationOf } from './relation.js';
 import type { Schema } from './schema.js';
 import { findVersion } from './snapshot.js';
+import { narrowSplits } from './split-bounds.js';
 import { postgresType } from './types.js';
 
 const NEWEST_FORMAT = 2;
@@ -151,11 +156,21 @@ export class IcebergConnector implements Connector {
     return { rows: count(snapshot.summary['total-records']), bytes: count(snapshot.summary['total-files-size']) };
   }
 
-  async splits(handle: Handle, signal: AbortSignal, bytes?: number): Promise<SplitPlan> {
+  async splits(handle: Handle, signal: AbortSignal, wish: SplitWish = {}): Promise<SplitPlan> {
     signal.throwIfAborted();
     const pinned = asHandle(handle);
-    const version = await this.#version(pinned, signal);
-    return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...version, signal, splitBytes: bytes });
+    return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...(await this.#version(pinned, signal)), wish, signal });
+  }
+
+  async narrow(
+    handle: Handle,
+    splits: readonly ConnectorSplit[],
+    filters: readonly TablePredicate[],
+    signal: AbortSignal,
+  ): Promise<NarrowedSplits> {
+    signal.throwIfAborted();
+    const { schema } = await this.#version(asHandle(handle), signal);
+    return narrowSplits(schema, splits, filters);
   }
 
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {

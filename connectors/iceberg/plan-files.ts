@@ -1,4 +1,4 @@
-import type { SplitPlan } from '../connector.js';
+import type { ConnectorSplit, SplitPlan, SplitWish } from '../connector.js';
 import { unsupportedFeature } from './corrupt.js';
 import type { FileIo } from './file-io.js';
 import { conditionOf } from './filter-condition.js';
@@ -10,6 +10,7 @@ import { allOf, type Condition } from './predicate.js';
 import { manifestMayMatch, partitionMayMatch, statisticsMayMatch } from './prune.js';
 import { columnLookup } from './pushdown.js';
 import type { Schema } from './schema.js';
+import { boundsOf, columnIds, type FileBounds, type SplitBounds } from './split-bounds.js';
 
 const MAX_LIST_BYTES = 256 << 20;
 const MAX_MANIFEST_BYTES = 256 << 20;
@@ -32,8 +33,12 @@ export interface PlanRequest {
   readonly schema: Schema;
   readonly snapshot: Snapshot | undefined;
   readonly signal: AbortSignal;
-  /** Absent: SPLIT_BYTES. */
-  readonly splitBytes?: number | undefined;
+  /** Without bytes: SPLIT_BYTES. */
+  readonly wish: SplitWish;
+}
+
+interface Bounded extends SplitFile {
+  readonly bounds: FileBounds | undefined;
 }
 
 interface Counted {
@@ -59,11 +64,16 @@ export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
     : listed.files;
   const limited = enoughFor(handle.limit, files);
   return {
-    splits: groupFiles(limited, request.splitBytes ?? SPLIT_BYTES).map((split) => ({
-      data: split,
-      bytes: bytes(split.files),
-      rows: split.files.reduce((sum, file) => sum + file.rows, 0),
-    })),
+    splits: groupFiles(limited, request.wish.bytes ?? SPLIT_BYTES).map((group): ConnectorSplit => {
+      const split: IcebergSplit = { files: group.map(({ bounds: _bounds, ...file }) => file) };
+      const bounds: SplitBounds = group.flatMap((file) => (file.bounds === undefined ? [] : [file.bounds]));
+      return {
+        data: split,
+        bytes: bytes(group),
+        rows: group.reduce((sum, file) => sum + file.rows, 0),
+        ...(bounds.length === 0 ? {} : { bounds }),
+      };
+    }),
     pruning: [
       { step: 'manifests', before: manifests.length, after: kept.length },
       { step: 'files by partition', before, after: inPartition.files, bytesBefore: listed.bytes, bytesAfter: inPartition.bytes },
@@ -113,8 +123,9 @@ async function survivors(
   request: PlanRequest,
   manifests: readonly ManifestListEntry[],
   condition: Condition,
-): Promise<{ files: SplitFile[]; listed: Counted; inPartition: Counted }> {
-  const found: SplitFile[][] = [];
+): Promise<{ files: Bounded[]; listed: Counted; inPartition: Counted }> {
+  const found: Bounded[][] = [];
+  const columns = columnIds(request.schema, request.wish.bounded ?? []);
   const listed = { files: 0, bytes: 0 };
   const inPartition = { files: 0, bytes: 0 };
   const work = manifests.filter((manifest) => manifest.content === 'data').entries();
@@ -122,14 +133,15 @@ async function survivors(
     for (const [index, manifest] of work) {
       request.signal.throwIfAborted();
       const spec = request.metadata.specs.get(manifest.specId);
-      const kept: SplitFile[] = [];
+      const kept: Bounded[] = [];
       for (const file of await filesOf(request, manifest.path)) {
         count(listed, file);
         if (!partitionMayMatch(condition, file, spec)) continue;
         count(inPartition, file);
         if (!statisticsMayMatch(condition, file)) continue;
         refuseFile(file, request);
-        kept.push({ path: file.path, rows: file.rows, bytes: file.bytes });
+        const bounds = columns.length === 0 ? undefined : boundsOf(file, columns);
+        kept.push({ path: file.path, rows: file.rows, bytes: file.bytes, bounds });
       }
       found[index] = kept;
     }
@@ -159,7 +171,7 @@ function refuseFile(file: ManifestFileEntry, request: PlanRequest): void {
 }
 
 /** The first files that hold `limit` rows: nothing filters them, so they hold the answer. */
-function enoughFor(limit: number | undefined, files: readonly SplitFile[]): readonly SplitFile[] {
+function enoughFor(limit: number | undefined, files: readonly Bounded[]): readonly Bounded[] {
   if (limit === undefined) return files;
   let rows = 0;
   const end = files.findIndex((file) => {
@@ -170,8 +182,8 @@ function enoughFor(limit: number | undefined, files: readonly SplitFile[]): read
 }
 
 /** Neighbours together up to so many bytes; a larger file is a split of its own. */
-function groupFiles(files: readonly SplitFile[], most: number): IcebergSplit[] {
-  const splits: { files: SplitFile[]; bytes: number }[] = [];
+function groupFiles(files: readonly Bounded[], most: number): (readonly Bounded[])[] {
+  const splits: { files: Bounded[]; bytes: number }[] = [];
   for (const file of files) {
     const last = splits.at(-1);
     if (last !== undefined && last.bytes + file.bytes <= most) {
@@ -181,7 +193,7 @@ function groupFiles(files: readonly SplitFile[], most: number): IcebergSplit[] {
       splits.push({ files: [file], bytes: file.bytes });
     }
   }
-  return splits.map((split) => ({ files: split.files }));
+  return splits.map((split) => split.files);
 }
 
 function tableName(request: PlanRequest): string {

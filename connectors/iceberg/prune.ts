@@ -35,8 +35,10 @@ export function partitionMayMatch(condition: Condition, file: ManifestFileEntry,
   );
 }
 
+export type ColumnStatistics = Pick<ManifestFileEntry, 'rows' | 'lower' | 'upper' | 'valueCounts' | 'nullCounts' | 'nanCounts'>;
+
 /** May the file hold matching rows? From its columns' bounds and counts. */
-export function statisticsMayMatch(condition: Condition, file: ManifestFileEntry): boolean {
+export function statisticsMayMatch(condition: Condition, file: ColumnStatistics): boolean {
   if (file.rows === 0) return false;
   return mayMatch(condition, (column, test) => mayPass(test, columnEvidence(column, file)));
 }
@@ -68,7 +70,7 @@ function summaryEvidence(summary: PartitionSummary, type: IcebergType): Evidence
   };
 }
 
-function columnEvidence(column: ConditionColumn, file: ManifestFileEntry): Evidence {
+function columnEvidence(column: ConditionColumn, file: ColumnStatistics): Evidence {
   const nulls = file.nullCounts.get(column.id);
   const values = file.valueCounts.get(column.id) ?? file.rows;
   const { lower, upper } = usableBounds(column.type, file.lower.get(column.id), file.upper.get(column.id));

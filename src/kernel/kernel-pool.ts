@@ -216,6 +216,7 @@ function transferable(request: TaskRequest): TaskRequest {
     inputs: request.inputs,
     outputFolder: request.outputFolder,
     exchange: request.exchange,
+    ...(request.keys === undefined ? {} : { keys: request.keys }),
     ...(request.inlineBytes === undefined ? {} : { inlineBytes: request.inlineBytes }),
     readableFolders: request.readableFolders,
   };

@@ -13,6 +13,8 @@ export interface TaskRequest {
   /** Local folder for this attempt's output; exists and is empty. */
   readonly outputFolder: string;
   readonly exchange: Stage['exchange'];
+  /** Fields whose values are written beside the rows (TaskOutput.keys). */
+  readonly keys?: readonly number[];
   /** Present: nobody but `read` of this process will see the rows. They are not written as Parquet, and up to so many bytes not at all. */
   readonly inlineBytes?: number;
   /**
@@ -34,6 +36,8 @@ export interface TaskOutput {
     readonly rows: number;
     readonly bytes: number;
   }[];
+  /** A file in outputFolder: the StageKeys of the fields asked for. */
+  readonly keys?: string;
   /** Instead of files, where the request allows it: the rows, for Kernel.read. */
   readonly inline?: Uint8Array;
   /** Remarks for the user: rows that TIMELINE skipped, … */

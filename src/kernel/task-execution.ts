@@ -11,6 +11,7 @@ import type { TaskOutput, TaskRequest } from './kernel.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { writeResult } from './result-rows.js';
 import { copyStatement, encodedColumn, partitionExpression } from './stage-file.js';
+import { writeKeys } from './stage-keys.js';
 import { timelineOutput } from './timeline-output.js';
 import { runTimeline, timelineRelation } from './timeline-step.js';
 import { createValueTable } from './value-table.js';
@@ -75,7 +76,12 @@ export async function executeTask({ connection, filling, request, checkpoint, ba
           }),
         ]
       : await writePartitions({ connection, request, exchange: request.exchange, select, fields, checkpoint });
-  return { rows: files.reduce((total, file) => total + file.rows, 0), files, notices };
+  checkpoint();
+  const keys =
+    request.keys === undefined
+      ? {}
+      : { keys: await writeKeys({ connection, fields, keys: request.keys, folder: request.outputFolder, files }) };
+  return { rows: files.reduce((total, file) => total + file.rows, 0), files, notices, ...keys };
 }
 
 /** Rows that a connector gave in PostgreSQL's text form, as a table. */

@@ -97,6 +97,7 @@ export function runPlan(options: PlanRunnerOptions): Promise<RunFigures> {
             rows: manifest.rows,
             bytes: manifest.bytesRead,
             noticed: manifest.notices.length > 0,
+            skipped: manifest.skipped,
           });
           options.onCommit?.({ stage: batch.stage, task, manifest, state });
         }

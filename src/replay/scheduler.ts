@@ -48,6 +48,12 @@ export interface SchedulerState {
   readonly noticed: readonly (readonly [number, number])[];
 }
 
+/** What dynamic filters left unread. */
+export interface Skipped {
+  readonly files: number;
+  readonly rows: number;
+}
+
 export interface StageState {
   readonly id: number;
   readonly committed: string;
@@ -60,6 +66,7 @@ export interface StageState {
   readonly rows: number;
   readonly bytes: number;
   readonly retries: number;
+  readonly skipped?: Skipped;
 }
 
 export interface Batch {
@@ -81,6 +88,7 @@ export type SchedulerEvent =
       readonly rows: number;
       readonly bytes: number;
       readonly noticed: boolean;
+      readonly skipped?: Skipped | undefined;
     }
   /** The batch runs no longer; those of its tasks that have not been reported as committed are lost and run again. */
   | { readonly kind: 'batch_ended'; readonly batch: string }
@@ -192,6 +200,9 @@ function committed(state: SchedulerState, event: Extract<SchedulerEvent, { kind:
       count: stage.count + 1,
       rows: stage.rows + event.rows,
       bytes: stage.bytes + event.bytes,
+      ...(event.skipped === undefined
+        ? {}
+        : { skipped: { files: (stage.skipped?.files ?? 0) + event.skipped.files, rows: (stage.skipped?.rows ?? 0) + event.skipped.rows } }),
     }),
     noticed: event.noticed && state.noticed.length < MAX_NOTICED ? [...state.noticed, [event.stage, event.task]] : state.noticed,
   };

@@ -32,6 +32,7 @@ export function figuresOf(state: SchedulerState, times: StageTimes): RunFigures 
       bytesRead: stage.bytes,
       milliseconds: times.milliseconds[stage.id] ?? 0,
       retries: stage.retries,
+      ...(stage.skipped === undefined ? {} : { skipped: stage.skipped }),
     })),
     noticed: state.noticed,
   };

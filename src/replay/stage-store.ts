@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { extname } from 'node:path';
-import type { PhysicalPlan } from '../../planner/physical-plan.js';
+import type { PhysicalPlan, StageFigures } from '../../planner/physical-plan.js';
 import { type ErrorDetails, internal } from '../../sql/errors.js';
 import type { TaskOutput } from '../kernel/kernel.js';
+import type { StageKeys } from '../kernel/stage-keys.js';
 import { createFolderFiles, type StageFiles } from './stage-files.js';
 
 /** What a task did: written once, by its first attempt to finish. The files it names are complete. */
@@ -14,6 +15,10 @@ export interface Manifest {
   /** Keys in the store. */
   readonly files: readonly { readonly key: string; readonly partition: number | null; readonly rows: number; readonly bytes: number }[];
   readonly notices: readonly string[];
+  /** Key in the store of the task's StageKeys, where its stage has to have them. */
+  readonly keys?: string;
+  /** What dynamic filters left unread. */
+  readonly skipped?: StageFigures['skipped'];
   /** Instead of files, in the process that ran the task only; such a manifest is never written. */
   readonly inline?: Uint8Array;
   /** When it was written, milliseconds since 1970. */
@@ -29,11 +34,12 @@ export interface CommitOptions {
   readonly folder: string;
   readonly output: TaskOutput;
   readonly bytesRead: number;
+  readonly skipped?: StageFigures['skipped'];
 }
 
 /**
  * Files and manifests of queries' stages:
- * `{query}/{stage}/{task}/{attempt}-{nonce}[.pN].parquet` (`.rows`: a result for this process) and `{query}/{stage}/{task}.manifest.json`.
+ * `{query}/{stage}/{task}/{attempt}-{nonce}[.pN].parquet` (`.rows`: a result for this process; `.keys.json`: StageKeys) and `{query}/{stage}/{task}.manifest.json`.
  */
 export interface StageStore {
   /** For messages. */
@@ -44,6 +50,8 @@ export interface StageStore {
   /** Puts the files, then the manifest; gives the manifest that won, which may be another attempt's. */
   commit(options: CommitOptions): Promise<Manifest>;
   toLocalFile(key: string): Promise<string>;
+  /** What a committed task wrote of its keys; it has no column where that was not asked for. */
+  keys(query: string, stage: number, task: number): Promise<StageKeys>;
   /** Committed tasks of a query by stage, from one listing. */
   committed(query: string): Promise<ReadonlyMap<number, readonly number[]>>;
   writePlan(query: string, plan: Uint8Array): Promise<string>;
@@ -84,7 +92,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
     name,
     localFolder: 'folder' in options ? options.folder : undefined,
     manifest: readManifest,
-    async commit({ query, stage, task, attempt, folder, output, bytesRead }) {
+    async commit({ query, stage, task, attempt, folder, output, bytesRead, skipped }) {
       const nonce = randomBytes(6).toString('hex');
       const placed = await Promise.all(
         output.files.map(async (file, n) => {
@@ -94,6 +102,8 @@ export function createStageStore(options: StageStoreOptions): StageStore {
           return { key, partition: file.partition ?? null, rows: file.rows, bytes: file.bytes };
         }),
       );
+      const keys = output.keys === undefined ? undefined : `${query}/${stage}/${task}/${attempt}-${nonce}.keys.json`;
+      if (output.keys !== undefined && keys !== undefined) await files.moveIn(`${folder}/${output.keys}`, keys);
       const manifest: Manifest = {
         version: 1,
         attempt,
@@ -101,6 +111,8 @@ export function createStageStore(options: StageStoreOptions): StageStore {
         bytesRead,
         files: placed,
         notices: output.notices,
+        ...(keys === undefined ? {} : { keys }),
+        ...(skipped === undefined ? {} : { skipped }),
         at: Date.now(),
       };
       if (await files.putIfAbsent(manifestKey(query, stage, task), encode(manifest))) return manifest;
@@ -109,6 +121,14 @@ export function createStageStore(options: StageStoreOptions): StageStore {
       return winner;
     },
     toLocalFile: (key) => files.toLocalFile(key),
+    async keys(query, stage, task) {
+      const manifest = await readManifest(query, stage, task);
+      if (manifest === undefined) throw internal(`the result of task ${stage}/${task} is gone from the stage store`);
+      if (manifest.keys === undefined) return {};
+      const bytes = await files.read(manifest.keys);
+      if (bytes === undefined) throw internal(`the keys of task ${stage}/${task} are gone from the stage store`);
+      return parseKeys(bytes, manifest.keys);
+    },
     async committed(query) {
       const found = new Map<number, number[]>();
       for await (const { key } of files.list(query)) {
@@ -189,11 +209,25 @@ function parseManifest(bytes: Uint8Array, key: string, query: string): Manifest 
   ) {
     throw internal(`the manifest ${key} is malformed`);
   }
+  const keys = value['keys'];
+  if (keys !== undefined && (typeof keys !== 'string' || !keys.startsWith(`${query}/`))) throw internal(`the manifest ${key} is malformed`);
   for (const file of value['files'] as unknown[]) {
     if (!isRecord(file) || typeof file['key'] !== 'string' || !file['key'].startsWith(`${query}/`))
       throw internal(`the manifest ${key} is malformed`);
   }
   return value as unknown as Manifest;
+}
+
+function parseKeys(bytes: Uint8Array, key: string): StageKeys {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch (error) {
+    throw internal(`the keys ${key} are not readable JSON`, error);
+  }
+  if (!isRecord(value) || !Object.values(value).every((column) => isRecord(column) && 'range' in column))
+    throw internal(`the keys ${key} are malformed`);
+  return value as unknown as StageKeys;
 }
 
 function parseReason(bytes: Uint8Array): ErrorDetails {

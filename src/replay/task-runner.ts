@@ -1,11 +1,13 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Connector, Readable } from '../../connectors/connector.js';
+import type { Connector, Readable, TableColumn, TablePredicate } from '../../connectors/connector.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
 import type { Operator, PhysicalPlan, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
 import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
+import { Oid } from '../../sql/types.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Budget } from './budget.js';
+import { fieldOf, type KeyFilter, matchesNothing, predicates, readKeyFilters, withKeyFilters } from './key-filters.js';
 import { codeOf, diskError } from './stage-files.js';
 import type { Manifest, StageStore } from './stage-store.js';
 
@@ -59,8 +61,12 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
   const opened: Readable[] = [];
   try {
     const scans: Record<string, Readable> = {};
+    const filters = await readKeyFilters({ store, query, plan, stage });
+    let skipped: { readonly files: number; readonly rows: number } | undefined;
     for (const scan of scansOf(stage.root)) {
-      const readable = await openScan(options, scan, task, meter);
+      const chosen = await chosenSplits(options, scan, task, filters.get(scan.scan) ?? []);
+      if (chosen.skipped !== undefined) skipped = sum(skipped, chosen.skipped);
+      const readable = await openScan(options, scan, chosen.splits, meter);
       opened.push(readable);
       scans[scan.scan] = readable;
     }
@@ -72,12 +78,13 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     signal.throwIfAborted();
     const output = await kernel.run(
       {
-        root: stage.root,
+        root: filters.size === 0 ? stage.root : withKeyFilters(stage.root, filters),
         session: plan.session,
         scans,
         inputs,
         outputFolder: folder,
         exchange: stage.exchange,
+        ...(stage.keys === undefined ? {} : { keys: stage.keys }),
         ...(options.inlineBytes === undefined ? {} : { inlineBytes: options.inlineBytes }),
         readableFolders: [...new Set([...(options.readableFolders ?? []), ...sources, ...own])],
       },
@@ -85,10 +92,11 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     );
     signal.throwIfAborted();
     const { inline, rows, notices } = output;
+    const unread = skipped === undefined ? {} : { skipped };
     // Rows in memory have no other reader: this process takes them with the task's success or not at all.
     if (inline !== undefined) {
       const { attempt } = options;
-      return { version: 1, attempt, rows, bytesRead: meter.bytes, files: [], notices, inline, at: Date.now() };
+      return { version: 1, attempt, rows, bytesRead: meter.bytes, files: [], notices, ...unread, inline, at: Date.now() };
     }
     return await store.commit({
       query,
@@ -98,6 +106,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       folder,
       output,
       bytesRead: meter.bytes,
+      ...unread,
     });
   } finally {
     for (const readable of opened) if (readable.kind === 'sql') await readable.release();
@@ -105,7 +114,48 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
   }
 }
 
-async function openScan(options: RunTaskOptions, scan: ScanOperator, task: Task, meter: ReturnType<Budget['meter']>): Promise<Readable> {
+/** A task's splits without what dynamic filters exclude. */
+async function chosenSplits(
+  options: RunTaskOptions,
+  scan: ScanOperator,
+  task: Task,
+  filters: readonly KeyFilter[],
+): Promise<{ readonly splits: readonly unknown[]; readonly skipped?: { readonly files: number; readonly rows: number } }> {
+  const splits = task.splits[scan.scan] ?? [];
+  const all = splits.map((split) => split.data);
+  if (filters.length === 0) return { splits: all };
+  const connector = connectorOf(options, scan);
+  if (connector.narrow === undefined) {
+    if (!matchesNothing(filters)) return { splits: all };
+    return { splits: [], skipped: { files: splits.length, rows: splits.reduce((rows, split) => rows + split.rows, 0) } };
+  }
+  const never: TablePredicate = { kind: 'constant', type: { oid: Oid.bool, typmod: -1 }, value: 'f' };
+  const leaf = (id: number): TableColumn => {
+    const field = fieldOf(scan, id);
+    return { kind: 'table_column', name: field.name, type: field.type };
+  };
+  const wanted = matchesNothing(filters) ? [never] : predicates(filters, leaf, () => true);
+  return connector.narrow(scan.handle, splits, wanted, options.signal);
+}
+
+function sum(
+  a: { readonly files: number; readonly rows: number } | undefined,
+  b: { readonly files: number; readonly rows: number },
+): { readonly files: number; readonly rows: number } {
+  return { files: (a?.files ?? 0) + b.files, rows: (a?.rows ?? 0) + b.rows };
+}
+
+async function openScan(
+  options: RunTaskOptions,
+  scan: ScanOperator,
+  splits: readonly unknown[],
+  meter: ReturnType<Budget['meter']>,
+): Promise<Readable> {
+  const columns = scan.fields.map((field) => ({ name: field.name, type: field.type, nullable: true, comment: undefined }));
+  return connectorOf(options, scan).read(scan.handle, splits, { columns, meter, signal: options.signal });
+}
+
+function connectorOf(options: RunTaskOptions, scan: ScanOperator): Connector {
   const connector = options.connectors.get(scan.connector);
   if (connector === undefined) {
     throw new TimelineError({
@@ -115,9 +165,7 @@ async function openScan(options: RunTaskOptions, scan: ScanOperator, task: Task,
       hint: "Give every worker the catalogs of the gateway's configuration.",
     });
   }
-  const columns = scan.fields.map((field) => ({ name: field.name, type: field.type, nullable: true, comment: undefined }));
-  const splits = (task.splits[scan.scan] ?? []).map((split) => split.data);
-  return connector.read(scan.handle, splits, { columns, meter, signal: options.signal });
+  return connector;
 }
 
 /** Files of earlier stages by stage id, and the folders they lie in. A partitioned stage is read by partition where the task has one. */
@@ -129,7 +177,9 @@ async function gatherInputs(
   const { plan, store, query } = options;
   const inputs: Record<string, string[]> = {};
   const folders = new Set<string>();
-  for (const dep of stage.deps) {
+  const read = new Set([...operatorsIn(stage.root)].flatMap((op) => (op.kind === 'exchange_read' ? [op.stage] : [])));
+  // Of other stages only the keys are read.
+  for (const dep of stage.deps.filter((one) => read.has(one))) {
     const source = plan.stages.find((one) => one.id === dep);
     if (source === undefined) throw internal(`stage ${stage.id} reads stage ${dep}, which the plan does not have`);
     const partition = source.exchange === undefined ? undefined : task.partition;

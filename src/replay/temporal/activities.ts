@@ -77,7 +77,8 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
               budget,
               signal,
             });
-            done.push([task, manifest.rows, manifest.bytesRead, manifest.notices.length > 0 ? 1 : 0]);
+            const figures = [task, manifest.rows, manifest.bytesRead, manifest.notices.length > 0 ? 1 : 0] as const;
+            done.push(manifest.skipped === undefined ? figures : [...figures, manifest.skipped]);
             bus?.publish(input.query);
           }
         });

@@ -57,8 +57,14 @@ export interface BatchInput extends PlanRef {
   readonly maxBytes?: number;
 }
 
-/** [task, rows, bytes read, 1 when there are notices]. */
-export type TaskFigures = readonly [task: number, rows: number, bytes: number, noticed: 0 | 1];
+/** [task, rows, bytes read, 1 when there are notices, what dynamic filters left unread if there were any]. */
+export type TaskFigures = readonly [
+  task: number,
+  rows: number,
+  bytes: number,
+  noticed: 0 | 1,
+  skipped?: { readonly files: number; readonly rows: number },
+];
 
 export interface BatchOutput {
   readonly tasks: readonly TaskFigures[];
