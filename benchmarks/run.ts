@@ -1,14 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeDemoLake } from '../src/events/demo-lake.js';
 import { measureDelivery } from './delivery.js';
 import { startDuckdb } from './duckdb-side.js';
+import { machine, projectRoot } from './machine.js';
 import type { Measurement, Side } from './measure.js';
 import { difference, idleCpu, measure } from './measure.js';
 import { q1 } from './q1.js';
@@ -59,7 +58,9 @@ async function main(): Promise<number> {
     const duckdb = await startDuckdb();
     sides.push(duckdb);
     const facts = await readFacts(duckdb, join(options.cache, `lake-${rows}`, 'warehouse', 'lake', 'events', 'data'));
-    const timeline = await startTimeline({ root, folder, lake, temporal: !options['no-temporal'] });
+    const catalog = { type: 'sql', uri: lake.catalogUri, warehouse: lake.warehouse, name: lake.catalogName };
+    const catalogs = { bench: { type: 'iceberg', catalog, locations: lake.locations } };
+    const timeline = await startTimeline({ root, folder, catalogs, temporal: !options['no-temporal'] });
     sides.push(timeline);
     const idle = await idleCpu(timeline);
     await timeline.use('local');
@@ -76,7 +77,10 @@ async function main(): Promise<number> {
     writeFileSync(
       options.out,
       printReport({
-        machine: [...machine(), ['data', `${lake.rows} events of ${lake.sessions} sessions in ${files} day partitions, sorted by time`]],
+        machine: [
+          ...machine(root),
+          ['data', `${lake.rows} events of ${lake.sessions} sessions in ${files} day partitions, sorted by time`],
+        ],
         results: withTemporal,
         delivery,
         load: loadavg()[0] ?? 0,
@@ -143,36 +147,6 @@ async function readFacts(duckdb: Side, data: string): Promise<QuestionFacts> {
   if (middle === undefined) throw new Error(`no Parquet files in ${data}`);
   const { rows } = await duckdb.ask(`SELECT session_id FROM ${parquet([middle])} GROUP BY 1 ORDER BY abs(count(*) - 100), 1 LIMIT 1`);
   return { files, session: String(rows[0]?.[0]) };
-}
-
-function machine(): (readonly [string, string])[] {
-  const [cpu] = cpus();
-  const version = (name: string): string =>
-    (JSON.parse(readFileSync(join(root, 'node_modules', ...name.split('/'), 'package.json'), 'utf8')) as { readonly version: string })
-      .version;
-  return [
-    ['date', new Date().toISOString().slice(0, 10)],
-    ['commit', execFileSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' }).trim()],
-    ['processor', `${cpu?.model ?? 'unknown'}, ${cpus().length} cores, ${process.arch}`],
-    ['memory', `${(totalmem() / 2 ** 30).toFixed(0)} GiB`],
-    [
-      'versions',
-      `Node ${process.versions.node}, @duckdb/node-api ${version('@duckdb/node-api')}, PGlite ${version('@electric-sql/pglite')}, Temporal SDK ${version('@temporalio/worker')}`,
-    ],
-  ];
-}
-
-function projectRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (dirname(folder) !== folder) {
-    try {
-      readFileSync(join(folder, 'package.json'));
-      return folder;
-    } catch {
-      folder = dirname(folder);
-    }
-  }
-  throw new Error('no package.json above the benchmarks');
 }
 
 function say(line: string): void {

@@ -5,7 +5,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
-import type { DemoLake } from '../src/events/demo-lake.js';
 import type { Side } from './measure.js';
 
 export interface TimelineSide extends Side {
@@ -19,21 +18,18 @@ export interface TimelineSide extends Side {
 const START_MS = 120_000;
 const STOP_MS = 20_000;
 
-/** Starts the product as a user would, on any free ports, over the benchmark's lake; all of its state goes into `folder`. */
+/** Starts the product as a user would, on any free ports, over a lake; all of its state goes into `folder`. */
 export async function startTimeline(options: {
   readonly root: string;
   readonly folder: string;
-  readonly lake: DemoLake;
+  /** As in timeline.yaml, by name. */
+  readonly catalogs: unknown;
   readonly temporal: boolean;
 }): Promise<TimelineSide> {
-  const { root, folder, lake } = options;
+  const { root, folder, catalogs } = options;
   const config = join(folder, 'timeline.yaml');
-  const catalog = { type: 'sql', uri: lake.catalogUri, warehouse: lake.warehouse, name: lake.catalogName };
   // JSON is YAML.
-  writeFileSync(
-    config,
-    JSON.stringify({ home: join(folder, 'home'), catalogs: { bench: { type: 'iceberg', catalog, locations: lake.locations } } }),
-  );
+  writeFileSync(config, JSON.stringify({ home: join(folder, 'home'), catalogs }));
   const before = performance.now();
   const child = spawn(process.execPath, [join(root, 'bin', 'timeline.js'), 'serve'], {
     cwd: folder,

@@ -97,7 +97,7 @@ export function kernelType(type: Type): string {
     case Oid.float8:
       return 'DOUBLE';
     case Oid.numeric:
-      return `DECIMAL(38,${(type.typmod - 4) & 0x7ff})`;
+      return `DECIMAL(${((type.typmod - 4) >> 16) & 0xffff},${(type.typmod - 4) & 0x7ff})`;
     case Oid.text:
     case Oid.jsonb:
       return 'VARCHAR';

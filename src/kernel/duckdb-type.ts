@@ -1,7 +1,7 @@
 import { ELEMENT_OF, numericModifier, Oid, type Type } from '../../sql/types.js';
 
 /**
- * DuckDB's type for each PostgreSQL type. A numeric with a modifier of at most 38 digits is DECIMAL(38, scale); any other
+ * DuckDB's type for each PostgreSQL type. A numeric with a modifier of at most 38 digits is a DECIMAL of the same digits and scale; any other
  * numeric is VARCHAR in PostgreSQL's text form (its scale is part of the value). A type that DuckDB has not is VARCHAR in PostgreSQL's
  * text form, too. json and jsonb are VARCHAR of JSON text;
  * jsonb is brought into PostgreSQL's normal form only where it is seen (results, casts to text).
@@ -26,7 +26,7 @@ export function duckdbType(type: Type): string {
       return 'DOUBLE';
     case Oid.numeric: {
       const scale = decimalScale(type);
-      return scale === undefined ? 'VARCHAR' : `DECIMAL(38,${scale})`;
+      return scale === undefined ? 'VARCHAR' : `DECIMAL(${decimalWidth(type)},${scale})`;
     }
     case Oid.bytea:
       return 'BLOB';
@@ -47,7 +47,13 @@ export function duckdbType(type: Type): string {
   }
 }
 
-/** The fixed scale of a numeric that the kernel holds as DECIMAL(38, scale); undefined: held as text. */
+/** Digits of the DECIMAL of a numeric that decimalScale knows. */
+export function decimalWidth(type: Type): number {
+  const modifier = numericModifier(type);
+  return modifier === undefined ? 38 : Math.max(modifier.precision, modifier.scale);
+}
+
+/** The fixed scale of a numeric that the kernel holds as a DECIMAL; undefined: held as text. */
 export function decimalScale(type: Type): number | undefined {
   const modifier = numericModifier(type);
   if (modifier === undefined) return undefined;

@@ -19,7 +19,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api';
 import { ELEMENT_OF, Oid, type Type } from '../../sql/types.js';
-import { decimalScale } from './duckdb-type.js';
+import { decimalScale, decimalWidth } from './duckdb-type.js';
 
 /** duckdbType as the binding's type object. */
 export function vectorType(type: Type): DuckDBType {
@@ -42,7 +42,7 @@ export function vectorType(type: Type): DuckDBType {
       return DOUBLE;
     case Oid.numeric: {
       const scale = decimalScale(type);
-      return scale === undefined ? VARCHAR : DECIMAL(38, scale);
+      return scale === undefined ? VARCHAR : DECIMAL(decimalWidth(type), scale);
     }
     case Oid.bytea:
       return BLOB;

@@ -105,6 +105,7 @@ export const NUMERIC_SCALARS: readonly ScalarDefinition[] = [
   },
   // Math.fround keeps infinities and zeros where DuckDB's cast to FLOAT raises an error of its own.
   { name: 'tl_float4', parameters: [Oid.float8], result: Oid.float4, compute: ([x]) => Math.fround(x as number) },
+  { name: 'tl_numeric_sum', parameters: [Oid.text], result: Oid.numeric, compute: ([list]) => sumOf(list as string) },
   {
     name: 'tl_numeric_limbs',
     parameters: [Oid.numeric, Oid.numeric, Oid.numeric, Oid.int4, Oid.int4],
@@ -113,6 +114,11 @@ export const NUMERIC_SCALARS: readonly ScalarDefinition[] = [
       joinLimbs(whole as string, high as string, low as string, scale as number, flags as number),
   },
 ];
+
+/** The sum of numbers with blanks between them. */
+function sumOf(list: string): string {
+  return writeNumeric(list.split(' ').map(readNumeric).reduce(addNumeric));
+}
 
 /** The sum that the limbs of NUMERIC_SUM_STATE hold. Flags: 1 NaN, 2 Infinity, 4 -Infinity were among the numbers. */
 function joinLimbs(whole: string, high: string, low: string, scale: number, flags: number): string {

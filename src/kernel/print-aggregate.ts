@@ -4,10 +4,10 @@ import { unsupported } from '../../sql/errors.js';
 import { stateFields } from '../../sql/functions/aggregate-state.js';
 import { isNativeAggregate } from '../../sql/functions/native-aggregate.js';
 import { Oid, type Type } from '../../sql/types.js';
-import type { Decimal } from './decimal-arithmetic.js';
 import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
 import { printAggregateFallback } from './print-aggregate-fallback.js';
+import { decimalSum, limbStates, limbsOf } from './print-decimal-sum.js';
 import { needsKey, orderKey, type PrintPlan, printAs, printDecimal, printExpression, typeOf } from './print-expression.js';
 
 /**
@@ -246,24 +246,23 @@ function numericSum(
   }
   if (aggregate.distinct) throw unsupported(`${aggregate.fn} with DISTINCT over numbers of varying scale`);
   const [arg] = aggregate.args;
-  const decimal = arg === undefined ? undefined : printDecimal(arg, plan);
-  const finite = (value: string): string => `CASE WHEN ${sql} IN ('NaN', 'Infinity', '-Infinity') THEN NULL ELSE ${value} END`;
-  const whole = `split_part(${sql}, '.', 1)`;
-  const fraction = `split_part(${sql}, '.', 2)`;
-  const sign = `CASE WHEN starts_with(${sql}, '-') THEN -1 ELSE 1 END`;
-  const limb = (from: number): string => `CAST(substring(rpad(${fraction}, 36, '0'), ${from}, 18) AS BIGINT) * ${sign}`;
-  const tooLong = `error('TL0A000:a sum of numbers with more than 38 digits before or 36 after the point is not supported yet')`;
-  const checkedWhole = `CASE WHEN length(${whole}) > 39 OR length(${fraction}) > 36 THEN ${tooLong} ELSE CAST(${whole} AS ${HUGE}) END`;
-  const ofDecimal = decimal === undefined ? undefined : decimalLimbs(decimal, (fn, value) => call(aggregate, plan, fn, value));
+  const found = arg === undefined ? undefined : printDecimal(arg, plan);
+  const native = found === undefined ? undefined : decimalSum(found.decimal, found.text, (fn, value) => call(aggregate, plan, fn, value));
+  if (native !== undefined && aggregate.over === undefined && aggregate.state.length === 0)
+    return unsplitSteps([native.total, native.rows], ([total, rows]) => result(total as string, rows as string));
+  const limbs = limbsOf(sql);
   return {
-    partial: ofDecimal ?? [
-      `CAST(coalesce(${call(aggregate, plan, 'sum', finite(checkedWhole))}, 0) AS ${HUGE})`,
-      `CAST(coalesce(${call(aggregate, plan, 'sum', finite(limb(1)))}, 0) AS ${HUGE})`,
-      `CAST(coalesce(${call(aggregate, plan, 'sum', finite(limb(19)))}, 0) AS ${HUGE})`,
-      `CAST(coalesce(${call(aggregate, plan, 'max', finite(`length(${fraction})`))}, 0) AS INTEGER)`,
-      `CAST(coalesce(${call(aggregate, plan, 'bit_or', `CASE ${sql} WHEN 'NaN' THEN 1 WHEN 'Infinity' THEN 2 WHEN '-Infinity' THEN 4 ELSE 0 END`)}, 0) AS INTEGER)`,
-      call(aggregate, plan, 'count', sql),
-    ],
+    partial:
+      native !== undefined && aggregate.over === undefined
+        ? limbStates(native)
+        : [
+            `CAST(coalesce(${call(aggregate, plan, 'sum', limbs.whole)}, 0) AS ${HUGE})`,
+            `CAST(coalesce(${call(aggregate, plan, 'sum', limbs.high)}, 0) AS ${HUGE})`,
+            `CAST(coalesce(${call(aggregate, plan, 'sum', limbs.low)}, 0) AS ${HUGE})`,
+            `CAST(coalesce(${call(aggregate, plan, 'max', limbs.scale)}, 0) AS INTEGER)`,
+            `CAST(coalesce(${call(aggregate, plan, 'bit_or', limbs.flags)}, 0) AS INTEGER)`,
+            call(aggregate, plan, 'count', sql),
+          ],
     merge: ([w, h, l, scale, flags, rows]) => [
       `sum(${w})`,
       `sum(${h})`,
@@ -279,20 +278,8 @@ function numericSum(
   };
 }
 
-/** The same limbs of decimals of one scale, which need no look at their text; undefined: their fraction is too long for one limb. */
-function decimalLimbs({ sql, scale, digits }: Decimal, call: (fn: string, value: string) => string): readonly string[] | undefined {
-  // A whole part of up to 28 digits: ten billion of them still add up within 38.
-  if (scale > 18 || digits - scale > 28) return undefined;
-  const whole = `trunc(${sql})`;
-  const fraction = `CAST((${sql} - ${whole}) * CAST('1${'0'.repeat(scale)}' AS DECIMAL(19,0)) AS BIGINT) * ${10n ** BigInt(18 - scale)}`;
-  return [
-    `CAST(coalesce(${call('sum', `CAST(${whole} AS ${HUGE})`)}, 0) AS ${HUGE})`,
-    `CAST(coalesce(${call('sum', `CAST(${fraction} AS BIGINT)`)}, 0) AS ${HUGE})`,
-    `CAST(0 AS ${HUGE})`,
-    `CAST(${scale} AS INTEGER)`,
-    'CAST(0 AS INTEGER)',
-    call('count', sql),
-  ];
+function unsplitSteps(partial: readonly string[], finish: Recipe['finish']): Recipe {
+  return { ...unsplit(''), partial, finish };
 }
 
 function unsplit(sql: string): Recipe {

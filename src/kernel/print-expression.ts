@@ -8,19 +8,31 @@ import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
 import { isEqualByText, isNative, isOrdered, nativeTemplate } from '../../sql/functions/native.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { parseArrayText } from '../../sql/value-array.js';
-import { constantDecimal, type Decimal, decimalArithmetic, digitsOf, guardedProduct } from './decimal-arithmetic.js';
+import {
+  chosenDecimal,
+  columnDecimal,
+  constantDecimal,
+  type Decimal,
+  decimalArithmetic,
+  decimalText,
+  isNarrow,
+  WIDE,
+  wholeDecimal,
+} from './decimal-arithmetic.js';
 import { decimalScale, duckdbType } from './duckdb-type.js';
 import { constantLiteral } from './literal.js';
 import { Arguments, callPostgres, printFallback } from './print-fallback.js';
 import { printSubquery } from './print-subquery.js';
 
-/** DuckDB SQL of a value; `scale` when it is a numeric held as DECIMAL(38, scale) (otherwise numerics are text). */
+/** DuckDB SQL of a value; `scale` when it is a numeric held as a DECIMAL of this scale (otherwise numerics are text). */
 interface Printed {
   readonly sql: string;
   readonly type: Type;
   readonly scale: number | undefined;
-  /** Of such a numeric: it has no more digits than these, where that is known. */
-  readonly digits?: number | undefined;
+  /** The same number without text, as far as it can be had so. */
+  readonly decimal?: Decimal | undefined;
+  /** The same number computed as text alone. */
+  readonly text?: string;
 }
 
 /** Longer SQL than this comes from nesting that would take the engine down with it. */
@@ -46,10 +58,11 @@ export function printAs(expr: PlanExpr, target: Type, plan: PrintPlan): string {
   return settled(print(expr, { plan, caseArg: undefined }), target);
 }
 
-/** A numeric that is computed as a decimal of one scale; undefined: it is text, or something else. */
-export function printDecimal(expr: PlanExpr, plan: PrintPlan): Decimal | undefined {
-  const { sql, scale, digits } = print(expr, { plan, caseArg: undefined });
-  return scale === undefined || digits === undefined || sql.length > MAX_SQL ? undefined : { sql, scale, digits };
+/** A numeric that is computed without text, and SQL of it as text for rows where that fails; undefined: it is text, or something else. */
+export function printDecimal(expr: PlanExpr, plan: PrintPlan): { readonly decimal: Decimal; readonly text: string } | undefined {
+  const printed = print(expr, { plan, caseArg: undefined });
+  const decimal = printed.decimal ?? constantDecimal(expr);
+  return decimal === undefined || printed.sql.length > MAX_SQL ? undefined : { decimal, text: printed.text ?? asArgument(printed) };
 }
 
 /** A key whose equality and binary order are PostgreSQL's for the type: for GROUP BY, DISTINCT, ORDER BY, hashing. */
@@ -115,7 +128,7 @@ function settled(printed: Printed, target: Type): string {
   const scale = decimalScale(target);
   if (scale === printed.scale) return printed.sql;
   if (scale === undefined) return `CAST(${printed.sql} AS VARCHAR)`;
-  return `CAST(${printed.sql} AS DECIMAL(38,${scale}))`;
+  return `CAST(${printed.sql} AS ${duckdbType(target)})`;
 }
 
 /** As the functions of the allow-list take it: numerics are text. */
@@ -125,6 +138,12 @@ function asArgument(printed: Printed): string {
 
 function plain(sql: string, type: Type): Printed {
   return { sql, type, scale: undefined };
+}
+
+/** Of duckdbType(type); it may raise errors of its own, so that a number of it takes part in no arithmetic of decimals. */
+function fixed(sql: string, type: Type): Printed {
+  const decimal = columnDecimal(sql, type);
+  return { sql, type, scale: decimalScale(type), decimal: decimal === undefined ? undefined : { ...decimal, last: true } };
 }
 
 const BOOL: Type = { oid: Oid.bool, typmod: -1 };
@@ -155,7 +174,7 @@ function printNode(expr: PlanExpr, scope: Scope): Printed {
   if (!isNative(expr)) return fallback(expr, scope);
   switch (expr.kind) {
     case 'column':
-      return { sql: `c${expr.id}`, type: expr.type, scale: decimalScale(expr.type), digits: digitsOf(expr.type) };
+      return { sql: `c${expr.id}`, type: expr.type, scale: decimalScale(expr.type), decimal: columnDecimal(`c${expr.id}`, expr.type) };
     case 'constant':
       return { sql: constantLiteral(expr.value, expr.type), type: expr.type, scale: decimalScale(expr.type) };
     case 'parameter':
@@ -217,8 +236,7 @@ function printNode(expr: PlanExpr, scope: Scope): Printed {
 
 /** Prints arguments that must agree in their physical type. */
 function common(args: readonly PlanExpr[], type: Type, scope: Scope, make: (args: readonly string[]) => string): Printed {
-  const sql = make(args.map((arg) => settled(print(arg, scope), type)));
-  return { sql, type, scale: decimalScale(type) };
+  return fixed(make(args.map((arg) => settled(print(arg, scope), type))), type);
 }
 
 function printCall(call: Call<PlanLeaf>, scope: Scope): Printed {
@@ -233,12 +251,9 @@ function callWith(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonl
     call,
     args.map((arg, i) => ({ sql: asArgument(arg), constant: constantOf(exprs[i]), oid: arg.type.oid })),
   );
-  if (call.type.oid !== Oid.numeric) return plain(sql, call.type);
-  const [left, right] = args.map((arg, i) => decimalOf(arg, exprs[i]));
-  const guarded = left === undefined || right === undefined ? undefined : guardedProduct(call.fn, left, right, sql);
-  const text = plain(guarded ?? sql, call.type);
+  const text = plain(sql, call.type);
   const scale = decimalScale(call.type);
-  return scale === undefined ? text : { sql: settled(text, call.type), type: call.type, scale };
+  return scale === undefined ? text : fixed(settled(text, call.type), call.type);
 }
 
 function constantOf(expr: PlanExpr | undefined): string | null | undefined {
@@ -287,20 +302,29 @@ function fallback(expr: PlanExpr, scope: Scope): Printed {
     const printed = print(child, scope);
     return { sql: asArgument(printed), type: typeOf(child) };
   });
-  return { sql: settled(plain(sql, type), type), type, scale: decimalScale(type) };
+  return fixed(settled(plain(sql, type), type), type);
 }
 
-/** Arithmetic of numbers of fixed scales, without text and without a call into JavaScript for each row. */
+/** Arithmetic of numbers of fixed scales, without text and without a call into JavaScript for each row; as text only what is too long. */
 function computedDecimal(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed | undefined {
-  const [left, right] = args.map((arg, i) => decimalOf(arg, exprs[i]));
-  if (left === undefined || right === undefined || args.length !== 2) return undefined;
-  const found = decimalArithmetic(call.fn, left, right);
-  return found === undefined ? undefined : { ...found, type: call.type };
-}
-
-function decimalOf({ sql, scale, digits }: Printed, expr: PlanExpr | undefined): Decimal | undefined {
-  if (scale !== undefined && digits !== undefined) return { sql, scale, digits };
-  return constantDecimal(expr);
+  const [first, second] = args;
+  if (first === undefined || decimalScale(call.type) !== undefined) return undefined;
+  if (args.length === 1) {
+    // An error of anything else must be raised, not tried.
+    const whole = exprs[0]?.kind === 'column' ? wholeDecimal(call.fn, first.sql) : undefined;
+    return whole === undefined ? undefined : { ...plain(`CAST(${first.sql} AS VARCHAR)`, call.type), decimal: whole };
+  }
+  const [left, right] = args.map((arg, i) => arg.decimal ?? constantDecimal(exprs[i]));
+  if (left === undefined || right === undefined || second === undefined || args.length !== 2) return undefined;
+  const decimal = decimalArithmetic(call.fn, left, right);
+  if (decimal === undefined) return undefined;
+  if (isNarrow(decimal)) return { sql: decimal.narrow, type: call.type, scale: decimal.scale, decimal };
+  if (decimal.digits <= WIDE) return { sql: decimal.wide, type: call.type, scale: decimal.scale, decimal };
+  const text = applyFunction(
+    call,
+    args.map((arg, i) => ({ sql: arg.text ?? asArgument(arg), constant: constantOf(exprs[i]), oid: arg.type.oid })),
+  );
+  return { ...plain(decimalText(decimal, text), call.type), decimal, text };
 }
 
 const NUMERIC_COMPARISON: Readonly<Record<string, string>> = {
@@ -312,24 +336,24 @@ const NUMERIC_COMPARISON: Readonly<Record<string, string>> = {
   numeric_ge: '>=',
 };
 
-/** Comparing a DECIMAL column with another of its scale, or with a constant that its scale can hold, needs no text. */
+/** Comparing numbers that are decimals of some scale needs no text; a constant takes the scale of a column, for scans to see it. */
 function decimalComparison(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed | undefined {
   const symbol = NUMERIC_COMPARISON[call.fn.slice(0, call.fn.indexOf('('))];
-  const [left, right] = args;
+  const [left, right] = args.map((arg, i) => arg.decimal ?? constantDecimal(exprs[i]));
   if (symbol === undefined || left === undefined || right === undefined) return undefined;
-  const scale = left.scale ?? right.scale;
-  if (scale === undefined) return undefined;
+  const scale = Math.max(left.scale, right.scale);
+  const digits = Math.max(left.digits - left.scale, right.digits - right.scale) + scale;
+  if (digits > WIDE || left.digits > WIDE || right.digits > WIDE) return undefined;
   const sides = [left, right].map((side, i) => {
-    if (side.scale === scale) return side.sql;
+    const other = i === 0 ? right : left;
+    const sql = isNarrow(side) ? side.narrow : side.wide;
     const constant = constantOf(exprs[i]);
-    return typeof constant === 'string' && fitsDecimal(constant, scale) ? `CAST('${constant}' AS DECIMAL(38,${scale}))` : undefined;
+    const isLess = typeof constant === 'string' && side.scale <= other.scale && side.digits - side.scale <= other.digits - other.scale;
+    return isLess && constantDecimal(exprs[1 - i]) === undefined
+      ? `CAST('${constant}' AS DECIMAL(${Math.min(other.digits, WIDE)},${other.scale}))`
+      : sql;
   });
-  return sides.every((side) => side !== undefined) ? plain(`(${sides.join(` ${symbol} `)})`, BOOL) : undefined;
-}
-
-function fitsDecimal(text: string, scale: number): boolean {
-  const match = /^-?(\d+)(?:\.(\d+))?$/.exec(text);
-  return match !== null && (match[2] ?? '').length <= scale && (match[1] as string).length <= 38 - scale;
+  return plain(`(${sides.join(` ${symbol} `)})`, BOOL);
 }
 
 function printDistinct(call: Call<PlanLeaf>, negated: boolean, scope: Scope): Printed {
@@ -353,13 +377,20 @@ function equalSides(call: Call<PlanLeaf>, scope: Scope): readonly [string, strin
 
 function printCase(expr: Extract<PlanExpr, { kind: 'case' }>, scope: Scope): Printed {
   const inner: Scope = expr.arg === undefined ? scope : { ...scope, caseArg: print(expr.arg, scope) };
-  const whens = expr.whens.map((w) => `WHEN ${printWhen(w.when, inner)} THEN ${settled(print(w.result, scope), expr.type)}`);
-  const sql = `CASE ${whens.join(' ')} ELSE ${settled(print(expr.otherwise, scope), expr.type)} END`;
-  return { sql: `(${sql})`, type: expr.type, scale: decimalScale(expr.type) };
-}
-
-function printWhen(when: PlanExpr, scope: Scope): string {
-  return print(when, scope).sql;
+  const whens = expr.whens.map((w) => print(w.when, inner).sql);
+  const exprs = [...expr.whens.map((w) => w.result), expr.otherwise];
+  const results = exprs.map((result) => print(result, scope));
+  const choose = (branches: readonly string[]): string =>
+    `(CASE ${whens.map((when, n) => `WHEN ${when} THEN ${branches[n]}`).join(' ')} ELSE ${branches.at(-1)} END)`;
+  const sql = choose(results.map((result) => settled(result, expr.type)));
+  const scale = decimalScale(expr.type);
+  if (scale !== undefined) return fixed(sql, expr.type);
+  const decimals = results.flatMap((result, n) => {
+    const of = constantOf(exprs[n]) === null ? null : (result.decimal ?? constantDecimal(exprs[n]));
+    return of === undefined ? [] : [of];
+  });
+  const isDecimal = expr.type.oid === Oid.numeric && decimals.length === results.length;
+  return { sql, type: expr.type, scale, decimal: isDecimal ? chosenDecimal(decimals, choose) : undefined };
 }
 
 function printMinMax(expr: Extract<PlanExpr, { kind: 'minmax' }>, scope: Scope): Printed {
@@ -369,14 +400,14 @@ function printMinMax(expr: Extract<PlanExpr, { kind: 'minmax' }>, scope: Scope):
     const symbol = expr.op === 'greatest' ? '<' : '>';
     return `CASE WHEN ${best} IS NULL OR ${orderKey(best, expr.type)} ${symbol} ${orderKey(arg, expr.type)} THEN coalesce(${arg}, ${best}) ELSE ${best} END`;
   });
-  return { sql, type: expr.type, scale: decimalScale(expr.type) };
+  return fixed(sql, expr.type);
 }
 
 function printNullif(call: Call<PlanLeaf>, type: Type, scope: Scope): Printed {
   const first = call.args[0];
   if (first === undefined) throw internal('nullif without arguments');
   const value = settled(print(first, scope), type);
-  return { sql: `CASE WHEN ${printCall(call, scope).sql} THEN NULL ELSE ${value} END`, type, scale: decimalScale(type) };
+  return fixed(`CASE WHEN ${printCall(call, scope).sql} THEN NULL ELSE ${value} END`, type);
 }
 
 function printAnyAll(expr: AnyAll<PlanLeaf>, scope: Scope): Printed {
@@ -423,7 +454,8 @@ function printCast(expr: Extract<PlanExpr, { kind: 'cast' }>, scope: Scope): Pri
     if (duckdbType({ ...from, typmod: -1 }) !== duckdbType({ ...expr.type, typmod: -1 })) {
       throw unsupported(`reading ${typeName(from)} as ${typeName(expr.type)}`);
     }
-    return { sql: settled(printed, expr.type), type: expr.type, scale: decimalScale(expr.type) };
+    const same = fixed(settled(printed, expr.type), expr.type);
+    return same.scale === undefined && printed.decimal !== undefined ? { ...printed, type: expr.type } : same;
   }
   const text = outputTemplate(from.oid);
   const input = inputTemplate(expr.type.oid);
@@ -432,5 +464,5 @@ function printCast(expr: Extract<PlanExpr, { kind: 'cast' }>, scope: Scope): Pri
   const asText = fill(text, [asArgument(printed)]);
   const parts = input.split(new RegExp(REFUSED, 'g')).map((part) => fill(part, [asText]));
   const sql = parts.length === 1 ? (parts[0] as string) : parts.join(readByPostgres(asText, expr.type));
-  return { sql: settled(plain(sql, expr.type), expr.type), type: expr.type, scale: decimalScale(expr.type) };
+  return fixed(settled(plain(sql, expr.type), expr.type), expr.type);
 }

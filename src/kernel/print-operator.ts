@@ -16,7 +16,7 @@ import { Oid } from '../../sql/types.js';
 import { duckdbType } from './duckdb-type.js';
 import { quote, quoteName } from './literal.js';
 import { printFinal, printPartial, printSingle, printSortKey } from './print-aggregate.js';
-import { equalityKey, needsKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
+import { equalityKey, needsKey, type PrintPlan, printAs, printDecimal, printExpression, typeOf } from './print-expression.js';
 import { printRecursive, printRecursiveRead } from './print-recursive.js';
 import { printSample } from './print-sample.js';
 import { printTableFunction } from './print-table-function.js';
@@ -206,7 +206,7 @@ const COMPUTED_ID = 1_000_000_000;
 function withComputed(aggregate: PlanAggregate, n: number, computed: string[], plan: PrintPlan): PlanAggregate {
   const [arg] = aggregate.args;
   if (arg === undefined || arg.kind === 'column' || typeOf(arg).oid !== Oid.numeric || aggregate.filter !== undefined) return aggregate;
-  if (!/^(sum|avg)\(/.test(aggregate.fn)) return aggregate;
+  if (!/^(sum|avg)\(/.test(aggregate.fn) || printDecimal(arg, plan) !== undefined) return aggregate;
   const column: PlanExpr = { kind: 'column', id: COMPUTED_ID + n, type: typeOf(arg) };
   computed.push(`${printExpression(arg, plan)} AS c${column.id}`);
   return { ...aggregate, args: [column] };

@@ -7,6 +7,7 @@ import { fieldsOf } from '../../planner/physical-plan.js';
 import { internal } from '../../sql/errors.js';
 import type { Value } from '../../sql/value.js';
 import { parseValue } from '../../sql/value-text.js';
+import { decimalScale } from './duckdb-type.js';
 import type { TaskOutput, TaskRequest } from './kernel.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { writeResult } from './result-rows.js';
@@ -52,7 +53,7 @@ export async function executeTask({ connection, filling, request, checkpoint, ba
   if (request.inlineBytes !== undefined && request.exchange === undefined) {
     const types = fields.map((field) => field.type);
     const { outputFolder: folder, inlineBytes } = request;
-    const columns = columnList(fields.map((field) => `c${field.id}`));
+    const columns = columnList(fields.map(resultColumn));
     const result = await writeResult({
       connection,
       select: `SELECT ${columns} FROM (${select})`,
@@ -82,6 +83,12 @@ export async function executeTask({ connection, filling, request, checkpoint, ba
       ? {}
       : { keys: await writeKeys({ connection, fields, keys: request.keys, folder: request.outputFolder, files }) };
   return { rows: files.reduce((total, file) => total + file.rows, 0), files, notices, ...keys };
+}
+
+/** Results are encoded from decimals of one width. */
+function resultColumn(field: Field): string {
+  const scale = decimalScale(field.type);
+  return scale === undefined ? `c${field.id}` : `CAST(c${field.id} AS DECIMAL(38,${scale}))`;
 }
 
 /** Rows that a connector gave in PostgreSQL's text form, as a table. */

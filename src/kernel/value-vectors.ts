@@ -17,7 +17,7 @@ import { normalizeJsonb } from '../../sql/functions/jsonb.js';
 import { writeNumeric } from '../../sql/functions/numeric.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Value } from '../../sql/value.js';
-import { decimalScale } from './duckdb-type.js';
+import { decimalScale, decimalWidth } from './duckdb-type.js';
 import { readPacked } from './packed-columns.js';
 
 /** DuckDB's -infinity; its +infinity is TIMESTAMP_INFINITY. */
@@ -148,7 +148,7 @@ export function toDuckdb(value: Value | null, type: Type): DuckDBValue {
     }
     case Oid.numeric: {
       const scale = decimalScale(type);
-      return scale === undefined ? (value as string) : decimal(value as string, scale);
+      return scale === undefined ? (value as string) : decimal(value as string, decimalWidth(type), scale);
     }
     default:
       return value as DuckDBValue;
@@ -159,12 +159,12 @@ function outInstant(micros: bigint): bigint {
   return micros === TIMESTAMP_INFINITY ? TIMESTAMP_INFINITY : micros === TIMESTAMP_NEGATIVE_INFINITY ? DUCKDB_NEGATIVE_INFINITY : micros;
 }
 
-function decimal(text: string, scale: number): DuckDBDecimalValue {
+function decimal(text: string, width: number, scale: number): DuckDBDecimalValue {
   const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
   const fraction = match?.[3] ?? '';
   if (match === null || fraction.length > scale) throw internal(`${text} is no ${typeName(Oid.numeric)} of scale ${scale}`);
   const digits = BigInt(`${match[2]}${fraction.padEnd(scale, '0')}`);
-  return new DuckDBDecimalValue(match[1] === '-' ? -digits : digits, 38, scale);
+  return new DuckDBDecimalValue(match[1] === '-' ? -digits : digits, width, scale);
 }
 
 /** All columns of a chunk as values. */
