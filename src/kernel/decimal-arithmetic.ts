@@ -105,9 +105,9 @@ export function isNarrow(decimal: Decimal): decimal is Decimal & { readonly narr
 export function decimalText(decimal: Decimal, otherwise: string): string {
   if (decimal.shown !== undefined) return otherwise;
   if (isNarrow(decimal)) return `CAST(${decimal.narrow} AS VARCHAR)`;
-  const ways = decimal.narrow === undefined ? [] : [`CAST(TRY(${decimal.narrow}) AS VARCHAR)`];
+  const ways = decimal.narrow === undefined ? [] : [`CAST(${tried(decimal, decimal.narrow)} AS VARCHAR)`];
   if (decimal.digits <= WIDE) ways.push(`CAST(${decimal.wide} AS VARCHAR)`);
-  else ways.push(`CAST(TRY(${decimal.wide}) AS VARCHAR)`, otherwise);
+  else ways.push(`CAST(${tried(decimal, decimal.wide)} AS VARCHAR)`, otherwise);
   return ways.length === 1 ? (ways[0] as string) : `coalesce(${ways.join(', ')})`;
 }
 
@@ -148,7 +148,11 @@ function shownScale(branch: Decimal | null): string {
   return `CASE WHEN ${branch.leaves.map((leaf) => `${leaf} IS NULL`).join(' OR ')} THEN NULL ELSE ${scale} END`;
 }
 
-/** `sql`, or NULL where it raises an error. */
+/**
+ * `sql`, or NULL where it raises an error. DuckDB computes what two expressions have in common before both, outside of their TRYs; it does
+ * not look into a CASE for that.
+ */
 export function tried(decimal: Decimal, sql: string): string {
-  return decimal.last === true ? sql : `TRY(${sql})`;
+  if (decimal.last === true) return sql;
+  return `(CASE WHEN ${decimal.leaves[0] ?? 'TRUE'} IS NOT NULL THEN TRY(${sql}) END)`;
 }

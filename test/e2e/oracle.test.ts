@@ -8,6 +8,7 @@ import { Dice } from './oracle-dice.js';
 import { loadPostgres, oracleTables, writeLake } from './oracle-lake.js';
 import { OraclePair, type Outcome, report } from './oracle-pair.js';
 import { ORDERED, UNORDERED } from './oracle-queries.js';
+import { DECIMALS } from './oracle-queries-decimals.js';
 import { FUNCTION_QUESTIONS } from './oracle-queries-functions.js';
 import { PLANNING, PLANNING_ORDERED } from './oracle-queries-planning.js';
 import { SETS_ORDERED, SETS_UNORDERED } from './oracle-queries-sets.js';
@@ -96,6 +97,13 @@ describe('the engine beside PostgreSQL', function () {
         list.map((sql) => ({ sql, ordered: list === SUBQUERIES_ORDERED })),
       );
       check(await pair.compareAll(questions), { unsupported: 0.05, eager: 0, lazy: 0 });
+    });
+  }
+
+  for (const smallBytes of ['64MB', '0']) {
+    it(`numbers of a fixed scale, ${smallBytes === '0' ? 'stages' : 'one task'}`, async () => {
+      await settle('UTC', smallBytes);
+      check(await pair.compareAll(DECIMALS.map((sql) => ({ sql, ordered: false }))), { unsupported: 0.05, eager: 0, lazy: 0 });
     });
   }
 
