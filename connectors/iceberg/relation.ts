@@ -97,7 +97,7 @@ export function kernelType(type: Type): string {
     case Oid.float8:
       return 'DOUBLE';
     case Oid.numeric:
-      return `DECIMAL(${((type.typmod - 4) >> 16) & 0xffff},${(type.typmod - 4) & 0x7ff})`;
+      return decimalType(((type.typmod - 4) >> 16) & 0xffff, (type.typmod - 4) & 0x7ff);
     case Oid.text:
     case Oid.jsonb:
       return 'VARCHAR';
@@ -116,6 +116,10 @@ export function kernelType(type: Type): string {
     default:
       throw unsupported(`reading a column of type ${typeName(type)}`);
   }
+}
+
+function decimalType(precision: number, scale: number): string {
+  return `DECIMAL(${Math.min(38, Math.max(precision, scale + 1))},${scale})`;
 }
 
 function isScalar(column: BoundColumn | undefined): boolean {

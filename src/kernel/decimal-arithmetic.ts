@@ -1,5 +1,6 @@
 import type { PlanExpr } from '../../planner/physical-plan.js';
 import { numericModifier, Oid, type Type } from '../../sql/types.js';
+import { decimalWidth } from './duckdb-type.js';
 
 /**
  * A numeric whose display scale is the same in every row, computed as DECIMAL. DuckDB's arithmetic of up to 18 digits costs a quarter of
@@ -28,7 +29,7 @@ export const WIDE = 38;
 export function columnDecimal(sql: string, type: Type): Decimal | undefined {
   const modifier = numericModifier(type);
   if (modifier === undefined || modifier.precision > WIDE || modifier.scale < 0 || modifier.scale > WIDE) return undefined;
-  return decimalOf(sql, modifier.scale, Math.max(modifier.precision, modifier.scale), [sql]);
+  return decimalOf(sql, modifier.scale, decimalWidth(type), [sql]);
 }
 
 /** Of SQL whose type is DECIMAL(digits, scale). */
@@ -87,11 +88,11 @@ function both(
   digits: number,
   fitted: (sql: string, side: Decimal, width: number) => string,
 ): Decimal | undefined {
-  if (scale > WIDE) return undefined;
+  if (scale >= WIDE) return undefined;
   const of = (a: string, b: string, width: number): string =>
     `CAST((${fitted(a, left, width)} ${symbol} ${fitted(b, right, width)}) AS DECIMAL(${width},${scale}))`;
   const narrow =
-    left.narrow === undefined || right.narrow === undefined || scale > NARROW ? undefined : of(left.narrow, right.narrow, NARROW);
+    left.narrow === undefined || right.narrow === undefined || scale >= NARROW ? undefined : of(left.narrow, right.narrow, NARROW);
   const wide = digits <= NARROW && narrow !== undefined ? `CAST(${narrow} AS DECIMAL(${WIDE},${scale}))` : of(left.wide, right.wide, WIDE);
   return { scale, digits, leaves: [...new Set([...left.leaves, ...right.leaves])], narrow, wide };
 }
@@ -116,7 +117,7 @@ export function chosenDecimal(branches: readonly (Decimal | null)[], choose: (br
   const values = branches.filter((branch) => branch !== null);
   const scale = Math.max(0, ...values.map((value) => value.scale));
   const digits = Math.max(1, ...values.map((value) => value.digits - value.scale)) + scale;
-  if (values.length === 0 || scale > WIDE || values.some((value) => value.shown !== undefined || isChoice(value))) return undefined;
+  if (values.length === 0 || scale >= WIDE || values.some((value) => value.shown !== undefined || isChoice(value))) return undefined;
   const of = (sql: (value: Decimal) => string, width: number): string =>
     choose(
       branches.map((branch) => {
@@ -130,7 +131,7 @@ export function chosenDecimal(branches: readonly (Decimal | null)[], choose: (br
     digits,
     leaves: [],
     narrow:
-      scale <= NARROW && values.every((value) => value.narrow !== undefined) ? of((value) => value.narrow as string, NARROW) : undefined,
+      scale < NARROW && values.every((value) => value.narrow !== undefined) ? of((value) => value.narrow as string, NARROW) : undefined,
     wide: of((value) => value.wide, WIDE),
     last: true,
     ...(values.every((value) => value.scale === scale) ? {} : { shown: choose(branches.map(shownScale)) }),

@@ -47,10 +47,10 @@ export function duckdbType(type: Type): string {
   }
 }
 
-/** Digits of the DECIMAL of a numeric that decimalScale knows. */
+/** Digits of the DECIMAL of a numeric that decimalScale knows; one before the point, or DuckDB's text would be .05. */
 export function decimalWidth(type: Type): number {
   const modifier = numericModifier(type);
-  return modifier === undefined ? 38 : Math.max(modifier.precision, modifier.scale);
+  return modifier === undefined ? 38 : Math.min(38, Math.max(modifier.precision, modifier.scale + 1));
 }
 
 /** The fixed scale of a numeric that the kernel holds as a DECIMAL; undefined: held as text. */
