@@ -66,8 +66,12 @@ export function printOperator(op: Operator, context: PrintContext): string {
       return printAggregate(op, input(op.input), plan);
     case 'join':
       return printJoin(op, input(op.left), input(op.right), plan);
-    case 'sort':
-      return `SELECT * FROM ${input(op.input)}${op.keys.length === 0 ? '' : ` ORDER BY ${op.keys.map((key) => printSortKey(key, plan)).join(', ')}`}${limitClause(op)}`;
+    case 'sort': {
+      // A constant orders nothing; DuckDB takes a number for a column's position, and refuses any other.
+      const keys = op.keys.filter(({ expr }) => expr.kind !== 'constant');
+      const order = keys.length === 0 ? '' : ` ORDER BY ${keys.map((key) => printSortKey(key, plan)).join(', ')}`;
+      return `SELECT * FROM ${input(op.input)}${order}${limitClause(op)}`;
+    }
     case 'limit':
       return `SELECT * FROM ${input(op.input)}${limitClause(op)}`;
     case 'distinct':

@@ -1,5 +1,8 @@
 /** What the rules of the planner move, derive and reorder; rows in any order. */
 export const PLANNING: readonly string[] = `
+select ' ' as c0, 5 as c1, f.k from o.facts f left join o.links l on l.a = f.id order by 1, 2, 3 nulls first limit 20
+select 7 as c0, date '2024-10-27' + 30 as c1, f.id from o.facts f left join o.links l on l.a = f.id order by 1 desc, 2, 3 limit 5
+select l.a, 1 as one from o.links l left join o.dims d on d.k = l.b order by 2, 1 desc limit 9
 select f.id, d.name from o.facts f left join o.dims d on d.k = f.k where d.w > 1
 select f.id, d.name from o.facts f left join o.dims d on d.k = f.k where d.w > 1 or d.k is null
 select f.id, d.name from o.facts f left join o.dims d on d.k = f.k where not (d.w > 1)

@@ -1,5 +1,6 @@
 /** Set operations, WITH, WITH RECURSIVE, set-returning functions, TABLESAMPLE; rows in any order. */
 export const SETS_UNORDERED: readonly string[] = `
+select k, generate_series(1, 2) g from o.facts where id < 30 order by k nulls first fetch first 7 rows with ties
 select k from o.facts intersect select k from o.dims
 select k from o.facts except select k from o.dims
 select k from o.dims except select k from o.facts
@@ -313,7 +314,6 @@ select k, unnest(array[3, 1, 2]) u, count(*) from o.facts group by k order by k
 select k, unnest(array[max(id), min(id)]) u from o.facts group by k order by k nulls first offset 3
 select id, regexp_split_to_table(s, '') from o.facts order by id
 select id, generate_series(1, 3) g from o.facts order by id, g desc fetch first 7 rows with ties
-select k, generate_series(1, 2) g from o.facts where id < 30 order by k nulls first fetch first 7 rows with ties
 select id, (jsonb_each_text(m)).* from o.facts order by id limit 40
 `
   .trim()
