@@ -1,4 +1,4 @@
-import { numericModifier, Oid, type Type } from '../types.js';
+import { ELEMENT_OF, numericModifier, Oid, type Type } from '../types.js';
 import { isOrdered } from './native.js';
 
 /** Argument types (as declared) of min and max that the kernel compares. */
@@ -20,7 +20,23 @@ const COMPARED: ReadonlySet<string> = new Set([
   'bytea',
   'uuid',
 ]);
-const SUMMED: ReadonlySet<string> = new Set(['int2', 'int4', 'int8', 'float8', 'numeric']);
+const SUMMED: ReadonlySet<string> = new Set(['int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'interval']);
+
+export const VARIANCES: ReadonlySet<string> = new Set(['stddev', 'stddev_samp', 'stddev_pop', 'variance', 'var_samp', 'var_pop']);
+/** Of two columns of floats, beside regr_count. */
+export const REGRESSIONS: ReadonlySet<string> = new Set([
+  'corr',
+  'covar_pop',
+  'covar_samp',
+  'regr_avgx',
+  'regr_avgy',
+  'regr_intercept',
+  'regr_r2',
+  'regr_slope',
+  'regr_sxx',
+  'regr_sxy',
+  'regr_syy',
+]);
 
 export interface AggregateShape {
   /** Signature as in AggregateCall.fn. */
@@ -38,9 +54,8 @@ export function isNativeAggregate({ fn, argTypes, distinct, orderTypes, constant
   const name = fn.slice(0, open);
   const declared = fn.slice(open + 1, -1);
   const [arg] = argTypes;
+  const [ordered] = orderTypes;
   if (!orderTypes.every(({ oid }) => isOrdered(oid) || oid === Oid.jsonb)) return false;
-  // PostgreSQL's DISTINCT gives its values sorted.
-  const sorted = !distinct || orderTypes.length > 0;
   switch (name) {
     case 'count':
       return !distinct || (arg !== undefined && (isOrdered(arg.oid) || arg.oid === Oid.jsonb));
@@ -52,23 +67,61 @@ export function isNativeAggregate({ fn, argTypes, distinct, orderTypes, constant
     case 'max':
       return COMPARED.has(declared);
     case 'sum':
-      return SUMMED.has(declared) && !(distinct && isOfVaryingScale(arg));
     case 'avg':
-      return (SUMMED.has(declared) || declared === 'float4') && !(distinct && isOfVaryingScale(arg));
+      return SUMMED.has(declared) && !(distinct && (declared === 'interval' || isOfVaryingScale(arg)));
     case 'string_agg':
-      return declared === 'text,text' && constantSeparator && sorted;
+      if (declared !== 'text,text' || !constantSeparator) return !distinct && (declared === 'text,text' || declared === 'bytea,bytea');
+      return true;
+    case 'bit_and':
+    case 'bit_or':
+    case 'bit_xor':
+      return isBitInteger(declared);
+    case 'any_value':
+      return arg !== undefined && isCarried(arg);
+    case 'regr_count':
+      return !distinct;
+    case 'percentile_cont':
+      return ordered !== undefined && (ordered.oid === Oid.float8 || ordered.oid === Oid.interval);
+    case 'percentile_disc':
+      return ordered !== undefined && !ELEMENT_OF.has(ordered.oid) && isOrdered(ordered.oid);
+    case 'mode':
+      return ordered !== undefined && (COUNTED.has(ordered.oid) || (ordered.oid === Oid.numeric && !isOfVaryingScale(ordered)));
     case 'array_agg':
       return (
         declared === 'anynonarray' &&
-        sorted &&
         arg !== undefined &&
         (isOrdered(arg.oid) || (!distinct && JSONS.has(arg.oid))) &&
         !(distinct && KEYED.has(arg.oid))
       );
     default:
-      return false;
+      return (VARIANCES.has(name) || REGRESSIONS.has(name)) && !distinct;
   }
 }
+
+export function isBitInteger(declared: string): boolean {
+  return declared === 'int2' || declared === 'int4' || declared === 'int8';
+}
+
+/** Types whose values the kernel holds as they are. */
+export function isCarried({ oid }: Type): boolean {
+  return isOrdered(oid) || JSONS.has(oid);
+}
+
+/** Types of which equal values look the same, and that DuckDB's maps keep in PostgreSQL's order. */
+const COUNTED: ReadonlySet<number> = new Set([
+  Oid.bool,
+  Oid.int2,
+  Oid.int4,
+  Oid.int8,
+  Oid.float4,
+  Oid.float8,
+  Oid.text,
+  Oid.date,
+  Oid.time,
+  Oid.timestamp,
+  Oid.timestamptz,
+  Oid.uuid,
+]);
 
 const JSONS: ReadonlySet<number> = new Set([Oid.json, Oid.jsonb]);
 /** Equal values of these types may look different. */

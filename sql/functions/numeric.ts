@@ -257,7 +257,7 @@ export function moduloNumeric(a: Numeric, b: Numeric): Numeric {
   return { digits: both.a % both.b, scale: both.scale };
 }
 
-function integerSqrt(n: bigint): bigint {
+export function integerSqrt(n: bigint): bigint {
   if (n < 2n) return n;
   let x = 1n << BigInt((n.toString(2).length + 1) >> 1);
   for (;;) {

@@ -70,6 +70,8 @@ function rangeMessage(first: string): string {
   const match = /\b(INT16|INT32|INT64)\b/.exec(first);
   if (match !== null) return `${INTEGER_NAME[match[1] as string]} out of range`;
   if (/timestamp|date|interval/i.test(first)) return 'timestamp out of range';
+  // DuckDB's variance of floats.
+  if (/^Out of Range Error: (VARPOP|VARSAMP) is out of range/.test(first)) return 'value out of range: overflow';
   if (/DECIMAL/i.test(first)) return 'numeric field overflow';
   return first.replace(/^[A-Za-z ]+Error: /, '');
 }

@@ -20,6 +20,8 @@ export interface KernelOptions {
   readonly imagePath: string;
   /** Tasks at a time; more wait. Default 2. */
   readonly workers?: number;
+  /** How long a thread may be at a task that was given up before another thread takes its place. Default 5000. */
+  readonly hangsAfterMs?: number;
 }
 
 interface Job {
@@ -51,6 +53,7 @@ export function createKernel(options: KernelOptions): Kernel {
 class KernelPool implements Kernel {
   readonly #options: Omit<KernelThreadOptions, 'aborted'>;
   readonly #size: number;
+  readonly #hangsAfterMs: number;
   readonly #threads = new Set<Thread>();
   readonly #queue: Job[] = [];
   readonly #reader = createResultReader();
@@ -67,6 +70,7 @@ class KernelPool implements Kernel {
       batchRows: options.batchRows ?? MOST_BATCH_ROWS,
     };
     this.#size = options.workers ?? DEFAULT_WORKERS;
+    this.#hangsAfterMs = options.hangsAfterMs ?? HANGS_AFTER_MS;
   }
 
   run(request: TaskRequest, signal: AbortSignal): Promise<TaskOutput> {
@@ -120,7 +124,7 @@ class KernelPool implements Kernel {
       thread.worker.unref();
       send(thread, { kind: 'close' });
       this.#dispatch();
-    }, HANGS_AFTER_MS).unref();
+    }, this.#hangsAfterMs).unref();
   }
 
   #dispatch(): void {
@@ -179,7 +183,7 @@ class KernelPool implements Kernel {
       const hanging = setTimeout(() => {
         thread.worker.unref();
         resolve();
-      }, HANGS_AFTER_MS);
+      }, this.#hangsAfterMs);
       thread.worker.once('exit', () => {
         clearTimeout(hanging);
         resolve();

@@ -4,21 +4,13 @@ import { unsupported } from '../../sql/errors.js';
 import { stateFields } from '../../sql/functions/aggregate-state.js';
 import { isNativeAggregate } from '../../sql/functions/native-aggregate.js';
 import { Oid, type Type } from '../../sql/types.js';
+import { type Aggregated, type Recipe, unsplit } from './aggregate-recipe.js';
 import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
 import { printAggregateFallback } from './print-aggregate-fallback.js';
 import { decimalSum, limbStates, limbsOf } from './print-decimal-sum.js';
 import { needsKey, orderKey, type PrintPlan, printAs, printDecimal, printExpression, typeOf } from './print-expression.js';
-
-/**
- * One aggregate in three steps, each DuckDB SQL: `partial` aggregates over rows, `merge` aggregates over columns that hold
- * partial's results, `finish` the scalar expression over either's results that gives PostgreSQL's answer.
- */
-interface Recipe {
-  readonly partial: readonly string[];
-  readonly merge: (states: readonly string[]) => readonly string[];
-  readonly finish: (states: readonly string[]) => string;
-}
+import { float4, intervalTotal, joined, otherAggregate } from './print-other-aggregate.js';
 
 /** SQL for the whole aggregate over rows, of the type of `aggregate.field`. */
 export function printSingle(aggregate: PlanAggregate, plan: PrintPlan): string {
@@ -50,9 +42,6 @@ export function printFinal(aggregate: PlanAggregate, plan: PrintPlan): string {
   const made = recipe(aggregate, plan);
   return made.finish(made.merge(aggregate.state.map((field) => `c${field.id}`)));
 }
-
-/** `over`: the name of the window of an aggregate that is called as a window function. */
-type Aggregated = PlanAggregate & { readonly over?: string };
 
 /** A column with the row's place in its window, there for aggregates of which `needsPlace` says so. */
 export const PLACE = 'w_n';
@@ -88,7 +77,7 @@ function recipe(aggregate: Aggregated, plan: PrintPlan): Recipe {
     case 'array_agg':
       return arrayAgg(aggregate, plan, declared);
     default:
-      throw unsupported(`aggregate ${aggregate.fn}`);
+      return otherAggregate(aggregate, plan, name, declared, printSortKey);
   }
 }
 
@@ -168,8 +157,12 @@ function sum(aggregate: Aggregated, plan: PrintPlan, declared: string): Recipe {
         (state) => `sum(${state})`,
         (state) => `CAST(${state} AS ${declared === 'int8' ? 'VARCHAR' : 'BIGINT'})`,
       );
+    case 'float4':
+      return floatSum(aggregate, plan, `CAST(${sql} AS DOUBLE)`, (total) => float4(total));
     case 'float8':
       return floatSum(aggregate, plan, sql, (total) => total);
+    case 'interval':
+      return intervalTotal(aggregate, plan, sql, (total) => total);
     case 'numeric':
       return numericSum(aggregate, plan, sql, type, (total) => total);
     default:
@@ -191,6 +184,8 @@ function average(aggregate: Aggregated, plan: PrintPlan, declared: string): Reci
     case 'float4':
     case 'float8':
       return floatSum(aggregate, plan, `CAST(${sql} AS DOUBLE)`, (total, rows) => `${total} / ${rows}`);
+    case 'interval':
+      return intervalTotal(aggregate, plan, sql, (total, rows) => `tl_interval_div(${total}, CAST(${rows} AS DOUBLE))`);
     case 'numeric':
       return numericSum(aggregate, plan, sql, type, divided);
     default:
@@ -204,7 +199,7 @@ function divided(total: string, rows: string): string {
 
 /** State: sum, whether an infinity was among the numbers, count. An infinite sum of finite numbers is 22003. */
 function floatSum(aggregate: Aggregated, plan: PrintPlan, sql: string, result: (total: string, rows: string) => string): Recipe {
-  if (aggregate.over !== undefined && aggregate.fn === 'sum(float8)') {
+  if (aggregate.over !== undefined && /^sum\(float[48]\)/.test(aggregate.fn)) {
     // DuckDB begins at 0, PostgreSQL with the first number: of nothing but -0 the sum is -0.
     const { over: _over, ...rows } = aggregate;
     const whole = floatSum(rows, plan, sql, result);
@@ -282,16 +277,6 @@ function unsplitSteps(partial: readonly string[], finish: Recipe['finish']): Rec
   return { ...unsplit(''), partial, finish };
 }
 
-function unsplit(sql: string): Recipe {
-  return {
-    partial: [sql],
-    merge: () => {
-      throw unsupported('combining parts of an ordered aggregate');
-    },
-    finish: ([state]) => state as string,
-  };
-}
-
 /** ` ORDER BY …` inside an aggregate's parentheses. */
 function orderClause(keys: readonly SortKey[], plan: PrintPlan): string {
   if (keys.length === 0) return '';
@@ -306,12 +291,17 @@ export function printSortKey(key: SortKey, plan: PrintPlan): string {
   return `${sql} ${key.descending ? 'DESC' : 'ASC'} NULLS ${key.nullsFirst ? 'FIRST' : 'LAST'}`;
 }
 
+/** PostgreSQL's DISTINCT gives its values sorted. */
+function sortedIfDistinct({ distinct, orderBy, args: [expr] }: Aggregated): readonly SortKey[] {
+  return distinct && orderBy.length === 0 && expr !== undefined ? [{ expr, descending: false, nullsFirst: false }] : orderBy;
+}
+
 function stringAgg(aggregate: Aggregated, plan: PrintPlan, declared: string): Recipe {
   const separator = aggregate.args[1];
   if (declared !== 'text,text' || separator?.kind !== 'constant')
-    throw unsupported(`aggregate ${aggregate.fn} with a separator that isn't constant`);
+    return joined(aggregate, plan, orderClause(aggregate.orderBy, plan), declared === 'bytea,bytea');
   const arg = `${argument(aggregate, plan).sql}, ${quote(separator.value ?? '')}`;
-  return unsplit(call(aggregate, plan, 'string_agg', arg, orderClause(aggregate.orderBy, plan)));
+  return unsplit(call(aggregate, plan, 'string_agg', arg, orderClause(sortedIfDistinct(aggregate), plan)));
 }
 
 function arrayAgg(aggregate: Aggregated, plan: PrintPlan, declared: string): Recipe {
@@ -319,5 +309,5 @@ function arrayAgg(aggregate: Aggregated, plan: PrintPlan, declared: string): Rec
   if (declared !== 'anynonarray' || first === undefined) throw unsupported(`aggregate ${aggregate.fn}`);
   if (aggregate.distinct && needsKey(typeOf(first))) throw unsupported(`array_agg with DISTINCT over this type`);
   const element = typeOf(first).oid === Oid.numeric ? { oid: Oid.numeric, typmod: -1 } : typeOf(first);
-  return unsplit(call(aggregate, plan, 'list', printAs(first, element, plan), orderClause(aggregate.orderBy, plan)));
+  return unsplit(call(aggregate, plan, 'list', printAs(first, element, plan), orderClause(sortedIfDistinct(aggregate), plan)));
 }

@@ -19,6 +19,7 @@ import { printFinal, printPartial, printSingle, printSortKey } from './print-agg
 import { equalityKey, needsKey, type PrintPlan, printAs, printDecimal, printExpression, typeOf } from './print-expression.js';
 import { printRecursive, printRecursiveRead } from './print-recursive.js';
 import { printSample } from './print-sample.js';
+import { hasShortParts } from './print-statistics.js';
 import { printTableFunction } from './print-table-function.js';
 import { printWindow } from './print-window.js';
 import { decodedColumn } from './stage-file.js';
@@ -210,7 +211,9 @@ const COMPUTED_ID = 1_000_000_000;
 function withComputed(aggregate: PlanAggregate, n: number, computed: string[], plan: PrintPlan): PlanAggregate {
   const [arg] = aggregate.args;
   if (arg === undefined || arg.kind === 'column' || typeOf(arg).oid !== Oid.numeric || aggregate.filter !== undefined) return aggregate;
-  if (!/^(sum|avg)\(/.test(aggregate.fn) || printDecimal(arg, plan) !== undefined) return aggregate;
+  if (!/^(sum|avg|stddev\w*|var\w+)\(/.test(aggregate.fn)) return aggregate;
+  const decimal = printDecimal(arg, plan)?.decimal;
+  if (decimal !== undefined && (/^(sum|avg)/.test(aggregate.fn) || hasShortParts(decimal))) return aggregate;
   const column: PlanExpr = { kind: 'column', id: COMPUTED_ID + n, type: typeOf(arg) };
   computed.push(`${printExpression(arg, plan)} AS c${column.id}`);
   return { ...aggregate, args: [column] };

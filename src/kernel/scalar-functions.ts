@@ -7,6 +7,7 @@ import { JSON_SCALARS } from './json-scalars.js';
 import { NUMERIC_SCALARS } from './numeric-scalars.js';
 import { plainType, type ScalarDefinition } from './scalar-definition.js';
 import { setScalars } from './set-scalars.js';
+import { STATISTICS_SCALARS } from './statistics-scalars.js';
 import { textScalars } from './text-scalars.js';
 import { readColumn, toDuckdb } from './value-vectors.js';
 
@@ -17,6 +18,7 @@ export function registerScalarFunctions(connection: DuckDBConnection, settings: 
     ...textScalars(settings),
     ...calendarScalars(settings),
     ...JSON_SCALARS,
+    ...STATISTICS_SCALARS,
     ...setScalars(settings),
   ])
     register(connection, definition);

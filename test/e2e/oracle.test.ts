@@ -8,6 +8,7 @@ import { Dice } from './oracle-dice.js';
 import { loadPostgres, oracleTables, writeLake } from './oracle-lake.js';
 import { OraclePair, type Outcome, report } from './oracle-pair.js';
 import { ORDERED, UNORDERED } from './oracle-queries.js';
+import { AGGREGATES } from './oracle-queries-aggregates.js';
 import { DECIMALS } from './oracle-queries-decimals.js';
 import { FUNCTION_QUESTIONS } from './oracle-queries-functions.js';
 import { PLANNING, PLANNING_ORDERED } from './oracle-queries-planning.js';
@@ -104,6 +105,13 @@ describe('the engine beside PostgreSQL', function () {
     it(`numbers of a fixed scale, ${smallBytes === '0' ? 'stages' : 'one task'}`, async () => {
       await settle('UTC', smallBytes);
       check(await pair.compareAll(DECIMALS.map((sql) => ({ sql, ordered: false }))), { unsupported: 0.05, eager: 0, lazy: 0 });
+    });
+  }
+
+  for (const smallBytes of ['64MB', '0']) {
+    it(`aggregates, ${smallBytes === '0' ? 'stages' : 'one task'}`, async () => {
+      await settle('UTC', smallBytes);
+      check(await pair.compareAll(AGGREGATES.map((sql) => ({ sql, ordered: false }))), { unsupported: 0, eager: 0, lazy: 0 });
     });
   }
 

@@ -5,7 +5,7 @@ import type { Field, Operator, PlanExpr, PlanSession } from '../../planner/physi
 import { Oid, type Type, type as typeOf } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import type { Kernel, TaskOutput, TaskRequest } from '../../src/kernel/kernel.js';
-import { createKernel } from '../../src/kernel/kernel-pool.js';
+import { createKernel, type KernelOptions } from '../../src/kernel/kernel-pool.js';
 import { imagePath } from '../../src/paths.js';
 
 export const SESSION: PlanSession = { timeZone: 'UTC', now: '0', memoryLimit: 512 * 1024 * 1024 };
@@ -25,9 +25,15 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export async function openBench(): Promise<Bench> {
+export async function openBench(options: Partial<KernelOptions> = {}): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), 'timeline-kernel-'));
-  const kernel = createKernel({ threads: 2, memoryLimit: 1024 * 1024 * 1024, tempFolder: join(folder, 'temp'), imagePath: imagePath() });
+  const kernel = createKernel({
+    threads: 2,
+    memoryLimit: 1024 * 1024 * 1024,
+    tempFolder: join(folder, 'temp'),
+    imagePath: imagePath(),
+    ...options,
+  });
   let runs = 0;
   const bench: Bench = {
     folder,

@@ -239,6 +239,11 @@ describe('the kernel', () => {
       ['max(numeric)', n, Oid.numeric],
       ['min(text)', t, Oid.text],
       ['max(float8)', f, Oid.float8],
+      ['stddev(int4)', x, Oid.numeric],
+      ['var_pop(int8)', y, Oid.numeric],
+      ['variance(numeric)', n, Oid.numeric],
+      ['stddev_pop(numeric)', d, Oid.numeric],
+      ['bit_xor(int8)', y, Oid.int8],
     ];
 
     function aggregates(firstId: number): readonly PlanAggregate[] {
