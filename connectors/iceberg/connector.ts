@@ -164,7 +164,7 @@ export class IcebergConnector implements Connector {
 
   async narrow(
     handle: Handle,
-    splits: readonly ConnectorSplit[],
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds' | 'rows'>[],
     filters: readonly TablePredicate[],
     signal: AbortSignal,
   ): Promise<NarrowedSplits> {

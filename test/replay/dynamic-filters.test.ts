@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import type { Connector } from '../../connectors/connector.js';
 import { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { explainText } from '../../planner/explain.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
@@ -199,6 +200,40 @@ describe('dynamic filters', function () {
       const figures = asked.summary.stages.find((stage) => stage.id === scan?.id);
       assert.equal(figures?.skipped?.files, 8, table);
       assert.equal(figures?.bytesRead, 0);
+    }
+  });
+
+  it('are the same when reads fail and tasks are tried again', async () => {
+    const failed = new Set<string>();
+    const flaky: Connector = {
+      name: connector.name,
+      readableFolders: connector.readableFolders,
+      tables: (signal) => connector.tables(signal),
+      describe: (name, signal) => connector.describe(name, signal),
+      pin: (name, asOf, signal) => connector.pin(name, asOf, signal),
+      pushdown: (handle, request) => connector.pushdown(handle, request),
+      statistics: (handle) => connector.statistics(handle),
+      splits: (handle, signal, wish) => connector.splits(handle, signal, wish),
+      narrow: (handle, splits, filters, signal) => connector.narrow(handle, splits, filters, signal),
+      read: async (handle, splits, request) => {
+        const key = JSON.stringify([handle, splits]);
+        if (failed.has(key)) return connector.read(handle, splits, request);
+        failed.add(key);
+        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+      },
+      close: async () => undefined,
+    };
+    const driver = createLocalDriver({ ...context, connectors: new Map([['oracle', flaky]]) });
+    try {
+      const sql = 'select big.id, few.id from big join few on big.k = few.k where few.id < 4';
+      for (const broadcastBytes of [0, 2 ** 20]) {
+        failed.clear();
+        const asked = await ask(await planned(sql, 'on', broadcastBytes), driver);
+        assert.deepEqual(asked.rows, await expected(sql));
+        assert.ok(skippedFiles(asked) > 0 && asked.summary.stages.reduce((sum, stage) => sum + stage.retries, 0) > 2);
+      }
+    } finally {
+      await driver.close();
     }
   });
 
