@@ -89,6 +89,8 @@ export function orderKey(sql: string, type: Type): string {
 
 /** A key whose equality is PostgreSQL's for the type: for GROUP BY and DISTINCT, also of types without an order of ours. */
 export function equalityKey(sql: string, type: Type): string {
+  // PostgreSQL's text of a number without the zeros after the point, which are all that equal ones differ in.
+  if (type.oid === Oid.numeric && decimalScale(type) === undefined) return `regexp_replace(${sql}, '\\.0*$|(\\.[0-9]*[1-9])0+$', '\\1')`;
   return isEqualByText(type.oid) ? sql : orderKey(sql, type);
 }
 

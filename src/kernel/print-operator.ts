@@ -13,6 +13,7 @@ import {
 } from '../../planner/physical-plan.js';
 import { internal, unsupported } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
+import { decimalsBelow } from './decimals-below.js';
 import { duckdbType } from './duckdb-type.js';
 import { quote, quoteName } from './literal.js';
 import { printFinal, printPartial, printSingle, printSortKey } from './print-aggregate.js';
@@ -64,7 +65,7 @@ export function printOperator(op: Operator, context: PrintContext): string {
     case 'project':
       return `SELECT ${columnList(op.items.map(({ field, expr }) => `${printAs(expr, field.type, plan)} AS ${column(field)}`))} FROM ${input(op.input)}`;
     case 'aggregate':
-      return printAggregate(op, input(op.input), plan);
+      return printAggregateOver(op, context, plan);
     case 'join':
       return printJoin(op, input(op.left), input(op.right), plan);
     case 'sort': {
@@ -153,6 +154,11 @@ function limitClause(op: { readonly limit?: number; readonly offset?: number }):
 function whole(n: number): string {
   if (!Number.isInteger(n) || n < 0) throw internal(`${n} is no row count`);
   return BigInt(n).toString();
+}
+
+function printAggregateOver(written: AggregateOperator, context: PrintContext, plan: PrintPlan): string {
+  const op = context.relations.has(written.input) ? written : (decimalsBelow(written, plan) ?? written);
+  return printAggregate(op, `(${plan(op.input)})`, plan);
 }
 
 function printAggregate(op: AggregateOperator, input: string, plan: PrintPlan): string {

@@ -104,7 +104,8 @@ describe('the engine beside PostgreSQL', function () {
   for (const smallBytes of ['64MB', '0']) {
     it(`numbers of a fixed scale, ${smallBytes === '0' ? 'stages' : 'one task'}`, async () => {
       await settle('UTC', smallBytes);
-      check(await pair.compareAll(DECIMALS.map((sql) => ({ sql, ordered: false }))), { unsupported: 0.05, eager: 0, lazy: 0 });
+      // Sums of more than 38 digits, where they are put together from several tasks.
+      check(await pair.compareAll(DECIMALS.map((sql) => ({ sql, ordered: false }))), { unsupported: 0.06, eager: 0, lazy: 0 });
     });
   }
 
