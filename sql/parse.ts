@@ -64,6 +64,7 @@ function parseText(text: string): readonly Readonly<Record<string, unknown>>[] {
     throw new TimelineError({ kind: 'data', sqlstate: '22021', message: 'invalid byte sequence for encoding "UTF8": 0x00' });
   }
   if (text.trim() === '') return [];
+  if (hasNestedComments(text)) throw tooDeep();
   try {
     return listOf(nodeOf(parseSync(text))['stmts']).map(nodeOf);
   } catch (thrown) {
@@ -74,13 +75,41 @@ function parseText(text: string): readonly Readonly<Record<string, unknown>>[] {
 function parserError(thrown: unknown): TimelineError {
   if (thrown instanceof SqlError) {
     const position = thrown.sqlDetails?.cursorPosition;
-    return syntaxError(thrown.message, position === undefined ? undefined : position + 1);
+    const error = syntaxError(thrown.message, position === undefined ? undefined : position + 1);
+    // The parser's errors come without their SQLSTATE.
+    return /^invalid byte sequence for encoding/.test(error.message) ? new TimelineError({ ...error.toJSON(), sqlstate: '22021' }) : error;
   }
   // The parser recurses: too deep a text exhausts its stack.
   if (thrown instanceof RangeError || (thrown instanceof Error && thrown.name === 'RuntimeError')) {
     return tooDeep(thrown);
   }
   return internal('the SQL parser failed', thrown);
+}
+
+function tooDeep(cause?: unknown): TimelineError {
+  return new TimelineError({
+    kind: 'limit',
+    sqlstate: '54001',
+    message: 'stack depth limit exceeded',
+    hint: 'The statement is nested too deeply.',
+    cause,
+  });
+}
+
+/** Comments opened in comments, with nothing between but characters of operators. */
+const MOST_COMMENTS = 1000;
+
+/** PostgreSQL's scanner reads to the end of such a run once for each of them: hours for some megabytes, and nothing interrupts it. */
+function hasNestedComments(text: string): boolean {
+  let opened = 0;
+  let at = text.indexOf('/*');
+  while (at >= 0) {
+    const next = text.indexOf('/*', at + 2);
+    opened = next >= 0 && /^[-+*/<>=~!@#%^&|`?]*$/.test(text.slice(at + 2, next)) ? opened + 1 : 0;
+    if (opened > MOST_COMMENTS) return true;
+    at = next;
+  }
+  return false;
 }
 
 function syntaxError(message: string, position?: number): TimelineError {
