@@ -86,16 +86,6 @@ function parserError(thrown: unknown): TimelineError {
   return internal('the SQL parser failed', thrown);
 }
 
-function tooDeep(cause?: unknown): TimelineError {
-  return new TimelineError({
-    kind: 'limit',
-    sqlstate: '54001',
-    message: 'stack depth limit exceeded',
-    hint: 'The statement is nested too deeply.',
-    cause,
-  });
-}
-
 /** Comments opened in comments, with nothing between but characters of operators. */
 const MOST_COMMENTS = 1000;
 
