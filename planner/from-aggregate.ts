@@ -32,6 +32,9 @@ export function planAggregate(
   });
 
   const sets = expandGroupingSets(query);
+  // The analysed query names the outer column itself where it means the key, which is NULL in some sets.
+  if (sets !== undefined && exprs.some((expr) => expr.kind === 'var' && expr.level > 0))
+    throw unsupported('GROUPING SETS, ROLLUP or CUBE of a column of the query around it');
   const calls: { readonly call: AggregateCall; readonly aggregate: PlanAggregate }[] = [];
   const groupings: { readonly refs: readonly number[]; readonly field: Field; readonly keys: readonly number[] }[] = [];
   const scope: Scope = {

@@ -1,5 +1,5 @@
 import type { Readable } from '../../connectors/connector.js';
-import { columnIds, hasSubquery } from '../../planner/columns.js';
+import { columnIds, hasSubquery, outerColumns } from '../../planner/columns.js';
 import {
   type AggregateOperator,
   type ExchangeRead,
@@ -162,6 +162,7 @@ function printAggregateOver(written: AggregateOperator, context: PrintContext, p
 }
 
 function printAggregate(op: AggregateOperator, input: string, plan: PrintPlan): string {
+  if (op.sets !== undefined && outerColumns(op).size > 0) return printSetsApart(op, input, plan);
   const computed: string[] = [];
   const keys = op.keys.map(({ field, expr }, n) => {
     const sql = printExpression(expr, plan);
@@ -195,6 +196,29 @@ function printAggregate(op: AggregateOperator, input: string, plan: PrintPlan): 
   // Without aggregates or keys there is one row, as in SELECT 1 … HAVING.
   if (items.length === 0) return `SELECT TRUE AS ${DUMMY} FROM (SELECT count(*) FROM ${input})`;
   return `SELECT ${items.join(', ')} FROM ${from}${groupBy}`;
+}
+
+const MOST_APART = 32;
+
+/** Each grouping set as an aggregate of its own: tied to rows outside, DuckDB's lose the rows of empty sets and know no left-out keys. */
+function printSetsApart({ sets = [], groupings = [], ...op }: AggregateOperator, input: string, plan: PrintPlan): string {
+  if (sets.length > MOST_APART) throw unsupported(`more than ${MOST_APART} grouping sets in a correlated subquery`);
+  return sets
+    .map((set) => {
+      const keys = op.keys.filter((_, n) => set.includes(n));
+      const items = [
+        ...op.keys.map(
+          ({ field }, n) => `${set.includes(n) ? column(field) : `CAST(NULL AS ${duckdbType(field.type)}) AS ${column(field)}`}`,
+        ),
+        ...op.aggregates.map(({ field }) => column(field)),
+        ...groupings.map(({ field, keys: asked }) => {
+          const bits = asked.reduce((mask, key) => mask * 2 + (set.includes(key) ? 0 : 1), 0);
+          return `CAST(${bits} AS INTEGER) AS ${column(field)}`;
+        }),
+      ];
+      return `SELECT ${columnList(items)} FROM (${printAggregate({ ...op, keys }, input, plan)})`;
+    })
+    .join(' UNION ALL ');
 }
 
 function groupingSets(sets: NonNullable<AggregateOperator['sets']>): string {

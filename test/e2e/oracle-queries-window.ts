@@ -144,6 +144,13 @@ select id, sum(x8) over (order by id rows 1 preceding) from o.facts where abs(x8
   .split('\n');
 
 export const GROUPING_SETS: readonly string[] = `
+select d.k, x.* from o.dims d cross join lateral (select b, count(*), grouping(b) from o.facts f where f.k = d.k group by rollup (b)) x where d.w > 0
+select d.k, x.* from o.dims d cross join lateral (select count(*) from o.facts f where f.k = d.k and f.id < 0 group by grouping sets ((), ())) x
+select d.k, x.* from o.dims d cross join lateral (select b, e, count(*), grouping(b, e), coalesce(max(id), -1) from o.facts f where f.k = d.k and d.w > 3 group by cube (b, e)) x
+select d.k, (select count(*) + grouping(b) from o.facts f where f.k = d.k and f.id < 0 group by rollup (b)) from o.dims d
+select d.k, x.* from o.dims d cross join lateral (select d.k + 0 kk, b, count(*) c from o.facts f where f.k = d.k group by rollup (b, d.k + 0)) x
+select d.k, x.* from o.dims d cross join lateral (select b, count(*) c, sum(count(*)) over () from o.facts f where f.k = d.k group by rollup (b)) x
+select d.k, x.* from o.dims d cross join lateral (select b, d2, sum(d2) c from o.facts f where f.k = d.k and id < 99 group by grouping sets ((b, d2), (d2)) having sum(d2) > 0) x
 select e, k, count(*) from o.facts group by rollup (e, k)
 select e, k, count(*), sum(id), grouping(e), grouping(k), grouping(e, k), grouping(k, e) from o.facts group by cube (e, k)
 select e, k, count(*) from o.facts group by grouping sets ((e), (k), ())
