@@ -14,7 +14,7 @@ import { mapQueryExpr, queryExprChildren } from './query-walk.js';
 const SETS = -1;
 
 /** Those of a subquery are its own. */
-export function hasSetCall(expr: QueryExpr): boolean {
+function hasSetCall(expr: QueryExpr): boolean {
   if (expr.kind === 'sublink') return expr.test !== undefined && hasSetCall(expr.test);
   return isSetCall(expr) || queryExprChildren(expr).some(hasSetCall);
 }
@@ -23,7 +23,7 @@ export function hasSetCall(expr: QueryExpr): boolean {
  * Set-returning functions in expressions: those whose arguments have none are evaluated side by side for each row, then
  * those over their results, and so on. What comes back are the expressions over columns, and their scope.
  */
-export function expandSets(
+function expandSets(
   exprs: readonly QueryExpr[],
   from: { readonly input: Operator; readonly scope: Scope },
   planning: Planning,

@@ -8,7 +8,6 @@ import { fieldsOf } from './physical-plan.js';
  * A logical plan is the Operator tree of physical-plan.ts before it is cut: one vocabulary for both. What differs:
  * scans have a handle but no splits yet, aggregates are all `single`, and there is no `exchange_read`.
  */
-export type LogicalPlan = Operator;
 
 /** The same operator over other inputs (`map` is applied to each direct one, the horizon of a timeline included). */
 export function mapInputs(op: Operator, map: (input: Operator) => Operator): Operator {

@@ -13,7 +13,7 @@ const STRICT_FUNCTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** Columns that must not be NULL for the predicate to be true. */
-export function rejectsNull(expr: PlanExpr, into: Set<number> = new Set()): Set<number> {
+function rejectsNull(expr: PlanExpr, into: Set<number> = new Set()): Set<number> {
   const add = (ids: Iterable<number>): Set<number> => {
     for (const id of ids) into.add(id);
     return into;

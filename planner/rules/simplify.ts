@@ -87,7 +87,7 @@ function simplifyOperator(op: Operator): Operator {
 }
 
 /** Bottom-up; three-valued logic is kept (NULL is not FALSE outside of a filter's top). */
-export function simplifyExpression(expr: PlanExpr): PlanExpr {
+function simplifyExpression(expr: PlanExpr): PlanExpr {
   if (!isInner<PlanLeaf>(expr)) return expr;
   const node = mapChildren<PlanLeaf, PlanLeaf>(expr as Inner<PlanLeaf>, simplifyExpression);
   switch (node.kind) {

@@ -1,5 +1,5 @@
 import { type Cursor, type Grammar, mark, quoteName } from './cursor.js';
-import { isReserved } from './expressions.js';
+import { isReserved } from './primary.js';
 
 const AFTER_TABLE: ReadonlySet<string> = new Set(['WINDOW', 'FETCH', 'OFFSET', 'MINUS', 'FOR', 'SET', 'INTO']);
 /** What may follow the only table of a FROM. */

@@ -27,3 +27,10 @@ export function intervalLiteral(number: string, unit: string): string {
   const amount = (BigInt(number.replace(/^--/, '')) * (quarters ? 3n : 1n)).toString();
   return `INTERVAL '${amount} ${quarters ? 'month' : unit.toLowerCase()}'`;
 }
+
+/** MySQL's usual collations compare without case, and engines here compare bytes. */
+export function noteText(cursor: Cursor, left: Written, right: Written): void {
+  const texts = [left, right].filter((side) => side.literal?.kind === 'string' && /\p{L}/u.test(side.literal.value));
+  if (cursor.dialect === 'mysql' && texts.length > 0)
+    cursor.notes.add("text is compared exactly here; MySQL's usual collations ignore case and accents");
+}

@@ -1,7 +1,7 @@
 import { readWindow } from './calls.js';
 import { type Cursor, type Grammar, mark, quoteName, type Written } from './cursor.js';
-import { isReserved } from './expressions.js';
 import { readFrom } from './from.js';
+import { isReserved } from './primary.js';
 import type { DialectToken } from './scan.js';
 
 interface Core {

@@ -72,7 +72,7 @@ export function callPostgres(spec: PostgresSpec, texts: readonly string[], type:
 }
 
 /** DuckDB SQL of a value's text, as PostgreSQL's input functions take it. */
-export function toPostgresText(sql: string, type: Type): string {
+function toPostgresText(sql: string, type: Type): string {
   if (type.oid === Oid.record) throw unsupported('a row as a column of a subquery that is looked into later');
   if (ELEMENT_OF.has(type.oid)) return `tl_out_${type.oid}(${sql})`;
   // PostgreSQL reads any JSON text.

@@ -164,7 +164,7 @@ function textCell({ type, form, data }: RawColumn, settings: TextSettings): Cell
 }
 
 /** Undefined: not exactly a JavaScript number. */
-export function safeInt64(words: Int32Array, row: number): number | undefined {
+function safeInt64(words: Int32Array, row: number): number | undefined {
   const high = words[row * 2 + 1] as number;
   if (high >= 2_097_152 || high < -2_097_152) return undefined;
   return high * 4_294_967_296 + ((words[row * 2] as number) >>> 0);
