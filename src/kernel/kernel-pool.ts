@@ -43,7 +43,9 @@ interface Thread {
 /** DuckDB's vectors hold so many. */
 const MOST_BATCH_ROWS = 2048;
 const DEFAULT_WORKERS = 2;
-const HANGS_AFTER_MS = 5000;
+const HANGS_AFTER_MS = 1000;
+/** Threads that hang and have been replaced; one more is waited for. */
+const MOST_LEFT = 4;
 
 /** Tasks run in worker threads, so that neither JavaScript of the kernel nor a crash of it stops the caller's loop. */
 export function createKernel(options: KernelOptions): Kernel {
@@ -55,6 +57,7 @@ class KernelPool implements Kernel {
   readonly #size: number;
   readonly #hangsAfterMs: number;
   readonly #threads = new Set<Thread>();
+  readonly #left = new Set<Thread>();
   readonly #queue: Job[] = [];
   readonly #reader = createResultReader();
   #ids = 0;
@@ -120,7 +123,9 @@ class KernelPool implements Kernel {
     Atomics.store(thread.aborted, 0, job.id);
     send(thread, { kind: 'abort', id: job.id });
     setTimeout(() => {
-      if (thread.job !== job || !this.#threads.delete(thread)) return;
+      if (thread.job !== job || this.#left.size >= MOST_LEFT || !this.#threads.delete(thread)) return;
+      this.#left.add(thread);
+      thread.worker.once('exit', () => this.#left.delete(thread));
       thread.worker.unref();
       send(thread, { kind: 'close' });
       this.#dispatch();

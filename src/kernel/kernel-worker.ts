@@ -84,6 +84,7 @@ async function run({ id, request }: Extract<KernelRequest, { kind: 'run' }>): Pr
   }
   // The caller need not wait for the clearing up, which takes some milliseconds; the next task does.
   respond(response);
+  postgres.end();
   task.connections?.close();
   if (response.kind === 'done' && !task.aborted) await held?.giveBack();
   else await held?.throwAway();

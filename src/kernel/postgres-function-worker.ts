@@ -18,7 +18,7 @@ export interface FunctionRequest {
 }
 
 export type FunctionReply =
-  | { readonly kind: 'answer'; readonly bytes: Uint8Array }
+  | { readonly kind: 'answer'; readonly bytes: Uint8Array; readonly memory: number }
   | { readonly kind: 'exhausted' }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -57,12 +57,12 @@ async function main(): Promise<void> {
       const fault = takeFault();
       if (fault instanceof RangeError) return reply({ kind: 'exhausted' });
       if (fault !== undefined) throw fault;
-      reply({ kind: 'answer', bytes });
+      reply({ kind: 'answer', bytes, memory: postgres.Module.HEAPU8.byteLength });
     } catch (error) {
       reply({ kind: 'failed', message: String(error) });
     }
   });
-  reply({ kind: 'answer', bytes: new Uint8Array() });
+  reply({ kind: 'answer', bytes: new Uint8Array(), memory: 0 });
 }
 
 main().catch((error: unknown) => reply({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }));

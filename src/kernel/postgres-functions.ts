@@ -36,6 +36,11 @@ export class PostgresFunctions {
     this.#now = Number(now) / 1000;
   }
 
+  /** A task ends. What a huge value made of the thread's memory never shrinks, so it goes. */
+  end(): void {
+    if (this.#thread !== undefined && this.#thread.memory > MOST_MEMORY) this.close();
+  }
+
   /** A text for each row. */
   scalar(spec: string, columns: readonly Texts[], rowCount: number, session: PostgresSession): (string | null)[] {
     return this.#batches(spec, columns, rowCount, session).flatMap(({ rows }) => rows.map((row) => row[0] ?? null));
@@ -148,6 +153,8 @@ const BATCH_CHARACTERS = 8_000_000;
 /** Characters of one row, or of one group of an aggregate. */
 const MOST_CHARACTERS = 256_000_000;
 const WAIT_MS = 20;
+/** Bytes of WASM memory that a thread may keep between tasks. */
+const MOST_MEMORY = 512 * 2 ** 20;
 
 /** One life of the thread. */
 class Thread {
@@ -159,6 +166,8 @@ class Thread {
   #seen = 0;
   #now = 0;
   #timeZone: string | undefined;
+  /** Size of the WASM memory after the last answer. */
+  memory = 0;
   ended = false;
 
   constructor(private readonly options: PostgresFunctionsOptions) {
@@ -235,6 +244,7 @@ class Thread {
     const reply = receiveMessageOnPort(this.#port)?.message as FunctionReply | undefined;
     switch (reply?.kind) {
       case 'answer':
+        this.memory = reply.memory;
         return reply.bytes;
       case 'exhausted':
         this.close();
