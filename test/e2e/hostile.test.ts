@@ -122,4 +122,16 @@ describe('hostile statements', function () {
     await busy.end();
     assert.equal(await countOf(neighbour), 360);
   });
+
+  it("functions of PostgreSQL's that do not end are ended, twenty in a row", async () => {
+    const busy = await server.connect();
+    for (let round = 0; round < 20; round += 1) {
+      await busy.query("set statement_timeout = '300ms'");
+      await assert.rejects(busy.query(`select max(length(format('%1000000000s', s))) from ${FACTS}`), { code: '57014' });
+    }
+    await busy.query('reset statement_timeout');
+    assert.equal((await busy.query(`select max(format('%3s', i4 * 0)) as zero from ${FACTS}`)).rows[0]?.zero, '  0');
+    assert.equal(await countOf(neighbour), 360);
+    await busy.end();
+  });
 });
