@@ -198,7 +198,7 @@ function leadingSpace(text: string): number {
   }
 }
 
-function codePoints(text: string): number {
+export function codePoints(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;
   return count;

@@ -1,8 +1,9 @@
 import { TimelineError } from './errors.js';
 
-export function shifted(error: TimelineError, prefix: string): TimelineError {
+/** An error's position without the text in front of the statement, and as `map` gives it in what was written. */
+export function shifted(error: TimelineError, prefix: string, map = (position: number): number => position): TimelineError {
   if (error.position === undefined) return error;
-  const position = error.position - prefix.length;
+  const position = map(error.position - prefix.length);
   return error.at(position > 0 ? position : undefined);
 }
 

@@ -3,6 +3,7 @@ import { CatalogueNames } from './catalogue-names.js';
 import { internal, TimelineError, unsupported } from './errors.js';
 import type { Constant, Expr } from './expression.js';
 import { typeOf } from './expression-type.js';
+import { gatherParameters } from './many-parameters.js';
 import { literalsOf, oddTypes, validitySql, withTexts } from './odd-constants.js';
 import { parseOne } from './parse.js';
 import { taggedNode } from './parse-tree.js';
@@ -179,19 +180,20 @@ export class EmbeddedPostgres {
     if (taggedNode(statement).tag !== 'SelectStmt') throw internal('only a SELECT can be analysed');
     const refused = refusedClause(statement);
     if (refused !== undefined) throw unsupported(refused);
-    const types = parameterTypes.map((oid) => this.names.typeSql(oid));
+    const gathered = gatherParameters(sql, parameterTypes);
+    const types = (gathered?.types ?? parameterTypes).map((oid) => this.names.typeSql(oid));
     const prefix = `create function pg_temp.q(${types.join(', ')}) returns setof record language sql begin atomic `;
     const bytes = [
       // The closing words stand on a line of their own: the text may end in a comment.
-      Frontend.query(`${prefix}${sql}\n;end`),
+      Frontend.query(`${prefix}${gathered?.sql ?? sql}\n;end`),
       Frontend.query(ANALYSED),
     ];
     const answer = await this.main.asUser(bytes, context, { ...options, readOnly: false }).catch((error: unknown) => {
-      throw error instanceof TimelineError ? shifted(error, prefix) : error;
+      throw error instanceof TimelineError ? shifted(error, prefix, gathered?.mapPosition) : error;
     });
     const tree = answer.rows[0]?.[0];
     if (tree === undefined || tree === null) throw internal('the embedded Postgres did not keep the analysed statement');
-    return this.withOddConstants(tree, statement, context, options);
+    return this.withOddConstants(gathered?.restore(tree) ?? tree, statement, context, options);
   }
 
   /** See odd-constants.ts. */

@@ -1,5 +1,6 @@
 import { scanSync } from 'libpg-query';
 import { internal } from './errors.js';
+import { codePoints } from './parse.js';
 
 interface Token {
   /** Bytes of the UTF-8 text. */
@@ -135,10 +136,4 @@ export function assemble(
     return last;
   };
   return { text: pieces.map((piece) => piece.text).join(''), mapPosition };
-}
-
-function codePoints(text: string): number {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
 }

@@ -24,7 +24,7 @@ const SEED = Number(process.env['ORACLE_SEED'] ?? 1);
 const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York'];
 
 describe('the engine beside PostgreSQL', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let home: Awaited<ReturnType<typeof tempFolder>>;
   let server: TimelineServer;
   let postgres: EmbeddedPostgres;

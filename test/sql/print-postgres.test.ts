@@ -115,7 +115,7 @@ describe('expressions printed for the embedded Postgres', function () {
       if (JSON.stringify(got) !== JSON.stringify(expected)) differences.push({ text, got, expected });
     }
     assert.deepEqual(differences, []);
-    assert.deepEqual(unread, [`('{"a": [1,2]}'::jsonb)['a'][1]`, '(1, 2) < (1, 3)']);
+    assert.deepEqual(unread, []);
   });
 
   it('are computed in the time zone of the session and given in UTC', async () => {
