@@ -158,9 +158,9 @@ class Generator {
     const from = this.from();
     const keys = Array.from({ length: dice.whole(1, 3) }, () => {
       const kind = dice.pick(COARSE);
-      // PostgreSQL shows a constant key that is written twice as NULL in one place and not in the other.
+      // No constants: PostgreSQL 18 shows one that is written twice as NULL in one place and not in the other.
       const key = this.place(kind, 0);
-      return { kind, sql: /[xyz]\./.test(key) ? key : `nullif(${key}, ${this.place(kind, 0)})` };
+      return /\b[xyz]\./.test(key) ? { kind, sql: key } : { kind: this.#of.scope[0]?.kind ?? kind, sql: this.#of.scope[0]?.sql ?? key };
     });
     const where = this.where();
     const names = [...new Set(keys.map(({ sql }) => sql))];
