@@ -5,6 +5,7 @@ import { isComputable } from '../sql/functions/computable.js';
 import { isNative } from '../sql/functions/native.js';
 import { type AggregateShape, isNativeAggregate } from '../sql/functions/native-aggregate.js';
 import { setFunction } from '../sql/functions/set-returning.js';
+import { functionName } from '../sql/functions/signature.js';
 import { childrenOf } from './expression.js';
 import { mapExpressions, operatorsIn } from './logical-plan.js';
 import type { Operator, PlanAggregate, PlanExpr, PlanLeaf } from './physical-plan.js';
@@ -18,7 +19,7 @@ export function checkFunctions(plan: Operator): readonly string[] {
   for (const op of operatorsIn(plan)) {
     if (op.kind === 'aggregate') {
       for (const aggregate of op.aggregates) {
-        if (!isNativeAggregate(shapeOf(aggregate))) computed.add(aggregate.fn.slice(0, aggregate.fn.indexOf('(')));
+        if (!isNativeAggregate(shapeOf(aggregate))) computed.add(functionName(aggregate.fn));
       }
     }
     mapExpressions(op, (expr) => {
@@ -69,7 +70,7 @@ function shortName(expr: PlanExpr): string {
   switch (expr.kind) {
     case 'call':
     case 'any_all':
-      return expr.operator ?? expr.fn.slice(0, expr.fn.indexOf('('));
+      return expr.operator ?? functionName(expr.fn);
     case 'distinct':
       return 'IS DISTINCT FROM';
     case 'template':

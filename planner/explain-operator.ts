@@ -1,5 +1,6 @@
 import { internal } from '../sql/errors.js';
 import { isWithinGroup } from '../sql/functions/native-aggregate.js';
+import { functionName } from '../sql/functions/signature.js';
 import type { FrameBound } from '../sql/query.js';
 import { instantText } from './instant.js';
 import { inputsOf, subplansOf } from './logical-plan.js';
@@ -137,7 +138,7 @@ function aggregateText(op: AggregateOperator, names: ColumnNames): string {
 
 /** Of a final aggregate only the names: its arguments are where the partial one is. */
 function callText(call: PlanAggregate, phase: AggregateOperator['phase'], names: ColumnNames): string {
-  const name = call.fn.slice(0, call.fn.indexOf('('));
+  const name = functionName(call.fn);
   const shown = names(call.field.id);
   if (phase === 'final') return shown === name ? `${name}(…)` : `${name}(…) AS ${shown}`;
   const args = call.args.length === 0 ? (call.fn === 'count()' ? '*' : '') : call.args.map((arg) => printExpression(arg, names)).join(', ');

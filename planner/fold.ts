@@ -1,6 +1,7 @@
 import { internal, TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
 import { typeOf } from '../sql/expression-type.js';
+import { functionName } from '../sql/functions/signature.js';
 import type { Query, QueryExpr, QueryLeaf } from '../sql/query.js';
 import { Oid } from '../sql/types.js';
 import { existsQuery } from './exists-query.js';
@@ -94,5 +95,5 @@ function isConstant(expr: QueryExpr, caseArg: boolean): boolean {
 
 /** Functions outside pg_catalog (their name carries a schema) mean something to the planner, not to PostgreSQL. */
 function isOurs(fn: string): boolean {
-  return fn.slice(0, fn.indexOf('(')).includes('.');
+  return functionName(fn).includes('.');
 }

@@ -1,5 +1,6 @@
 import { internal, unsupported } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
+import { functionName } from '../sql/functions/signature.js';
 import type { AggregateCall, Query, QueryExpr, Var } from '../sql/query.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, isVolatile, sameExpr } from './expression.js';
@@ -107,7 +108,7 @@ export function planAggregate(
 function convertAggregate(call: AggregateCall, scope: Scope, planning: Planning): PlanAggregate {
   if (call.star && call.fn !== 'count()') throw unsupported(`the aggregate ${call.fn} of *`);
   return {
-    field: planning.newField(call.fn.slice(0, call.fn.indexOf('(')), call.type),
+    field: planning.newField(functionName(call.fn), call.type),
     fn: call.fn,
     args: call.args.map((arg) => convertExpression(arg, scope)),
     distinct: call.distinct,

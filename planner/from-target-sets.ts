@@ -1,6 +1,7 @@
 import { internal, unsupported } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
 import { setFunction } from '../sql/functions/set-returning.js';
+import { functionName } from '../sql/functions/signature.js';
 import type { Query, QueryExpr, QueryLeaf, SortClause, Target, Var } from '../sql/query.js';
 import { Oid, type Type } from '../sql/types.js';
 import { convertExpression } from './convert-expression.js';
@@ -73,7 +74,7 @@ function expandSets(
 function rowColumns(call: SetCall): readonly { readonly name: string; readonly type: Type }[] {
   const columns = setFunction(call.fn)?.columns;
   if (columns === undefined && call.rowField === undefined && call.type.oid !== Oid.record)
-    return [{ name: call.fn.slice(0, call.fn.indexOf('(')), type: call.type }];
+    return [{ name: functionName(call.fn), type: call.type }];
   if (columns === undefined || call.rowField === undefined) throw unsupported(`a row of ${call.fn} as a value`);
   return columns;
 }

@@ -1,5 +1,6 @@
 import { internal, TimelineError, unsupported } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
+import { functionName } from '../sql/functions/signature.js';
 import type { FrameBound, Query, QueryExpr, WindowCall, WindowClause, WindowFrame } from '../sql/query.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, isVolatile, sameExpr } from './expression.js';
@@ -50,18 +51,18 @@ export function planWindows(query: Query, from: { readonly input: Operator; read
     const clause = query.windows.find((window) => window.ref === call.window);
     if (clause === undefined) throw internal(`a call of window ${call.window}, which is not there`);
     // PostgreSQL gives a window that only numbers rows a frame of its own, whatever was written.
-    const numbersOnly = written.every((one) => one.window !== call.window || NUMBERING.has(nameOf(one.fn)));
+    const numbersOnly = written.every((one) => one.window !== call.window || NUMBERING.has(functionName(one.fn)));
     const frame = numbersOnly ? DEFAULT_FRAME : checkedFrame(clause, from.scope);
     const window = {
       kind: 'window' as const,
       partitionBy: clause.partitionBy.map(target).filter((expr) => expr.kind !== 'constant'),
       orderBy: clause.orderBy.map((key): SortKey => ({ expr: target(key.ref), descending: key.descending, nullsFirst: key.nullsFirst })),
-      frame: FRAMELESS.has(nameOf(call.fn)) ? DEFAULT_FRAME : frame,
+      frame: FRAMELESS.has(functionName(call.fn)) ? DEFAULT_FRAME : frame,
     };
     const name = JSON.stringify(window);
     const entry = windows.get(name) ?? { window, calls: [] };
     windows.set(name, entry);
-    const field = planning.newField(nameOf(call.fn), call.type);
+    const field = planning.newField(functionName(call.fn), call.type);
     entry.calls.push({ field, fn: call.fn, ...argumentsOf(call, from.scope, below) });
     known.push({ call, field });
   }
@@ -115,7 +116,7 @@ function argumentsOf(call: WindowCall, scope: Scope, below: Computed): Pick<Plan
       test === undefined || isVolatile<PlanLeaf>(test)
         ? arg
         : { kind: 'case', whens: [{ when: test, result: arg }], otherwise: { kind: 'constant', type, value: null }, type };
-    return below.column(guarded, `${nameOf(call.fn)}_${n + 1}`);
+    return below.column(guarded, `${functionName(call.fn)}_${n + 1}`);
   });
   return { args, filter };
 }
@@ -132,10 +133,6 @@ export const DEFAULT_FRAME: WindowFrame<PlanExpr> = {
   end: { kind: 'current_row' },
   exclude: 'none',
 };
-
-function nameOf(fn: string): string {
-  return fn.slice(0, fn.indexOf('('));
-}
 
 /** PostgreSQL looks at the offsets before it reads a row: NULL is an error in every mode, a negative count of rows or groups too. */
 function checkedFrame({ frame }: WindowClause, scope: Scope): WindowFrame<PlanExpr> {

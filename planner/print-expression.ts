@@ -1,4 +1,5 @@
 import type { Case } from '../sql/expression.js';
+import { functionName } from '../sql/functions/signature.js';
 import { Oid, type Type, typeName } from '../sql/types.js';
 import type { PlanExpr, PlanLeaf, ScanOperator, SubqueryExpr } from './physical-plan.js';
 
@@ -104,7 +105,7 @@ function print(expr: PlanExpr, names: ColumnNames): Printed {
         const nonAssociative = binds === COMPARE;
         return node(`${at(a, nonAssociative ? binds + 1 : binds)} ${sign} ${at(b, binds + 1)}`, binds);
       }
-      return node(`${expr.fn.slice(0, expr.fn.indexOf('('))}(${list(expr.args)})`, ATOM);
+      return node(`${functionName(expr.fn)}(${list(expr.args)})`, ATOM);
     }
   }
 }

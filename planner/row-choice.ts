@@ -1,13 +1,14 @@
 import { TimelineError, unsupported } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
 import type { Query, QueryExpr } from '../sql/query.js';
-import { Oid, type Type } from '../sql/types.js';
+import { Oid } from '../sql/types.js';
 import { columnIds } from './columns.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, conjunction, isVolatile } from './expression.js';
 import { DEFAULT_FRAME } from './from-window.js';
 import { type Field, fieldsOf, type Operator, type PlanExpr, type PlanLeaf, type SortKey } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
+import { compare, INT8, minus, rowNumber } from './row-counts.js';
 
 /** Which rows of a query are its answer by their place in its order: DISTINCT ON, LIMIT, OFFSET, WITH TIES. */
 
@@ -22,7 +23,7 @@ export function firstOfEach(input: Operator, on: readonly PlanExpr[], orderBy: r
     frame: DEFAULT_FRAME,
     calls: [{ field: place, fn: 'row_number()', args: [], filter: undefined }],
   };
-  return { kind: 'filter', input: numbered, predicate: compare('int8eq', '=', columnRef(place), whole(1n)) };
+  return { kind: 'filter', input: numbered, predicate: compare(columnRef(place), '=', rowNumber(1)) };
 }
 
 interface LimitRequest {
@@ -52,22 +53,22 @@ export function planLimit(input: Operator, { query, keys, scope, planning }: Lim
   // A computed count stands in the plan once, as a column.
   const counts: { readonly field: Field; readonly expr: PlanExpr }[] = [];
   const asExpr = (count: number | PlanExpr): PlanExpr => {
-    if (typeof count === 'number') return whole(BigInt(count));
+    if (typeof count === 'number') return rowNumber(count);
     const field = counts.find((one) => one.expr === count)?.field ?? placeField('row_count', planning);
     if (counts.every((one) => one.field !== field)) counts.push({ field, expr: count });
     return columnRef(field);
   };
   const tests: PlanExpr[] = [];
-  if (offset !== 0) tests.push(compare('int8gt', '>', columnRef(place), asExpr(offset)));
+  if (offset !== 0) tests.push(compare(columnRef(place), '>', asExpr(offset)));
   if (typeof limit === 'number' && typeof offset === 'number') {
-    tests.push(compare('int8le', '<=', columnRef(reached), whole(BigInt(limit) + BigInt(offset))));
+    tests.push(compare(columnRef(reached), '<=', rowNumber(BigInt(limit) + BigInt(offset))));
   } else if (limit !== undefined) {
     const kept = asExpr(limit);
     const isAll: PlanExpr = { kind: 'is_null', arg: kept, negated: false };
     const rows = offset === 0 ? columnRef(reached) : minus(columnRef(reached), asExpr(offset));
-    tests.push({ kind: 'or', args: [isAll, compare('int8le', '<=', rows, kept)] });
+    tests.push({ kind: 'or', args: [isAll, compare(rows, '<=', kept)] });
     // FETCH FIRST 0 ROWS WITH TIES: there is no last row to tie with.
-    if (query.withTies) tests.push({ kind: 'or', args: [isAll, compare('int8gt', '>', kept, whole(0n))] });
+    if (query.withTies) tests.push({ kind: 'or', args: [isAll, compare(kept, '>', rowNumber(0))] });
   }
   const numbered: Operator = {
     kind: 'window',
@@ -87,29 +88,8 @@ export function planLimit(input: Operator, { query, keys, scope, planning }: Lim
   return sorted(predicate === undefined ? input : { kind: 'filter', input: numbered, predicate });
 }
 
-const BIGINT: Type = { oid: Oid.int8, typmod: -1 };
-
 function placeField(name: string, planning: Planning): Field {
-  return planning.newField(name, BIGINT);
-}
-
-function whole(value: bigint): PlanExpr {
-  return { kind: 'constant', type: BIGINT, value: String(value) };
-}
-
-function minus(left: PlanExpr, right: PlanExpr): PlanExpr {
-  return { kind: 'call', fn: 'int8mi(int8,int8)', operator: '-', args: [left, right], type: BIGINT, volatility: 'immutable' };
-}
-
-function compare(fn: string, operator: string, left: PlanExpr, right: PlanExpr): PlanExpr {
-  return {
-    kind: 'call',
-    fn: `${fn}(int8,int8)`,
-    operator,
-    args: [left, right],
-    type: { oid: Oid.bool, typmod: -1 },
-    volatility: 'immutable',
-  };
+  return planning.newField(name, INT8);
 }
 
 /** LIMIT and OFFSET as PostgreSQL reads them: NULL means absent, negative is an error. An expression if only the run decides. */
@@ -130,12 +110,12 @@ function computedCount(expr: PlanExpr, clause: 'LIMIT' | 'OFFSET'): PlanExpr {
   if (isVolatile<PlanLeaf>(expr)) throw unsupported(`${clause} of a volatile expression`);
   if (columnIds(expr).size > 0) throw unsupported(`${clause} that depends on a column of the query around it`);
   if (typeOf(expr).oid !== Oid.int8) throw unsupported(`${clause} of this type`);
-  const value: PlanExpr = clause === 'OFFSET' ? { kind: 'coalesce', args: [expr, whole(0n)], type: BIGINT } : expr;
+  const value: PlanExpr = clause === 'OFFSET' ? { kind: 'coalesce', args: [expr, rowNumber(0)], type: INT8 } : expr;
   return {
     kind: 'call',
     fn: clause === 'LIMIT' ? 'timeline.limit_count(int8)' : 'timeline.offset_count(int8)',
     args: [value],
-    type: BIGINT,
+    type: INT8,
     volatility: 'immutable',
   };
 }

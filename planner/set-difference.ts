@@ -1,11 +1,8 @@
 import type { SetOperation } from '../sql/query.js';
-import { Oid, type Type, type } from '../sql/types.js';
 import { columnRef } from './expression.js';
 import { type Field, fieldsOf, type Operator, type PlanExpr } from './physical-plan.js';
 import type { Planning } from './planning.js';
-
-const INT8 = type(Oid.int8);
-const BOOL = type(Oid.bool);
+import { compare, INT8, minus, rowNumber } from './row-counts.js';
 
 /**
  * INTERSECT and EXCEPT [ALL] by counting: how often each row is in the left and in the right input, NULLs being equal.
@@ -38,7 +35,7 @@ export function commonRows(request: {
     aggregates: [most(left, inLeft), most(right, inRight)],
   };
   const times = copies(node, columnRef(left), columnRef(right));
-  const kept: Operator = { kind: 'filter', input: grouped, predicate: call('int8gt(int8,int8)', '>', [times, constant('0')], BOOL) };
+  const kept: Operator = { kind: 'filter', input: grouped, predicate: compare(times, '>', rowNumber(0)) };
   const rows: Operator = !node.all
     ? kept
     : {
@@ -49,7 +46,7 @@ export function commonRows(request: {
             call: {
               kind: 'call',
               fn: 'generate_series(int8,int8)',
-              args: [constant('1'), times],
+              args: [rowNumber(1), times],
               type: INT8,
               volatility: 'immutable',
               retset: true,
@@ -68,11 +65,11 @@ export function commonRows(request: {
 
 /** How often a row is in the result. A side that does not have it says NULL. */
 function copies(node: SetOperation & { readonly kind: 'set' }, left: PlanExpr, right: PlanExpr): PlanExpr {
-  const count = (side: PlanExpr): PlanExpr => ({ kind: 'coalesce', args: [side, constant('0')], type: INT8 });
+  const count = (side: PlanExpr): PlanExpr => ({ kind: 'coalesce', args: [side, rowNumber(0)], type: INT8 });
   if (node.op === 'intersect') return { kind: 'minmax', op: 'least', args: [count(left), count(right)], type: INT8 };
-  if (node.all) return call('int8mi(int8,int8)', '-', [count(left), count(right)], INT8);
+  if (node.all) return minus(count(left), count(right));
   const absent: PlanExpr = { kind: 'is_null', arg: right, negated: false };
-  return { kind: 'case', whens: [{ when: absent, result: count(left) }], otherwise: constant('0'), type: INT8 };
+  return { kind: 'case', whens: [{ when: absent, result: count(left) }], otherwise: rowNumber(0), type: INT8 };
 }
 
 /** The different rows of one side, and how often it has each, in the first or the second of two columns. */
@@ -95,12 +92,4 @@ function counted(input: Operator, side: 0 | 1, planning: Planning): Operator {
       ...sides.map((expr, n) => ({ field: planning.newField(n === 0 ? 'in_left' : 'in_right', INT8), expr })),
     ],
   };
-}
-
-function constant(value: string): PlanExpr {
-  return { kind: 'constant', type: INT8, value };
-}
-
-function call(fn: string, operator: string | undefined, args: readonly PlanExpr[], result: Type): PlanExpr {
-  return { kind: 'call', fn, ...(operator === undefined ? {} : { operator }), args, type: result, volatility: 'immutable' };
 }

@@ -1,7 +1,7 @@
 import { daysFromCivil, MICROS_PER_DAY, MICROS_PER_SECOND } from '../sql/calendar.js';
 import { typeOf } from '../sql/expression-type.js';
+import { isInfinite } from '../sql/functions/timestamp-arithmetic.js';
 import { Oid, type Type } from '../sql/types.js';
-import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from '../sql/value.js';
 import { parseDate, parseTimestamp, parseTimestampTz } from '../sql/value-time.js';
 import type { ColumnRef, PlanExpr, PlanLeaf } from './physical-plan.js';
 import { type Comparison, everyMicros, everyMonths, localsOf, type Steps, truncSteps } from './time-steps.js';
@@ -174,10 +174,6 @@ function instantValue(zone: string): Stepped['value'] {
     const micros = parseTimestampTz(constant.value, 'UTC');
     return isInfinite(micros) || micros < FIRST || micros > LAST ? undefined : { ...localsOf(zone, micros), op };
   };
-}
-
-export function isInfinite(micros: bigint): boolean {
-  return micros === TIMESTAMP_INFINITY || micros === TIMESTAMP_NEGATIVE_INFINITY;
 }
 
 /** A year as the start of it; one with a fraction lies after the start. */

@@ -1,10 +1,11 @@
 import { civilFromDays, daysFromCivil, MICROS_PER_DAY } from '../sql/calendar.js';
+import { isInfinite } from '../sql/functions/timestamp-arithmetic.js';
 import { ELEMENT_OF, Oid } from '../sql/types.js';
 import { parseArrayText } from '../sql/value-array.js';
 import { formatDate, formatTimestamp, formatTimestampTz, parseInterval, parseTimestamp, parseTimestampTz } from '../sql/value-time.js';
 import { FALSE } from './expression.js';
 import type { ColumnRef, PlanExpr } from './physical-plan.js';
-import { clockOf, EVERY, FIRST, isInfinite, LAST, steppedClock, type Text, textOf } from './time-clock.js';
+import { clockOf, EVERY, FIRST, LAST, steppedClock, type Text, textOf } from './time-clock.js';
 import { type Comparison, everyMicros, everyMonths, instantRange, offsetsNear, type Range, stepRange } from './time-steps.js';
 
 /** What a conjunct says of a time column, as conjuncts over the column; `exact`: nothing else. */

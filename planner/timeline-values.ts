@@ -1,11 +1,12 @@
 import { internal, TimelineError, unsupported } from '../sql/errors.js';
 import type { Call, Constant } from '../sql/expression.js';
+import { isInfinite } from '../sql/functions/timestamp-arithmetic.js';
 import type { QueryExpr, QueryLeaf } from '../sql/query.js';
 import { timeZone } from '../sql/time-zone.js';
 import type { TimelineMarker } from '../sql/timeline-marker.js';
 import { OPS } from '../sql/timeline-marker.js';
 import { Oid } from '../sql/types.js';
-import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from '../sql/value.js';
+import { type Interval, TIMESTAMP_NEGATIVE_INFINITY } from '../sql/value.js';
 import { parseArrayText } from '../sql/value-array.js';
 import { parseInterval, parseTimestampTz } from '../sql/value-time.js';
 import { truth } from './expression.js';
@@ -114,10 +115,6 @@ function instants(arg: QueryExpr | undefined, marker: TimelineMarker): readonly 
   const texts = type.oid === Oid.timestamptz ? [value] : parseArrayText(value);
   const found = new Set(texts.filter((text) => text !== null).map((text) => parseTimestampTz(text, 'UTC')));
   return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-}
-
-function isInfinite(value: bigint): boolean {
-  return value === TIMESTAMP_INFINITY || value === TIMESTAMP_NEGATIVE_INFINITY;
 }
 
 function notConstant(name: string, marker: TimelineMarker): TimelineError {

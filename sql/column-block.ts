@@ -117,10 +117,12 @@ export function valueReader(column: RawColumn): (row: number) => Value {
   }
 }
 
-function instant(micros: bigint): bigint {
+/** DuckDB's instants as sql/value.ts has them; its infinity is the same. */
+export function instant(micros: bigint): bigint {
   return micros === RAW_NEGATIVE_INFINITY ? TIMESTAMP_NEGATIVE_INFINITY : micros;
 }
 
-function dayNumber(days: number): number {
+/** DuckDB's days as sql/value.ts has them. */
+export function dayNumber(days: number): number {
   return days >= RAW_DATE_INFINITY ? Infinity : days <= -RAW_DATE_INFINITY ? -Infinity : days;
 }

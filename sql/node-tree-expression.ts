@@ -1,6 +1,7 @@
 import type { CatalogueNames, FunctionInfo } from './catalogue-names.js';
 import { internal, unsupported } from './errors.js';
 import type { Call, Constant } from './expression.js';
+import { functionName } from './functions/signature.js';
 import { constantText } from './node-tree-constant.js';
 import {
   booleanField,
@@ -242,7 +243,7 @@ export class ExpressionReader {
 
   /** f(…, VARIADIC array) of a function that takes arguments of any types. */
   private variadicCall(node: TreeNode, info: FunctionInfo, resultType: Type): QueryExpr {
-    const name = info.signature.slice(0, info.signature.indexOf('('));
+    const name = functionName(info.signature);
     if (info.volatility === 'volatile' || name.includes('.')) return unknown(`${info.signature} with VARIADIC`, resultType);
     const args = nodesField(node, 'args').map((arg) => this.read(arg));
     const pieces = new Pieces().add(`pg_catalog.${quoteIdentifier(name)}(`).list(args.slice(0, -1));

@@ -1,5 +1,6 @@
 import { internal } from './errors.js';
 import type { Case, Expr } from './expression.js';
+import { functionName } from './functions/signature.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 
 /** SQLValueFunctions: keywords, not functions; those that take a precision. */
@@ -84,7 +85,7 @@ function printNode(expr: Expr<never>, names: SqlNames, print: (inner: Expr<never
 function printCall(fn: string, args: readonly string[], typmod: number, names: SqlNames): string {
   const keyword = KEYWORDS[fn];
   if (keyword !== undefined) return keyword.precision && typmod >= 0 ? `${keyword.text}(${typmod})` : keyword.text;
-  const name = fn.slice(0, fn.indexOf('('));
+  const name = functionName(fn);
   const dot = name.indexOf('.');
   const qualified =
     dot < 0 ? `pg_catalog.${quoteIdentifier(name)}` : `${quoteIdentifier(name.slice(0, dot))}.${quoteIdentifier(name.slice(dot + 1))}`;

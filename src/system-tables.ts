@@ -3,7 +3,22 @@ import { Oid, type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
 import type { History, ReplayRecord } from './history.js';
 
-const column = (name: string, oid: number) => ({ name, type: type(oid) });
+/** A column of a table made of `T`s: its name, its type, and its value in PostgreSQL's text form. */
+type Column<T> = readonly [name: string, oid: number, value: (of: T) => string | null];
+
+function systemTable<T>(table: {
+  readonly name: string;
+  readonly comment: string;
+  readonly of: () => readonly T[];
+  readonly columns: readonly Column<T>[];
+}): SystemTable {
+  return {
+    name: table.name,
+    comment: table.comment,
+    columns: table.columns.map(([name, oid]) => ({ name, type: type(oid) })),
+    rows: () => table.of().map((one) => table.columns.map(([, , value]) => value(one))),
+  };
+}
 
 /** The tables of schema `timeline`. */
 export function systemTables(options: { readonly history: History; readonly catalog: () => Catalog }): readonly SystemTable[] {
@@ -11,101 +26,65 @@ export function systemTables(options: { readonly history: History; readonly cata
 }
 
 function replays(history: History): SystemTable {
-  return {
+  return systemTable({
     name: 'replays',
     comment: 'Plans that ran or run, one row each; id is the workflow id when the driver is temporal',
+    of: () => history.list(),
     columns: [
-      column('id', Oid.text),
-      column('driver', Oid.text),
-      column('state', Oid.text),
-      column('user_name', Oid.text),
-      column('sql', Oid.text),
-      column('started_at', Oid.timestamptz),
-      column('ended_at', Oid.timestamptz),
-      column('tasks', Oid.int4),
-      column('tasks_done', Oid.int4),
-      column('rows', Oid.int8),
-      column('bytes_read', Oid.int8),
-      column('error', Oid.text),
+      ['id', Oid.text, (record) => record.id],
+      ['driver', Oid.text, (record) => record.driver],
+      ['state', Oid.text, (record) => record.state],
+      ['user_name', Oid.text, (record) => record.user],
+      ['sql', Oid.text, (record) => record.sql],
+      ['started_at', Oid.timestamptz, (record) => instant(record.startedAt)],
+      ['ended_at', Oid.timestamptz, (record) => instant(record.endedAt)],
+      ['tasks', Oid.int4, (record) => String(record.tasks)],
+      ['tasks_done', Oid.int4, (record) => String(record.tasksDone)],
+      ['rows', Oid.int8, (record) => String(record.rows)],
+      ['bytes_read', Oid.int8, (record) => String(record.bytesRead)],
+      ['error', Oid.text, (record) => record.error ?? null],
     ],
-    rows: () =>
-      history
-        .list()
-        .map((record) => [
-          record.id,
-          record.driver,
-          record.state,
-          record.user,
-          record.sql,
-          instant(record.startedAt),
-          instant(record.endedAt),
-          String(record.tasks),
-          String(record.tasksDone),
-          String(record.rows),
-          String(record.bytesRead),
-          record.error ?? null,
-        ]),
-  };
+  });
 }
 
 function queries(history: History): SystemTable {
-  return {
+  return systemTable({
     name: 'queries',
     comment: 'History of queries with what they cost',
+    of: () => history.list(),
     columns: [
-      column('id', Oid.text),
-      column('driver', Oid.text),
-      column('sql', Oid.text),
-      column('started_at', Oid.timestamptz),
-      column('seconds', Oid.float8),
-      column('stages', Oid.int4),
-      column('tasks', Oid.int4),
-      column('rows', Oid.int8),
-      column('bytes_read', Oid.int8),
-      column('files_total', Oid.int8),
-      column('files_read', Oid.int8),
-      column('sqlstate', Oid.text),
+      ['id', Oid.text, (record) => record.id],
+      ['driver', Oid.text, (record) => record.driver],
+      ['sql', Oid.text, (record) => record.sql],
+      ['started_at', Oid.timestamptz, (record) => instant(record.startedAt)],
+      ['seconds', Oid.float8, (record) => seconds(record)],
+      ['stages', Oid.int4, (record) => String(record.stages)],
+      ['tasks', Oid.int4, (record) => String(record.tasks)],
+      ['rows', Oid.int8, (record) => String(record.rows)],
+      ['bytes_read', Oid.int8, (record) => String(record.bytesRead)],
+      ['files_total', Oid.int8, (record) => String(record.filesTotal)],
+      ['files_read', Oid.int8, (record) => String(record.filesRead)],
+      ['sqlstate', Oid.text, (record) => record.sqlstate ?? null],
     ],
-    rows: () =>
-      history
-        .list()
-        .map((record) => [
-          record.id,
-          record.driver,
-          record.sql,
-          instant(record.startedAt),
-          seconds(record),
-          String(record.stages),
-          String(record.tasks),
-          String(record.rows),
-          String(record.bytesRead),
-          String(record.filesTotal),
-          String(record.filesRead),
-          record.sqlstate ?? null,
-        ]),
-  };
+  });
 }
 
 function tables(catalog: () => Catalog): SystemTable {
-  return {
+  return systemTable({
     name: 'tables',
     comment: 'Tables that can be queried, with the catalog that each comes from',
+    of: () => catalog().tables(),
     columns: [
-      column('table_schema', Oid.text),
-      column('table_name', Oid.text),
-      column('catalog', Oid.text),
-      column('row_estimate', Oid.int8),
+      ['table_schema', Oid.text, (entry) => entry.description.schema],
+      ['table_name', Oid.text, (entry) => entry.description.table],
+      ['catalog', Oid.text, (entry) => entry.connector.name],
+      [
+        'row_estimate',
+        Oid.int8,
+        ({ description: { rowEstimate } }) => (rowEstimate === undefined ? null : String(Math.round(rowEstimate))),
+      ],
     ],
-    rows: () =>
-      catalog()
-        .tables()
-        .map((entry) => [
-          entry.description.schema,
-          entry.description.table,
-          entry.connector.name,
-          entry.description.rowEstimate === undefined ? null : String(Math.round(entry.description.rowEstimate)),
-        ]),
-  };
+  });
 }
 
 function instant(ms: number | undefined): string | null {

@@ -1,3 +1,4 @@
+import { duckdbType } from '../../sql/duckdb-type.js';
 import { unsupported } from '../../sql/errors.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import type { ColumnDescription } from '../connector.js';
@@ -81,45 +82,28 @@ function cast(value: string, own: Type, wanted: Type): string {
   return `CAST(${value} AS ${kernelType(wanted)})`;
 }
 
-/** The kernel's physical type (src/kernel/duckdb-type.ts) of the types that Iceberg columns have. */
-export function kernelType(type: Type): string {
-  const element = ELEMENT_OF.get(type.oid);
-  if (element !== undefined) return `${kernelType({ oid: element, typmod: type.typmod })}[]`;
-  switch (type.oid) {
-    case Oid.bool:
-      return 'BOOLEAN';
-    case Oid.int4:
-      return 'INTEGER';
-    case Oid.int8:
-      return 'BIGINT';
-    case Oid.float4:
-      return 'FLOAT';
-    case Oid.float8:
-      return 'DOUBLE';
-    case Oid.numeric:
-      return decimalType(((type.typmod - 4) >> 16) & 0xffff, (type.typmod - 4) & 0x7ff);
-    case Oid.text:
-    case Oid.jsonb:
-      return 'VARCHAR';
-    case Oid.bytea:
-      return 'BLOB';
-    case Oid.date:
-      return 'DATE';
-    case Oid.time:
-      return 'TIME';
-    case Oid.timestamp:
-      return 'TIMESTAMP';
-    case Oid.timestamptz:
-      return 'TIMESTAMP WITH TIME ZONE';
-    case Oid.uuid:
-      return 'UUID';
-    default:
-      throw unsupported(`reading a column of type ${typeName(type)}`);
-  }
-}
+/** Types that columns of Iceberg tables have, or lists of them. */
+const READABLE: ReadonlySet<number> = new Set([
+  Oid.bool,
+  Oid.int4,
+  Oid.int8,
+  Oid.float4,
+  Oid.float8,
+  Oid.numeric,
+  Oid.text,
+  Oid.jsonb,
+  Oid.bytea,
+  Oid.date,
+  Oid.time,
+  Oid.timestamp,
+  Oid.timestamptz,
+  Oid.uuid,
+]);
 
-function decimalType(precision: number, scale: number): string {
-  return `DECIMAL(${Math.min(38, Math.max(precision, scale + 1))},${scale})`;
+function kernelType(type: Type): string {
+  const element = ELEMENT_OF.get(type.oid) ?? type.oid;
+  if (!READABLE.has(element)) throw unsupported(`reading a column of type ${typeName(element)}`);
+  return duckdbType(type);
 }
 
 function isScalar(column: BoundColumn | undefined): boolean {

@@ -1,3 +1,4 @@
+import { functionName } from '../../sql/functions/signature.js';
 import { conjuncts } from '../expression.js';
 import type { JoinOperator, PlanExpr, PlanLeaf } from '../physical-plan.js';
 import { fieldsOf } from '../physical-plan.js';
@@ -44,7 +45,7 @@ function nullForNull(expr: PlanExpr): ReadonlySet<number> {
     case 'call': {
       const strict =
         expr.isCast === true ||
-        (expr.operator === undefined ? STRICT_FUNCTIONS.has(expr.fn.slice(0, expr.fn.indexOf('('))) : STRICT_OPERATORS.has(expr.operator));
+        (expr.operator === undefined ? STRICT_FUNCTIONS.has(functionName(expr.fn)) : STRICT_OPERATORS.has(expr.operator));
       return strict ? inAny(expr.args.map(nullForNull)) : new Set();
     }
     case 'cast':

@@ -1,3 +1,4 @@
+import { functionName } from '../../sql/functions/signature.js';
 import { mapInputs } from '../logical-plan.js';
 import type { Operator } from '../physical-plan.js';
 
@@ -35,7 +36,7 @@ function visit(op: Operator, seen: boolean): Operator {
       if (!seen && op.limit === undefined && op.offset === undefined) return visit(op.input, false);
       return mapInputs(op, (input) => visit(input, false));
     case 'aggregate': {
-      const orderless = op.aggregates.every((a) => a.orderBy.length > 0 || ORDERLESS.has(a.fn.slice(0, a.fn.indexOf('('))));
+      const orderless = op.aggregates.every((a) => a.orderBy.length > 0 || ORDERLESS.has(functionName(a.fn)));
       return mapInputs(op, (input) => visit(input, !orderless));
     }
     case 'distinct':

@@ -1,5 +1,6 @@
 import { ARRAY_OF, numericModifier, Oid, type Type, type as typeOf } from '../types.js';
 import { isBitInteger, isCarried, isCompared, REGRESSIONS, VARIANCES } from './native-aggregate.js';
+import { functionName } from './signature.js';
 
 /** numeric(38, 0): exact whole numbers in the kernel. */
 const WHOLE: Type = typeOf(Oid.numeric, (38 << 16) + 4);
@@ -55,7 +56,7 @@ function numericState(arg: Type | undefined): readonly Type[] {
  * DISTINCT and ORDER BY aggregates can't be split whatever `fn` is.
  */
 export function stateFields(fn: string, argTypes: readonly Type[]): readonly Type[] | undefined {
-  const name = fn.slice(0, fn.indexOf('('));
+  const name = functionName(fn);
   const declared = fn.slice(fn.indexOf('(') + 1, -1);
   const arg = argTypes[0];
   switch (name) {

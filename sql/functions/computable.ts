@@ -1,3 +1,5 @@
+import { functionName } from './signature.js';
+
 /** Volatile functions that may stand in a query over tables: each row has a value of its own, and nothing else changes. */
 const VOLATILE: ReadonlySet<string> = new Set([
   'random()',
@@ -17,7 +19,7 @@ const DENIED =
 
 /** May PostgreSQL compute this function over rows of tables? Its own functions only, and those without effects. */
 export function isComputable(fn: string, volatility: 'immutable' | 'stable' | 'volatile'): boolean {
-  const name = fn.slice(0, fn.indexOf('('));
+  const name = functionName(fn);
   if (name.includes('.') || DENIED.test(name)) return false;
   return volatility === 'volatile' ? VOLATILE.has(fn) : true;
 }

@@ -1,6 +1,7 @@
+import { duckdbType } from '../duckdb-type.js';
 import type { Expr } from '../expression.js';
 import { typeOf } from '../expression-type.js';
-import { ELEMENT_OF, Oid, type Type } from '../types.js';
+import { ELEMENT_OF, Oid, type as plainType, type Type } from '../types.js';
 import { parseArrayText } from '../value-array.js';
 import { ALLOW_LIST } from './allow-list.js';
 import { type FunctionEntry, type PrintedArgument, raise } from './entry.js';
@@ -113,7 +114,7 @@ export function isNative(expr: AnyExpr): boolean {
       return ELEMENT_OF.has(typeOf<Leaf>(expr.arg).oid);
     case 'cast': {
       const from = typeOf<Leaf>(expr.arg).oid;
-      if (expr.via === 'relabel') return physical(from) === physical(expr.type.oid);
+      if (expr.via === 'relabel') return duckdbType(plainType(from)) === duckdbType(plainType(expr.type.oid));
       return outputTemplate(from) !== undefined && inputTemplate(expr.type.oid) !== undefined;
     }
     case 'constant':
@@ -159,29 +160,4 @@ function comparable(expr: AnyExpr): boolean {
 function described(expr: AnyExpr): PrintedArgument {
   const constant = expr.kind === 'constant' ? (expr as { readonly value: string | null }).value : undefined;
   return { sql: '', constant, oid: typeOf<Leaf>(expr).oid };
-}
-
-/** How DuckDB holds a type: those without a type of their own are text. */
-function physical(oid: number): string {
-  const element = ELEMENT_OF.get(oid);
-  if (element !== undefined) return `${physical(element)}[]`;
-  switch (oid) {
-    case Oid.bool:
-    case Oid.int2:
-    case Oid.int4:
-    case Oid.int8:
-    case Oid.oid:
-    case Oid.float4:
-    case Oid.float8:
-    case Oid.bytea:
-    case Oid.date:
-    case Oid.time:
-    case Oid.timestamp:
-    case Oid.timestamptz:
-    case Oid.interval:
-    case Oid.uuid:
-      return String(oid);
-    default:
-      return 'text';
-  }
 }

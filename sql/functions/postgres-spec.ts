@@ -2,6 +2,7 @@ import type { Expr } from '../expression.js';
 import { printExpression, type SqlNames } from '../print-postgres.js';
 import { quoteIdentifier } from '../quote.js';
 import type { Type } from '../types.js';
+import { functionName } from './signature.js';
 
 /** The n-th argument (from 0) that the kernel gives to a computation of PostgreSQL, in text form. */
 export interface PostgresArgument {
@@ -80,7 +81,7 @@ export function specSql(spec: PostgresSpec, argumentCount: number, names: SqlNam
       const order = spec.orderBy.map(
         (key) => `${print(key.expr)} ${key.descending ? 'desc' : 'asc'} nulls ${key.nullsFirst ? 'first' : 'last'}`,
       );
-      const name = `pg_catalog.${quoteIdentifier(spec.fn.slice(0, spec.fn.indexOf('(')))}`;
+      const name = `pg_catalog.${quoteIdentifier(functionName(spec.fn))}`;
       const args = spec.args.map(print);
       const given = names.isVariadic(spec.fn) && args.length > 0 ? [...args.slice(0, -1), `variadic ${args.at(-1)}`] : args;
       const plainOrder = order.length > 0 ? ` order by ${order.join(', ')}` : spec.distinct || spec.star ? '' : ' order by x.o';

@@ -2,10 +2,10 @@ import { open } from 'node:fs/promises';
 import { deserialize, serialize } from 'node:v8';
 import { DuckDBBlobVector, type DuckDBDataChunk, DuckDBDecimal128Vector, type DuckDBVector } from '@duckdb/node-api';
 import { type ColumnBlock, type ColumnForm, isValid, type RawColumn } from '../../sql/column-block.js';
+import { decimalScale } from '../../sql/duckdb-type.js';
 import { internal, type TimelineError } from '../../sql/errors.js';
 import { Oid, type Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
-import { decimalScale } from './duckdb-type.js';
 import { JsonbTexts } from './jsonb-texts.js';
 import { readColumn } from './value-vectors.js';
 

@@ -1,6 +1,6 @@
 import type { PlanExpr } from '../../planner/physical-plan.js';
+import { decimalWidth } from '../../sql/duckdb-type.js';
 import { numericModifier, Oid, type Type } from '../../sql/types.js';
-import { decimalWidth } from './duckdb-type.js';
 
 /**
  * A numeric whose display scale is the same in every row, computed as DECIMAL. DuckDB's arithmetic of up to 18 digits costs a quarter of

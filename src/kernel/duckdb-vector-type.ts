@@ -18,8 +18,8 @@ import {
   UUID,
   VARCHAR,
 } from '@duckdb/node-api';
+import { decimalScale, decimalWidth } from '../../sql/duckdb-type.js';
 import { ELEMENT_OF, Oid, type Type } from '../../sql/types.js';
-import { decimalScale, decimalWidth } from './duckdb-type.js';
 
 /** duckdbType as the binding's type object. */
 export function vectorType(type: Type): DuckDBType {

@@ -1,7 +1,7 @@
+import { duckdbType } from '../../sql/duckdb-type.js';
 import { ELEMENT_OF, Oid, type Type } from '../../sql/types.js';
 import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Value } from '../../sql/value.js';
 import { parseValue } from '../../sql/value-text.js';
-import { duckdbType } from './duckdb-type.js';
 
 /** SQL text of a string; the only way that text gets into DuckDB's SQL. */
 export function quote(text: string): string {

@@ -1,11 +1,11 @@
 import { shapeOf } from '../../planner/check-functions.js';
 import type { PlanAggregate, SortKey } from '../../planner/physical-plan.js';
+import { decimalScale } from '../../sql/duckdb-type.js';
 import { unsupported } from '../../sql/errors.js';
 import { stateFields } from '../../sql/functions/aggregate-state.js';
 import { isNativeAggregate } from '../../sql/functions/native-aggregate.js';
 import { Oid, type Type } from '../../sql/types.js';
 import { type Aggregated, type Recipe, unsplit } from './aggregate-recipe.js';
-import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
 import { printAggregateFallback } from './print-aggregate-fallback.js';
 import { decimalSum, limbStates, limbsOf } from './print-decimal-sum.js';

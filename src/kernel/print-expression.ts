@@ -1,11 +1,14 @@
 import { childrenOf } from '../../planner/expression.js';
 import type { Operator, PlanExpr, PlanLeaf } from '../../planner/physical-plan.js';
+import { decimalScale, duckdbType } from '../../sql/duckdb-type.js';
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import type { AnyAll, Call } from '../../sql/expression.js';
+import { typeOf as typeOfExpression } from '../../sql/expression-type.js';
 import { ALLOW_LIST } from '../../sql/functions/allow-list.js';
 import { fill, type PrintedArgument } from '../../sql/functions/entry.js';
 import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
 import { isEqualByText, isNative, isOrdered, nativeTemplate } from '../../sql/functions/native.js';
+import { functionName } from '../../sql/functions/signature.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { parseArrayText } from '../../sql/value-array.js';
 import {
@@ -19,7 +22,6 @@ import {
   WIDE,
   wholeDecimal,
 } from './decimal-arithmetic.js';
-import { decimalScale, duckdbType } from './duckdb-type.js';
 import { constantLiteral } from './literal.js';
 import { Arguments, callPostgres, printFallback } from './print-fallback.js';
 import { printSubquery } from './print-subquery.js';
@@ -100,30 +102,7 @@ export function needsKey(type: Type): boolean {
 }
 
 export function typeOf(expr: PlanExpr): Type {
-  switch (expr.kind) {
-    case 'column':
-    case 'constant':
-    case 'parameter':
-    case 'subquery':
-    case 'call':
-    case 'case':
-    case 'coalesce':
-    case 'minmax':
-    case 'nullif':
-    case 'array':
-    case 'subscript':
-    case 'template':
-    case 'cast':
-      return expr.type;
-    case 'and':
-    case 'or':
-    case 'not':
-    case 'is_null':
-    case 'is_bool':
-    case 'distinct':
-    case 'any_all':
-      return { oid: Oid.bool, typmod: -1 };
-  }
+  return typeOfExpression<PlanLeaf>(expr);
 }
 
 function settled(printed: Printed, target: Type): string {
@@ -340,7 +319,7 @@ const NUMERIC_COMPARISON: Readonly<Record<string, string>> = {
 
 /** Comparing numbers that are decimals of some scale needs no text; a constant takes the scale of a column, for scans to see it. */
 function decimalComparison(call: Call<PlanLeaf>, args: readonly Printed[], exprs: readonly PlanExpr[]): Printed | undefined {
-  const symbol = NUMERIC_COMPARISON[call.fn.slice(0, call.fn.indexOf('('))];
+  const symbol = NUMERIC_COMPARISON[functionName(call.fn)];
   const [left, right] = args.map((arg, i) => arg.decimal ?? constantDecimal(exprs[i]));
   if (symbol === undefined || left === undefined || right === undefined) return undefined;
   const scale = Math.max(left.scale, right.scale);

@@ -1,12 +1,12 @@
 import { type Inner, isInner, mapChildren } from '../../planner/expression.js';
 import type { PlanExpr, PlanLeaf } from '../../planner/physical-plan.js';
+import { duckdbType } from '../../sql/duckdb-type.js';
 import { unsupported } from '../../sql/errors.js';
 import { fill } from '../../sql/functions/entry.js';
 import { outputTemplate } from '../../sql/functions/io-casts.js';
 import { isNative } from '../../sql/functions/native.js';
 import type { PostgresArgument, PostgresExpr, PostgresSpec, RowsSpec } from '../../sql/functions/postgres-spec.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
-import { duckdbType } from './duckdb-type.js';
 import { quote } from './literal.js';
 
 /** DuckDB SQL of a value, with the numerics of a fixed scale as text, too. */

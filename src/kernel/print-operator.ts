@@ -11,10 +11,10 @@ import {
   type PlanExpr,
   type ValuesOperator,
 } from '../../planner/physical-plan.js';
+import { duckdbType } from '../../sql/duckdb-type.js';
 import { internal, unsupported } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
 import { decimalsBelow } from './decimals-below.js';
-import { duckdbType } from './duckdb-type.js';
 import { quote, quoteName } from './literal.js';
 import { printFinal, printPartial, printSingle, printSortKey } from './print-aggregate.js';
 import { equalityKey, needsKey, type PrintPlan, printAs, printDecimal, printExpression, typeOf } from './print-expression.js';

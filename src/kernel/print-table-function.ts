@@ -1,7 +1,7 @@
 import { type Field, fieldsOf, type TableFunctionOperator } from '../../planner/physical-plan.js';
+import { duckdbType } from '../../sql/duckdb-type.js';
 import { internal } from '../../sql/errors.js';
 import { setFunction } from '../../sql/functions/set-returning.js';
-import { duckdbType } from './duckdb-type.js';
 import { type PrintPlan, printAs, typeOf } from './print-expression.js';
 import { fromPostgresText, printRows } from './print-fallback.js';
 

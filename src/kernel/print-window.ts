@@ -1,8 +1,9 @@
 import { fieldsOf, type PlanExpr, type PlanWindowCall, type WindowOperator } from '../../planner/physical-plan.js';
+import { duckdbType } from '../../sql/duckdb-type.js';
 import { internal, unsupported } from '../../sql/errors.js';
+import { functionName } from '../../sql/functions/signature.js';
 import type { FrameBound } from '../../sql/query.js';
 import { Oid } from '../../sql/types.js';
-import { duckdbType } from './duckdb-type.js';
 import { needsPlace, PLACE, printWindowed } from './print-aggregate.js';
 import { orderKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
 import { rangeFrame } from './window-range.js';
@@ -87,7 +88,7 @@ interface PrintedCall {
 }
 
 function printCall(call: PlanWindowCall, plan: PrintPlan): PrintedCall {
-  const name = call.fn.slice(0, call.fn.indexOf('('));
+  const name = functionName(call.fn);
   const [value, second, third] = call.args;
   const over = (sql: string): PrintedCall => ({ parts: [`${sql} OVER ${WINDOW}`], finish: ([part]) => part as string });
   const result = (expr: PlanExpr | undefined): string => {

@@ -1,7 +1,7 @@
 import type { Field } from '../../planner/physical-plan.js';
+import { decimalScale } from '../../sql/duckdb-type.js';
 import { unsupported } from '../../sql/errors.js';
 import { ELEMENT_OF, Oid, type Type } from '../../sql/types.js';
-import { decimalScale } from './duckdb-type.js';
 import { quote } from './literal.js';
 
 const ZSTD_LEVEL = 1;

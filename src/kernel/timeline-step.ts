@@ -1,11 +1,11 @@
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { type Field, fieldsOf, type TimelineOperator } from '../../planner/physical-plan.js';
+import { duckdbType } from '../../sql/duckdb-type.js';
 import { internal, TimelineError } from '../../sql/errors.js';
 import { Oid, type Type, type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { TimelineEvaluator } from '../timeline/evaluator.js';
 import type { SpanOutput } from '../timeline/span-rows.js';
-import { duckdbType } from './duckdb-type.js';
 import { orderKey } from './print-expression.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { streamChunks } from './stream-chunks.js';

@@ -1,7 +1,7 @@
 import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import type { Field } from '../../planner/physical-plan.js';
+import { duckdbType } from '../../sql/duckdb-type.js';
 import type { Value } from '../../sql/value.js';
-import { duckdbType } from './duckdb-type.js';
 import { vectorType } from './duckdb-vector-type.js';
 import { toDuckdb } from './value-vectors.js';
 

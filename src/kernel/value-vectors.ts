@@ -12,17 +12,14 @@ import {
   type DuckDBValue,
   type DuckDBVector,
 } from '@duckdb/node-api';
+import { dayNumber, instant, RAW_DATE_INFINITY, RAW_NEGATIVE_INFINITY } from '../../sql/column-block.js';
+import { decimalScale, decimalWidth } from '../../sql/duckdb-type.js';
 import { internal } from '../../sql/errors.js';
 import { normalizeJsonb } from '../../sql/functions/jsonb.js';
 import { writeNumeric } from '../../sql/functions/numeric.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
 import { type Interval, TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Value } from '../../sql/value.js';
-import { decimalScale, decimalWidth } from './duckdb-type.js';
 import { readPacked } from './packed-columns.js';
-
-/** DuckDB's -infinity; its +infinity is TIMESTAMP_INFINITY. */
-const DUCKDB_NEGATIVE_INFINITY = -9223372036854775807n;
-const DATE_INFINITY = 2147483647;
 
 /** `jsonb`: normal form costs a parse per value; only results need it. */
 export interface ReadOptions {
@@ -78,14 +75,6 @@ function readPlain(vector: DuckDBVector, rowCount: number, type: Type): (Value |
   return undefined;
 }
 
-function instant(micros: bigint): bigint {
-  return micros === DUCKDB_NEGATIVE_INFINITY ? TIMESTAMP_NEGATIVE_INFINITY : micros;
-}
-
-function dayNumber(days: number): number {
-  return days >= DATE_INFINITY ? Infinity : days <= -DATE_INFINITY ? -Infinity : days;
-}
-
 function reader(type: Type, options: ReadOptions): (item: NonNullable<DuckDBValue>) => Value {
   const element = ELEMENT_OF.get(type.oid);
   if (element !== undefined) {
@@ -131,7 +120,9 @@ export function toDuckdb(value: Value | null, type: Type): DuckDBValue {
   }
   switch (type.oid) {
     case Oid.date:
-      return new DuckDBDateValue(Number.isFinite(value) ? (value as number) : (value as number) > 0 ? DATE_INFINITY : -DATE_INFINITY);
+      return new DuckDBDateValue(
+        Number.isFinite(value) ? (value as number) : (value as number) > 0 ? RAW_DATE_INFINITY : -RAW_DATE_INFINITY,
+      );
     case Oid.time:
       return new DuckDBTimeValue(value as bigint);
     case Oid.timestamp:
@@ -156,7 +147,7 @@ export function toDuckdb(value: Value | null, type: Type): DuckDBValue {
 }
 
 function outInstant(micros: bigint): bigint {
-  return micros === TIMESTAMP_INFINITY ? TIMESTAMP_INFINITY : micros === TIMESTAMP_NEGATIVE_INFINITY ? DUCKDB_NEGATIVE_INFINITY : micros;
+  return micros === TIMESTAMP_INFINITY ? TIMESTAMP_INFINITY : micros === TIMESTAMP_NEGATIVE_INFINITY ? RAW_NEGATIVE_INFINITY : micros;
 }
 
 function decimal(text: string, width: number, scale: number): DuckDBDecimalValue {

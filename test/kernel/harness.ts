@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Field, Operator, PlanExpr, PlanSession } from '../../planner/physical-plan.js';
+import type { Field, Operator, PlanExpr, PlanSession, ScanOperator } from '../../planner/physical-plan.js';
 import { Oid, type Type, type as typeOf } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import type { Kernel, TaskOutput, TaskRequest } from '../../src/kernel/kernel.js';
@@ -98,4 +98,9 @@ export function values(fields: readonly Field[], rows: readonly (readonly (strin
 
 export function numericType(precision: number, scale: number): Type {
   return typeOf(Oid.numeric, ((precision << 16) | scale) + 4);
+}
+
+/** A scan of one column, over the relation that a test gives for `scan`. */
+export function scanOf(scan: string, column: Field): ScanOperator {
+  return { kind: 'scan', scan, connector: 'c', schema: 'x', table: 'y', handle: {}, fields: [column], pushed: [], pruning: [] };
 }

@@ -6,7 +6,7 @@ import { TimelineError } from '../../sql/errors.js';
 import { stateFields } from '../../sql/functions/aggregate-state.js';
 import { Oid } from '../../sql/types.js';
 import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY, type Value } from '../../sql/value.js';
-import { type Bench, call, constant, field, numericType, openBench, ref, values } from './harness.js';
+import { type Bench, call, constant, field, numericType, openBench, ref, scanOf, values } from './harness.js';
 
 const a = field(1, Oid.int4);
 const b = field(2, Oid.text);
@@ -435,17 +435,7 @@ describe('the kernel', () => {
     const scan = (relation: string): Partial<Parameters<Bench['run']>[1]> => ({
       scans: { s: { kind: 'sql', relation, release: async () => undefined } },
     });
-    const op: Operator = {
-      kind: 'scan',
-      scan: 's',
-      connector: 'c',
-      schema: 'x',
-      table: 'y',
-      handle: {},
-      fields: [f],
-      pushed: [],
-      pruning: [],
-    };
+    const op: Operator = scanOf('s', f);
     const rows = await bench.rows(op, [f], scan(`read_parquet('${made.paths[0]}')`));
     assert.deepEqual(rows, [[3n], [1n], [null], [2n]]);
     await assert.rejects(
@@ -488,17 +478,7 @@ describe('the kernel', () => {
     await assert.rejects(bench.run(project('frobnicate(int4)', ['1'], Oid.int4)), failsWith('42883', /frobnicate/));
   });
 
-  const big = (name: string): Operator => ({
-    kind: 'scan',
-    scan: name,
-    connector: 'c',
-    schema: 'x',
-    table: 'y',
-    handle: {},
-    fields: [field(name === 'l' ? 1 : 2, Oid.int8, 'range')],
-    pushed: [],
-    pruning: [],
-  });
+  const big = (name: string): Operator => scanOf(name, field(name === 'l' ? 1 : 2, Oid.int8, 'range'));
   const endless: Operator = {
     kind: 'aggregate',
     phase: 'single',
@@ -546,17 +526,7 @@ describe('the kernel', () => {
   it('spills a sort larger than its memory, and says 53200 when it cannot', async () => {
     const f = field(1, Oid.int8, 'range');
     const hash = field(2, Oid.text);
-    const scan: Operator = {
-      kind: 'scan',
-      scan: 'l',
-      connector: 'c',
-      schema: 'x',
-      table: 'y',
-      handle: {},
-      fields: [f],
-      pushed: [],
-      pruning: [],
-    };
+    const scan: Operator = scanOf('l', f);
     const wide: Operator = {
       kind: 'project',
       input: scan,

@@ -7,7 +7,7 @@ import type { Batch } from '../../sql/result.js';
 import { Oid, type Type } from '../../sql/types.js';
 import { writeRows } from '../../src/wire/encode.js';
 import { MessageWriter } from '../../src/wire/message-writer.js';
-import { type Bench, call, constant, field, numericType, openBench, ref, values } from './harness.js';
+import { type Bench, call, constant, field, numericType, openBench, ref, scanOf, values } from './harness.js';
 
 const LONG = 'a text that is longer than what DuckDB keeps inside of an item';
 
@@ -144,17 +144,7 @@ describe('rows of a result', () => {
   });
   const f = field(1, Oid.int8, 'range');
   const text = field(2, Oid.text);
-  const scan: Operator = {
-    kind: 'scan',
-    scan: 'l',
-    connector: 'c',
-    schema: 'x',
-    table: 'y',
-    handle: {},
-    fields: [f],
-    pushed: [],
-    pruning: [],
-  };
+  const scan: Operator = scanOf('l', f);
   const wide: Operator = {
     kind: 'project',
     input: scan,

@@ -1,10 +1,10 @@
-import { ELEMENT_OF, numericModifier, Oid, type Type } from '../../sql/types.js';
+import { ELEMENT_OF, numericModifier, Oid, type Type } from './types.js';
 
 /**
  * DuckDB's type for each PostgreSQL type. A numeric with a modifier of at most 38 digits is a DECIMAL of the same digits and scale; any other
  * numeric is VARCHAR in PostgreSQL's text form (its scale is part of the value). A type that DuckDB has not is VARCHAR in PostgreSQL's
- * text form, too. json and jsonb are VARCHAR of JSON text;
- * jsonb is brought into PostgreSQL's normal form only where it is seen (results, casts to text).
+ * text form, too. json and jsonb are VARCHAR of JSON text; jsonb is brought into PostgreSQL's normal form only where it is seen (results,
+ * casts to text). The kernel holds columns so, and connectors give them so.
  */
 export function duckdbType(type: Type): string {
   const element = ELEMENT_OF.get(type.oid);
