@@ -79,16 +79,19 @@ export interface SplitWish {
   readonly bounded?: readonly string[];
 }
 
+/** What one step of pruning left of manifests, files, row groups or pages. */
+export interface PruningStep {
+  readonly step: string;
+  readonly before: number;
+  readonly after: number;
+  readonly bytesBefore?: number;
+  readonly bytesAfter?: number;
+}
+
 export interface SplitPlan {
   readonly splits: readonly ConnectorSplit[];
   /** What pruning did, in order, for EXPLAIN and timeline.queries. */
-  readonly pruning: readonly {
-    readonly step: string;
-    readonly before: number;
-    readonly after: number;
-    readonly bytesBefore?: number;
-    readonly bytesAfter?: number;
-  }[];
+  readonly pruning: readonly PruningStep[];
 }
 
 /** Counts bytes and requests and enforces the query's budget before each request. */
@@ -109,6 +112,68 @@ export interface ReadRequest {
   readonly columns: readonly ColumnDescription[];
   readonly meter: Meter;
   readonly signal: AbortSignal;
+  /** Told of pruning that needs the files themselves (row groups, pages, bloom filters): steps of one name are summed over tasks. */
+  readonly report?: (step: PruningStep) => void;
+}
+
+/** Rows are appended to a table that exists, or to one that the commit makes. */
+export interface WriteRequest {
+  readonly table: TableName;
+  /** Columns of a table to make (CREATE TABLE AS); absent: the table exists. */
+  readonly create?: { readonly columns: readonly ColumnDescription[]; readonly orReplace: false; readonly ifNotExists: boolean };
+}
+
+/** JSON that stands for one append; opaque outside its connector. Holds no secrets. */
+export type WriteHandle = unknown;
+
+export interface WriteInput {
+  /** Local Parquet files of one task, with the table's columns by name in physical types as `duckdbType` has them. */
+  readonly files: readonly string[];
+  readonly rows: number;
+  /** Unique for the task in its query, the same for each attempt: names of what is written derive from it and the attempt. */
+  readonly task: string;
+  readonly attempt: number;
+  readonly meter: Meter;
+  readonly signal: AbortSignal;
+}
+
+export interface CommitRequest {
+  /** What `write` gave, of every task of the query. */
+  readonly written: readonly unknown[];
+  /** The query's id: a commit with an id that the table has seen does nothing and says so. */
+  readonly batch: string;
+  /** For the snapshot's summary: query, replay, user. */
+  readonly summary: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+export interface CommitResult {
+  readonly rows: number;
+  readonly snapshot: string | null;
+  /** The batch had been committed before. */
+  readonly repeated: boolean;
+}
+
+/** The writing side of a connector. Nothing is seen of an append before its commit; after it, everything. */
+export interface ConnectorWriter {
+  /** Errors: 42501 where the configuration does not allow it, 42P01 no such table, 42P07 it exists, 0A000 a type that cannot be written. */
+  begin(
+    request: WriteRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly handle: WriteHandle; readonly columns: readonly ColumnDescription[] }>;
+  /** Writes one task's rows and returns JSON that tells `commit` of them. */
+  write(handle: WriteHandle, input: WriteInput): Promise<readonly unknown[]>;
+  /** All rows or none, once, whatever dies in between. Errors: 40001 (retryable) when others won again and again, 08007 outcome unknown. */
+  commit(handle: WriteHandle, request: CommitRequest): Promise<CommitResult>;
+  /** Removes the table from its catalog and, with `purge`, its files. */
+  dropTable(table: TableName, options: { readonly purge: boolean; readonly signal: AbortSignal }): Promise<void>;
+  /** A maintenance procedure by name, with its named arguments as text: `optimize`, `expire_snapshots`, `remove_orphan_files`. Its result as named columns. */
+  maintain(
+    procedure: string,
+    table: TableName,
+    args: Readonly<Record<string, string | null>>,
+    signal: AbortSignal,
+  ): Promise<{ readonly columns: readonly ColumnDescription[]; readonly rows: readonly (readonly (string | null)[])[] }>;
 }
 
 /** One configured source of tables. */
@@ -119,9 +184,12 @@ export interface Connector {
   readonly splitsHoldRows?: boolean;
   /** Local folders that a task must be allowed to read for what `read` gives; may grow by reading. Absent: none. */
   readonly readableFolders?: readonly string[];
+  /** Absent: the source is read-only. */
+  readonly writer?: ConnectorWriter;
+  /** What users list. `describe` and `pin` may know more names: metadata tables such as `events$snapshots`. */
   tables(signal?: AbortSignal): Promise<readonly TableName[]>;
-  /** Undefined: no such table. */
-  describe(table: TableName, signal?: AbortSignal): Promise<TableDescription | undefined>;
+  /** The table now, or as it was (time travel shows a snapshot with its own columns). Undefined: no such table. */
+  describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined>;
   /** Pins the current snapshot, or one by id, tag or instant (text form of timestamptz). */
   pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer;

@@ -1,3 +1,4 @@
+import type { PruningStep } from '../connectors/connector.js';
 import type { Expr } from '../sql/expression.js';
 import type { WindowFrame } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
@@ -154,13 +155,7 @@ export interface PushedPredicate {
   readonly answer: 'exact' | 'inexact' | 'unsupported';
 }
 
-export interface PruningStep {
-  readonly step: string;
-  readonly before: number;
-  readonly after: number;
-  readonly bytesBefore?: number;
-  readonly bytesAfter?: number;
-}
+export type { PruningStep } from '../connectors/connector.js';
 
 /** Rows of an earlier stage. */
 export interface ExchangeRead {

@@ -16,23 +16,23 @@ import type {
   TablePredicate,
   TableStatistics,
 } from '../connector.js';
-import type { IcebergCatalog } from './catalog.js';
-import { FilesystemCatalog } from './catalog-filesystem.js';
-import { SqlCatalog } from './catalog-sql.js';
+import type { IcebergCatalog } from './catalog/catalog.js';
+import { FilesystemCatalog } from './catalog/filesystem.js';
+import { SqlCatalog } from './catalog/sql.js';
 import type { IcebergConfig } from './config.js';
-import { unsupportedFeature } from './corrupt.js';
-import { FileIo } from './file-io.js';
+import { unsupportedFeature } from './format/corrupt.js';
+import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './format/metadata.js';
+import type { Schema } from './format/schema.js';
+import { postgresType } from './format/types.js';
 import { asHandle, asSplit, type IcebergHandle, type SplitFile } from './handle.js';
 import { Lru } from './lru.js';
-import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './metadata.js';
-import { type FooterCache, openFiles } from './open-files.js';
-import { type ManifestCache, planFiles } from './plan-files.js';
+import { type ManifestCache, planFiles } from './prune/plan-files.js';
+import { narrowSplits } from './prune/split-bounds.js';
 import { pushFilters } from './pushdown.js';
-import { type BoundColumn, relationOf } from './relation.js';
-import type { Schema } from './schema.js';
+import { FileIo } from './read/file-io.js';
+import { type FooterCache, openFiles } from './read/open-files.js';
+import { type BoundColumn, relationOf } from './read/relation.js';
 import { findVersion } from './snapshot.js';
-import { narrowSplits } from './split-bounds.js';
-import { postgresType } from './types.js';
 
 const NEWEST_FORMAT = 2;
 const METADATA_KEPT = 64;
@@ -93,15 +93,10 @@ export class IcebergConnector implements Connector {
     return this.#catalog.tables(signal);
   }
 
-  async describe(table: TableName, signal?: AbortSignal): Promise<TableDescription | undefined> {
-    return this.describeAt(table, undefined, signal);
-  }
-
-  /** The table as it was: time travel shows a snapshot with its own columns. */
-  async describeAt(table: TableName, asOf: string | undefined, signal?: AbortSignal): Promise<TableDescription | undefined> {
-    const location = await this.#catalog.metadataLocation(table, signal);
-    if (location === undefined) return undefined;
-    const metadata = await this.#load(location, signal);
+  async describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined> {
+    const loaded = await this.#catalog.load(table, signal);
+    if (loaded === undefined) return undefined;
+    const metadata = await this.#load(loaded.metadataLocation, signal);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
     return {
       schema: table.schema,
@@ -122,10 +117,11 @@ export class IcebergConnector implements Connector {
   }
 
   async pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }> {
-    const location = await this.#catalog.metadataLocation(table, signal);
-    if (location === undefined) {
+    const loaded = await this.#catalog.load(table, signal);
+    if (loaded === undefined) {
       throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${fullName(table)}" does not exist` });
     }
+    const location = loaded.metadataLocation;
     const metadata = await this.#load(location, signal);
     refuseFormat(metadata, table);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);

@@ -23,16 +23,45 @@ export function asHandle(handle: Handle): IcebergHandle {
   return candidate as IcebergHandle;
 }
 
-/** One unit of reading: some data files. */
+/** One unit of reading: some data files, or parts of them. */
 export interface IcebergSplit {
   readonly files: readonly SplitFile[];
 }
 
+/** All that reading needs of a manifest entry; kept short, since plans may hold thousands. Absent fields have the value in brackets. */
 export interface SplitFile {
+  /** As the manifest spells it. */
   readonly path: string;
+  /** Rows of the whole file. */
   readonly rows: number;
+  /** Bytes of the whole file. */
   readonly bytes: number;
+  /** ['parquet'] */
+  readonly format?: 'avro';
+  /** Only row groups that begin at these byte offsets, from (inclusive), to (exclusive). [all] */
+  readonly part?: readonly [from: number, to: number];
+  /** Identity partition values by source column id, in PostgreSQL's text form: for columns that the file does not hold. [none] */
+  readonly constants?: Readonly<Record<string, string | null>>;
+  /** The first row's id in v3 tables. */
+  readonly firstRowId?: string;
+  /** Data sequence number of the file. [0] */
+  readonly sequence?: number;
+  readonly deletes?: readonly DeleteFile[];
 }
+
+/** A delete file that applies to the data file. */
+export type DeleteFile =
+  | { readonly kind: 'positions'; readonly path: string; readonly bytes: number; readonly rows: number; readonly format?: 'avro' }
+  /** A deletion vector: a blob of a Puffin file. It replaces all position delete files. */
+  | { readonly kind: 'vector'; readonly path: string; readonly offset: number; readonly length: number; readonly rows: number }
+  | {
+      readonly kind: 'equality';
+      readonly path: string;
+      readonly bytes: number;
+      readonly rows: number;
+      readonly columns: readonly number[];
+      readonly format?: 'avro';
+    };
 
 export function asSplit(split: unknown): IcebergSplit {
   const candidate = split as Partial<IcebergSplit> | null | undefined;

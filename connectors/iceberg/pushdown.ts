@@ -1,7 +1,7 @@
 import type { PushdownAnswer, PushdownRequest, TablePredicate } from '../connector.js';
-import { conditionOf } from './filter-condition.js';
+import type { Schema } from './format/schema.js';
 import type { IcebergHandle } from './handle.js';
-import type { Schema } from './schema.js';
+import { conditionOf } from './prune/filter-condition.js';
 
 /**
  * Keeps the conjuncts that may leave files out. All of them are answered `inexact`: files are left out whole, and those that stay may

@@ -1,7 +1,7 @@
 import { TimelineError } from '../../sql/errors.js';
-import { timestampMicros } from './constant.js';
-import type { Snapshot, TableMetadata } from './metadata.js';
-import type { Schema } from './schema.js';
+import type { Snapshot, TableMetadata } from './format/metadata.js';
+import type { Schema } from './format/schema.js';
+import { timestampMicros } from './prune/constant.js';
 
 export interface PinnedVersion {
   /** Undefined: the table has no snapshot yet. */

@@ -3,11 +3,11 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { basename, dirname, join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { writeDataFile } from '../../connectors/iceberg/data-file-writer.js';
-import { createNamespace } from '../../connectors/iceberg/sql-catalog-writer.js';
-import type { TableTarget } from '../../connectors/iceberg/table-writer.js';
-import { appendFiles, createTable } from '../../connectors/iceberg/table-writer.js';
-import type { DataFile, WriterTable } from '../../connectors/iceberg/writer-types.js';
+import { writeDataFile } from '../../connectors/iceberg/write/data-file-writer.js';
+import { createNamespace } from '../../connectors/iceberg/write/sql-catalog-writer.js';
+import type { TableTarget } from '../../connectors/iceberg/write/table-writer.js';
+import { appendFiles, createTable } from '../../connectors/iceberg/write/table-writer.js';
+import type { DataFile, WriterTable } from '../../connectors/iceberg/write/writer-types.js';
 import { internal } from '../../sql/errors.js';
 import { dayEvents } from './day-events.js';
 import { DEMO_RELATION, loadDay, openDemoTable } from './demo-table.js';

@@ -63,5 +63,10 @@ export interface S3Options {
   readonly region: string;
   readonly accessKeyId?: string;
   readonly secretAccessKey?: string;
+  readonly sessionToken?: string;
+  /** Requests are not signed. */
+  readonly anonymous?: boolean;
+  /** A role that the credentials are exchanged for (STS). */
+  readonly roleArn?: string;
   readonly pathStyle: boolean;
 }

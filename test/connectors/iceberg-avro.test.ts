@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { deflateRawSync } from 'node:zlib';
 import { describe, it } from 'mocha';
-import { readAvro } from '../../connectors/iceberg/avro-reader.js';
+import { readAvro } from '../../connectors/iceberg/format/avro-reader.js';
 
 const SCHEMA = {
   type: 'record',

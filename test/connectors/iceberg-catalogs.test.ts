@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFi
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import sqlite from 'node-sqlite3-wasm';
-import { SqlCatalog, sqlitePath } from '../../connectors/iceberg/catalog-sql.js';
+import { SqlCatalog, sqlitePath } from '../../connectors/iceberg/catalog/sql.js';
 import { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { FIXTURES, temporaryFolder } from './iceberg-fixtures.js';
 
@@ -43,8 +43,8 @@ describe('Iceberg SQL catalog', () => {
     );
     const catalog = new SqlCatalog({ uri, name: undefined });
     assert.deepEqual(await catalog.tables(), [{ schema: 'a.b', table: 't' }]);
-    assert.equal(await catalog.metadataLocation({ schema: 'a.b', table: 't' }), 'file:///t');
-    assert.equal(await catalog.metadataLocation({ schema: 'a', table: 't' }), undefined);
+    assert.equal((await catalog.load({ schema: 'a.b', table: 't' }))?.metadataLocation, 'file:///t');
+    assert.equal((await catalog.load({ schema: 'a', table: 't' }))?.metadataLocation, undefined);
   });
 
   it('asks which catalog, when the file holds several', async () => {
@@ -66,7 +66,7 @@ describe('Iceberg SQL catalog', () => {
       database.close();
       // Even where the clock of the file system has not moved.
       utimesSync(path, 1, 1);
-      assert.equal(await catalog.metadataLocation({ schema: 'n', table: 't' }), `v${version}`);
+      assert.equal((await catalog.load({ schema: 'n', table: 't' }))?.metadataLocation, `v${version}`);
     }
   });
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import { readAvro } from '../../connectors/iceberg/avro-reader.js';
 import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
-import { parseMetadata } from '../../connectors/iceberg/metadata.js';
+import { readAvro } from '../../connectors/iceberg/format/avro-reader.js';
+import { parseMetadata } from '../../connectors/iceberg/format/metadata.js';
 import { TimelineError } from '../../sql/errors.js';
 import { FIXTURES, NO_METER, openConnector, sqlConfig, temporaryFolder } from './iceberg-fixtures.js';
 

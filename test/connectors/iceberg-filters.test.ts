@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { TablePredicate } from '../../connectors/connector.js';
-import { type Evidence, mayPass } from '../../connectors/iceberg/evidence.js';
-import { conditionOf } from '../../connectors/iceberg/filter-condition.js';
-import { parseType } from '../../connectors/iceberg/schema.js';
+import { parseType } from '../../connectors/iceberg/format/schema.js';
+import { type Evidence, mayPass } from '../../connectors/iceberg/prune/evidence.js';
+import { conditionOf } from '../../connectors/iceberg/prune/filter-condition.js';
 import { Oid, type } from '../../sql/types.js';
 import { call, column, constant } from './filters.js';
 

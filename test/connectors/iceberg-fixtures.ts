@@ -81,7 +81,7 @@ export const NO_METER = { charge: (): void => undefined };
 export async function readTable(options: ReadOptions): Promise<{ rows: string[]; files: number; columns: string[] }> {
   const { connector, schema, expected, asOf } = options;
   const name = { schema, table: expected.table };
-  const description = await connector.describeAt(name, asOf);
+  const description = await connector.describe(name, undefined, asOf);
   if (description === undefined) throw new Error(`no table ${schema}.${expected.table}`);
   const pinned = await connector.pin(name, asOf);
   const pushed = connector.pushdown(pinned.handle, {

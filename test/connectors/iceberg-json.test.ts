@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'mocha';
-import { readFooter } from '../../connectors/iceberg/parquet-footer.js';
-import { relationOf } from '../../connectors/iceberg/relation.js';
-import { parseFields } from '../../connectors/iceberg/schema.js';
-import { postgresType } from '../../connectors/iceberg/types.js';
+import { parseFields } from '../../connectors/iceberg/format/schema.js';
+import { postgresType } from '../../connectors/iceberg/format/types.js';
+import { readFooter } from '../../connectors/iceberg/read/parquet-footer.js';
+import { relationOf } from '../../connectors/iceberg/read/relation.js';
 import { temporaryFolder } from './iceberg-fixtures.js';
 import { runDuck } from './relation-rows.js';
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { dateDays, timestampMicros } from '../../connectors/iceberg/constant.js';
-import { type Datum, decodeBound } from '../../connectors/iceberg/datum.js';
-import { murmur3 } from '../../connectors/iceberg/murmur3.js';
-import { type IcebergType, parseTransform, parseType } from '../../connectors/iceberg/schema.js';
-import { applyTransform } from '../../connectors/iceberg/transforms.js';
-import { postgresType } from '../../connectors/iceberg/types.js';
+import { type Datum, decodeBound } from '../../connectors/iceberg/format/datum.js';
+import { murmur3 } from '../../connectors/iceberg/format/murmur3.js';
+import { type IcebergType, parseTransform, parseType } from '../../connectors/iceberg/format/schema.js';
+import { applyTransform } from '../../connectors/iceberg/format/transforms.js';
+import { postgresType } from '../../connectors/iceberg/format/types.js';
+import { dateDays, timestampMicros } from '../../connectors/iceberg/prune/constant.js';
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const apply = (transform: string, type: string, value: Datum): Datum | undefined =>

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { writeDataFile } from '../../connectors/iceberg/data-file-writer.js';
-import { createNamespace } from '../../connectors/iceberg/sql-catalog-writer.js';
-import { appendFiles, createTable, type TableTarget } from '../../connectors/iceberg/table-writer.js';
-import type { DataFile, WriterPrimitive, WriterType } from '../../connectors/iceberg/writer-types.js';
+import { writeDataFile } from '../../connectors/iceberg/write/data-file-writer.js';
+import { createNamespace } from '../../connectors/iceberg/write/sql-catalog-writer.js';
+import { appendFiles, createTable, type TableTarget } from '../../connectors/iceberg/write/table-writer.js';
+import type { DataFile, WriterPrimitive, WriterType } from '../../connectors/iceberg/write/writer-types.js';
 import type { EmbeddedPostgres } from '../support/embedded-postgres.js';
 import { Dice } from './oracle-dice.js';
 

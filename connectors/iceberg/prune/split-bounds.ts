@@ -1,12 +1,12 @@
-import { internal } from '../../sql/errors.js';
-import type { ConnectorSplit, NarrowedSplits, TablePredicate } from '../connector.js';
+import { internal } from '../../../sql/errors.js';
+import type { ConnectorSplit, NarrowedSplits, TablePredicate } from '../../connector.js';
+import type { ManifestFileEntry } from '../format/manifest.js';
+import type { Schema } from '../format/schema.js';
+import { asSplit, type IcebergSplit, type SplitFile } from '../handle.js';
+import { columnLookup } from '../pushdown.js';
 import { conditionOf } from './filter-condition.js';
-import { asSplit, type IcebergSplit, type SplitFile } from './handle.js';
-import type { ManifestFileEntry } from './manifest.js';
 import { allOf, type Condition } from './predicate.js';
 import { type ColumnStatistics, statisticsMayMatch } from './prune.js';
-import { columnLookup } from './pushdown.js';
-import type { Schema } from './schema.js';
 
 /** What a manifest says of some columns of a file, as JSON: by column id, the bounds in base64, and 1 if all values are NULL. */
 export type FileBounds = Readonly<Record<string, readonly [lower: string | null, upper: string | null, onlyNulls: 0 | 1]>>;

@@ -1,8 +1,8 @@
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { internal, TimelineError } from '../../sql/errors.js';
-import { dayNumber, dayText, encodeBound } from './bound-writer.js';
+import { internal, TimelineError } from '../../../sql/errors.js';
+import { dayNumber, dayText, encodeBound } from '../format/bound-writer.js';
 import type { DataFile, WriterColumn, WriterPrimitive, WriterTable } from './writer-types.js';
 
 /** Where a table is written: the URI prefix that its files carry, and the local folder that stands for it. */

@@ -1,7 +1,7 @@
-import { unsupported } from '../../sql/errors.js';
-import { readAvro } from './avro-reader.js';
-import type { AvroArray, AvroField, AvroRecord, AvroStruct, AvroType, AvroValue } from './avro-writer.js';
-import { writeAvroFile } from './avro-writer.js';
+import { unsupported } from '../../../sql/errors.js';
+import { readAvro } from '../format/avro-reader.js';
+import type { AvroArray, AvroField, AvroRecord, AvroStruct, AvroType, AvroValue } from '../format/avro-writer.js';
+import { writeAvroFile } from '../format/avro-writer.js';
 import { icebergPartitionFields, icebergSchema } from './metadata-writer.js';
 import type { DataFile, WriterTable } from './writer-types.js';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { TimelineError } from '../../sql/errors.js';
+import { TimelineError } from '../../../sql/errors.js';
 import type { WriterColumn, WriterPartitionField, WriterTable } from './writer-types.js';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { internal, TimelineError, unsupported } from '../../sql/errors.js';
+import { internal, TimelineError, unsupported } from '../../../sql/errors.js';
 import type { WriterStorage } from './data-file-writer.js';
 import { describeManifest, earlierManifests, writeManifest, writeManifestList } from './manifest-writer.js';
 import type { JsonObject } from './metadata-writer.js';

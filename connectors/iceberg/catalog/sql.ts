@@ -2,10 +2,10 @@ import { copyFile, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sqlite from 'node-sqlite3-wasm';
-import { TimelineError, unsupported } from '../../sql/errors.js';
-import { errorCode, fileError } from '../../src/object-store/store-error.js';
-import type { TableName } from '../connector.js';
-import type { IcebergCatalog } from './catalog.js';
+import { TimelineError, unsupported } from '../../../sql/errors.js';
+import { errorCode, fileError } from '../../../src/object-store/store-error.js';
+import type { TableName } from '../../connector.js';
+import type { IcebergCatalog, LoadedTable } from './catalog.js';
 
 interface CatalogRow extends TableName {
   readonly catalog: string;
@@ -36,8 +36,9 @@ export class SqlCatalog implements IcebergCatalog {
     return (await this.#rows(signal)).map(({ schema, table }) => ({ schema, table }));
   }
 
-  async metadataLocation(table: TableName, signal?: AbortSignal): Promise<string | undefined> {
-    return (await this.#rows(signal)).find((row) => row.schema === table.schema && row.table === table.table)?.metadata;
+  async load(table: TableName, signal?: AbortSignal): Promise<LoadedTable | undefined> {
+    const found = (await this.#rows(signal)).find((row) => row.schema === table.schema && row.table === table.table);
+    return found === undefined ? undefined : { metadataLocation: found.metadata };
   }
 
   async #rows(signal: AbortSignal | undefined): Promise<readonly CatalogRow[]> {

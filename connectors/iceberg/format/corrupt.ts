@@ -1,4 +1,4 @@
-import { TimelineError, unsupported } from '../../sql/errors.js';
+import { TimelineError, unsupported } from '../../../sql/errors.js';
 
 /** XX001: a file that is not what the table's metadata or the format says. `file` is relative to the warehouse. */
 export function corrupt(file: string, why: string, cause?: unknown): TimelineError {

@@ -1,15 +1,15 @@
-import type { ConnectorSplit, SplitPlan, SplitWish } from '../connector.js';
-import { unsupportedFeature } from './corrupt.js';
-import type { FileIo } from './file-io.js';
+import type { ConnectorSplit, SplitPlan, SplitWish } from '../../connector.js';
+import { unsupportedFeature } from '../format/corrupt.js';
+import { type ManifestFileEntry, type ManifestListEntry, readManifest, readManifestList } from '../format/manifest.js';
+import type { Snapshot, TableMetadata } from '../format/metadata.js';
+import type { Schema } from '../format/schema.js';
+import type { IcebergHandle, IcebergSplit, SplitFile } from '../handle.js';
+import type { Lru } from '../lru.js';
+import { columnLookup } from '../pushdown.js';
+import type { FileIo } from '../read/file-io.js';
 import { conditionOf } from './filter-condition.js';
-import type { IcebergHandle, IcebergSplit, SplitFile } from './handle.js';
-import type { Lru } from './lru.js';
-import { type ManifestFileEntry, type ManifestListEntry, readManifest, readManifestList } from './manifest.js';
-import type { Snapshot, TableMetadata } from './metadata.js';
 import { allOf, type Condition } from './predicate.js';
 import { manifestMayMatch, partitionMayMatch, statisticsMayMatch } from './prune.js';
-import { columnLookup } from './pushdown.js';
-import type { Schema } from './schema.js';
 import { boundsOf, columnIds, type FileBounds, type SplitBounds } from './split-bounds.js';
 
 const MAX_LIST_BYTES = 256 << 20;

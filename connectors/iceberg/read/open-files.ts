@@ -1,11 +1,12 @@
-import type { Meter } from '../connector.js';
-import { corrupt, unsupportedFeature } from './corrupt.js';
+import type { Meter } from '../../connector.js';
+import { corrupt, unsupportedFeature } from '../format/corrupt.js';
+import type { SplitFile } from '../handle.js';
+import type { Lru } from '../lru.js';
 import type { FileIo } from './file-io.js';
 import { hasFieldIds } from './file-layout.js';
-import type { SplitFile } from './handle.js';
-import type { Lru } from './lru.js';
+import type { OpenedFile } from './opened-file.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
-import type { BoundColumn, OpenedFile } from './relation.js';
+import type { BoundColumn } from './relation.js';
 
 const PARALLEL_OPENS = 4;
 /** Of a footer: those of very wide tables are not kept. */

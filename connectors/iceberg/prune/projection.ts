@@ -1,7 +1,7 @@
-import type { Datum } from './datum.js';
+import type { Datum } from '../format/datum.js';
+import type { IcebergType, Transform } from '../format/schema.js';
+import { applyTransform, keepsOrder, truncateUtf8 } from '../format/transforms.js';
 import type { Test } from './predicate.js';
-import type { IcebergType, Transform } from './schema.js';
-import { applyTransform, keepsOrder, truncateUtf8 } from './transforms.js';
 
 /**
  * A test of a column as a test of its partition value: whatever row passes the one, its partition value passes the other.

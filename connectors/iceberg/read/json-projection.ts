@@ -1,5 +1,5 @@
+import type { IcebergType } from '../format/schema.js';
 import { type Layout, quoteText } from './file-layout.js';
-import type { IcebergType } from './schema.js';
 
 /**
  * The SQL of a nested value's JSON text, as PostgreSQL's to_jsonb would write it: instants in ISO form and UTC whatever the session's

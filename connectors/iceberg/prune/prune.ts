@@ -1,10 +1,10 @@
-import { type Datum, decodeBound, isNaNDatum, partitionDatum } from './datum.js';
+import { type Datum, decodeBound, isNaNDatum, partitionDatum } from '../format/datum.js';
+import type { ManifestFileEntry, ManifestListEntry, PartitionSummary } from '../format/manifest.js';
+import type { IcebergType, PartitionField, PartitionSpec } from '../format/schema.js';
+import { resultType } from '../format/transforms.js';
 import { type Evidence, mayPass } from './evidence.js';
-import type { ManifestFileEntry, ManifestListEntry, PartitionSummary } from './manifest.js';
 import { type Condition, type ConditionColumn, mayMatch, type Test } from './predicate.js';
 import { projectTest } from './projection.js';
-import type { IcebergType, PartitionField, PartitionSpec } from './schema.js';
-import { resultType } from './transforms.js';
 
 /** May the manifest hold a file with matching rows? From the partition summaries of the manifest list. */
 export function manifestMayMatch(condition: Condition, manifest: ManifestListEntry, spec: PartitionSpec | undefined): boolean {

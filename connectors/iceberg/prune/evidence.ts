@@ -1,4 +1,4 @@
-import { compareData, type Datum, isNaNDatum } from './datum.js';
+import { compareData, type Datum, isNaNDatum } from '../format/datum.js';
 import type { Test } from './predicate.js';
 
 /** What is known of the values of one column (or of one partition field) in a group of rows. */

@@ -1,6 +1,6 @@
-import { Oid, type Type } from '../../sql/types.js';
+import { Oid, type Type } from '../../../sql/types.js';
+import type { Datum } from '../format/datum.js';
 import { dateDays, scaledDecimal, timeMicros, timestampMicros } from './constant.js';
-import type { Datum } from './datum.js';
 import { ANY, type Condition, type ConditionColumn, NEVER } from './predicate.js';
 
 export type Operator = '=' | '<>' | '<' | '<=' | '>' | '>=';

@@ -1,11 +1,11 @@
-import type { Expr } from '../../sql/expression.js';
-import { ELEMENT_OF, Oid } from '../../sql/types.js';
-import type { TableColumn, TablePredicate } from '../connector.js';
+import type { Expr } from '../../../sql/expression.js';
+import { ELEMENT_OF, Oid } from '../../../sql/types.js';
+import type { TableColumn, TablePredicate } from '../../connector.js';
+import type { Datum } from '../format/datum.js';
+import type { IcebergType } from '../format/schema.js';
 import { compare, comparisonOf, flipped, negated, type Operator, place } from './comparison.js';
 import { arrayElements } from './constant.js';
-import type { Datum } from './datum.js';
 import { ANY, allOf, anyOf, type Condition, type ConditionColumn, NEVER } from './predicate.js';
-import type { IcebergType } from './schema.js';
 
 export type ColumnLookup = (name: string) => ConditionColumn | undefined;
 

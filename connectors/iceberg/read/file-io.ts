@@ -1,9 +1,10 @@
-import { TimelineError } from '../../sql/errors.js';
-import { type CachedFile, DiskCache } from '../../src/object-store/disk-cache.js';
-import { below, parseLocation, Relocation } from '../../src/object-store/location.js';
-import type { ListedObject, ObjectStore, RequestOptions, S3Options } from '../../src/object-store/object-store.js';
-import { openStore } from '../../src/object-store/open-store.js';
-import { notAllowed, notFound } from '../../src/object-store/store-error.js';
+import { TimelineError } from '../../../sql/errors.js';
+import { type CachedFile, DiskCache } from '../../../src/object-store/disk-cache.js';
+import { below, parseLocation, Relocation } from '../../../src/object-store/location.js';
+import type { ListedObject, ObjectBody, ObjectStore, RequestOptions, S3Options } from '../../../src/object-store/object-store.js';
+import { openStore } from '../../../src/object-store/open-store.js';
+import { notAllowed, notFound } from '../../../src/object-store/store-error.js';
+import type { ByteRequest, ByteSource } from './byte-source.js';
 
 /** A location as the table's metadata spells it, resolved to where it lies and may be read. */
 interface Place {
@@ -115,6 +116,33 @@ export class FileIo {
       }),
     );
     return { ...cached, inPlace: false, etag: info.etag };
+  }
+
+  /** The object's bytes by range; undefined `size`: it is asked for. */
+  async source(location: string, request: ByteRequest & { readonly size?: number }): Promise<ByteSource> {
+    const { store, path } = this.#place(location);
+    const info = await this.#named(location, () => store.head(path, request));
+    const name = this.display(location);
+    if (info === undefined) throw notFound(`file "${name}"`);
+    const read = (start: number, end: number): Promise<Uint8Array> =>
+      this.#named(location, () => store.read(path, { ...request, start, end }));
+    return { name, size: info.size, etag: info.etag, read };
+  }
+
+  /** Creates the object, whole or not at all; false: there is one already. */
+  async create(location: string, body: ObjectBody, options: RequestOptions = {}): Promise<boolean> {
+    const { store, path } = this.#place(location);
+    return this.#named(location, () => store.putIfAbsent(path, body, options));
+  }
+
+  async replace(location: string, body: ObjectBody, options: RequestOptions = {}): Promise<void> {
+    const { store, path } = this.#place(location);
+    await this.#named(location, () => store.put(path, body, options));
+  }
+
+  async delete(location: string, options: RequestOptions = {}): Promise<void> {
+    const { store, path } = this.#place(location);
+    await this.#named(location, () => store.delete(path, options));
   }
 
   async close(): Promise<void> {

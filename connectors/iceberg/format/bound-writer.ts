@@ -1,4 +1,4 @@
-import type { WriterPrimitive } from './writer-types.js';
+import type { WriterPrimitive } from '../write/writer-types.js';
 
 export interface BoundRequest {
   readonly type: WriterPrimitive;

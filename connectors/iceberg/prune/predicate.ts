@@ -1,5 +1,5 @@
-import type { Datum } from './datum.js';
-import type { IcebergType } from './schema.js';
+import type { Datum } from '../format/datum.js';
+import type { IcebergType } from '../format/schema.js';
 
 /**
  * What pruning makes of a pushed filter: rows for which it is TRUE match; `any` stands for everything that nothing can be concluded from.

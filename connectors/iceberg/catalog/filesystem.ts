@@ -1,8 +1,8 @@
-import { notFound } from '../../src/object-store/store-error.js';
-import type { TableName } from '../connector.js';
-import type { IcebergCatalog } from './catalog.js';
-import { corrupt } from './corrupt.js';
-import type { FileIo } from './file-io.js';
+import { notFound } from '../../../src/object-store/store-error.js';
+import type { TableName } from '../../connector.js';
+import { corrupt } from '../format/corrupt.js';
+import type { FileIo } from '../read/file-io.js';
+import type { IcebergCatalog, LoadedTable } from './catalog.js';
 
 const MAX_LEVELS = 8;
 
@@ -35,7 +35,12 @@ export class FilesystemCatalog implements IcebergCatalog {
     }
   }
 
-  async metadataLocation(table: TableName, signal?: AbortSignal): Promise<string | undefined> {
+  async load(table: TableName, signal?: AbortSignal): Promise<LoadedTable | undefined> {
+    const metadataLocation = await this.#metadataLocation(table, signal);
+    return metadataLocation === undefined ? undefined : { metadataLocation };
+  }
+
+  async #metadataLocation(table: TableName, signal: AbortSignal | undefined): Promise<string | undefined> {
     const levels = [...table.schema.split('.'), table.table];
     if (levels.some((level) => level === '' || level === '.' || level === '..' || level.includes('/'))) return undefined;
     const folder = [this.#warehouse, ...levels, 'metadata'].join('/');

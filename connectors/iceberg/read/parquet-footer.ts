@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
-import { parquetMetadata, parquetSchema } from 'hyparquet';
-import { corrupt } from './corrupt.js';
+import { type FileMetaData, parquetMetadata, parquetSchema } from 'hyparquet';
+import { corrupt } from '../format/corrupt.js';
 
 /** A column of a Parquet file, with what it holds inside. */
 export interface ParquetNode {
@@ -16,6 +16,8 @@ export interface ParquetFooter {
   /** Bytes of all column chunks of each top-level column, as they lie in the file. */
   readonly columnBytes: ReadonlyMap<string, number>;
   readonly rows: number;
+  /** The footer as hyparquet reads it: row groups, statistics, places of indexes and bloom filters. */
+  readonly metadata: FileMetaData;
   /** Bytes of the footer itself. */
   readonly bytes: number;
 }
@@ -71,7 +73,7 @@ function parse(tail: Buffer, bytes: number, file: string): ParquetFooter {
         columnBytes.set(name, (columnBytes.get(name) ?? 0) + Number(chunk.meta_data?.total_compressed_size ?? 0));
       }
     }
-    return { columns: root.children.map((child) => node(child, 0)), columnBytes, rows: Number(metadata.num_rows), bytes };
+    return { columns: root.children.map((child) => node(child, 0)), columnBytes, rows: Number(metadata.num_rows), metadata, bytes };
   } catch (error) {
     throw corrupt(file, `its footer cannot be read (${error instanceof Error ? error.message : String(error)})`, error);
   }

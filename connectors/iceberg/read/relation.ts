@@ -1,22 +1,17 @@
-import { duckdbType } from '../../sql/duckdb-type.js';
-import { unsupported } from '../../sql/errors.js';
-import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
-import type { ColumnDescription } from '../connector.js';
+import { duckdbType } from '../../../sql/duckdb-type.js';
+import { unsupported } from '../../../sql/errors.js';
+import { ELEMENT_OF, Oid, type Type, typeName } from '../../../sql/types.js';
+import type { ColumnDescription } from '../../connector.js';
+import type { SchemaField } from '../format/schema.js';
+import { postgresType } from '../format/types.js';
 import { columnLayout, type Layout, quoteName, quoteText, scanType } from './file-layout.js';
 import { jsonText } from './json-projection.js';
-import type { ParquetFooter } from './parquet-footer.js';
-import type { SchemaField } from './schema.js';
-import { postgresType } from './types.js';
+import type { OpenedFile } from './opened-file.js';
 
 /** A column to read: the schema's field, and the name and type that the reader wants it under. */
 export interface BoundColumn {
   readonly field: SchemaField;
   readonly wanted: ColumnDescription;
-}
-
-export interface OpenedFile {
-  readonly path: string;
-  readonly footer: ParquetFooter;
 }
 
 /** Read in place of a column by queries that need rows only. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import { internal } from '../../sql/errors.js';
+import { internal } from '../../../sql/errors.js';
 
 /** The part of Avro that Iceberg's manifests need. Extra attributes (field-id, logicalType, …) go into the file's schema as they are. */
 export type AvroType =

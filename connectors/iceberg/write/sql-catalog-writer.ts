@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from 'node-sqlite3-wasm';
 import sqlite from 'node-sqlite3-wasm';
-import { TimelineError } from '../../sql/errors.js';
+import { TimelineError } from '../../../sql/errors.js';
 
 /** A SQLite catalog in pyiceberg's schema. */
 export interface SqlCatalog {

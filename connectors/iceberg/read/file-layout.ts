@@ -1,6 +1,6 @@
+import type { IcebergType, SchemaField, StructType } from '../format/schema.js';
+import { duckdbScalar } from '../format/types.js';
 import type { ParquetFooter, ParquetNode } from './parquet-footer.js';
-import type { IcebergType, SchemaField, StructType } from './schema.js';
-import { duckdbScalar } from './types.js';
 
 /**
  * How one file holds a column: as a scalar that DuckDB finds by field id and casts itself, or nested, with the names that this file

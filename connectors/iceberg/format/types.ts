@@ -1,4 +1,4 @@
-import { ARRAY_OF, Oid, type Type, type } from '../../sql/types.js';
+import { ARRAY_OF, Oid, type Type, type } from '../../../sql/types.js';
 import type { IcebergType } from './schema.js';
 
 /**

@@ -1,0 +1,46 @@
+import type { TableName } from '../../connector.js';
+
+/** Where a catalog's tables are: which exist, and each one's current metadata. */
+export interface IcebergCatalog {
+  tables(signal?: AbortSignal): Promise<readonly TableName[]>;
+  /** The table's current version; undefined: no such table. */
+  load(table: TableName, signal?: AbortSignal): Promise<LoadedTable | undefined>;
+  /** Absent: the catalog cannot be written. */
+  readonly writer?: CatalogWriter;
+  close?(): Promise<void>;
+}
+
+export interface LoadedTable {
+  /** Names the version: metadata files never change. */
+  readonly metadataLocation: string;
+  /** The metadata, where the catalog sent it along (REST); else it is read from its location. */
+  readonly metadata?: Uint8Array;
+  /** Storage access that the catalog vends for this table. Never logged, never in handles. */
+  readonly storage?: VendedStorage;
+}
+
+/** S3 options by Iceberg's names (`s3.access-key-id`, `s3.session-token`, `s3.endpoint`, `client.region`, …), for locations below a prefix. */
+export interface VendedStorage {
+  readonly credentials: readonly { readonly prefix: string; readonly options: Readonly<Record<string, string>> }[];
+  /** Milliseconds since 1970; absent: not said. */
+  readonly expiresAt?: number;
+}
+
+/** Updates and requirements are the REST protocol's JSON objects, which the other catalogs apply to the metadata file themselves (write/updates.ts). */
+export interface TableChange {
+  readonly requirements: readonly Readonly<Record<string, unknown>>[];
+  readonly updates: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface CatalogWriter {
+  /**
+   * One atomic change of a table (with `assert-create`: its creation) or `conflict`: others have changed it, nothing was done.
+   * Throws 08007 when the outcome cannot be known (an answer lost): the caller reloads and looks.
+   */
+  commit(table: TableName, change: TableChange, signal: AbortSignal): Promise<{ readonly kind: 'committed' | 'conflict' }>;
+  /** Where a new table's files should go. */
+  locationOf(table: TableName, signal: AbortSignal): Promise<string>;
+  createNamespace(namespace: string, signal: AbortSignal): Promise<void>;
+  /** Of the catalog only: files stay. False: there was none. */
+  dropTable(table: TableName, signal: AbortSignal): Promise<boolean>;
+}

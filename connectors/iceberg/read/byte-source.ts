@@ -1,0 +1,17 @@
+import type { Meter } from '../../connector.js';
+
+/** One immutable object's bytes. Reads are metered before they are made, coalesced where near to each other, and kept in a bounded cache. */
+export interface ByteSource {
+  /** For errors: relative to the warehouse. */
+  readonly name: string;
+  readonly size: number;
+  /** Changes with the content. */
+  readonly etag: string;
+  /** The bytes [start, end). Reads asked for in one turn of the event loop may share a request. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+export interface ByteRequest {
+  readonly meter: Meter;
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,31 @@
+import type { ParquetFooter } from './parquet-footer.js';
+
+/** A data file made ready for DuckDB: a local Parquet file with what must be done to its rows. Row numbers count from 0 in the data file. */
+export interface OpenedFile {
+  /** The data file itself, a slice of it, or an Avro file turned into Parquet. */
+  readonly path: string;
+  /** Of the file at `path`'s schema: names, ids, nesting. */
+  readonly footer: ParquetFooter;
+  /** A slice's rows are these runs of the data file's, in order; absent: `path` has all rows. */
+  readonly runs?: readonly RowRun[];
+  /** Rows wanted at most; absent: all that `path` has. What lies outside may be made up (padding of a slice) and must not be seen. */
+  readonly ranges?: readonly RowRun[];
+  readonly constants?: Readonly<Record<string, string | null>>;
+  readonly firstRowId?: string;
+  readonly sequence?: number;
+  readonly deletes?: OpenedDeletes;
+}
+
+export interface RowRun {
+  /** First row. */
+  readonly start: number;
+  readonly rows: number;
+}
+
+/** Relations that DuckDB can read, to be anti-joined. */
+export interface OpenedDeletes {
+  /** Gives one column `pos` BIGINT: row numbers in the data file. */
+  readonly positions?: string;
+  /** Each gives columns `f<id>`; a row goes when all are equal, NULL to NULL too. They may be columns that the query, or today's schema, does not have. */
+  readonly equality: readonly { readonly columns: readonly number[]; readonly relation: string }[];
+}
