@@ -1,6 +1,6 @@
 import type { ConnectorSplit, SplitPlan, SplitWish } from '../../connector.js';
 import { unsupportedFeature } from '../format/corrupt.js';
-import { type ManifestFileEntry, type ManifestListEntry, readManifest, readManifestList } from '../format/manifest.js';
+import { type ManifestFileEntry, type ManifestListEntry, NO_COUNTS, readManifest, readManifestList } from '../format/manifest.js';
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import type { Schema } from '../format/schema.js';
 import type { IcebergHandle, IcebergSplit, SplitFile } from '../handle.js';
@@ -99,6 +99,12 @@ async function listManifests(request: PlanRequest, snapshot: Snapshot): Promise<
       length: undefined,
       specId: 0,
       content: 'data',
+      sequence: 0,
+      minSequence: 0,
+      addedSnapshot: snapshot.id,
+      firstRowId: undefined,
+      counts: NO_COUNTS,
+      encrypted: false,
       liveFiles: undefined,
       partitions: undefined,
     }));
@@ -134,7 +140,7 @@ async function survivors(
       request.signal.throwIfAborted();
       const spec = request.metadata.specs.get(manifest.specId);
       const kept: Bounded[] = [];
-      for (const file of await filesOf(request, manifest.path)) {
+      for (const file of await filesOf(request, manifest)) {
         count(listed, file);
         if (!partitionMayMatch(condition, file, spec)) continue;
         count(inPartition, file);
@@ -150,11 +156,12 @@ async function survivors(
   return { files: found.flat(), listed, inPartition };
 }
 
-async function filesOf({ io, cache, signal }: PlanRequest, path: string): Promise<readonly ManifestFileEntry[]> {
+async function filesOf({ io, cache, signal }: PlanRequest, manifest: ManifestListEntry): Promise<readonly ManifestFileEntry[]> {
+  const { path } = manifest;
   const known = cache.manifests.get(path);
   if (known !== undefined) return known;
   const bytes = await io.read(path, { signal, maxBytes: MAX_MANIFEST_BYTES });
-  const files = await readManifest(bytes, io.display(path));
+  const files = await readManifest(bytes, io.display(path), manifest);
   if (bytes.length <= MAX_KEPT_BYTES) cache.manifests.set(path, files);
   return files;
 }
