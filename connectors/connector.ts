@@ -120,7 +120,13 @@ export interface ReadRequest {
 export interface WriteRequest {
   readonly table: TableName;
   /** Columns of a table to make (CREATE TABLE AS); absent: the table exists. */
-  readonly create?: { readonly columns: readonly ColumnDescription[]; readonly orReplace: false; readonly ifNotExists: boolean };
+  readonly create?: {
+    readonly columns: readonly ColumnDescription[];
+    readonly orReplace: false;
+    readonly ifNotExists: boolean;
+    /** WITH (…) as text: the connector's own (Iceberg: `partitioning`, `sorted_by`, table properties); 22023 for what it does not know. */
+    readonly options?: Readonly<Record<string, string>>;
+  };
 }
 
 /** JSON that stands for one append; opaque outside its connector. Holds no secrets. */
@@ -156,6 +162,8 @@ export interface CommitResult {
 
 /** The writing side of a connector. Nothing is seen of an append before its commit; after it, everything. */
 export interface ConnectorWriter {
+  /** Does the configuration allow tables of this schema to be made, written and dropped? */
+  allows(schema: string): boolean;
   /** Errors: 42501 where the configuration does not allow it, 42P01 no such table, 42P07 it exists, 0A000 a type that cannot be written. */
   begin(
     request: WriteRequest,
