@@ -123,6 +123,7 @@ export interface WriteRequest {
   readonly create?: {
     readonly columns: readonly ColumnDescription[];
     readonly orReplace: false;
+    /** `begin` says 42P07 all the same: the caller then leaves the table as it is. */
     readonly ifNotExists: boolean;
     /** WITH (…) as text: the connector's own (Iceberg: `partitioning`, `sorted_by`, table properties); 22023 for what it does not know. */
     readonly options?: Readonly<Record<string, string>>;
@@ -164,7 +165,10 @@ export interface CommitResult {
 export interface ConnectorWriter {
   /** Does the configuration allow tables of this schema to be made, written and dropped? */
   allows(schema: string): boolean;
-  /** Errors: 42501 where the configuration does not allow it, 42P01 no such table, 42P07 it exists, 0A000 a type that cannot be written. */
+  /**
+   * The answer's columns are as the table keeps them (int2 as int4, jsonb as text, …): `write` wants rows of exactly these types.
+   * Errors: 42501 where the configuration does not allow it, 42P01 no such table, 42P07 it exists, 0A000 a type that cannot be written.
+   */
   begin(
     request: WriteRequest,
     signal: AbortSignal,

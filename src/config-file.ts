@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { TimelineError } from '../sql/errors.js';
-import type { CatalogConfig, Config, IcebergCatalogConfig, LimitsConfig, S3Config, TemporalConfig } from './config.js';
+import type { CatalogConfig, Config, IcebergCatalogConfig, LimitsConfig, S3Config, TemporalConfig, WriteConfig } from './config.js';
 import { isObject, Reader } from './config-reader.js';
 
 export interface ConfigSources {
@@ -79,17 +79,28 @@ function readCatalog(value: unknown, path: string, folder: string): CatalogConfi
   const kind = isObject(value) ? value['type'] : undefined;
   if (kind === 'victorialogs') throw configError(`${path}.type: victorialogs is not supported yet`);
   if (kind !== 'iceberg') throw configError(`${path}.type: must be iceberg`);
-  const reader = new Reader(value, path, ['type', 'prefix', 'catalog', 'locations', 's3']);
+  const reader = new Reader(value, path, ['type', 'prefix', 'catalog', 'locations', 's3', 'write']);
   const catalog = reader.section('catalog', ['type', 'uri', 'warehouse', 'name']);
   const prefix = reader.string('prefix');
   const s3 = readS3(reader);
+  const write = readWrite(reader, path);
   return {
     type: 'iceberg',
     ...(prefix === undefined ? {} : { prefix }),
     catalog: readIcebergCatalog(catalog, path, folder),
     locations: readLocations(reader.value('locations'), path, folder),
     ...(s3 === undefined ? {} : { s3 }),
+    ...(write === undefined ? {} : { write }),
   };
+}
+
+function readWrite(reader: Reader, path: string): WriteConfig | undefined {
+  if (!reader.has('write')) return undefined;
+  const schemas = reader.section('write', ['schemas']).value('schemas');
+  if (schemas === '*') return { schemas };
+  if (!Array.isArray(schemas) || schemas.some((name) => typeof name !== 'string' || name === ''))
+    throw configError(`${path}.write.schemas: must be a list of schemas, or '*' for all`);
+  return { schemas: schemas.includes('*') ? '*' : (schemas as string[]) };
 }
 
 function readIcebergCatalog(catalog: Reader, path: string, folder: string): IcebergCatalogConfig['catalog'] {

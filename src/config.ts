@@ -20,6 +20,13 @@ export interface IcebergCatalogConfig {
   /** Old location prefix -> new one (`file:///…`, `s3://…`, or a path relative to the configuration file, made absolute when read). */
   readonly locations: Readonly<Record<string, string>>;
   readonly s3?: S3Config;
+  /** Absent: nothing may be written. */
+  readonly write?: WriteConfig;
+}
+
+export interface WriteConfig {
+  /** Namespaces in which tables may be made, written and dropped. */
+  readonly schemas: readonly string[] | '*';
 }
 
 export interface S3Config {

@@ -7,4 +7,6 @@ export interface IcebergConfig {
     | { readonly type: 'filesystem'; readonly warehouse: string };
   readonly locations: Readonly<Record<string, string>>;
   readonly s3?: S3Options;
+  /** Absent: nothing may be written. */
+  readonly write?: { readonly schemas: readonly string[] | '*' };
 }

@@ -1,13 +1,23 @@
 import { gunzipSync } from 'node:zlib';
 import { corrupt } from './corrupt.js';
-import { asInteger, asObject, type PartitionSpec, parseFields, parseTransform, type Schema } from './schema.js';
+import { asInteger, asObject, type PartitionSpec, parseFields, parseTransform, type Schema, type SortOrder } from './schema.js';
 
 export interface TableMetadata {
   readonly formatVersion: number;
   readonly uuid: string;
+  /** Where the table's files go; '' in metadata that does not say so. */
+  readonly location: string;
+  /** 0 in v1. */
+  readonly lastSequenceNumber: number;
+  readonly lastColumnId: number;
   readonly schemas: ReadonlyMap<number, Schema>;
   readonly currentSchemaId: number;
   readonly specs: ReadonlyMap<number, PartitionSpec>;
+  readonly defaultSpecId: number;
+  readonly sortOrders: ReadonlyMap<number, SortOrder>;
+  readonly defaultSortOrderId: number;
+  /** v3: the id of the next row that is added. */
+  readonly nextRowId: bigint | undefined;
   /** In the file's order. */
   readonly snapshots: readonly Snapshot[];
   /** 64-bit ids are text. */
@@ -20,6 +30,7 @@ export interface TableMetadata {
 
 export interface Snapshot {
   readonly id: string;
+  readonly parentId: string | null;
   readonly timestampMs: number;
   readonly schemaId: number | undefined;
   readonly sequenceNumber: number;
@@ -72,9 +83,16 @@ function read(json: Record<string, unknown>): TableMetadata {
   return {
     formatVersion,
     uuid: typeof json['table-uuid'] === 'string' ? json['table-uuid'] : '',
+    location: typeof json['location'] === 'string' ? json['location'] : '',
+    lastSequenceNumber: optionalInteger(json['last-sequence-number'], 'last-sequence-number'),
+    lastColumnId: optionalInteger(json['last-column-id'], 'last-column-id'),
     schemas,
     currentSchemaId,
     specs: readSpecs(json),
+    defaultSpecId: optionalInteger(json['default-spec-id'], 'default-spec-id'),
+    sortOrders: readSortOrders(json),
+    defaultSortOrderId: optionalInteger(json['default-sort-order-id'], 'default-sort-order-id'),
+    nextRowId: json['next-row-id'] === undefined ? undefined : BigInt(asInteger(json['next-row-id'], 'next-row-id')),
     snapshots,
     currentSnapshotId: current,
     log: list(json['snapshot-log']).map((item) => {
@@ -112,12 +130,37 @@ function readSpecs(json: Record<string, unknown>): Map<number, PartitionSpec> {
   );
 }
 
+function readSortOrders(json: Record<string, unknown>): Map<number, SortOrder> {
+  return new Map(
+    list(json['sort-orders']).map((item): [number, SortOrder] => {
+      const order = asObject(item, 'a sort order');
+      const id = asInteger(order['order-id'], 'order-id');
+      const fields = list(order['fields']).map((entry) => {
+        const field = asObject(entry, 'a sort field');
+        const descending = field['direction'] === 'desc';
+        return {
+          sourceId: asInteger(field['source-id'] ?? list(field['source-ids'])[0], 'source-id'),
+          transform: parseTransform(field['transform']),
+          descending,
+          nullsFirst: field['null-order'] === undefined ? !descending : field['null-order'] === 'nulls-first',
+        };
+      });
+      return [id, { id, fields }];
+    }),
+  );
+}
+
+function optionalInteger(json: unknown, what: string): number {
+  return json === undefined || json === null ? 0 : asInteger(json, what);
+}
+
 function readSnapshot(item: unknown): Snapshot {
   const json = asObject(item, 'a snapshot');
   const id = snapshotId(json['snapshot-id']);
   if (id === null) throw new Error('a snapshot has no id');
   return {
     id,
+    parentId: snapshotId(json['parent-snapshot-id']),
     timestampMs: asInteger(json['timestamp-ms'], 'timestamp-ms'),
     schemaId: json['schema-id'] === undefined || json['schema-id'] === null ? undefined : asInteger(json['schema-id'], 'schema-id'),
     sequenceNumber: json['sequence-number'] === undefined ? 0 : asInteger(json['sequence-number'], 'sequence-number'),

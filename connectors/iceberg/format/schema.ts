@@ -60,6 +60,19 @@ export interface PartitionSpec {
   readonly fields: readonly PartitionField[];
 }
 
+export interface SortOrder {
+  /** 0: unsorted. */
+  readonly id: number;
+  readonly fields: readonly SortField[];
+}
+
+export interface SortField {
+  readonly sourceId: number;
+  readonly transform: Transform;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
 const MAX_DEPTH = 64;
 
 /** Throws a plain Error that says what is wrong; the caller knows the file. */
