@@ -16,7 +16,7 @@ import type {
   TablePredicate,
   TableStatistics,
 } from '../connector.js';
-import type { IcebergCatalog } from './catalog/catalog.js';
+import type { IcebergCatalog, LoadedTable } from './catalog/catalog.js';
 import { FilesystemCatalog } from './catalog/filesystem.js';
 import { SqlCatalog } from './catalog/sql.js';
 import type { IcebergConfig } from './config.js';
@@ -30,6 +30,7 @@ import { type ManifestCache, planFiles } from './prune/plan-files.js';
 import { narrowSplits } from './prune/split-bounds.js';
 import { pushFilters } from './pushdown.js';
 import { FileIo } from './read/file-io.js';
+import { metadataColumns, ROWS_SUFFIX } from './read/metadata-columns.js';
 import { type FooterCache, openFiles } from './read/open-files.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
 import { findVersion } from './snapshot.js';
@@ -43,6 +44,13 @@ interface Version {
   readonly metadata: TableMetadata;
   readonly schema: Schema;
   readonly snapshot: Snapshot | undefined;
+}
+
+interface FoundTable {
+  readonly name: TableName;
+  readonly loaded: LoadedTable;
+  /** Metadata columns are shown. */
+  readonly rows: boolean;
 }
 
 /** Tables of one Iceberg catalog: format versions 1 and 2, Parquet data files, no delete files yet. */
@@ -94,46 +102,49 @@ export class IcebergConnector implements Connector {
   }
 
   async describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined> {
-    const loaded = await this.#catalog.load(table, signal);
-    if (loaded === undefined) return undefined;
-    const metadata = await this.#load(loaded.metadataLocation, signal);
+    const found = await this.#find(table, signal);
+    if (found === undefined) return undefined;
+    const metadata = await this.#load(found.loaded.metadataLocation, signal);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
     return {
       schema: table.schema,
       table: table.table,
-      columns: schema.fields.map(
-        (field): ColumnDescription => ({
-          name: field.name,
-          type: postgresType(field.type),
-          nullable: !field.required,
-          comment: field.doc,
-        }),
-      ),
+      columns: [
+        ...schema.fields.map(
+          (field): ColumnDescription => ({
+            name: field.name,
+            type: postgresType(field.type),
+            nullable: !field.required,
+            comment: field.doc,
+          }),
+        ),
+        ...(found.rows ? metadataColumns(schema) : []),
+      ],
       comment: metadata.properties['comment'],
       properties: metadata.properties,
       rowEstimate: snapshot === undefined ? 0 : count(snapshot.summary['total-records']),
-      schemaVersion: `${metadata.uuid}/${schema.id}`,
+      schemaVersion: `${metadata.uuid}/${schema.id}${found.rows ? ROWS_SUFFIX : ''}`,
     };
   }
 
   async pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }> {
-    const loaded = await this.#catalog.load(table, signal);
-    if (loaded === undefined) {
+    const found = await this.#find(table, signal);
+    if (found === undefined) {
       throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${fullName(table)}" does not exist` });
     }
-    const location = loaded.metadataLocation;
+    const location = found.loaded.metadataLocation;
     const metadata = await this.#load(location, signal);
     refuseFormat(metadata, table);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
     const handle: IcebergHandle = {
       version: 1,
-      schema: table.schema,
-      table: table.table,
+      ...found.name,
       metadata: location,
       snapshot: snapshot?.id ?? null,
       schemaId: schema.id,
       filters: [],
       limit: undefined,
+      ...(found.rows ? { rows: true } : {}),
     };
     return { handle, snapshot: handle.snapshot };
   }
@@ -173,7 +184,7 @@ export class IcebergConnector implements Connector {
     request.signal.throwIfAborted();
     const pinned = asHandle(handle);
     const { schema } = await this.#version(pinned, request.signal);
-    const columns = bindColumns(schema, request.columns, fullName(pinned));
+    const columns = bindColumns(schema, request.columns, pinned);
     const files: SplitFile[] = splits.flatMap((split) => asSplit(split).files);
     const opened = await openFiles({
       io: this.#io,
@@ -194,6 +205,16 @@ export class IcebergConnector implements Connector {
 
   async close(): Promise<void> {
     await this.#io.close();
+  }
+
+  /** A table of the catalog, by its name or by that with `$rows`. */
+  async #find(table: TableName, signal?: AbortSignal): Promise<FoundTable | undefined> {
+    const loaded = await this.#catalog.load(table, signal);
+    if (loaded !== undefined) return { name: { schema: table.schema, table: table.table }, loaded, rows: false };
+    if (!table.table.endsWith(ROWS_SUFFIX)) return undefined;
+    const name = { schema: table.schema, table: table.table.slice(0, -ROWS_SUFFIX.length) };
+    const plain = await this.#catalog.load(name, signal);
+    return plain === undefined ? undefined : { name, loaded: plain, rows: true };
   }
 
   async #version(handle: IcebergHandle, signal?: AbortSignal): Promise<Version> {
@@ -231,10 +252,14 @@ function refuseFormat(metadata: TableMetadata, table: TableName): void {
   if (metadata.formatVersion > NEWEST_FORMAT) throw unsupportedFeature(`Iceberg format version ${metadata.formatVersion}`, fullName(table));
 }
 
-function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], table: string): BoundColumn[] {
+function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], handle: IcebergHandle): BoundColumn[] {
   const seen = new Set<string>();
-  return wanted.map((column) => {
+  const table = fullName(handle);
+  const beside = handle.rows === true ? metadataColumns(schema) : [];
+  return wanted.map((column): BoundColumn => {
     const field = schema.fields.find((candidate) => candidate.name === column.name);
+    const metadata = beside.find((candidate) => candidate.name === column.name);
+    if (field === undefined && metadata !== undefined) return { kind: 'metadata', name: metadata.name, wanted: column };
     if (field === undefined) {
       throw new TimelineError({
         kind: 'semantic',
@@ -245,7 +270,7 @@ function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], table
     const folded = column.name.toLowerCase();
     if (seen.has(folded)) throw unsupportedFeature(`reading columns that differ in case only ("${column.name}")`, table);
     seen.add(folded);
-    return { field, wanted: column };
+    return { kind: 'field', field, wanted: column };
   });
 }
 

@@ -15,6 +15,8 @@ export interface IcebergHandle {
   readonly filters: readonly TablePredicate[];
   /** Rows that suffice, when no filter stands between them and the reader. */
   readonly limit: number | undefined;
+  /** The table was named with `$rows`: its rows have metadata columns. */
+  readonly rows?: true;
 }
 
 export function asHandle(handle: Handle): IcebergHandle {

@@ -20,9 +20,11 @@ describe('Iceberg relations', () => {
     const [field] = parseFields([{ id: 1, name: 'c"c', required: false, type: options.field }]);
     const footer = await readFooter({ path, file: 'x.parquet', charge: () => undefined });
     const wanted = { name: field!.name, type: postgresType(field!.type), nullable: true, comment: undefined };
-    return (await runDuck(`SELECT CAST("c""c" AS VARCHAR) FROM ${relationOf([{ field: field!, wanted }], [{ path, footer }])} AS r`)).map(
-      (row) => row[0]!,
-    );
+    return (
+      await runDuck(
+        `SELECT CAST("c""c" AS VARCHAR) FROM ${relationOf([{ kind: 'field', field: field!, wanted }], [{ location: path, path, footer }])} AS r`,
+      )
+    ).map((row) => row[0]!);
   };
   const struct = (...fields: [number, string, unknown][]): unknown => ({
     type: 'struct',

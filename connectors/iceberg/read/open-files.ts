@@ -66,7 +66,15 @@ async function openOne(request: OpenRequest, file: SplitFile, releases: (() => P
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
   if (!hasFieldIds(footer)) throw unsupportedFeature('reading data files without field ids (by name mapping)', table);
   charge(chunkBytes(request.columns, footer));
-  return { path: local.path, footer };
+  const { constants, firstRowId, sequence } = file;
+  return {
+    location: file.path,
+    path: local.path,
+    footer,
+    ...(constants === undefined ? {} : { constants }),
+    ...(firstRowId === undefined ? {} : { firstRowId }),
+    ...(sequence === undefined ? {} : { sequence }),
+  };
 }
 
 /** A known footer is charged as it was at first: DuckDB reads it all the same. */
@@ -87,7 +95,7 @@ async function footerOf(request: OpenRequest, key: string, file: Parameters<type
 }
 
 function chunkBytes(columns: readonly BoundColumn[], footer: ParquetFooter): number {
-  const ids = new Set(columns.map((column) => column.field.id));
+  const ids = new Set(columns.flatMap((column) => (column.kind === 'field' ? [column.field.id] : [])));
   return footer.columns.reduce(
     (sum, column) => sum + (column.fieldId !== undefined && ids.has(column.fieldId) ? (footer.columnBytes.get(column.name) ?? 0) : 0),
     0,

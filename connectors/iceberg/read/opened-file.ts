@@ -1,7 +1,10 @@
+import type { SchemaField } from '../format/schema.js';
 import type { ParquetFooter } from './parquet-footer.js';
 
 /** A data file made ready for DuckDB: a local Parquet file with what must be done to its rows. Row numbers count from 0 in the data file. */
 export interface OpenedFile {
+  /** The data file, as the manifest spells it. */
+  readonly location: string;
   /** The data file itself, a slice of it, or an Avro file turned into Parquet. */
   readonly path: string;
   /** Of the file at `path`'s schema: names, ids, nesting. */
@@ -26,6 +29,8 @@ export interface RowRun {
 export interface OpenedDeletes {
   /** Gives one column `pos` BIGINT: row numbers in the data file. */
   readonly positions?: string;
+  /** All columns that `equality` names, with the types that its relations give them in. */
+  readonly fields: readonly SchemaField[];
   /** Each gives columns `f<id>`; a row goes when all are equal, NULL to NULL too. They may be columns that the query, or today's schema, does not have. */
   readonly equality: readonly { readonly columns: readonly number[]; readonly relation: string }[];
 }

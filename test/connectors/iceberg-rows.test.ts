@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import { parseFields } from '../../connectors/iceberg/format/schema.js';
+import { postgresType } from '../../connectors/iceberg/format/types.js';
+import type { MetadataColumn } from '../../connectors/iceberg/read/metadata-columns.js';
+import type { OpenedFile, RowRun } from '../../connectors/iceberg/read/opened-file.js';
+import { readFooter } from '../../connectors/iceberg/read/parquet-footer.js';
+import { type BoundColumn, relationOf } from '../../connectors/iceberg/read/relation.js';
+import { Oid, type } from '../../sql/types.js';
+import { temporaryFolder } from './iceberg-fixtures.js';
+import { runDuck } from './relation-rows.js';
+
+const ROWS = 5000;
+const FIELDS = parseFields([
+  { id: 1, name: 'n', required: false, type: 'long' },
+  { id: 2, name: 'k', required: false, type: 'int' },
+]);
+const DROPPED = parseFields([{ id: 3, name: 'gone', required: false, type: 'string' }]);
+
+describe('Iceberg rows of one data file', () => {
+  const folder = temporaryFolder();
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** Row i: n = i, k = i % 7 or NULL for 6, gone = 'g' || i % 5 or NULL for 4. */
+  const write = async (name: string, where = 'true', extra = ''): Promise<OpenedFile> => {
+    const path = join(folder, name);
+    const values = `range AS n, CAST(nullif(range % 7, 6) AS INTEGER) AS k, 'g' || nullif(range % 5, 4) AS gone${extra}`;
+    const ids = `n: 1, k: 2, gone: 3${extra === '' ? '' : ', rid: 2147483540, seq: 2147483539'}`;
+    await runDuck(
+      `COPY (SELECT ${values} FROM range(${ROWS}) WHERE ${where}) TO '${path}' (FORMAT parquet, ROW_GROUP_SIZE 1024, FIELD_IDS {${ids}})`,
+    );
+    return { location: `s3://b/${name}`, path, footer: await readFooter({ path, file: name, charge: () => undefined }) };
+  };
+  const column = (name: string): BoundColumn => {
+    const field = FIELDS.find((one) => one.name === name)!;
+    return { kind: 'field', field, wanted: { name, type: postgresType(field.type), nullable: true, comment: undefined } };
+  };
+  const beside = (name: MetadataColumn): BoundColumn => ({
+    kind: 'metadata',
+    name,
+    wanted: { name, type: type(name === '_file' ? Oid.text : Oid.int8), nullable: true, comment: undefined },
+  });
+  const read = async (columns: readonly BoundColumn[], files: readonly OpenedFile[]): Promise<(string | null)[][]> =>
+    runDuck(`SELECT * FROM ${relationOf(columns, files)} AS r ORDER BY 1`);
+  const numbers = async (file: OpenedFile): Promise<number[]> => (await read([column('n')], [file])).map(([n]) => Number(n));
+  const all = Array.from({ length: ROWS }, (_, index) => index);
+  const among =
+    (ranges: readonly RowRun[]) =>
+    (n: number): boolean =>
+      ranges.some(({ start, rows }) => n >= start && n < start + rows);
+
+  let file: OpenedFile;
+  before(async () => {
+    file = await write('whole.parquet');
+  });
+
+  it('are all of them without conditions', async () => {
+    assert.deepEqual(await numbers(file), all);
+  });
+
+  it('are those of the ranges, few or many', async () => {
+    const few = [
+      { start: 0, rows: 3 },
+      { start: 1020, rows: 10 },
+      { start: 4999, rows: 1 },
+    ];
+    const many = Array.from({ length: 100 }, (_, index) => ({ start: index * 37, rows: (index % 5) + 1 }));
+    for (const ranges of [[], few, many]) assert.deepEqual(await numbers({ ...file, ranges }), all.filter(among(ranges)));
+  });
+
+  it("are a slice's, numbered as in the data file", async () => {
+    const runs = Array.from({ length: 40 }, (_, index) => ({ start: index * 111 + 7, rows: 30 + (index % 3) * 20 }));
+    const slice = {
+      ...(await write('slice.parquet', runs.map(({ start, rows }) => `range BETWEEN ${start} AND ${start + rows - 1}`).join(' OR '))),
+      runs,
+    };
+    const rows = await read([beside('_pos'), column('n')], [slice]);
+    assert.equal(rows.length, all.filter(among(runs)).length);
+    for (const [pos, n] of rows) assert.equal(pos, n);
+    const ranges = Array.from({ length: 60 }, (_, index) => ({ start: index * 83, rows: 41 }));
+    const positions = `(SELECT range * 3 AS pos FROM range(${ROWS}))`;
+    assert.deepEqual(
+      await numbers({ ...slice, ranges, deletes: { positions, fields: [], equality: [] } }),
+      all
+        .filter(among(runs))
+        .filter(among(ranges))
+        .filter((n) => n % 3 !== 0),
+    );
+  });
+
+  it('are those that no position or equality delete takes, NULL being equal to NULL', async () => {
+    const deletes = {
+      positions: '(SELECT unnest([0, 17, 4999])::BIGINT AS pos)',
+      fields: [...FIELDS, ...DROPPED],
+      equality: [
+        { columns: [2], relation: '(SELECT unnest([1, NULL]) AS f2)' },
+        { columns: [2, 3], relation: `(SELECT * FROM (VALUES (2, 'g3'), (3, NULL)) AS v(f2, f3))` },
+      ],
+    };
+    const kept = all.filter(
+      (n) => ![0, 17, 4999].includes(n) && n % 7 !== 1 && n % 7 !== 6 && !(n % 7 === 2 && n % 5 === 3) && !(n % 7 === 3 && n % 5 === 4),
+    );
+    assert.deepEqual(await numbers({ ...file, deletes }), kept);
+    assert.equal((await read([], [{ ...file, deletes }])).length, kept.length);
+    // Beside a file without deletes.
+    assert.equal((await read([column('k')], [{ ...file, deletes }, file])).length, kept.length + ROWS);
+  });
+
+  it('show where they are and whence they come', async () => {
+    const columns = [column('n'), ...(['_file', '_pos', '_row_id', '_last_updated_sequence_number'] as const).map(beside)];
+    const bare = await read(columns, [file]);
+    assert.deepEqual(bare[17], ['17', 's3://b/whole.parquet', '17', null, null]);
+    const inherited = await read(columns, [{ ...file, firstRowId: '9007199254740993', sequence: 5 }]);
+    assert.deepEqual(inherited[17], ['17', 's3://b/whole.parquet', '17', '9007199254741010', '5']);
+    const moved = await write('moved.parquet', 'true', ', nullif(range + 100, 117) AS rid, nullif(3::BIGINT, range - 14) AS seq');
+    const kept = await read(columns, [{ ...moved, firstRowId: '1000', sequence: 5 }]);
+    assert.deepEqual(kept[16], ['16', 's3://b/moved.parquet', '16', '116', '3']);
+    assert.deepEqual(kept[17], ['17', 's3://b/moved.parquet', '17', '1017', '5']);
+  });
+});
