@@ -31,9 +31,12 @@ export function decodeBound(type: IcebergType, bytes: Uint8Array): Datum | undef
         case 'long':
         case 'date':
         case 'time':
-        case 'timestamp':
         case 'timestamptz':
           return bytes.length === 4 ? BigInt(view.getInt32(0, true)) : bytes.length === 8 ? view.getBigInt64(0, true) : undefined;
+        case 'timestamp':
+          // Of a column promoted from date: days.
+          if (bytes.length === 4) return BigInt(view.getInt32(0, true)) * 86_400_000_000n;
+          return bytes.length === 8 ? view.getBigInt64(0, true) : undefined;
         case 'float':
         case 'double':
           return bytes.length === 4 ? view.getFloat32(0, true) : bytes.length === 8 ? view.getFloat64(0, true) : undefined;

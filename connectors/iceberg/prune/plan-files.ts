@@ -7,10 +7,13 @@ import type { IcebergHandle, IcebergSplit, SplitFile } from '../handle.js';
 import type { Lru } from '../lru.js';
 import { columnLookup } from '../pushdown.js';
 import type { FileIo } from '../read/file-io.js';
+import { DeleteIndex } from './delete-index.js';
 import { conditionOf } from './filter-condition.js';
+import { columnTypes } from './partition-values.js';
 import { allOf, type Condition } from './predicate.js';
 import { manifestMayMatch, partitionMayMatch, statisticsMayMatch } from './prune.js';
 import { boundsOf, columnIds, type FileBounds, type SplitBounds } from './split-bounds.js';
+import { splitFile, sureRows } from './split-file.js';
 
 const MAX_LIST_BYTES = 256 << 20;
 const MAX_MANIFEST_BYTES = 256 << 20;
@@ -53,12 +56,14 @@ export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
   const lookup = columnLookup(schema);
   const condition = allOf(handle.filters.map((filter) => conditionOf(filter, lookup)));
   const manifests = await listManifests(request, snapshot);
-  refuseDeletes(manifests, request);
   const kept = manifests.filter((manifest) => manifestMayMatch(condition, manifest, request.metadata.specs.get(manifest.specId)));
-  const { files, listed, inPartition } = await survivors(request, kept, condition);
+  const deletes = await loadDeletes(request, kept);
+  const { files, listed, inPartition } = await survivors(request, kept, condition, deletes);
   const bytes = (some: readonly SplitFile[]): number => some.reduce((sum, file) => sum + file.bytes, 0);
   // The files of manifests that were not read are known by number only.
-  const skipped = manifests.filter((manifest) => !kept.includes(manifest)).map((manifest) => manifest.liveFiles);
+  const skipped = manifests
+    .filter((manifest) => manifest.content === 'data' && !kept.includes(manifest))
+    .map((manifest) => manifest.liveFiles);
   const before = skipped.every((count) => count !== undefined)
     ? skipped.reduce<number>((sum, count) => sum + (count ?? 0), listed.files)
     : listed.files;
@@ -117,20 +122,15 @@ async function listManifests(request: PlanRequest, snapshot: Snapshot): Promise<
   return list;
 }
 
-/** A manifest of deletes counts only while it has live files: a rewrite leaves empty ones behind. */
-function refuseDeletes(manifests: readonly ManifestListEntry[], request: PlanRequest): void {
-  if (manifests.some((manifest) => manifest.content === 'deletes' && manifest.liveFiles !== 0)) {
-    throw unsupportedFeature('reading Iceberg delete files', tableName(request));
-  }
-}
-
 /** Reads the manifests, a few at a time, and keeps what passes; files come in the order of the manifest list. */
 async function survivors(
   request: PlanRequest,
   manifests: readonly ManifestListEntry[],
   condition: Condition,
+  deletes: DeleteIndex,
 ): Promise<{ files: Bounded[]; listed: Counted; inPartition: Counted }> {
   const found: Bounded[][] = [];
+  const types = columnTypes(request.metadata);
   const columns = columnIds(request.schema, request.wish.bounded ?? []);
   const listed = { files: 0, bytes: 0 };
   const inPartition = { files: 0, bytes: 0 };
@@ -147,13 +147,29 @@ async function survivors(
         if (!statisticsMayMatch(condition, file)) continue;
         refuseFile(file, request);
         const bounds = columns.length === 0 ? undefined : boundsOf(file, columns);
-        kept.push({ path: file.path, rows: file.rows, bytes: file.bytes, bounds });
+        kept.push({ ...splitFile(file, { display: request.io.display.bind(request.io), spec, types, deletes }), bounds });
       }
       found[index] = kept;
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
   return { files: found.flat(), listed, inPartition };
+}
+
+/** Delete manifests are pruned as those of data are: what a partition's deletes apply to is in that partition. */
+async function loadDeletes(request: PlanRequest, manifests: readonly ManifestListEntry[]): Promise<DeleteIndex> {
+  const { io, metadata, signal } = request;
+  const index = new DeleteIndex({ metadata, table: tableName(request), place: io.place.bind(io), display: io.display.bind(io) });
+  // A manifest of deletes counts only while it has live files: a rewrite leaves empty ones behind.
+  const work = manifests.filter((manifest) => manifest.content === 'deletes' && manifest.liveFiles !== 0).values();
+  const reader = async (): Promise<void> => {
+    for (const manifest of work) {
+      signal.throwIfAborted();
+      for (const file of await filesOf(request, manifest)) index.add(file);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
+  return index;
 }
 
 async function filesOf({ io, cache, signal }: PlanRequest, manifest: ManifestListEntry): Promise<readonly ManifestFileEntry[]> {
@@ -172,8 +188,8 @@ function count(counted: Counted, file: ManifestFileEntry): void {
 }
 
 function refuseFile(file: ManifestFileEntry, request: PlanRequest): void {
-  if (file.content !== 'data') throw unsupportedFeature('reading Iceberg delete files', tableName(request));
-  if (file.format !== 'PARQUET') throw unsupportedFeature(`reading ${file.format} data files`, tableName(request));
+  if (file.format !== 'PARQUET' && file.format !== 'AVRO')
+    throw unsupportedFeature(`reading ${file.format} data files`, tableName(request));
   if (file.encrypted) throw unsupportedFeature('reading encrypted data files', tableName(request));
 }
 
@@ -182,7 +198,7 @@ function enoughFor(limit: number | undefined, files: readonly Bounded[]): readon
   if (limit === undefined) return files;
   let rows = 0;
   const end = files.findIndex((file) => {
-    rows += file.rows;
+    rows += sureRows(file);
     return rows >= limit;
   });
   return limit === 0 ? [] : end < 0 ? files : files.slice(0, end + 1);

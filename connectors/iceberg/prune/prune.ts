@@ -70,7 +70,8 @@ function summaryEvidence(summary: PartitionSummary, type: IcebergType): Evidence
   };
 }
 
-function columnEvidence(column: ConditionColumn, file: ColumnStatistics): Evidence {
+/** What the manifest says of one column of a file. */
+export function columnEvidence(column: ConditionColumn, file: ColumnStatistics): Evidence {
   const nulls = file.nullCounts.get(column.id);
   const values = file.valueCounts.get(column.id) ?? file.rows;
   const { lower, upper } = usableBounds(column.type, file.lower.get(column.id), file.upper.get(column.id));

@@ -67,6 +67,11 @@ export class FileIo {
     return inWarehouse ?? rests.sort((a, b) => a.length - b.length)[0] ?? location;
   }
 
+  /** One text for all spellings of one place (`file:/x`, `file:///x`, `s3a://…`, before and after relocation). */
+  place(location: string): string {
+    return this.#relocation.apply(location);
+  }
+
   async read(location: string, options: RequestOptions & { readonly maxBytes: number }): Promise<Uint8Array> {
     const { store, path } = this.#place(location);
     return this.#named(location, () => store.read(path, options));

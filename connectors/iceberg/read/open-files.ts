@@ -59,6 +59,9 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
 async function openOne(request: OpenRequest, file: SplitFile, releases: (() => Promise<void>)[]): Promise<OpenedFile> {
   const { io, meter, signal, table } = request;
   const name = io.display(file.path);
+  // Until the relation takes rows out, nothing with deletes may be read.
+  if (file.deletes !== undefined) throw unsupportedFeature('reading Iceberg delete files', table);
+  if (file.format === 'avro') throw unsupportedFeature('reading AVRO data files', table);
   const local = await io.localFile(file.path, { size: file.bytes, meter, signal });
   releases.push(local.release);
   const charge = local.inPlace ? (bytes: number) => meter.charge(bytes, 1) : () => undefined;
