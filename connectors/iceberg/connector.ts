@@ -87,7 +87,7 @@ export class IcebergConnector implements Connector {
     });
     const catalog =
       config.catalog.type === 'sql'
-        ? new SqlCatalog({ uri: config.catalog.uri, name: config.catalog.name })
+        ? new SqlCatalog({ uri: config.catalog.uri, name: config.catalog.name, io })
         : new FilesystemCatalog({ io, warehouse: io.warehouse ?? config.catalog.warehouse });
     return new IcebergConnector(name, io, catalog);
   }

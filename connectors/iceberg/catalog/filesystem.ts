@@ -2,18 +2,24 @@ import { notFound } from '../../../src/object-store/store-error.js';
 import type { TableName } from '../../connector.js';
 import { corrupt } from '../format/corrupt.js';
 import type { FileIo } from '../read/file-io.js';
-import type { IcebergCatalog, LoadedTable } from './catalog.js';
+import type { CatalogWriter, IcebergCatalog, LoadedTable } from './catalog.js';
+import { FilesystemWriter } from './filesystem-writer.js';
 
 const MAX_LEVELS = 8;
 
 /** Hadoop's layout: warehouse/namespace/…/table/metadata/. */
 export class FilesystemCatalog implements IcebergCatalog {
+  readonly writer: CatalogWriter;
   readonly #io: FileIo;
   readonly #warehouse: string;
 
   constructor(options: { readonly io: FileIo; readonly warehouse: string }) {
     this.#io = options.io;
     this.#warehouse = options.warehouse;
+    this.writer = new FilesystemWriter({
+      ...options,
+      current: async (table, signal) => (await this.load(table, signal))?.metadataLocation,
+    });
   }
 
   async tables(signal?: AbortSignal): Promise<readonly TableName[]> {

@@ -5,13 +5,18 @@ import sqlite from 'node-sqlite3-wasm';
 import { TimelineError, unsupported } from '../../../sql/errors.js';
 import { errorCode, fileError } from '../../../src/object-store/store-error.js';
 import type { TableName } from '../../connector.js';
-import type { IcebergCatalog, LoadedTable } from './catalog.js';
+import type { FileIo } from '../read/file-io.js';
+import type { CatalogWriter, IcebergCatalog, LoadedTable } from './catalog.js';
+import { PointerWriter } from './pointer-writer.js';
+import { SqliteStore } from './sqlite-store.js';
 
 interface CatalogRow extends TableName {
   readonly catalog: string;
   readonly metadata: string;
 }
 
+/** The name of the catalog that a file without any gets: pyiceberg's and Spark's users choose theirs. */
+const FIRST_NAME = 'default';
 /** A writer holds its lock for a moment only. */
 const BUSY_ATTEMPTS = 100;
 const BUSY_PAUSE_MS = 50;
@@ -22,14 +27,21 @@ const BUSY_PAUSE_MS = 50;
  * two equal change counters, with no journal there, is a consistent state.
  */
 export class SqlCatalog implements IcebergCatalog {
+  readonly writer?: CatalogWriter;
   readonly #path: string;
   readonly #name: string | undefined;
   #read: { readonly version: string; readonly rows: readonly CatalogRow[] } | undefined;
 
-  /** `uri`: `sqlite:///relative-or-/absolute path`, `sqlite:////absolute`, `file:///absolute` or a path. `name`: the catalog's own name. */
-  constructor(options: { readonly uri: string; readonly name: string | undefined }) {
+  /**
+   * `uri`: `sqlite:///relative-or-/absolute path`, `sqlite:////absolute`, `file:///absolute` or a path. `name`: the catalog's own name.
+   * Without `io` it cannot be written.
+   */
+  constructor(options: { readonly uri: string; readonly name: string | undefined; readonly io?: FileIo }) {
     this.#path = sqlitePath(options.uri);
     this.#name = options.name;
+    if (options.io === undefined) return;
+    const store = new SqliteStore(async () => ({ file: this.#path, name: await this.#nameForRows() }));
+    this.writer = new PointerWriter({ io: options.io, store });
   }
 
   async tables(signal?: AbortSignal): Promise<readonly TableName[]> {
@@ -41,10 +53,17 @@ export class SqlCatalog implements IcebergCatalog {
     return found === undefined ? undefined : { metadataLocation: found.metadata };
   }
 
+  async #nameForRows(): Promise<string> {
+    if (this.#name !== undefined) return this.#name;
+    if (!(await exists(this.#path, 1))) return FIRST_NAME;
+    const [row] = await this.#rows(undefined);
+    return row?.catalog ?? FIRST_NAME;
+  }
+
   async #rows(signal: AbortSignal | undefined): Promise<readonly CatalogRow[]> {
     try {
       const version = await this.#version();
-      if (this.#read?.version !== version || version === '') this.#read = await this.#load(signal);
+      if (this.#read?.version !== version) this.#read = await this.#load(signal);
     } catch (error) {
       throw error instanceof TimelineError ? error : fileError(`SQL catalog "${this.#path}"`, error);
     }

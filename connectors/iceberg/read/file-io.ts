@@ -85,7 +85,8 @@ export class FileIo {
   /** Objects directly or deeper below a folder, by location. */
   async *list(folder: string, options: RequestOptions = {}): AsyncIterable<ListedObject> {
     const { store, path } = this.#place(folder);
-    yield* store.list(path === '' ? '' : `${path}/`, options);
+    for await (const object of store.list(path === '' ? '' : `${path}/`, options))
+      yield { ...object, path: `${store.root}/${object.path}` };
   }
 
   async folders(folder: string, options: RequestOptions = {}): Promise<readonly string[]> {

@@ -40,6 +40,7 @@ export async function createNamespace(catalog: SqlCatalog, namespace: string): P
 /** Throws 42P07 if the table is there already. */
 export async function registerTable(catalog: SqlCatalog, id: TableIdentifier, metadataLocation: string): Promise<void> {
   await transaction(catalog, (database) => {
+    database.exec(TABLES_DDL);
     const values = [catalog.name, id.namespace, id.table];
     if (database.get(`SELECT 1 FROM iceberg_tables WHERE ${WHERE}`, values)) {
       throw new TimelineError({ kind: 'semantic', sqlstate: '42P07', message: `relation "${id.namespace}.${id.table}" already exists` });
@@ -73,6 +74,13 @@ export async function swapMetadata(catalog: SqlCatalog, id: TableIdentifier, fro
       [to, from, catalog.name, id.namespace, id.table, from],
     );
     return result.changes === 1;
+  });
+}
+
+/** Forgets the table; false if there is none. Its files stay. */
+export async function removeTable(catalog: SqlCatalog, id: TableIdentifier): Promise<boolean> {
+  return transaction(catalog, (database) => {
+    return database.run(`DELETE FROM iceberg_tables WHERE ${WHERE}`, [catalog.name, id.namespace, id.table]).changes === 1;
   });
 }
 
