@@ -102,6 +102,10 @@ function scanDetails(scan: ScanOperator, { names, snapshots }: ExplainContext): 
     if (texts.length > 0) lines.push(`${label}: ${texts.join(' AND ')}`);
   }
   for (const step of scan.pruning) {
+    if (step.step === 'splits') {
+      lines.push(`Splits: ${step.after} of ${count(step.before, 'file')}`);
+      continue;
+    }
     const bytes =
       step.bytesBefore === undefined || step.bytesAfter === undefined ? '' : ` (${size(step.bytesBefore)} -> ${size(step.bytesAfter)})`;
     lines.push(`Pruning, ${step.step}: ${step.before} -> ${step.after}${bytes}`);

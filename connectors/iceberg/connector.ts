@@ -26,7 +26,8 @@ import type { Schema } from './format/schema.js';
 import { postgresType } from './format/types.js';
 import { asHandle, asSplit, type IcebergHandle, type SplitFile } from './handle.js';
 import { Lru } from './lru.js';
-import { type ManifestCache, planFiles } from './prune/plan-files.js';
+import { manifestCache } from './prune/manifest-source.js';
+import { planFiles } from './prune/plan-files.js';
 import { narrowSplits } from './prune/split-bounds.js';
 import { pushFilters } from './pushdown.js';
 import { FileIo } from './read/file-io.js';
@@ -37,7 +38,6 @@ import { findVersion } from './snapshot.js';
 
 const NEWEST_FORMAT = 2;
 const METADATA_KEPT = 64;
-const MANIFESTS_KEPT = 64;
 const FOOTERS_KEPT = 2048;
 
 interface Version {
@@ -62,7 +62,7 @@ export class IcebergConnector implements Connector {
   /** What has been parsed by now, for pushdown(), which may not wait. */
   readonly #parsed = new Lru<TableMetadata>(METADATA_KEPT);
 
-  readonly #manifests: ManifestCache = { lists: new Lru(MANIFESTS_KEPT), manifests: new Lru(MANIFESTS_KEPT) };
+  readonly #manifests = manifestCache();
   readonly #footers: FooterCache = new Lru(FOOTERS_KEPT);
 
   private constructor(name: string, io: FileIo, catalog: IcebergCatalog) {

@@ -51,6 +51,12 @@ export interface SplitFile {
   readonly deletes?: readonly DeleteFile[];
 }
 
+/** Rows of the file or, as an estimate, of the part of it. */
+export function rowsOf({ rows, bytes, part }: SplitFile): number {
+  if (part === undefined || bytes === 0) return rows;
+  return Math.round((rows * (part[1] - part[0])) / bytes);
+}
+
 /** A delete file that applies to the data file. */
 export type DeleteFile =
   | { readonly kind: 'positions'; readonly path: string; readonly bytes: number; readonly rows: number; readonly format?: 'avro' }

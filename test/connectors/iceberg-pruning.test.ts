@@ -140,6 +140,7 @@ describe('Iceberg pruning', () => {
         ['manifests', 3, 2],
         ['files by partition', 9, 2],
         ['files by statistics', 2, 1],
+        ['splits', 1, 1],
       ],
     );
     assert.ok(pruning.every((step) => step.bytesBefore === undefined || (step.bytesAfter ?? 0) <= step.bytesBefore));

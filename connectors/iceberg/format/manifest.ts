@@ -1,5 +1,14 @@
-import { type AvroField, type AvroRecord, type AvroValue, readAvro } from './avro-reader.js';
-import { corrupt } from './corrupt.js';
+import { checked, checkedAsync, fieldNames, id, integer, integers, natural, object, recordFields, rowId, text } from './avro-fields.js';
+import {
+  type AvroContainer,
+  type AvroField,
+  type AvroPick,
+  type AvroRecord,
+  type AvroSelection,
+  type AvroValue,
+  openAvro,
+  readAvro,
+} from './avro-reader.js';
 
 export interface ManifestListEntry {
   readonly path: string;
@@ -88,8 +97,6 @@ export interface ManifestFileEntry {
   readonly upper: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Ids of manifest fields that this reader has no use for: column sizes. */
-const UNUSED = new Set([108]);
 const STATUSES = ['existing', 'added', 'deleted'] as const;
 const CONTENTS = ['data', 'position deletes', 'equality deletes'] as const;
 
@@ -120,24 +127,16 @@ export async function readManifestList(bytes: Uint8Array, file: string): Promise
   );
 }
 
-/**
- * The files of a manifest: the live ones (added and existing), or with `deleted` also those that it says are gone. Sequence numbers, snapshot
- * and row ids that are left out are inherited from the manifest's entry in its list; for v1 tables without a list there is nothing to inherit.
- */
-export async function readManifest(
-  bytes: Uint8Array,
-  file: string,
-  manifest: ManifestInheritance = NOTHING_INHERITED,
-  options: { readonly deleted?: boolean } = {},
-): Promise<ManifestFileEntry[]> {
-  const avro = await readAvro({ bytes, file, skip: UNUSED });
-  const reader = checked(file, () => entryReader(avro.fields, manifest));
-  const found: ManifestFileEntry[] = [];
-  for (const record of avro.records) {
-    const entry = checked(file, () => reader(record));
-    if (entry.status !== 'deleted' || options.deleted === true) found.push(entry);
-  }
-  return found;
+/** What a manifest says of a file at little cost, before the rest of its entry is decoded. */
+export type ManifestHead = Pick<ManifestFileEntry, 'status' | 'content' | 'rows' | 'bytes' | 'partition'>;
+
+export interface ManifestScan {
+  /** Also the files that the manifest says are gone. */
+  readonly deleted?: boolean;
+  /** Column ids of which counts and bounds are wanted; absent: all. */
+  readonly columns?: ReadonlySet<number>;
+  /** Entries that it refuses are passed over. */
+  readonly wants?: (head: ManifestHead) => boolean;
 }
 
 export const NOTHING_INHERITED: ManifestInheritance = {
@@ -148,76 +147,155 @@ export const NOTHING_INHERITED: ManifestInheritance = {
   firstRowId: undefined,
 };
 
-/** Turns records into entries; must be given every record of the manifest in order, since row ids run over them. Throws plain errors. */
-export function entryReader(fields: readonly AvroField[], manifest: ManifestInheritance): (record: AvroRecord) => ManifestFileEntry {
-  const names = fieldNames(fields);
-  const dataFileFields = recordFields(fields.find((field) => field['field-id'] === 2)?.type);
-  const dataFile = fieldNames(dataFileFields);
-  const partitionFields = recordFields(dataFileFields.find((field) => field['field-id'] === 102)?.type);
-  let nextRowId = manifest.firstRowId;
-  return (record) => {
-    const at = (fieldId: number): AvroValue => record[names.get(fieldId) ?? ''] ?? null;
-    const status = STATUSES[integer(at(0) ?? 0, 'status')];
-    if (status === undefined) throw new Error('an entry has an unknown status');
-    const read = fileEntry(object(record[names.get(2) ?? ''], 'data_file'), dataFile, partitionFields);
-    if (manifest.content === 'deletes' ? read.content === 'data' : read.content !== 'data')
-      throw new Error(`a manifest of ${manifest.content} holds a file of ${read.content}`);
-    const inherits = status === 'added' || manifest.sequence === 0;
-    const sequence = at(3) ?? (inherits ? manifest.sequence : null);
-    // Entries that were deleted apply to nothing.
-    if (sequence === null && status !== 'deleted') throw new Error('an entry has no sequence number, nor may it inherit one');
-    const fileSequence = at(4) ?? (inherits ? manifest.sequence : null);
-    let firstRowId: bigint | undefined;
-    if (nextRowId !== undefined && read.content === 'data') {
-      firstRowId = read.firstRowId;
-      if (firstRowId === undefined && status !== 'deleted') {
-        firstRowId = nextRowId;
-        nextRowId += BigInt(read.rows);
+/** All files of a manifest that scanManifest gives. */
+export async function readManifest(
+  bytes: Uint8Array,
+  file: string,
+  manifest: ManifestInheritance = NOTHING_INHERITED,
+  scan: ManifestScan = {},
+): Promise<ManifestFileEntry[]> {
+  return [...(await scanManifest(bytes, file, manifest, scan))];
+}
+
+/**
+ * The files of a manifest one by one: the live ones (added and existing), or with `deleted` all. Sequence numbers, snapshot and row ids that are
+ * left out are inherited from the manifest's entry in its list; for v1 tables without a list there is nothing to inherit.
+ */
+export async function scanManifest(
+  bytes: Uint8Array,
+  file: string,
+  manifest: ManifestInheritance,
+  scan: ManifestScan = {},
+): Promise<Iterable<ManifestFileEntry>> {
+  const container = await checkedAsync(file, () => openAvro(bytes));
+  return checked(file, () => entriesOf(container, file, manifest, scan));
+}
+
+const WHOLE = { kind: 'whole' } as const;
+/** Status and data_file: content, partition, record_count, file_size_in_bytes, first_row_id. */
+const HEAD: AvroSelection = new Map<number, AvroPick>([
+  [0, WHOLE],
+  [2, { kind: 'fields', fields: new Map([134, 102, 103, 104, 142].map((id) => [id, WHOLE])) }],
+]);
+/** value_counts, null_value_counts, nan_value_counts, lower_bounds, upper_bounds. */
+const STATISTICS = [109, 110, 137, 125, 128];
+
+function wholeEntry(columns: ReadonlySet<number> | undefined): AvroSelection {
+  const statistics: AvroPick = columns === undefined ? WHOLE : { kind: 'keys', keys: columns };
+  const fields = new Map<number, AvroPick>([
+    ...[134, 100, 101, 102, 103, 104, 131, 132, 135, 140, 142, 143, 144, 145].map((id) => [id, WHOLE] as const),
+    ...STATISTICS.map((id) => [id, statistics] as const),
+  ]);
+  return new Map<number, AvroPick>([...[0, 1, 3, 4].map((id) => [id, WHOLE] as const), [2, { kind: 'fields', fields }]]);
+}
+
+function entriesOf(container: AvroContainer, file: string, manifest: ManifestInheritance, scan: ManifestScan): Iterable<ManifestFileEntry> {
+  const { compiler, schema, fields } = container;
+  const headOf = headReader(fields, manifest);
+  const entryOf = entryReader(fields, manifest);
+  const decodeHead = compiler.decoder(schema, { kind: 'fields', fields: HEAD });
+  const decodeEntry = compiler.decoder(schema, { kind: 'fields', fields: wholeEntry(scan.columns) });
+  const blocks = container.blocks()[Symbol.iterator]();
+  return (function* () {
+    for (;;) {
+      const block = checked(file, () => blocks.next());
+      if (block.done === true) return;
+      const { cursor, count } = block.value;
+      for (let index = 0; index < count; index++) {
+        const start = cursor.position;
+        const head = checked(file, () => {
+          if (cursor.atEnd) throw new Error(`a block ends after ${index} of ${count} records`);
+          return headOf(decodeHead(cursor) as AvroRecord);
+        });
+        if (head.status === 'deleted' && scan.deleted !== true) continue;
+        if (scan.wants !== undefined && !scan.wants(head)) continue;
+        yield checked(file, () => {
+          cursor.rewind(start);
+          return entryOf(decodeEntry(cursor) as AvroRecord, head);
+        });
       }
     }
+  })();
+}
+
+type Head = ManifestHead & Pick<ManifestFileEntry, 'firstRowId'>;
+
+/** Must be given every record of the manifest in order, since row ids run over them. Throws plain errors. */
+function headReader(fields: readonly AvroField[], manifest: ManifestInheritance): (record: AvroRecord) => Head {
+  const { name, fileNames, partitionFields } = entryNames(fields);
+  let nextRowId = manifest.firstRowId;
+  return (record) => {
+    const file = object(record[name(2)], 'data_file');
+    const at = (id: number): AvroValue => file[fileNames.get(id) ?? ''] ?? null;
+    const status = STATUSES[integer(record[name(0)] ?? 0, 'status')];
+    if (status === undefined) throw new Error('an entry has an unknown status');
+    const content = CONTENTS[integer(at(134) ?? 0, 'content')];
+    if (content === undefined) throw new Error('a file has an unknown content');
+    if (manifest.content === 'deletes' ? content === 'data' : content !== 'data')
+      throw new Error(`a manifest of ${manifest.content} holds a file of ${content}`);
+    const rows = natural(at(103), 'record_count');
+    const tuple = (at(102) ?? {}) as AvroRecord;
+    const partition = new Map<number, AvroValue>();
+    for (const field of partitionFields) {
+      if (field['field-id'] !== undefined) partition.set(field['field-id'], tuple[field.name] ?? null);
+    }
+    let firstRowId: bigint | undefined;
+    if (nextRowId !== undefined && content === 'data') {
+      firstRowId = rowId(at(142));
+      if (firstRowId === undefined && status !== 'deleted') {
+        firstRowId = nextRowId;
+        nextRowId += BigInt(rows);
+      }
+    }
+    return { status, content, rows, bytes: natural(at(104), 'file_size_in_bytes'), partition, firstRowId };
+  };
+}
+
+function entryReader(fields: readonly AvroField[], manifest: ManifestInheritance): (record: AvroRecord, head: Head) => ManifestFileEntry {
+  const { name, fileNames } = entryNames(fields);
+  return (record, head) => {
+    const own = (id: number): AvroValue => record[name(id)] ?? null;
+    const file = object(record[name(2)], 'data_file');
+    const at = (id: number): AvroValue => file[fileNames.get(id) ?? ''] ?? null;
+    const inherits = head.status === 'added' || manifest.sequence === 0;
+    const sequence = own(3) ?? (inherits ? manifest.sequence : null);
+    // Entries that were deleted apply to nothing.
+    if (sequence === null && head.status !== 'deleted') throw new Error('an entry has no sequence number, nor may it inherit one');
+    const fileSequence = own(4) ?? (inherits ? manifest.sequence : null);
     return {
-      ...read,
-      status,
-      snapshot: id(at(1)) ?? manifest.addedSnapshot,
+      ...head,
+      snapshot: id(own(1)) ?? manifest.addedSnapshot,
       sequence: natural(sequence ?? 0, 'sequence_number'),
       fileSequence: fileSequence === null ? undefined : natural(fileSequence, 'file_sequence_number'),
       specId: manifest.specId,
-      firstRowId,
+      path: text(at(100), 'file_path'),
+      format: text(at(101), 'file_format').toUpperCase(),
+      encrypted: at(131) !== null,
+      equalityIds: integers(at(135), 'equality_ids'),
+      sortOrderId: at(140) === null ? undefined : integer(at(140), 'sort_order_id'),
+      splitOffsets: integers(at(132), 'split_offsets'),
+      referencedDataFile: at(143) === null ? undefined : text(at(143), 'referenced_data_file'),
+      blob:
+        at(144) === null ? undefined : { offset: natural(at(144), 'content_offset'), length: natural(at(145), 'content_size_in_bytes') },
+      valueCounts: counts(at(109)),
+      nullCounts: counts(at(110)),
+      nanCounts: counts(at(137)),
+      lower: bounds(at(125)),
+      upper: bounds(at(128)),
     };
   };
 }
 
-type FilePart = Omit<ManifestFileEntry, 'status' | 'snapshot' | 'sequence' | 'fileSequence' | 'specId'>;
-
-function fileEntry(record: AvroRecord, names: ReadonlyMap<number, string>, partitionFields: readonly AvroField[]): FilePart {
-  const at = (id: number): AvroValue => record[names.get(id) ?? ''] ?? null;
-  const content = CONTENTS[integer(at(134) ?? 0, 'content')];
-  if (content === undefined) throw new Error('a file has an unknown content');
-  const tuple = (at(102) ?? {}) as AvroRecord;
-  const partition = new Map<number, AvroValue>();
-  for (const field of partitionFields) {
-    if (field['field-id'] !== undefined) partition.set(field['field-id'], tuple[field.name] ?? null);
-  }
-  return {
-    content,
-    path: text(at(100), 'file_path'),
-    format: text(at(101), 'file_format').toUpperCase(),
-    rows: natural(at(103), 'record_count'),
-    bytes: natural(at(104), 'file_size_in_bytes'),
-    partition,
-    encrypted: at(131) !== null,
-    firstRowId: rowId(at(142)),
-    equalityIds: integers(at(135), 'equality_ids'),
-    sortOrderId: at(140) === null ? undefined : integer(at(140), 'sort_order_id'),
-    splitOffsets: integers(at(132), 'split_offsets'),
-    referencedDataFile: at(143) === null ? undefined : text(at(143), 'referenced_data_file'),
-    blob: at(144) === null ? undefined : { offset: natural(at(144), 'content_offset'), length: natural(at(145), 'content_size_in_bytes') },
-    valueCounts: counts(at(109)),
-    nullCounts: counts(at(110)),
-    nanCounts: counts(at(137)),
-    lower: bounds(at(125)),
-    upper: bounds(at(128)),
-  };
+/** What the manifest's schema names the fields that are found by id. */
+function entryNames(fields: readonly AvroField[]): {
+  readonly name: (id: number) => string;
+  readonly fileNames: ReadonlyMap<number, string>;
+  readonly partitionFields: readonly AvroField[];
+} {
+  const names = fieldNames(fields);
+  const dataFileFields = recordFields(fields.find((field) => field['field-id'] === 2)?.type);
+  const partitionFields = recordFields(dataFileFields.find((field) => field['field-id'] === 102)?.type);
+  return { name: (id) => names.get(id) ?? '', fileNames: fieldNames(dataFileFields), partitionFields };
 }
 
 function listCounts(at: (fieldId: number) => AvroValue): ManifestCounts {
@@ -244,18 +322,6 @@ function summary(record: AvroRecord): PartitionSummary {
   };
 }
 
-function fieldNames(fields: readonly AvroField[]): Map<number, string> {
-  return new Map(fields.flatMap((field) => (field['field-id'] === undefined ? [] : [[field['field-id'], field.name] as const])));
-}
-
-/** The fields of a record type, also inside of a union with null. */
-function recordFields(schema: unknown): readonly AvroField[] {
-  if (Array.isArray(schema)) return schema.map(recordFields).find((fields) => fields.length > 0) ?? [];
-  if (typeof schema !== 'object' || schema === null) return [];
-  const { fields, type } = schema as { fields?: unknown; type?: unknown };
-  return Array.isArray(fields) ? (fields as AvroField[]) : recordFields(type);
-}
-
 function entries(value: AvroValue): readonly AvroRecord[] {
   return Array.isArray(value) ? (value as readonly AvroRecord[]) : [];
 }
@@ -268,50 +334,4 @@ function bounds(value: AvroValue): Map<number, Uint8Array> {
   return new Map(
     entries(value).flatMap((item) => (item['value'] instanceof Uint8Array ? [[Number(item['key']), item['value']] as const] : [])),
   );
-}
-
-function text(value: AvroValue, name: string): string {
-  if (typeof value !== 'string') throw new Error(`${name} is missing`);
-  return value;
-}
-
-function integer(value: AvroValue, name: string): number {
-  if (typeof value !== 'number') throw new Error(`${name} is not an integer`);
-  return value;
-}
-
-function natural(value: AvroValue, name: string): number {
-  const number = integer(value, name);
-  if (number < 0) throw new Error(`${name} is negative`);
-  return number;
-}
-
-function integers(value: AvroValue, name: string): readonly number[] {
-  return Array.isArray(value) ? value.map((item: AvroValue) => integer(item, name)) : [];
-}
-
-/** A 64-bit id as text. */
-function id(value: AvroValue): string | undefined {
-  return typeof value === 'number' || typeof value === 'bigint' ? String(value) : undefined;
-}
-
-function rowId(value: AvroValue): bigint | undefined {
-  if (value === null) return undefined;
-  if (typeof value !== 'number' && typeof value !== 'bigint') throw new Error('first_row_id is not an integer');
-  if (value < 0) throw new Error('first_row_id is negative');
-  return BigInt(value);
-}
-
-function object(value: AvroValue | undefined, name: string): AvroRecord {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
-    throw new Error(`${name} is missing`);
-  return value as AvroRecord;
-}
-
-function checked<T>(file: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw corrupt(file, error instanceof Error ? error.message : String(error), error);
-  }
 }

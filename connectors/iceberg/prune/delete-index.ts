@@ -40,6 +40,7 @@ export class DeleteIndex {
   readonly #ofFile = new Map<string, ManifestFileEntry[]>();
   readonly #ofPartition: Scope = { positions: new Map(), equality: new Map() };
   readonly #global: { readonly positions: ManifestFileEntry[]; readonly equality: ManifestFileEntry[] } = { positions: [], equality: [] };
+  readonly #columns = new Set<number>();
   #size = 0;
 
   constructor(options: DeleteIndexOptions) {
@@ -51,12 +52,18 @@ export class DeleteIndex {
     return this.#size;
   }
 
+  /** Columns whose bounds in the entries of data files `deletesOf` looks at. */
+  get columns(): ReadonlySet<number> {
+    return this.#columns;
+  }
+
   /** Adds a live entry of a manifest of deletes. Errors: XX001 where two vectors are of one data file, 0A000 for what cannot be read. */
   add(entry: ManifestFileEntry): void {
     this.#size++;
     this.#refuse(entry);
     if (entry.content === 'equality deletes') {
       if (entry.equalityIds.length === 0) throw this.#corrupt(entry.path, 'its manifest does not say which columns it compares');
+      for (const id of entry.equalityIds) this.#columns.add(id);
       this.#addScoped('equality', entry);
       return;
     }

@@ -1,32 +1,22 @@
-import type { ConnectorSplit, SplitPlan, SplitWish } from '../../connector.js';
+import type { PruningStep, SplitPlan, SplitWish } from '../../connector.js';
 import { unsupportedFeature } from '../format/corrupt.js';
-import { type ManifestFileEntry, type ManifestListEntry, NO_COUNTS, readManifest, readManifestList } from '../format/manifest.js';
+import type { ManifestFileEntry, ManifestListEntry } from '../format/manifest.js';
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import type { Schema } from '../format/schema.js';
-import type { IcebergHandle, IcebergSplit, SplitFile } from '../handle.js';
-import type { Lru } from '../lru.js';
+import type { IcebergHandle } from '../handle.js';
 import { columnLookup } from '../pushdown.js';
 import type { FileIo } from '../read/file-io.js';
 import { DeleteIndex } from './delete-index.js';
 import { conditionOf } from './filter-condition.js';
+import { type ManifestCache, ManifestSource } from './manifest-source.js';
 import { columnTypes } from './partition-values.js';
-import { allOf, type Condition } from './predicate.js';
+import { allOf, type Condition, columnsOf } from './predicate.js';
 import { manifestMayMatch, partitionMayMatch, statisticsMayMatch } from './prune.js';
-import { boundsOf, columnIds, type FileBounds, type SplitBounds } from './split-bounds.js';
+import { boundsOf, columnIds } from './split-bounds.js';
 import { splitFile, sureRows } from './split-file.js';
+import { type PlannedFile, splitsOf } from './splits.js';
 
-const MAX_LIST_BYTES = 256 << 20;
-const MAX_MANIFEST_BYTES = 256 << 20;
 const SPLIT_BYTES = 64 << 20;
-const PARALLEL_READS = 4;
-
-/** Manifests by location: they never change. Large ones are not kept. */
-export interface ManifestCache {
-  readonly lists: Lru<readonly ManifestListEntry[]>;
-  readonly manifests: Lru<readonly ManifestFileEntry[]>;
-}
-
-const MAX_KEPT_BYTES = 1 << 20;
 
 export interface PlanRequest {
   readonly io: FileIo;
@@ -40,185 +30,185 @@ export interface PlanRequest {
   readonly wish: SplitWish;
 }
 
-interface Bounded extends SplitFile {
-  readonly bounds: FileBounds | undefined;
-}
-
 interface Counted {
   files: number;
   bytes: number;
 }
 
-/** The data files that the handle's filters leave, in splits, and what each step of pruning left out. */
+interface Survivors {
+  readonly files: readonly PlannedFile[];
+  readonly listed: Counted;
+  readonly inPartition: Counted;
+}
+
+/**
+ * The data files that the handle's filters leave, in splits, and what each step of pruning left out. Manifests are left out by the manifest
+ * list, files by their partition before the rest of their entries is decoded: memory and time go with what is left, not with the table.
+ */
 export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
-  const { handle, schema, snapshot } = request;
+  const { handle, schema, snapshot, io, cache, signal } = request;
   if (snapshot === undefined) return { splits: [], pruning: [] };
   const lookup = columnLookup(schema);
   const condition = allOf(handle.filters.map((filter) => conditionOf(filter, lookup)));
-  const manifests = await listManifests(request, snapshot);
-  const kept = manifests.filter((manifest) => manifestMayMatch(condition, manifest, request.metadata.specs.get(manifest.specId)));
-  const deletes = await loadDeletes(request, kept);
-  const { files, listed, inPartition } = await survivors(request, kept, condition, deletes);
-  const bytes = (some: readonly SplitFile[]): number => some.reduce((sum, file) => sum + file.bytes, 0);
-  // The files of manifests that were not read are known by number only.
-  const skipped = manifests
-    .filter((manifest) => manifest.content === 'data' && !kept.includes(manifest))
-    .map((manifest) => manifest.liveFiles);
-  const before = skipped.every((count) => count !== undefined)
-    ? skipped.reduce<number>((sum, count) => sum + (count ?? 0), listed.files)
-    : listed.files;
-  const limited = enoughFor(handle.limit, files);
-  return {
-    splits: groupFiles(limited, request.wish.bytes ?? SPLIT_BYTES).map((group): ConnectorSplit => {
-      const split: IcebergSplit = { files: group.map(({ bounds: _bounds, ...file }) => file) };
-      const bounds: SplitBounds = group.flatMap((file) => (file.bounds === undefined ? [] : [file.bounds]));
-      return {
-        data: split,
-        bytes: bytes(group),
-        rows: group.reduce((sum, file) => sum + file.rows, 0),
-        ...(bounds.length === 0 ? {} : { bounds }),
-      };
-    }),
-    pruning: [
-      { step: 'manifests', before: manifests.length, after: kept.length },
-      { step: 'files by partition', before, after: inPartition.files, bytesBefore: listed.bytes, bytesAfter: inPartition.bytes },
-      {
-        step: 'files by statistics',
-        before: inPartition.files,
-        after: files.length,
-        bytesBefore: inPartition.bytes,
-        bytesAfter: bytes(files),
-      },
-      ...(limited.length < files.length
-        ? [{ step: 'files by limit', before: files.length, after: limited.length, bytesBefore: bytes(files), bytesAfter: bytes(limited) }]
-        : []),
-    ],
-  };
+  const source = new ManifestSource({ io, cache, table: `${handle.schema}.${handle.table}`, signal });
+  const manifests = await source.list(snapshot);
+  const specs = request.metadata.specs;
+  const kept = manifests.filter((manifest) => manifestMayMatch(condition, manifest, specs.get(manifest.specId)));
+  const data = kept.filter((manifest) => manifest.content === 'data');
+  const deletes = await loadDeletes(request, source, kept, condition);
+  const enough = enoughManifests(handle.limit, data, deletes);
+  const found = await survivors(request, source, enough, condition, deletes);
+  const limited = enoughFor(handle.limit, found.files);
+  const splits = splitsOf(limited, request.wish.bytes ?? SPLIT_BYTES);
+  return { splits, pruning: steps({ manifests, kept, unread: data.slice(enough.length), found, limited, deletes, splits: splits.length }) };
 }
 
-async function listManifests(request: PlanRequest, snapshot: Snapshot): Promise<readonly ManifestListEntry[]> {
-  const { io, cache, signal } = request;
-  if (snapshot.manifestList === undefined) {
-    return snapshot.manifests.map((path) => ({
-      path,
-      length: undefined,
-      specId: 0,
-      content: 'data',
-      sequence: 0,
-      minSequence: 0,
-      addedSnapshot: snapshot.id,
-      firstRowId: undefined,
-      counts: NO_COUNTS,
-      encrypted: false,
-      liveFiles: undefined,
-      partitions: undefined,
-    }));
-  }
-  const known = cache.lists.get(snapshot.manifestList);
-  if (known !== undefined) return known;
-  const bytes = await io.read(snapshot.manifestList, { signal, maxBytes: MAX_LIST_BYTES });
-  const list = await readManifestList(bytes, io.display(snapshot.manifestList));
-  if (bytes.length <= MAX_KEPT_BYTES) cache.lists.set(snapshot.manifestList, list);
-  return list;
+/** Deletes are pruned by partition as data is: what a partition's deletes apply to is in that partition. Their bounds tell nothing of the data's. */
+async function loadDeletes(
+  request: PlanRequest,
+  source: ManifestSource,
+  manifests: readonly ManifestListEntry[],
+  condition: Condition,
+): Promise<DeleteIndex> {
+  const { io, metadata } = request;
+  const index = new DeleteIndex({ metadata, table: source.table, place: io.place.bind(io), display: io.display.bind(io) });
+  // A manifest of deletes counts only while it has live files: a rewrite leaves empty ones behind.
+  const live = manifests.filter((manifest) => manifest.content === 'deletes' && manifest.liveFiles !== 0);
+  await source.each(live, async (manifest) => {
+    const spec = metadata.specs.get(manifest.specId);
+    for (const entry of await source.scan(manifest, { wants: (head) => partitionMayMatch(condition, head, spec) })) index.add(entry);
+  });
+  return index;
 }
 
 /** Reads the manifests, a few at a time, and keeps what passes; files come in the order of the manifest list. */
 async function survivors(
   request: PlanRequest,
+  source: ManifestSource,
   manifests: readonly ManifestListEntry[],
   condition: Condition,
   deletes: DeleteIndex,
-): Promise<{ files: Bounded[]; listed: Counted; inPartition: Counted }> {
-  const found: Bounded[][] = [];
+): Promise<Survivors> {
+  const found: PlannedFile[][] = [];
   const types = columnTypes(request.metadata);
-  const columns = columnIds(request.schema, request.wish.bounded ?? []);
+  const bounded = columnIds(request.schema, request.wish.bounded ?? []);
+  const columns = new Set([...columnsOf(condition), ...bounded, ...deletes.columns]);
   const listed = { files: 0, bytes: 0 };
   const inPartition = { files: 0, bytes: 0 };
-  const work = manifests.filter((manifest) => manifest.content === 'data').entries();
-  const reader = async (): Promise<void> => {
-    for (const [index, manifest] of work) {
-      request.signal.throwIfAborted();
-      const spec = request.metadata.specs.get(manifest.specId);
-      const kept: Bounded[] = [];
-      for (const file of await filesOf(request, manifest)) {
-        count(listed, file);
-        if (!partitionMayMatch(condition, file, spec)) continue;
-        count(inPartition, file);
-        if (!statisticsMayMatch(condition, file)) continue;
-        refuseFile(file, request);
-        const bounds = columns.length === 0 ? undefined : boundsOf(file, columns);
-        kept.push({ ...splitFile(file, { display: request.io.display.bind(request.io), spec, types, deletes }), bounds });
-      }
-      found[index] = kept;
+  await source.each(manifests, async (manifest, index) => {
+    const spec = request.metadata.specs.get(manifest.specId);
+    const entries = await source.scan(manifest, {
+      columns,
+      wants: (head) => {
+        count(listed, head);
+        if (!partitionMayMatch(condition, head, spec)) return false;
+        count(inPartition, head);
+        return true;
+      },
+    });
+    const kept: PlannedFile[] = [];
+    for (const entry of entries) {
+      if (!statisticsMayMatch(condition, entry)) continue;
+      refuseFile(entry, source.table);
+      kept.push({
+        file: splitFile(entry, { display: request.io.display.bind(request.io), spec, types, deletes }),
+        bounds: bounded.length === 0 ? undefined : boundsOf(entry, bounded),
+        offsets: entry.splitOffsets,
+      });
     }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
+    found[index] = kept;
+  });
   return { files: found.flat(), listed, inPartition };
 }
 
-/** Delete manifests are pruned as those of data are: what a partition's deletes apply to is in that partition. */
-async function loadDeletes(request: PlanRequest, manifests: readonly ManifestListEntry[]): Promise<DeleteIndex> {
-  const { io, metadata, signal } = request;
-  const index = new DeleteIndex({ metadata, table: tableName(request), place: io.place.bind(io), display: io.display.bind(io) });
-  // A manifest of deletes counts only while it has live files: a rewrite leaves empty ones behind.
-  const work = manifests.filter((manifest) => manifest.content === 'deletes' && manifest.liveFiles !== 0).values();
-  const reader = async (): Promise<void> => {
-    for (const manifest of work) {
-      signal.throwIfAborted();
-      for (const file of await filesOf(request, manifest)) index.add(file);
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_READS }, reader));
-  return index;
+function refuseFile(file: ManifestFileEntry, table: string): void {
+  if (file.format !== 'PARQUET' && file.format !== 'AVRO') throw unsupportedFeature(`reading ${file.format} data files`, table);
+  if (file.encrypted) throw unsupportedFeature('reading encrypted data files', table);
 }
 
-async function filesOf({ io, cache, signal }: PlanRequest, manifest: ManifestListEntry): Promise<readonly ManifestFileEntry[]> {
-  const { path } = manifest;
-  const known = cache.manifests.get(path);
-  if (known !== undefined) return known;
-  const bytes = await io.read(path, { signal, maxBytes: MAX_MANIFEST_BYTES });
-  const files = await readManifest(bytes, io.display(path), manifest);
-  if (bytes.length <= MAX_KEPT_BYTES) cache.manifests.set(path, files);
-  return files;
-}
-
-function count(counted: Counted, file: ManifestFileEntry): void {
-  counted.files++;
-  counted.bytes += file.bytes;
-}
-
-function refuseFile(file: ManifestFileEntry, request: PlanRequest): void {
-  if (file.format !== 'PARQUET' && file.format !== 'AVRO')
-    throw unsupportedFeature(`reading ${file.format} data files`, tableName(request));
-  if (file.encrypted) throw unsupportedFeature('reading encrypted data files', tableName(request));
+/** The first manifests that hold `limit` rows, as far as the manifest list tells. Deleted rows are not known by number. */
+function enoughManifests(
+  limit: number | undefined,
+  manifests: readonly ManifestListEntry[],
+  deletes: DeleteIndex,
+): readonly ManifestListEntry[] {
+  if (limit === undefined || deletes.size > 0) return manifests;
+  let rows = 0;
+  for (const [index, { counts, liveFiles }] of manifests.entries()) {
+    if (rows >= limit) return manifests.slice(0, index);
+    if (counts.addedRows === undefined || counts.existingRows === undefined || liveFiles === undefined) return manifests;
+    rows += counts.addedRows + counts.existingRows;
+  }
+  return manifests;
 }
 
 /** The first files that hold `limit` rows: nothing filters them, so they hold the answer. */
-function enoughFor(limit: number | undefined, files: readonly Bounded[]): readonly Bounded[] {
+function enoughFor(limit: number | undefined, files: readonly PlannedFile[]): readonly PlannedFile[] {
   if (limit === undefined) return files;
   let rows = 0;
-  const end = files.findIndex((file) => {
+  const end = files.findIndex(({ file }) => {
     rows += sureRows(file);
     return rows >= limit;
   });
   return limit === 0 ? [] : end < 0 ? files : files.slice(0, end + 1);
 }
 
-/** Neighbours together up to so many bytes; a larger file is a split of its own. */
-function groupFiles(files: readonly Bounded[], most: number): (readonly Bounded[])[] {
-  const splits: { files: Bounded[]; bytes: number }[] = [];
-  for (const file of files) {
-    const last = splits.at(-1);
-    if (last !== undefined && last.bytes + file.bytes <= most) {
-      last.files.push(file);
-      last.bytes += file.bytes;
-    } else {
-      splits.push({ files: [file], bytes: file.bytes });
-    }
-  }
-  return splits.map((split) => split.files);
+function steps(plan: {
+  readonly manifests: readonly ManifestListEntry[];
+  readonly kept: readonly ManifestListEntry[];
+  /** Data manifests that a limit left unread. */
+  readonly unread: readonly ManifestListEntry[];
+  readonly found: Survivors;
+  readonly limited: readonly PlannedFile[];
+  readonly deletes: DeleteIndex;
+  readonly splits: number;
+}): PruningStep[] {
+  const { manifests, kept, unread, found, limited, deletes } = plan;
+  const { files, listed, inPartition } = found;
+  // The files of manifests that were not read are known by number only.
+  const left = new Set(kept);
+  const before = filesIn(manifests.filter((manifest) => manifest.content === 'data' && !left.has(manifest)));
+  const later = filesIn(unread) ?? 0;
+  const bytes = (some: readonly PlannedFile[]): number => some.reduce((sum, { file }) => sum + file.bytes, 0);
+  const sizes = (bytesBefore: number, bytesAfter: number): Partial<PruningStep> => (later > 0 ? {} : { bytesBefore, bytesAfter });
+  const planned = bytes(files);
+  const step = (name: string, from: number, to: number, more: Partial<PruningStep>): PruningStep => ({
+    step: name,
+    before: from,
+    after: to,
+    ...more,
+  });
+  return [
+    { step: 'manifests', before: manifests.length, after: kept.length },
+    step('files by partition', listed.files + later + (before ?? 0), inPartition.files + later, sizes(listed.bytes, inPartition.bytes)),
+    step('files by statistics', inPartition.files + later, files.length + later, sizes(inPartition.bytes, planned)),
+    ...(limited.length < files.length + later
+      ? [step('files by limit', files.length + later, limited.length, sizes(planned, bytes(limited)))]
+      : []),
+    ...(deletes.size > 0 ? [{ step: 'deletes', before: deletes.size, after: appliedDeletes(limited) }] : []),
+    { step: 'splits', before: limited.length, after: plan.splits },
+  ];
 }
 
-function tableName(request: PlanRequest): string {
-  return `${request.handle.schema}.${request.handle.table}`;
+/** Undefined: not all of the lists' entries say. */
+function filesIn(manifests: readonly ManifestListEntry[]): number | undefined {
+  let sum = 0;
+  for (const { liveFiles } of manifests) {
+    if (liveFiles === undefined) return undefined;
+    sum += liveFiles;
+  }
+  return sum;
+}
+
+/** Distinct delete files that the planned files need. */
+function appliedDeletes(files: readonly PlannedFile[]): number {
+  const keys = files.flatMap(({ file }) =>
+    (file.deletes ?? []).map((one) => (one.kind === 'vector' ? `${one.path}\n${one.offset}` : one.path)),
+  );
+  return new Set(keys).size;
+}
+
+function count(counted: Counted, file: Pick<ManifestFileEntry, 'bytes'>): void {
+  counted.files++;
+  counted.bytes += file.bytes;
 }

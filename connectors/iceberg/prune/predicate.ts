@@ -56,3 +56,10 @@ export function mayMatch(condition: Condition, test: (column: ConditionColumn, t
       return test(condition.column, condition.test);
   }
 }
+
+/** Ids of the columns that the condition tests. */
+export function columnsOf(condition: Condition, into: Set<number> = new Set()): Set<number> {
+  if (condition.kind === 'test') into.add(condition.column.id);
+  if (condition.kind === 'and' || condition.kind === 'or') for (const arg of condition.args) columnsOf(arg, into);
+  return into;
+}

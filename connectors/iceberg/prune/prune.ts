@@ -23,7 +23,11 @@ export function manifestMayMatch(condition: Condition, manifest: ManifestListEnt
 }
 
 /** May a file of this partition hold matching rows? */
-export function partitionMayMatch(condition: Condition, file: ManifestFileEntry, spec: PartitionSpec | undefined): boolean {
+export function partitionMayMatch(
+  condition: Condition,
+  file: Pick<ManifestFileEntry, 'partition'>,
+  spec: PartitionSpec | undefined,
+): boolean {
   if (spec === undefined) return true;
   return mayMatch(condition, (column, test) =>
     spec.fields.every((field) => {

@@ -2,7 +2,7 @@ import { internal } from '../../../sql/errors.js';
 import type { ConnectorSplit, NarrowedSplits, TablePredicate } from '../../connector.js';
 import type { ManifestFileEntry } from '../format/manifest.js';
 import type { Schema } from '../format/schema.js';
-import { asSplit, type IcebergSplit, type SplitFile } from '../handle.js';
+import { asSplit, type IcebergSplit, rowsOf, type SplitFile } from '../handle.js';
 import { columnLookup } from '../pushdown.js';
 import { conditionOf } from './filter-condition.js';
 import { allOf, type Condition } from './predicate.js';
@@ -48,8 +48,13 @@ export function narrowSplits(
     const all = asSplit(split.data).files;
     const bounds = asBounds(split.bounds, all.length);
     const kept = all.filter((file, n) => mayMatch(condition, file, bounds?.[n]));
-    files += all.length - kept.length;
-    rows += all.reduce((sum, file) => sum + file.rows, 0) - kept.reduce((sum, file) => sum + file.rows, 0);
+    const left = new Set(kept);
+    for (const file of all) {
+      if (left.has(file)) continue;
+      // A file in parts counts once: all of them go, since they share its bounds.
+      if (file.part === undefined || file.part[0] === 0) files++;
+      rows += rowsOf(file);
+    }
     if (kept.length > 0) narrowed.push({ files: kept });
   }
   return { splits: narrowed, skipped: { files, rows } };

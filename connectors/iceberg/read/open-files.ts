@@ -2,6 +2,7 @@ import type { Meter } from '../../connector.js';
 import { corrupt, unsupportedFeature } from '../format/corrupt.js';
 import type { SplitFile } from '../handle.js';
 import type { Lru } from '../lru.js';
+import { type RowGroupPlace, rowGroups } from '../prune/row-groups.js';
 import type { FileIo } from './file-io.js';
 import { hasFieldIds } from './file-layout.js';
 import type { OpenedFile } from './opened-file.js';
@@ -68,12 +69,15 @@ async function openOne(request: OpenRequest, file: SplitFile, releases: (() => P
   const footer = await footerOf(request, `${file.path}\n${local.etag}`, { path: local.path, file: name, charge });
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
   if (!hasFieldIds(footer)) throw unsupportedFeature('reading data files without field ids (by name mapping)', table);
-  charge(chunkBytes(request.columns, footer));
+  const groups = rowGroups(footer, file);
+  charge(chunkBytes(request.columns, footer, groups));
+  const ranges = file.part === undefined ? undefined : groups.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
   const { constants, firstRowId, sequence } = file;
   return {
     location: file.path,
     path: local.path,
     footer,
+    ...(ranges === undefined ? {} : { ranges }),
     ...(constants === undefined ? {} : { constants }),
     ...(firstRowId === undefined ? {} : { firstRowId }),
     ...(sequence === undefined ? {} : { sequence }),
@@ -97,10 +101,15 @@ async function footerOf(request: OpenRequest, key: string, file: Parameters<type
   return footer;
 }
 
-function chunkBytes(columns: readonly BoundColumn[], footer: ParquetFooter): number {
+/** Of the wanted columns' chunks in the row groups. */
+function chunkBytes(columns: readonly BoundColumn[], footer: ParquetFooter, groups: readonly RowGroupPlace[]): number {
   const ids = new Set(columns.flatMap((column) => (column.kind === 'field' ? [column.field.id] : [])));
-  return footer.columns.reduce(
-    (sum, column) => sum + (column.fieldId !== undefined && ids.has(column.fieldId) ? (footer.columnBytes.get(column.name) ?? 0) : 0),
-    0,
-  );
+  const names = new Set(footer.columns.filter((column) => column.fieldId !== undefined && ids.has(column.fieldId)).map(({ name }) => name));
+  let bytes = 0;
+  for (const { index } of groups) {
+    for (const { meta_data: chunk } of footer.metadata.row_groups[index]?.columns ?? []) {
+      if (chunk !== undefined && names.has(chunk.path_in_schema[0] ?? '')) bytes += Number(chunk.total_compressed_size);
+    }
+  }
+  return bytes;
 }
