@@ -161,6 +161,42 @@ export interface CommitResult {
   readonly repeated: boolean;
 }
 
+/** A maintenance procedure: its arguments in order, by PostgreSQL's type names, after the table's; and the columns of its result. */
+export interface Procedure {
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly columns: readonly (readonly [name: string, type: 'int8' | 'text'])[];
+}
+
+/** What ConnectorWriter.maintain knows. A count that a connector does not know is NULL. */
+export const PROCEDURES: Readonly<Record<string, Procedure>> = {
+  optimize: {
+    parameters: { target_file_bytes: 'int8' },
+    columns: [
+      ['files_before', 'int8'],
+      ['files_after', 'int8'],
+      ['bytes_before', 'int8'],
+      ['bytes_after', 'int8'],
+      ['rows', 'int8'],
+      ['snapshot', 'text'],
+    ],
+  },
+  expire_snapshots: {
+    parameters: { older_than: 'timestamptz', retain_last: 'int4' },
+    columns: [
+      ['snapshots_expired', 'int8'],
+      ['files_deleted', 'int8'],
+      ['bytes_deleted', 'int8'],
+    ],
+  },
+  remove_orphan_files: {
+    parameters: { older_than: 'timestamptz', dry_run: 'bool' },
+    columns: [
+      ['path', 'text'],
+      ['bytes', 'int8'],
+    ],
+  },
+};
+
 /** The writing side of a connector. Nothing is seen of an append before its commit; after it, everything. */
 export interface ConnectorWriter {
   /** Does the configuration allow tables of this schema to be made, written and dropped? */
@@ -179,7 +215,7 @@ export interface ConnectorWriter {
   commit(handle: WriteHandle, request: CommitRequest): Promise<CommitResult>;
   /** Removes the table from its catalog and, with `purge`, its files. */
   dropTable(table: TableName, options: { readonly purge: boolean; readonly signal: AbortSignal }): Promise<void>;
-  /** A maintenance procedure by name, with its named arguments as text: `optimize`, `expire_snapshots`, `remove_orphan_files`. Its result as named columns. */
+  /** A maintenance procedure by name, with its named arguments as text: `optimize`, `expire_snapshots`, `remove_orphan_files`. Its result as named columns, those of PROCEDURES. */
   maintain(
     procedure: string,
     table: TableName,
