@@ -5,12 +5,12 @@ import type { ExplainOptions } from '../sql/explain-options.js';
 import { innerText, parseOne } from '../sql/parse.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
-import { referencedFunctions, refusedClause, relationNodes } from '../sql/references.js';
+import { refusedClause, relationNodes } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
 import { rewriteSnapshotCalls } from '../sql/snapshot-call.js';
 import { statementKind, type UtilityStatement } from '../sql/statement-kind.js';
 import { rewriteTimelineCalls } from '../sql/timeline-call.js';
-import { type ExpandedText, expandViews, isViewReference, relationsBehind } from '../sql/view-references.js';
+import { type ExpandedText, expandViews, functionsBehind, isViewReference, relationsBehind } from '../sql/view-references.js';
 import type { ViewDrop } from '../sql/view-statement.js';
 import type { EngineContext } from './engine-context.js';
 import { mapped, type SelectStatement } from './select.js';
@@ -192,7 +192,9 @@ function isOurs({ engine, analysis, views }: PrepareOptions, statement: unknown)
   const ours = relations.filter(
     ({ schema, name }) => catalog.find(schema, name, analysis.searchPath) !== undefined || isAboutTable(schema, name, catalog, analysis),
   );
-  const calls = referencedFunctions(statement).some((name) => name.schema === undefined && TIMELINE_FUNCTIONS.has(name.name.toLowerCase()));
+  const calls = functionsBehind(statement, views.current).some(
+    (name) => name.schema === undefined && TIMELINE_FUNCTIONS.has(name.name.toLowerCase()),
+  );
   return ours.length > 0 || calls;
 }
 

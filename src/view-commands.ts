@@ -88,7 +88,9 @@ async function rewriteViewQuery(
 }
 
 function stubOf(columns: readonly { readonly type: Type }[], postgres: EmbeddedPostgres): string {
-  return `select ${columns.map(({ type }) => `null::${postgres.names.typeSql(type.oid)}`).join(', ')}`;
+  const nulls = columns.map(({ type }) => `null::${postgres.names.typeSql(type.oid)}`);
+  // Whoever reads it there by mistake gets an error.
+  return `select ${nulls.join(', ')} where timeline_ops.misrouted()`;
 }
 
 /** DROP VIEW: PostgreSQL says what is left. */
