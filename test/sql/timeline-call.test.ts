@@ -132,7 +132,7 @@ describe('rewriting of TIMELINE() calls', () => {
     };
     const run = (sql: string): string => rewriteTimelineCalls(sql, parseOne(sql)?.statement, spy).text;
     const option = run("SELECT * FROM timeline(lake.ev, key => k, ts => ts, s => latest(st), as_of => 'v''1')");
-    assert.match(option, /FROM at_snapshot\('lake\.ev', 'v''1'\) AS "~s"/);
+    assert.match(option, /FROM at_snapshot\('"lake"\."ev"', 'v''1'\) AS "~s"/);
     const source = run('SELECT * FROM timeline(at_snapshot(lake.ev, 3 + 4), key => k, ts => ts, s => latest(st))');
     assert.match(source, /FROM at_snapshot\(lake\.ev, 3 \+ 4\) AS "~s"/);
     assert.deepEqual(asked, [
