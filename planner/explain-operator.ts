@@ -92,8 +92,7 @@ function details(op: Operator, context: ExplainContext): string[] {
 function scanDetails(scan: ScanOperator, { names, snapshots }: ExplainContext): string[] {
   const lines: string[] = [];
   const pinned = snapshots.find((one) => one.catalog === scan.connector && one.table === `${scan.schema}.${scan.table}`);
-  const asked = pinned?.asOf === undefined || pinned.asOf === pinned.snapshot ? '' : ` (as of ${pinned.asOf})`;
-  lines.push(`Snapshot: ${pinned?.snapshot ?? 'none (the table is empty or has no versions)'}${asked}`);
+  lines.push(`Snapshot: ${pinned?.snapshot ?? 'none (the table is empty or has no versions)'}`);
   for (const [answer, label] of [
     ['exact', 'Pushed exact'],
     ['inexact', 'Pushed inexact'],

@@ -46,7 +46,6 @@ export async function planStages(
       catalog: table.connector.name,
       table: `${table.schema}.${table.table}`,
       snapshot: table.snapshot,
-      ...(table.asOf === undefined ? {} : { asOf: table.asOf }),
     })),
     session: context.session,
     notices,

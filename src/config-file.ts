@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import { TimelineError } from '../sql/errors.js';
-import type { CatalogConfig, Config, IcebergCatalogConfig, LimitsConfig, S3Config, TemporalConfig, WriteConfig } from './config.js';
-import { isObject, Reader } from './config-reader.js';
+import type { CatalogConfig, Config, LimitsConfig, S3Config, TemporalConfig, WriteConfig } from './config.js';
+import { absoluteLocation, readIcebergCatalog } from './config-catalog.js';
+import { configError, isObject, Reader } from './config-reader.js';
 
 export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -40,7 +40,7 @@ export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSourc
       http: envPort('TIMELINE_HTTP_PORT', port(listen.value('http') ?? 7480, 'listen.http')),
     },
     home,
-    catalogs: readCatalogs(root, folder),
+    catalogs: readCatalogs(root, { folder, env }),
     temporal: readTemporal(root, env),
     limits: readLimits(root, env),
   };
@@ -63,32 +63,34 @@ function parseYaml(text: string, path: string): unknown {
   return document.toJS({ maxAliasCount: 100 }) ?? {};
 }
 
-function readCatalogs(root: Reader, folder: string): Readonly<Record<string, CatalogConfig>> {
+function readCatalogs(
+  root: Reader,
+  sources: Pick<ConfigSources, 'env'> & { readonly folder: string },
+): Readonly<Record<string, CatalogConfig>> {
   const value = root.value('catalogs');
   if (value === undefined || value === null) return {};
   if (!isObject(value)) throw configError('catalogs: must be a mapping of names to catalogs');
   const catalogs: Record<string, CatalogConfig> = {};
   for (const [name, entry] of Object.entries(value)) {
     if (!/^[a-z_][a-z0-9_]*$/.test(name)) throw configError(`catalogs.${name}: a name is lower-case letters, digits and _`);
-    catalogs[name] = readCatalog(entry, `catalogs.${name}`, folder);
+    catalogs[name] = readCatalog(entry, `catalogs.${name}`, sources);
   }
   return catalogs;
 }
 
-function readCatalog(value: unknown, path: string, folder: string): CatalogConfig {
+function readCatalog(value: unknown, path: string, sources: Pick<ConfigSources, 'env'> & { readonly folder: string }): CatalogConfig {
   const kind = isObject(value) ? value['type'] : undefined;
   if (kind === 'victorialogs') throw configError(`${path}.type: victorialogs is not supported yet`);
   if (kind !== 'iceberg') throw configError(`${path}.type: must be iceberg`);
   const reader = new Reader(value, path, ['type', 'prefix', 'catalog', 'locations', 's3', 'write']);
-  const catalog = reader.section('catalog', ['type', 'uri', 'warehouse', 'name']);
   const prefix = reader.string('prefix');
   const s3 = readS3(reader);
   const write = readWrite(reader, path);
   return {
     type: 'iceberg',
     ...(prefix === undefined ? {} : { prefix }),
-    catalog: readIcebergCatalog(catalog, path, folder),
-    locations: readLocations(reader.value('locations'), path, folder),
+    catalog: readIcebergCatalog(reader.value('catalog'), path, sources),
+    locations: readLocations(reader.value('locations'), path, sources.folder),
     ...(s3 === undefined ? {} : { s3 }),
     ...(write === undefined ? {} : { write }),
   };
@@ -103,36 +105,6 @@ function readWrite(reader: Reader, path: string): WriteConfig | undefined {
   return { schemas: schemas.includes('*') ? '*' : (schemas as string[]) };
 }
 
-function readIcebergCatalog(catalog: Reader, path: string, folder: string): IcebergCatalogConfig['catalog'] {
-  const warehouse = catalog.string('warehouse');
-  switch (catalog.string('type')) {
-    case 'sql': {
-      const name = catalog.string('name');
-      return {
-        type: 'sql',
-        uri: sqliteUri(catalog.required('uri'), folder, `${path}.catalog.uri`),
-        ...(warehouse === undefined ? {} : { warehouse: absoluteLocation(warehouse, folder) }),
-        ...(name === undefined ? {} : { name }),
-      };
-    }
-    case 'filesystem':
-      return { type: 'filesystem', warehouse: absoluteLocation(warehouse ?? catalog.required('warehouse'), folder) };
-    case 'rest':
-      throw configError(`${path}.catalog.type: rest is not supported yet`, 'Use sql or filesystem.');
-    default:
-      throw configError(`${path}.catalog.type: must be sql or filesystem`);
-  }
-}
-
-/** `sqlite:///relative`, `sqlite:////absolute` or a bare path, made an absolute path of a file. */
-function sqliteUri(uri: string, folder: string, path: string): string {
-  if (/^[a-z+]+:\/\//.test(uri) && !uri.startsWith('sqlite:///')) {
-    throw configError(`${path}: only sqlite:///path is supported yet, not ${uri.split('://')[0]}://`);
-  }
-  const file = uri.startsWith('sqlite:///') ? uri.slice('sqlite:///'.length) : uri;
-  return `sqlite:///${resolve(folder, file)}`;
-}
-
 function readLocations(value: unknown, path: string, folder: string): Readonly<Record<string, string>> {
   if (value === undefined || value === null) return {};
   if (!isObject(value)) throw configError(`${path}.locations: must be a mapping of old prefix to new`);
@@ -142,12 +114,6 @@ function readLocations(value: unknown, path: string, folder: string): Readonly<R
       return [from, absoluteLocation(to, folder)];
     }),
   );
-}
-
-function absoluteLocation(location: string, folder: string): string {
-  if (/^[a-z0-9]+:/i.test(location)) return location;
-  const slash = location.endsWith('/') ? '/' : '';
-  return `file://${resolve(folder, location)}${slash}`;
 }
 
 function readS3(reader: Reader): S3Config | undefined {
@@ -231,8 +197,4 @@ export function byteCount(value: unknown, name: string): number {
   if (match === null) throw configError(`${name}: must be a number of bytes such as 512MB, not ${String(value)}`);
   const exponent = match[2] === undefined ? 0 : ' kmgt'.indexOf(match[2].toLowerCase());
   return Math.round(Number(match[1]) * 1024 ** exponent);
-}
-
-export function configError(message: string, hint?: string): TimelineError {
-  return new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message, ...(hint === undefined ? {} : { hint }) });
 }

@@ -65,3 +65,7 @@ export class Reader {
     return new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message: `${name}: ${problem}` });
   }
 }
+
+export function configError(message: string, hint?: string): TimelineError {
+  return new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message, ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,3 +1,5 @@
+import type { RestCatalogConfig } from '../connectors/iceberg/catalog/rest/rest-config.js';
+
 /** The configuration of one process, after files, environment and defaults. See config-file.ts for where it comes from. */
 export interface Config {
   readonly listen: { readonly host: string; readonly pg: number; readonly http: number };
@@ -15,8 +17,9 @@ export interface IcebergCatalogConfig {
   /** Put before namespace names that two catalogs share. */
   readonly prefix?: string;
   readonly catalog:
-    | { readonly type: 'sql'; readonly uri: string; readonly warehouse?: string; readonly name?: string }
-    | { readonly type: 'filesystem'; readonly warehouse: string };
+    | { readonly type: 'sql'; readonly uri: string; readonly password?: string; readonly warehouse?: string; readonly name?: string }
+    | { readonly type: 'filesystem'; readonly warehouse: string }
+    | RestCatalogConfig;
   /** Old location prefix -> new one (`file:///…`, `s3://…`, or a path relative to the configuration file, made absolute when read). */
   readonly locations: Readonly<Record<string, string>>;
   readonly s3?: S3Config;

@@ -17,8 +17,7 @@ import type {
   TableStatistics,
 } from '../connector.js';
 import type { IcebergCatalog, LoadedTable } from './catalog/catalog.js';
-import { FilesystemCatalog } from './catalog/filesystem.js';
-import { SqlCatalog } from './catalog/sql.js';
+import { openCatalog } from './catalog/open-catalog.js';
 import type { IcebergConfig } from './config.js';
 import { unsupportedFeature } from './format/corrupt.js';
 import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './format/metadata.js';
@@ -36,7 +35,7 @@ import { type FooterCache, openFiles } from './read/open-files.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
 import { findVersion } from './snapshot.js';
 
-const NEWEST_FORMAT = 3;
+const NEWEST_FORMAT = 2;
 const METADATA_KEPT = 64;
 const FOOTERS_KEPT = 2048;
 
@@ -53,7 +52,7 @@ interface FoundTable {
   readonly rows: boolean;
 }
 
-/** Tables of one Iceberg catalog: format versions 1 to 3, with their deletes. */
+/** Tables of one Iceberg catalog: format versions 1 and 2, Parquet data files, no delete files yet. */
 export class IcebergConnector implements Connector {
   readonly name: string;
   readonly #io: FileIo;
@@ -81,15 +80,12 @@ export class IcebergConnector implements Connector {
     const { name, config } = options;
     const io = new FileIo({
       locations: config.locations,
-      warehouse: config.catalog.warehouse,
+      // A REST catalog's warehouse is a name of the server's.
+      warehouse: config.catalog.type === 'rest' ? undefined : config.catalog.warehouse,
       s3: config.s3,
       cache: { folder: options.cacheFolder, maxBytes: options.cacheBytes },
     });
-    const catalog =
-      config.catalog.type === 'sql'
-        ? new SqlCatalog({ uri: config.catalog.uri, name: config.catalog.name, io })
-        : new FilesystemCatalog({ io, warehouse: io.warehouse ?? config.catalog.warehouse });
-    return new IcebergConnector(name, io, catalog);
+    return new IcebergConnector(name, io, openCatalog(name, config.catalog, io));
   }
 
   /** Local folders that a task's DuckDB must be allowed to read. */
@@ -104,7 +100,7 @@ export class IcebergConnector implements Connector {
   async describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined> {
     const found = await this.#find(table, signal);
     if (found === undefined) return undefined;
-    const metadata = await this.#load(found.loaded.metadataLocation, signal);
+    const metadata = await this.#load(found.loaded, signal);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
     return {
       schema: table.schema,
@@ -133,7 +129,7 @@ export class IcebergConnector implements Connector {
       throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${fullName(table)}" does not exist` });
     }
     const location = found.loaded.metadataLocation;
-    const metadata = await this.#load(location, signal);
+    const metadata = await this.#load(found.loaded, signal);
     refuseFormat(metadata, table);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
     const handle: IcebergHandle = {
@@ -183,7 +179,7 @@ export class IcebergConnector implements Connector {
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
     request.signal.throwIfAborted();
     const pinned = asHandle(handle);
-    const { schema, metadata } = await this.#version(pinned, request.signal);
+    const { schema } = await this.#version(pinned, request.signal);
     const columns = bindColumns(schema, request.columns, pinned);
     const files: SplitFile[] = splits.flatMap((split) => asSplit(split).files);
     const opened = await openFiles({
@@ -191,7 +187,6 @@ export class IcebergConnector implements Connector {
       files,
       columns,
       table: fullName(pinned),
-      metadata,
       footers: this.#footers,
       meter: request.meter,
       signal: request.signal,
@@ -205,6 +200,7 @@ export class IcebergConnector implements Connector {
   }
 
   async close(): Promise<void> {
+    await this.#catalog.close?.();
     await this.#io.close();
   }
 
@@ -219,7 +215,8 @@ export class IcebergConnector implements Connector {
   }
 
   async #version(handle: IcebergHandle, signal?: AbortSignal): Promise<Version> {
-    const metadata = await this.#load(handle.metadata, signal);
+    await this.#catalog.access?.(handle, signal);
+    const metadata = await this.#load({ metadataLocation: handle.metadata }, signal);
     const schema = metadata.schemas.get(handle.schemaId);
     const snapshot = metadata.snapshots.find((one) => one.id === handle.snapshot);
     if (schema === undefined || (handle.snapshot !== null && snapshot === undefined))
@@ -228,12 +225,13 @@ export class IcebergConnector implements Connector {
   }
 
   /** Metadata files never change, so they are kept by location. One reader's abort must not fail the others: the read itself has no signal. */
-  async #load(location: string, signal?: AbortSignal): Promise<TableMetadata> {
+  async #load(table: LoadedTable, signal?: AbortSignal): Promise<TableMetadata> {
+    const location = table.metadataLocation;
     signal?.throwIfAborted();
     this.#io.trustTableOf(location);
     let loading = this.#metadata.get(location);
     if (loading === undefined) {
-      loading = this.#read(location);
+      loading = this.#read(table);
       this.#metadata.set(location, loading);
       loading.catch(() => this.#metadata.delete(location));
     }
@@ -243,14 +241,13 @@ export class IcebergConnector implements Connector {
     return metadata;
   }
 
-  async #read(location: string): Promise<TableMetadata> {
-    const metadata = parseMetadata(await this.#io.read(location, { maxBytes: MAX_METADATA_BYTES }), this.#io.display(location));
-    return metadata;
+  async #read({ metadataLocation, metadata }: LoadedTable): Promise<TableMetadata> {
+    const bytes = metadata ?? (await this.#io.read(metadataLocation, { maxBytes: MAX_METADATA_BYTES }));
+    return parseMetadata(bytes, this.#io.display(metadataLocation));
   }
 }
 
 function refuseFormat(metadata: TableMetadata, table: TableName): void {
-  if (metadata.hasDefaults === true) throw unsupportedFeature('reading columns with an initial default', fullName(table));
   if (metadata.formatVersion > NEWEST_FORMAT) throw unsupportedFeature(`Iceberg format version ${metadata.formatVersion}`, fullName(table));
 }
 

@@ -47,7 +47,13 @@ export class S3Store implements ObjectStore {
       ...(config?.endpoint === undefined ? {} : { endpoint: config.endpoint }),
       ...(config?.accessKeyId === undefined || config.secretAccessKey === undefined
         ? {}
-        : { credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey } }),
+        : {
+            credentials: {
+              accessKeyId: config.accessKeyId,
+              secretAccessKey: config.secretAccessKey,
+              ...(config.sessionToken === undefined ? {} : { sessionToken: config.sessionToken }),
+            },
+          }),
     });
   }
 

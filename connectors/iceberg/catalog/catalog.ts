@@ -5,6 +5,8 @@ export interface IcebergCatalog {
   tables(signal?: AbortSignal): Promise<readonly TableName[]>;
   /** The table's current version; undefined: no such table. */
   load(table: TableName, signal?: AbortSignal): Promise<LoadedTable | undefined>;
+  /** Sees to it that a table's files can be read for some time: a process that has only a handle, or access that is about to expire. */
+  access?(table: TableName, signal?: AbortSignal): Promise<void>;
   /** Absent: the catalog cannot be written. */
   readonly writer?: CatalogWriter;
   close?(): Promise<void>;
@@ -15,11 +17,9 @@ export interface LoadedTable {
   readonly metadataLocation: string;
   /** The metadata, where the catalog sent it along (REST); else it is read from its location. */
   readonly metadata?: Uint8Array;
-  /** Storage access that the catalog vends for this table. Never logged, never in handles. */
-  readonly storage?: VendedStorage;
 }
 
-/** S3 options by Iceberg's names (`s3.access-key-id`, `s3.session-token`, `s3.endpoint`, `client.region`, …), for locations below a prefix. */
+/** Storage access that a catalog vends for a table; never logged, never in handles. S3 options by Iceberg's names (`s3.access-key-id`, `s3.session-token`, `s3.endpoint`, `client.region`, …), for locations below a prefix. */
 export interface VendedStorage {
   readonly credentials: readonly { readonly prefix: string; readonly options: Readonly<Record<string, string>> }[];
   /** Milliseconds since 1970; absent: not said. */

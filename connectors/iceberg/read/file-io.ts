@@ -1,10 +1,16 @@
 import { TimelineError } from '../../../sql/errors.js';
 import { type CachedFile, DiskCache } from '../../../src/object-store/disk-cache.js';
-import { below, parseLocation, Relocation, spellingsOf } from '../../../src/object-store/location.js';
+import { below, parseLocation, Relocation } from '../../../src/object-store/location.js';
 import type { ListedObject, ObjectBody, ObjectStore, RequestOptions, S3Options } from '../../../src/object-store/object-store.js';
 import { openStore } from '../../../src/object-store/open-store.js';
 import { notAllowed, notFound } from '../../../src/object-store/store-error.js';
+import type { VendedStorage } from '../catalog/catalog.js';
 import type { ByteRequest, ByteSource } from './byte-source.js';
+import { StorageGrants } from './storage-grants.js';
+
+/** Requests under way may still use a store whose access was renewed. */
+const STORE_GRACE_MS = 600_000;
+const VENDED_STORES = 256;
 
 /** A location as the table's metadata spells it, resolved to where it lies and may be read. */
 interface Place {
@@ -22,7 +28,9 @@ export class FileIo {
   readonly #roots: Set<string>;
   readonly #fixedRoots: boolean;
   readonly #s3: S3Options | undefined;
+  readonly #grants: StorageGrants;
   readonly #stores = new Map<string, ObjectStore>();
+  readonly #vendedStores = new Map<string, ObjectStore>();
   readonly #cacheOptions: { readonly folder: string; readonly maxBytes: number };
   #cache: Promise<DiskCache> | undefined;
 
@@ -38,6 +46,7 @@ export class FileIo {
     if (this.#warehouse !== undefined) this.#roots.add(this.#warehouse);
     this.#fixedRoots = this.#roots.size > 0;
     this.#s3 = options.s3;
+    this.#grants = new StorageGrants(options.s3);
     this.#cacheOptions = options.cache;
   }
 
@@ -51,6 +60,11 @@ export class FileIo {
     const normal = this.#relocation.apply(metadataLocation);
     const folder = normal.replace(/(\/metadata)?\/[^/]*$/, '');
     if (folder !== normal) this.#roots.add(folder);
+  }
+
+  /** Access that a catalog vends for what lies below a table's location; in place of what it vended before. */
+  grant(tableLocation: string, storage: VendedStorage): void {
+    this.#grants.grant(this.#relocation.apply(tableLocation), storage);
   }
 
   /** Local folders that hold what localFile() gives. */
@@ -70,31 +84,6 @@ export class FileIo {
   /** One text for all spellings of one place (`file:/x`, `file:///x`, `s3a://…`, before and after relocation). */
   place(location: string): string {
     return this.#relocation.apply(location);
-  }
-
-  /** The texts by which files written at any time may name the place: before and after relocation, with each scheme. */
-  spellings(location: string): readonly string[] {
-    const places = this.#relocation.sources(this.#relocation.apply(location));
-    return [...new Set([location, ...places.flatMap((place) => spellingsOf(place)), ...spellingsOf(location)])];
-  }
-
-  /**
-   * A local file made from an object's content; kept in the cache, whose bound holds for it too. `key` tells it from others of the object and
-   * names the object's etag; `size` is a guess of its bytes.
-   */
-  async derived(
-    location: string,
-    options: {
-      readonly key: string;
-      readonly size: number;
-      readonly signal: AbortSignal;
-      readonly make: (target: string, signal: AbortSignal) => Promise<void>;
-    },
-  ): Promise<CachedFile> {
-    const { store, path } = this.#place(location);
-    this.#cache ??= DiskCache.open(this.#cacheOptions);
-    const cache = await this.#cache;
-    return cache.get({ key: `${store.root}/${path}\n${options.key}`, size: options.size, fetch: options.make, signal: options.signal });
   }
 
   async read(location: string, options: RequestOptions & { readonly maxBytes: number }): Promise<Uint8Array> {
@@ -177,25 +166,54 @@ export class FileIo {
   }
 
   async close(): Promise<void> {
-    for (const store of this.#stores.values()) store.close();
+    for (const store of [...this.#stores.values(), ...this.#vendedStores.values()]) store.close();
     this.#stores.clear();
+    this.#vendedStores.clear();
     const cache = await this.#cache?.catch(() => undefined);
     await cache?.close();
   }
 
   #place(text: string): Place {
     const normal = this.#relocation.apply(text);
-    if (![...this.#roots].some((root) => below(root, normal) !== undefined)) {
+    if (!this.#isAllowed(normal)) {
       throw notAllowed(`location "${text}" lies outside of the catalog's warehouse and of its configured locations`);
     }
     const location = parseLocation(normal);
     const root = location.kind === 'file' ? '/' : `s3://${location.bucket}`;
+    if (location.kind === 's3') {
+      const store = this.#vendedStore(root, normal);
+      if (store !== undefined) return { store, path: location.key };
+    }
     let store = this.#stores.get(root);
     if (store === undefined) {
       store = openStore(root, { s3: this.#s3 });
       this.#stores.set(root, store);
     }
     return { store, path: location.kind === 'file' ? location.path.slice(1) : location.key };
+  }
+
+  /** From the location up: there may be a root for each of many tables. */
+  #isAllowed(normal: string): boolean {
+    for (let folder = normal; ; folder = folder.slice(0, folder.lastIndexOf('/'))) {
+      if (this.#roots.has(folder)) return true;
+      if (!/^(?:file:\/\/|s3:\/\/[^/]+)\/./.test(folder)) return this.#roots.has('file://') && folder.startsWith('file://');
+    }
+  }
+
+  #vendedStore(root: string, normal: string): ObjectStore | undefined {
+    const access = this.#grants.accessTo(normal);
+    if (access === undefined) return undefined;
+    const key = `${root}\n${access.key}`;
+    const store = this.#vendedStores.get(key) ?? openStore(root, { s3: access.options });
+    this.#vendedStores.delete(key);
+    this.#vendedStores.set(key, store);
+    const [oldest] = this.#vendedStores.keys();
+    if (this.#vendedStores.size > VENDED_STORES && oldest !== undefined) {
+      const old = this.#vendedStores.get(oldest);
+      this.#vendedStores.delete(oldest);
+      setTimeout(() => old?.close(), STORE_GRACE_MS).unref();
+    }
+    return store;
   }
 
   /** Storage errors say the store's path; here they get the name relative to the warehouse. */
