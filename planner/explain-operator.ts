@@ -92,7 +92,8 @@ function details(op: Operator, context: ExplainContext): string[] {
 function scanDetails(scan: ScanOperator, { names, snapshots }: ExplainContext): string[] {
   const lines: string[] = [];
   const pinned = snapshots.find((one) => one.catalog === scan.connector && one.table === `${scan.schema}.${scan.table}`);
-  lines.push(`Snapshot: ${pinned?.snapshot ?? 'none (the table is empty or has no versions)'}`);
+  const asked = pinned?.asOf === undefined || pinned.asOf === pinned.snapshot ? '' : ` (as of ${pinned.asOf})`;
+  lines.push(`Snapshot: ${pinned?.snapshot ?? 'none (the table is empty or has no versions)'}${asked}`);
   for (const [answer, label] of [
     ['exact', 'Pushed exact'],
     ['inexact', 'Pushed inexact'],

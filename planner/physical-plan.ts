@@ -35,6 +35,8 @@ export interface PinnedSnapshot {
   readonly table: string;
   /** 64-bit ids are text. */
   readonly snapshot: string | null;
+  /** The version that was asked for; absent: the current one. */
+  readonly asOf?: string;
 }
 
 export interface Stage {

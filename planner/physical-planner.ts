@@ -46,6 +46,7 @@ export async function planStages(
       catalog: table.connector.name,
       table: `${table.schema}.${table.table}`,
       snapshot: table.snapshot,
+      ...(table.asOf === undefined ? {} : { asOf: table.asOf }),
     })),
     session: context.session,
     notices,

@@ -33,7 +33,7 @@ export interface PlanContext {
   pin(
     connector: PlanningConnector,
     table: { readonly schema: string; readonly table: string },
-  ): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
+  ): Promise<{ readonly handle: Handle; readonly snapshot: string | null; readonly asOf?: string }>;
   /** Evaluates expressions without columns in PostgreSQL, all at once; an error stands for the one expression that raised it. */
   evaluate(exprs: readonly Expr<never>[]): Promise<readonly (Constant | TimelineError)[]>;
   /** All rows of a table or view of PostgreSQL's own catalogue, in text form; absent: there is no such catalogue. */
@@ -57,6 +57,8 @@ export interface PlannedTable {
   readonly description: TableDescription;
   readonly handle: Handle;
   readonly snapshot: string | null;
+  /** The version that was asked for; absent: the current one. */
+  readonly asOf?: string;
 }
 
 /** WITH queries in sight: one frame per query level, the innermost first; `outer` is the scope round the query that they belong to. */

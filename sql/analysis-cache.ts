@@ -29,7 +29,17 @@ export class AnalysisCache<V> {
     const { sql, parameterTypes, context } = statement;
     const { user, database, timeZone, searchPath } = context;
     const settings = Object.entries(context.settings).sort(([a], [b]) => (a < b ? -1 : 1));
-    const key = JSON.stringify([sql, parameterTypes, user, database, timeZone, searchPath, settings, context.views ?? null]);
+    const key = JSON.stringify([
+      sql,
+      parameterTypes,
+      user,
+      database,
+      timeZone,
+      searchPath,
+      settings,
+      context.views ?? null,
+      context.relations ?? null,
+    ]);
     const known = this.#entries.get(key);
     if (known !== undefined) {
       this.#entries.delete(key);

@@ -70,6 +70,15 @@ export class CatalogueNames {
     return new CatalogueNames(functions, operators, types, source);
   }
 
+  /** The same, which asks `relationName` first. */
+  withRelations(relationName: CatalogueSource['relationName']): CatalogueNames {
+    const { source } = this;
+    return new CatalogueNames(this.functions, this.operators, this.types, {
+      catalogueRows: (sql) => source.catalogueRows(sql),
+      relationName: (oid) => relationName(oid) ?? source.relationName(oid),
+    });
+  }
+
   function(oid: number): FunctionInfo {
     const found = this.functions.get(oid);
     if (found === undefined) throw internal(`function ${oid} is not in pg_proc`);

@@ -1,4 +1,5 @@
 import { internal, TimelineError } from './errors.js';
+import { makeRelations } from './extra-relations.js';
 import { abortReason, positionless, restarting, shutDown, timedOut } from './postgres-errors.js';
 import { IMAGE_DATABASE, SYSTEM_ROLE } from './postgres-image-format.js';
 import { isReservedSchema, type MirrorFailure, type MirrorTable, mirrorSteps, renameDatabase, tableKey } from './postgres-mirror.js';
@@ -91,13 +92,15 @@ export class PostgresLane {
     return this.exclusive(async (live) => {
       const { thread } = live;
       await prepareSession(live, context);
-      const open = Frontend.query(openTransaction(context, { readOnly: options.readOnly, userSettings: this.options.userSettings() }));
+      const relations = await relationsSql(live, context);
+      const userSettings = this.options.userSettings();
+      const open = Frontend.query(openTransaction(context, { readOnly: options.readOnly, userSettings, relations }));
       const [opened, ...answers] = readAnswers(await thread.send(Buffer.concat([open, ...bytes, ROLLBACK])));
       if (opened?.error !== undefined) {
         // A setting that PostgreSQL does not take: the session layer should have refused it; the query can do without.
         if (Object.keys(context.settings).length === 0) throw positionless(opened.error);
         const plain = Frontend.query(
-          openTransaction({ ...context, settings: {} }, { readOnly: options.readOnly, userSettings: undefined }),
+          openTransaction({ ...context, settings: {} }, { readOnly: options.readOnly, userSettings: undefined, relations }),
         );
         const [again, ...retried] = readAnswers(await thread.send(Buffer.concat([plain, ...bytes, ROLLBACK])));
         if (again?.error !== undefined) throw positionless(again.error);
@@ -263,6 +266,13 @@ export class PostgresLane {
     this.options.onReplaced();
     return failures;
   }
+}
+
+/** What makes the statement's own relations; undefined: it has none. */
+async function relationsSql(live: Live, { relations = [] }: AnalysisContext): Promise<string | undefined> {
+  if (relations.length === 0) return undefined;
+  const types = relations.flatMap(({ mirror }) => mirror.columns.map((column) => column.type));
+  return makeRelations(relations, live.mirror, await typeTexts(live.thread, types));
 }
 
 /** The role and the database's name are not the transaction's: they are made once. */

@@ -65,13 +65,13 @@ export function mirrorSteps(
   for (const schema of schemas) if (!schemasBefore.has(schema)) steps.push({ table: undefined, sql: createSchema(schema) });
   for (const [key, table] of wanted) {
     const old = before.get(key);
-    if (old === undefined || !sameShape(old, table)) steps.push({ table, sql: createTable(table, typeSql) });
+    if (old === undefined || !sameShape(old, table)) steps.push({ table, sql: createRelation(table, typeSql) });
     else if (JSON.stringify(old) !== JSON.stringify(table)) steps.push({ table, sql: describeTable(table) });
   }
   return steps;
 }
 
-function createTable(table: MirrorTable, typeSql: (type: Type) => string): string {
+export function createRelation(table: MirrorTable, typeSql: (type: Type) => string): string {
   const name = qualified(table);
   const columns = table.columns.map((column) => `${quoteIdentifier(column.name)} ${typeSql(column.type)}`).join(', ');
   const required = table.columns.flatMap((column, i) => (column.nullable ? [] : [i + 1]));

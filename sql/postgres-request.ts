@@ -1,3 +1,4 @@
+import type { ExtraRelation } from './extra-relations.js';
 import { READER_ROLE, SETTINGS_ROLE } from './postgres-image-format.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 
@@ -12,6 +13,8 @@ export interface AnalysisContext {
   readonly settings: Readonly<Record<string, string>>;
   /** Statements that make the session's temporary views, where the request shall see them. */
   readonly views?: string | undefined;
+  /** Relations of this statement only. */
+  readonly relations?: readonly ExtraRelation[] | undefined;
 }
 
 /** Settings that would change how the embedded Postgres itself answers, or who asks. */
@@ -73,7 +76,12 @@ export function roleOf(user: string): string {
 /** Opens a read-only transaction as the session's user with its settings. `userSettings`: names that users may set. */
 export function openTransaction(
   context: AnalysisContext,
-  options: { readonly readOnly: boolean; readonly userSettings: ReadonlySet<string> | undefined },
+  options: {
+    readonly readOnly: boolean;
+    readonly userSettings: ReadonlySet<string> | undefined;
+    /** DDL that is done first, as the system. */
+    readonly relations?: string | undefined;
+  },
 ): string {
   const values: [string, string][] = [
     ['search_path', context.searchPath.map(quoteIdentifier).join(', ')],
@@ -87,11 +95,14 @@ export function openTransaction(
     if (key.includes('.') || options.userSettings?.has(key) === true) values.push([name, value]);
   }
   const settings = values.map(([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`).join(', ');
+  const plain = context.views === undefined && options.relations === undefined;
   return [
-    options.readOnly && context.views === undefined ? 'begin read only' : 'begin',
+    options.readOnly && plain ? 'begin read only' : 'begin',
+    ...(options.relations === undefined ? [] : [options.relations]),
     `set local session authorization ${SETTINGS_ROLE}`,
     `select ${settings}`,
     `set local session authorization ${quoteIdentifier(roleOf(context.user))}`,
-    ...(context.views === undefined ? [] : [context.views, ...(options.readOnly ? ['set transaction read only'] : [])]),
+    ...(context.views === undefined ? [] : [context.views]),
+    ...(options.readOnly && !plain ? ['set transaction read only'] : []),
   ].join('; ');
 }

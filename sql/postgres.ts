@@ -3,6 +3,7 @@ import { CatalogueNames } from './catalogue-names.js';
 import { internal, TimelineError, unsupported } from './errors.js';
 import type { Constant, Expr } from './expression.js';
 import { typeOf } from './expression-type.js';
+import { type ExtraRelation, relationOids, withLastingIds } from './extra-relations.js';
 import { gatherParameters } from './many-parameters.js';
 import { literalsOf, oddTypes, validitySql, withTexts } from './odd-constants.js';
 import { parseOne } from './parse.js';
@@ -64,7 +65,9 @@ const VALUE_SLICE = 300;
  * of any session: each request is a transaction of its own that is rolled back, as the session's user and with its settings.
  * One analysis runs at a time, and beside it what computes values (postgres-lane.ts).
  */
-const ANALYSED = "select prosqlbody from pg_catalog.pg_proc where proname = 'q' and pronamespace = pg_catalog.pg_my_temp_schema()";
+function analysed(relations: readonly ExtraRelation[]): string {
+  return `select prosqlbody, ${relationOids(relations)} from pg_catalog.pg_proc where proname = 'q' and pronamespace = pg_catalog.pg_my_temp_schema()`;
+}
 
 export class EmbeddedPostgres {
   private closed = false;
@@ -186,13 +189,14 @@ export class EmbeddedPostgres {
     const bytes = [
       // The closing words stand on a line of their own: the text may end in a comment.
       Frontend.query(`${prefix}${gathered?.sql ?? sql}\n;end`),
-      Frontend.query(ANALYSED),
+      Frontend.query(analysed(context.relations ?? [])),
     ];
     const answer = await this.main.asUser(bytes, context, { ...options, readOnly: false }).catch((error: unknown) => {
       throw error instanceof TimelineError ? shifted(error, prefix, gathered?.mapPosition) : error;
     });
-    const tree = answer.rows[0]?.[0];
-    if (tree === undefined || tree === null) throw internal('the embedded Postgres did not keep the analysed statement');
+    const [written, oids] = answer.rows[0] ?? [];
+    if (written === undefined || written === null) throw internal('the embedded Postgres did not keep the analysed statement');
+    const tree = withLastingIds(written, (oids ?? '').split(','));
     return this.withOddConstants(gathered?.restore(tree) ?? tree, statement, context, options);
   }
 
@@ -209,7 +213,7 @@ export class EmbeddedPostgres {
     const encoded = await this.main.asUser(
       [
         Frontend.query(`create function pg_temp.q() returns setof record language sql begin atomic select ${casts.join(', ')};end`),
-        Frontend.query(ANALYSED),
+        Frontend.query(analysed([])),
       ],
       context,
       { ...options, readOnly: false },

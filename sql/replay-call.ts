@@ -42,8 +42,8 @@ export function rewriteReplayFunction(
   const { source } = scope;
   const { args, end } = argumentsOf(source, call, location, 1);
   const shape = FUNCTIONS[name] ?? { args: [], required: 0 };
-  const events = eventSource(scope, args[0], location, name);
   const named = byName(source, nameArguments(scope, name, args.slice(1)));
+  const events = eventSource(scope, { source: args[0], asOf: named.get('as_of') }, location, name);
   const options = [...shape.args, 'missing'];
   for (const arg of named.values()) if (!options.includes(arg.name ?? '')) throw unknownOption(source, arg, options);
   for (const required of shape.args.slice(0, shape.required)) {
@@ -56,8 +56,6 @@ export function rewriteReplayFunction(
         `${name}(source, ${shape.args.slice(0, shape.required).join(', ')} [, …])`,
       );
   }
-  const asOf = named.get('as_of');
-  if (asOf !== undefined) throw unsupported('the option "as_of"', { position: source.position(asOf.start) });
   const roles: Roles = {
     stream: role(scope, events, location, 'timeline.stream', 'stream_id') ?? missingRole(scope, location, 'stream', 'stream_id'),
     time: role(scope, events, location, 'timeline.time', 'event_time') ?? missingRole(scope, location, 'time', 'event_time'),

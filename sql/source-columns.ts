@@ -6,7 +6,18 @@ export interface TableShape {
   readonly properties: Readonly<Record<string, string>>;
 }
 
-export type TableLookup = (schema: string | undefined, table: string) => TableShape | undefined;
+/** What a statement says of the version of a table that it wants. */
+export interface TableVersion {
+  /** The expression as written. */
+  readonly text: string;
+  /** Its node in libpg-query's tree. */
+  readonly value: unknown;
+  /** Where it stands, from 1, in code points. */
+  readonly position: number;
+}
+
+/** Tables in sight; with a version one of them as it was then. */
+export type TableLookup = (schema: string | undefined, table: string, version?: TableVersion) => TableShape | undefined;
 
 /** WITH queries in sight: their columns, as far as known. */
 export type VisibleCtes = ReadonlyMap<string, readonly string[] | undefined>;

@@ -1,4 +1,3 @@
-import { unsupported } from './errors.js';
 import { type ParseNode, taggedNode } from './parse-tree.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 import { replayOfTimeline } from './replay-call.js';
@@ -44,8 +43,8 @@ export interface Rewritten {
 export function rewriteTimeline(scope: CallScope, call: ParseNode, location: number): Rewritten {
   const { source } = scope;
   const { args, end } = argumentsOf(source, call, location, 1);
-  const events = eventSource(scope, args[0], location, 'timeline');
   const named = byName(source, args.slice(1));
+  const events = eventSource(scope, { source: args[0], asOf: named.get('as_of') }, location, 'timeline');
   for (const arg of args.slice(1)) {
     if (arg.name === undefined)
       throw callError(source, arg.start, '42601', 'arguments of timeline() after the source must be written name => value');
@@ -73,9 +72,6 @@ export function rewriteTimeline(scope: CallScope, call: ParseNode, location: num
         : 'A signal needs an operator, a key column or an earlier signal: wrap event columns in latest(…).';
     if (name.startsWith('tl_') || !looksLikeSignal(signal.value, texprs)) throw unknownOption(source, signal, TIMELINE_OPTIONS, wrap);
   }
-  if (given('as_of') !== undefined)
-    throw unsupported('the option "as_of"', { position: source.position(given('as_of')?.start ?? location) });
-
   const ts =
     given('ts') === undefined
       ? propertyColumns(events, 'timeline.ts', 'timeline.time')?.[0]

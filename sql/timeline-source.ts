@@ -1,8 +1,10 @@
+import { unsupported } from './errors.js';
 import { nameParts, nodeOf, taggedNode } from './parse-tree.js';
 import { quoteIdentifier } from './quote.js';
+import { isSnapshotCall, printSnapshotCall, readSnapshotCall, splitName, versionOf } from './snapshot-call.js';
 import { selectColumns, type TableLookup, type TableShape, type VisibleCtes } from './source-columns.js';
 import type { Edit, Piece, SourceText } from './source-text.js';
-import { type Argument, callError, literalText } from './timeline-options.js';
+import { type Argument, callError, isNullLiteral, literalText } from './timeline-options.js';
 import type { Type } from './types.js';
 
 /** What is in sight where a call stands. */
@@ -30,8 +32,17 @@ export interface EventSource {
 /** The alias of the source in rewritten text: a name that nobody writes by accident. */
 export const SOURCE_ALIAS = '"~s"';
 
-/** `table`, `cte`, `'name'` or `(SELECT …)`. Throws 42601 for anything else. */
-export function eventSource(scope: CallScope, arg: Argument | undefined, location: number, call: string): EventSource {
+/**
+ * `table`, `cte`, `'name'`, `at_snapshot(…)` or `(SELECT …)`; a table by name as it was at `asOf`. Throws 42601 for anything else, 0A000 for
+ * a version of what is no table.
+ */
+export function eventSource(
+  scope: CallScope,
+  args: { readonly source: Argument | undefined; readonly asOf: Argument | undefined },
+  location: number,
+  call: string,
+): EventSource {
+  const { source: arg, asOf } = args;
   const { source } = scope;
   const wrong = (): Error =>
     callError(
@@ -42,8 +53,20 @@ export function eventSource(scope: CallScope, arg: Argument | undefined, locatio
     );
   if (arg === undefined || arg.name !== undefined) throw wrong();
   const copied = (): Piece[] => source.render(arg.valueStart, arg.valueEnd, scope.inner);
+  const version = asOf === undefined || isNullLiteral(asOf.value) ? undefined : versionOf(source, asOf);
+  const noTable = (): Error =>
+    unsupported('the option "as_of" for a source that is no table by name', {
+      position: source.position(asOf?.start ?? location),
+      hint: "Read versions inside of it: FROM at_snapshot('schema.table', version).",
+    });
   const { tag, body } = taggedNode(arg.value);
+  if (isSnapshotCall(arg.value)) {
+    if (version !== undefined) throw noTable();
+    const read = readSnapshotCall(source, body);
+    return tableSource(scope.lookup(read.schema, read.table, read.version), copied(), read.table);
+  }
   if (tag === 'SubLink' && body['subLinkType'] === 'EXPR_SUBLINK') {
+    if (version !== undefined) throw noTable();
     const select = taggedNode(body['subselect']).body;
     return {
       pieces: copied(),
@@ -60,12 +83,21 @@ export function eventSource(scope: CallScope, arg: Argument | undefined, locatio
   if (parts === undefined || name === undefined || name === '' || parts.length > 3) throw wrong();
   const schema = parts.at(-2);
   if (parts.length === 1 && scope.ctes.has(name)) {
+    if (version !== undefined) throw noTable();
     const pieces = text === undefined ? copied() : named(parts, arg.valueStart);
     return { pieces, columns: scope.ctes.get(name), types: new Map(), properties: {}, name };
   }
-  const table: TableShape | undefined = scope.lookup(schema, name);
+  const table = scope.lookup(schema, name, version);
+  if (version !== undefined && asOf !== undefined) {
+    const pieces: Piece[] = [{ text: printSnapshotCall(parts.slice(-2), version.text), from: asOf.valueStart, copied: false }];
+    return tableSource(table, pieces, name);
+  }
+  return tableSource(table, text === undefined ? copied() : named(parts, arg.valueStart), name);
+}
+
+function tableSource(table: TableShape | undefined, pieces: readonly Piece[], name: string): EventSource {
   return {
-    pieces: text === undefined ? copied() : named(parts, arg.valueStart),
+    pieces,
     columns: table?.columns.map((column) => column.name),
     types: new Map(table?.columns.map((column) => [column.name, column.type])),
     properties: table?.properties ?? {},
@@ -75,23 +107,6 @@ export function eventSource(scope: CallScope, arg: Argument | undefined, locatio
 
 function named(parts: readonly string[], from: number): Piece[] {
   return [{ text: parts.map(quoteIdentifier).join('.'), from, copied: false }];
-}
-
-/** `a.b."C d"` as PostgreSQL reads names; undefined if it is none. */
-function splitName(text: string): readonly string[] | undefined {
-  const parts: string[] = [];
-  const pattern = /\s*(?:"((?:[^"]|"")+)"|([\p{L}_][\p{L}\p{N}_$]*))\s*(\.|$)/uy;
-  let at = 0;
-  while (at < text.length) {
-    pattern.lastIndex = at;
-    const found = pattern.exec(text);
-    if (found === null) return undefined;
-    parts.push(found[1] === undefined ? (found[2] ?? '').toLowerCase() : found[1].replaceAll('""', '"'));
-    at = pattern.lastIndex;
-    if (found[3] === '') break;
-    if (at >= text.length) return undefined;
-  }
-  return parts.length === 0 ? undefined : parts;
 }
 
 /** Columns that a table property names: `a` or `a, b`. */

@@ -3,7 +3,7 @@ import { parseOne } from './parse.js';
 import type { ParseNode } from './parse-tree.js';
 import { textOf } from './parse-tree.js';
 import { quoteIdentifier } from './quote.js';
-import { type RelationNode, relationNodes } from './references.js';
+import { type RelationNode, referencedFunctions, relationNodes, type WrittenName } from './references.js';
 import { assemble, type Edit, SourceText } from './source-text.js';
 
 /** Definitions of a session's temporary views by name. */
@@ -49,6 +49,14 @@ function viewEdit(source: SourceText, node: RelationNode, views: ViewDefinitions
 function hasAlias(body: ParseNode): boolean {
   const { alias } = body;
   return typeof alias === 'object' && alias !== null && textOf((alias as ParseNode)['aliasname']) !== '';
+}
+
+/** Functions that a query calls, those in the definitions of its views too. */
+export function functionsBehind(tree: unknown, views: ViewDefinitions): readonly WrittenName[] {
+  const inViews = relationNodes(tree).flatMap((node) =>
+    isViewReference(node, views) ? functionsBehind(parseOne(views.get(node.name)?.definition ?? '')?.statement, views) : [],
+  );
+  return [...referencedFunctions(tree), ...inViews];
 }
 
 /** Relations that a query reads, those of the definitions of its views instead of the views. */

@@ -5,17 +5,18 @@ import type { ExplainOptions } from '../sql/explain-options.js';
 import { innerText, parseOne } from '../sql/parse.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
-import { referencedFunctions, refusedClause } from '../sql/references.js';
+import { refusedClause, relationNodes } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
-import type { TableLookup } from '../sql/source-columns.js';
+import { rewriteSnapshotCalls } from '../sql/snapshot-call.js';
 import { statementKind, type UtilityStatement } from '../sql/statement-kind.js';
-import { type RewrittenCalls, rewriteTimelineCalls } from '../sql/timeline-call.js';
-import { type ExpandedText, expandViews, isViewReference, relationsBehind } from '../sql/view-references.js';
+import { rewriteTimelineCalls } from '../sql/timeline-call.js';
+import { type ExpandedText, expandViews, functionsBehind, isViewReference, relationsBehind } from '../sql/view-references.js';
 import type { ViewDrop } from '../sql/view-statement.js';
-import type { Catalog } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
 import { mapped, type SelectStatement } from './select.js';
 import type { SessionViews } from './session-views.js';
+import { isAboutTable, type StatementRelation, StatementTables } from './statement-tables.js';
+import { withVersionParameters } from './table-version.js';
 
 /** A query, analysed: of tables of ours, or answered by the embedded Postgres alone. */
 export type ReadStatement =
@@ -86,10 +87,12 @@ export interface PrepareOptions {
   readonly parameterTypes: readonly number[];
   readonly engine: EngineContext;
   readonly analysis: AnalysisContext;
+  /** The session's timeline.as_of; undefined: now. */
+  readonly asOf: string | undefined;
 }
 
 /** Table functions that only the engine answers. */
-const TIMELINE_FUNCTIONS = new Set(['timeline', 'read_until', 'read_range', 'version_at']);
+const TIMELINE_FUNCTIONS = new Set(['timeline', 'read_until', 'read_range', 'version_at', 'at_snapshot']);
 
 /** Parses, classifies and analyses one statement. Undefined: it is empty. */
 export async function planStatement(options: PrepareOptions): Promise<PlannedStatement | undefined> {
@@ -186,21 +189,32 @@ async function planRead(options: PrepareOptions, statement: unknown): Promise<Re
 function isOurs({ engine, analysis, views }: PrepareOptions, statement: unknown): boolean {
   const catalog = engine.catalog();
   const relations = relationsBehind(statement, views.current);
-  const ours = relations.filter((name) => catalog.find(name.schema, name.name, analysis.searchPath) !== undefined);
-  const calls = referencedFunctions(statement).some((name) => name.schema === undefined && TIMELINE_FUNCTIONS.has(name.name.toLowerCase()));
+  const ours = relations.filter(
+    ({ schema, name }) => catalog.find(schema, name, analysis.searchPath) !== undefined || isAboutTable(schema, name, catalog, analysis),
+  );
+  const calls = functionsBehind(statement, views.current).some(
+    (name) => name.schema === undefined && TIMELINE_FUNCTIONS.has(name.name.toLowerCase()),
+  );
   return ours.length > 0 || calls;
 }
 
 async function analyseSelect(
-  { text, parameterTypes, engine, analysis, views }: PrepareOptions,
+  options: PrepareOptions,
   statement: unknown,
 ): Promise<{ readonly parameterTypes: readonly number[]; readonly statement: SelectStatement }> {
-  const catalog = engine.catalog();
-  const calls = rewriteTimelineCalls(text, statement, tableLookup(catalog, analysis, views));
-  const rewritten = withViews(text, calls, statement, views);
-  const described = await engine.postgres.describe(rewritten.text, parameterTypes, analysis).catch((error: unknown) => {
-    throw mapped(error, rewritten);
-  });
+  const { text, parameterTypes, engine, analysis, asOf } = options;
+  // As they are now: a statement that was prepared keeps them.
+  const views = { current: options.views.current };
+  const tables = new StatementTables({ engine, catalog: engine.catalog(), analysis, views, asOf, parameters: undefined });
+  const rewritten = await rewriteTables(text, statement, tables, views);
+  const types = await withVersionParameters(tables.versions, parameterTypes, engine.postgres, analysis);
+  const { relations } = tables;
+  const describe = async (relations: readonly StatementRelation[]) =>
+    engine.postgres.describe(rewritten.text, types, { ...analysis, relations }).catch((error: unknown) => {
+      throw mapped(error, rewritten);
+    });
+  const described = await describe(relations);
+  const columns = described.columns ?? [];
   return {
     parameterTypes: described.parameterTypes,
     statement: {
@@ -208,27 +222,57 @@ async function analyseSelect(
       rewritten: rewritten.text,
       mapPosition: rewritten.mapPosition,
       parameterTypes: described.parameterTypes,
-      columns: described.columns ?? [],
+      columns,
+      relations,
+      async relationsNow(values, now) {
+        if (tables.versions.length === 0 && now === asOf) return relations;
+        const parameters = { types: described.parameterTypes, values };
+        const again = new StatementTables({ engine, catalog: engine.catalog(), analysis, views, asOf: now, parameters });
+        const { text: same } = await rewriteTables(text, statement, again, views);
+        const changed = same !== rewritten.text || !sameColumns(columns, (await describe(again.relations)).columns ?? []);
+        if (changed) throw resultChanged();
+        return again.relations;
+      },
     },
   };
 }
 
-/** The text with its TIMELINE calls rewritten, now with definitions for its views. */
-function withViews(text: string, calls: RewrittenCalls, statement: unknown, views: SessionViews): ExpandedText {
-  if (views.current.size === 0) return calls;
-  const tree = calls.text === text ? statement : parseOne(calls.text)?.statement;
-  const expanded = expandViews(calls.text, tree, views.current);
-  return { text: expanded.text, mapPosition: (position) => calls.mapPosition(expanded.mapPosition(position)) };
+function sameColumns(before: readonly ResultColumn[], after: readonly ResultColumn[]): boolean {
+  const shape = (columns: readonly ResultColumn[]) => JSON.stringify(columns.map(({ name, type }) => [name, type]));
+  return shape(before) === shape(after);
 }
 
-/** Columns and properties of tables and temporary views, for TIMELINE(). */
-export function tableLookup(catalog: Catalog, analysis: AnalysisContext, views: SessionViews): TableLookup {
-  return (schema, table) => {
-    const view = schema === undefined || schema === 'pg_temp' ? views.current.get(table) : undefined;
-    if (view !== undefined) return { columns: view.columns, properties: {} };
-    const entry = catalog.find(schema, table, analysis.searchPath);
-    return entry === undefined ? undefined : { columns: entry.description.columns, properties: entry.description.properties };
-  };
+function resultChanged(): TimelineError {
+  return new TimelineError({
+    kind: 'semantic',
+    sqlstate: '0A000',
+    message: 'cached plan must not change result type',
+    hint: 'The columns are others at this version: name the columns that you need, or write the version as a literal.',
+  });
+}
+
+/** The text with its TIMELINE calls rewritten, then with definitions for its views, then with relations for its snapshots. */
+export async function rewriteTables(
+  text: string,
+  statement: unknown,
+  tables: StatementTables,
+  views: Pick<SessionViews, 'current'>,
+): Promise<ExpandedText> {
+  const calls = await tables.settle(() => rewriteTimelineCalls(text, statement, tables.lookup));
+  const tree = calls.text === text ? statement : parseOne(calls.text)?.statement;
+  const expanded = expandViews(calls.text, tree, views.current);
+  const expandedTree = expanded.text === calls.text ? tree : parseOne(expanded.text)?.statement;
+  const back = (position: number): number => calls.mapPosition(expanded.mapPosition(position));
+  try {
+    const snapshots = await tables.settle(() => {
+      // What the text names must be known too: tables as of the session's version, and tables about tables.
+      for (const { schema, name } of relationNodes(expandedTree)) tables.lookup(schema, name);
+      return rewriteSnapshotCalls(expanded.text, expandedTree, ({ schema, table, version }) => tables.snapshot(schema, table, version));
+    });
+    return { text: snapshots.text, mapPosition: (position) => back(snapshots.mapPosition(position)) };
+  } catch (thrown) {
+    throw mapped(thrown, { mapPosition: back });
+  }
 }
 
 async function planCatalogue({ parameterTypes, engine, analysis, views }: PrepareOptions, text: string): Promise<ReadStatement> {

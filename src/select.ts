@@ -10,6 +10,7 @@ import type { Dialect } from '../sql/dialect.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import type { ExplainOptions } from '../sql/explain-options.js';
 import type { Constant } from '../sql/expression.js';
+import { namesWith } from '../sql/extra-relations.js';
 import { readQuery } from '../sql/node-tree.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
@@ -22,6 +23,7 @@ import type { ReplayRecord } from './history.js';
 import type { Driver, Run, RunProgress, RunSummary } from './replay/driver.js';
 import { closedEarly } from './replay/local-driver.js';
 import type { Execution, Notice } from './statement.js';
+import type { StatementRelation } from './statement-tables.js';
 
 /** A SELECT over connector tables, rewritten so that the embedded Postgres can analyse it. */
 export interface SelectStatement {
@@ -31,6 +33,10 @@ export interface SelectStatement {
   mapPosition(position: number): number;
   readonly parameterTypes: readonly number[];
   readonly columns: readonly ResultColumn[];
+  /** Of this statement only: tables at snapshots, and tables about tables. */
+  readonly relations: readonly StatementRelation[];
+  /** They again, for these parameters and the session's version now. Throws 0A000 where the result would have other columns. */
+  relationsNow(parameters: readonly (string | null)[], asOf: string | undefined): Promise<readonly StatementRelation[]>;
   /** The engine whose SQL it was written in; `rewritten` is PostgreSQL's all the same. */
   readonly dialect?: Dialect;
 }
@@ -66,35 +72,42 @@ export async function planSelect(
   context: SelectContext,
 ): Promise<PhysicalPlan> {
   const { engine, analysis } = context;
-  const tree = await engine.postgres.analyse(statement.rewritten, statement.parameterTypes, analysis).catch((error: unknown) => {
-    throw mapped(error, statement);
-  });
+  const relations = await statement.relationsNow(parameters, context.asOf);
+  const relationOf = (schema: string, table: string) => relations.find((one) => one.schema === schema && one.name === table);
+  const tree = await engine.postgres
+    .analyse(statement.rewritten, statement.parameterTypes, { ...analysis, relations })
+    .catch((error: unknown) => {
+      throw mapped(error, statement);
+    });
   const constants = statement.parameterTypes.map(
     (oid, i): Constant => ({ kind: 'constant', type: type(oid), value: parameters[i] ?? null }),
   );
-  const query = readQuery(tree, engine.postgres.names);
+  const query = readQuery(tree, namesWith(engine.postgres.names, relations));
   if (statement.dialect !== undefined) checkDialect(query, statement.dialect);
   return planQuery({
     query,
     parameters: constants,
     context: {
       session: { timeZone: analysis.timeZone, now: context.now.toString(), memoryLimit: context.memory },
-      connectorOf: (schema, table) => context.catalog.find(schema, table, []),
+      connectorOf: (schema, table) => relationOf(schema, table)?.entry ?? context.catalog.find(schema, table, []),
       pin: async (connector, table) => {
-        const entry = context.catalog.find(table.schema, table.table, []);
+        const relation = relationOf(table.schema, table.table);
+        const entry = relation?.entry ?? context.catalog.find(table.schema, table.table, []);
         if (entry === undefined)
           throw new TimelineError({
             kind: 'semantic',
             sqlstate: '42P01',
             message: `relation "${table.schema}.${table.table}" does not exist`,
           });
-        const key = JSON.stringify([connector.name, entry.source, context.asOf]);
-        const known = context.pins.get(key);
-        if (known !== undefined) return known;
-        const pinned = entry.connector.pin(entry.source, context.asOf, context.signal);
-        context.pins.set(key, pinned);
-        pinned.catch(() => context.pins.delete(key));
-        return pinned;
+        const asOf = relation === undefined ? context.asOf : relation.asOf;
+        const key = JSON.stringify([connector.name, entry.source, asOf]);
+        let pinned = context.pins.get(key);
+        if (pinned === undefined) {
+          pinned = entry.connector.pin(entry.source, asOf, context.signal);
+          context.pins.set(key, pinned);
+          pinned.catch(() => context.pins.delete(key));
+        }
+        return { ...(await pinned), ...(asOf === undefined || entry.connector.splitsHoldRows === true ? {} : { asOf }) };
       },
       evaluate: (exprs) => engine.postgres.evaluate(exprs, analysis),
       systemRows: (schema, table, columns) => systemRows({ schema, table, columns, context }),

@@ -10,6 +10,8 @@ export interface TemporaryView {
   readonly name: string;
   readonly columns: readonly Pick<ResultColumn, 'name' | 'type'>[];
   readonly definition: string;
+  /** What the embedded Postgres is told in its place when it stands among others; absent: the definition. */
+  readonly stub?: string;
 }
 
 export type TemporaryViews = ReadonlyMap<string, TemporaryView>;
@@ -29,9 +31,9 @@ export class SessionViews {
   get script(): string | undefined {
     if (this.#current.size === 0) return undefined;
     if (this.#written?.views === this.#current) return this.#written.script;
-    const lines = inOrder(this.#current).map(({ name, columns, definition }) => {
+    const lines = inOrder(this.#current).map(({ name, columns, definition, stub }) => {
       const list = columns.map((column) => quoteIdentifier(column.name)).join(', ');
-      return `create temp view ${quoteIdentifier(name)}${list === '' ? '' : ` (${list})`} as ${definition}`;
+      return `create temp view ${quoteIdentifier(name)}${list === '' ? '' : ` (${list})`} as ${stub ?? definition}`;
     });
     const script = lines.join(';\n');
     this.#written = { views: this.#current, script };

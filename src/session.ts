@@ -17,7 +17,7 @@ import { Settings } from './settings.js';
 import type { ConnectOptions, ExecuteOptions, Execution, IdleLimit, Prepared, Session } from './statement.js';
 import { Transaction } from './transaction.js';
 import { runUtility, utilityColumns } from './utility.js';
-import { createView, dropViews } from './view-commands.js';
+import { createView, dropViews, type ViewContext } from './view-commands.js';
 
 /** A statement that this session has prepared: what the wire sees, and how to run it. */
 interface SessionPrepared extends Prepared {
@@ -79,6 +79,7 @@ export class TimelineSession implements Session {
         engine: this.engine,
         analysis: this.analysis(),
         views: this.views,
+        asOf: this.asOf(),
         dialect: this.settings.own('timeline.dialect'),
         onNotice: this.options.onNotice,
       });
@@ -184,9 +185,9 @@ export class TimelineSession implements Session {
       case 'close':
         return this.cursors.close(planned.name);
       case 'create_view':
-        return createView(planned, { engine: this.engine, analysis: this.analysis(), views: this.views });
+        return createView(planned, this.viewContext());
       case 'drop_view':
-        return dropViews(planned, { engine: this.engine, analysis: this.analysis(), views: this.views });
+        return dropViews(planned, this.viewContext());
       case 'copy': {
         const execution = await this.read(planned.query, [], signal);
         const copy = { columns: execution.columns ?? [], format: planned.format };
@@ -272,6 +273,10 @@ export class TimelineSession implements Session {
     }
   }
 
+  private viewContext(): ViewContext {
+    return { engine: this.engine, analysis: this.analysis(), views: this.views, asOf: this.asOf() };
+  }
+
   private maxRows(): number | undefined {
     return lowest(this.engine.config.limits.maxRows, Number(this.settings.own('timeline.max_rows')));
   }
@@ -313,6 +318,11 @@ export class TimelineSession implements Session {
     };
   }
 
+  private asOf(): string | undefined {
+    const asOf = this.settings.own('timeline.as_of');
+    return asOf === '' ? undefined : asOf;
+  }
+
   private searchPath(): readonly string[] {
     return this.settings
       .own('search_path')
@@ -325,7 +335,6 @@ export class TimelineSession implements Session {
   private selectContext(signal: AbortSignal): SelectContext {
     const { limits } = this.engine.config;
     const own = (name: string): number => Number(this.settings.own(name));
-    const asOf = this.settings.own('timeline.as_of');
     return {
       engine: this.engine,
       catalog: this.engine.catalog(),
@@ -335,7 +344,7 @@ export class TimelineSession implements Session {
       maxBytes: lowest(limits.maxBytes, own('timeline.max_bytes')),
       maxRows: this.maxRows(),
       memory: lowest(limits.taskMemory, own('timeline.memory')) ?? limits.taskMemory,
-      asOf: asOf === '' ? undefined : asOf,
+      asOf: this.asOf(),
       now: BigInt(Date.now()) * 1000n,
       pins: this.transaction.pins(),
       signal,

@@ -35,7 +35,7 @@ import { type FooterCache, openFiles } from './read/open-files.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
 import { findVersion } from './snapshot.js';
 
-const NEWEST_FORMAT = 2;
+const NEWEST_FORMAT = 3;
 const METADATA_KEPT = 64;
 const FOOTERS_KEPT = 2048;
 
@@ -52,7 +52,7 @@ interface FoundTable {
   readonly rows: boolean;
 }
 
-/** Tables of one Iceberg catalog: format versions 1 and 2, Parquet data files, no delete files yet. */
+/** Tables of one Iceberg catalog: format versions 1 to 3, with their deletes. */
 export class IcebergConnector implements Connector {
   readonly name: string;
   readonly #io: FileIo;
@@ -179,7 +179,7 @@ export class IcebergConnector implements Connector {
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
     request.signal.throwIfAborted();
     const pinned = asHandle(handle);
-    const { schema } = await this.#version(pinned, request.signal);
+    const { schema, metadata } = await this.#version(pinned, request.signal);
     const columns = bindColumns(schema, request.columns, pinned);
     const files: SplitFile[] = splits.flatMap((split) => asSplit(split).files);
     const opened = await openFiles({
@@ -187,6 +187,7 @@ export class IcebergConnector implements Connector {
       files,
       columns,
       table: fullName(pinned),
+      metadata,
       footers: this.#footers,
       meter: request.meter,
       signal: request.signal,
@@ -248,6 +249,7 @@ export class IcebergConnector implements Connector {
 }
 
 function refuseFormat(metadata: TableMetadata, table: TableName): void {
+  if (metadata.hasDefaults === true) throw unsupportedFeature('reading columns with an initial default', fullName(table));
   if (metadata.formatVersion > NEWEST_FORMAT) throw unsupportedFeature(`Iceberg format version ${metadata.formatVersion}`, fullName(table));
 }
 

@@ -43,6 +43,14 @@ export function normalLocation(text: string): string {
   return formatLocation(parseLocation(text));
 }
 
+/** The place as writers spell it; the rest of the text stays as it is. */
+export function spellingsOf(text: string): readonly string[] {
+  const file = /^(?:file:)?(?:\/\/)?(\/[^/].*)$/s.exec(text);
+  if (file?.[1] !== undefined) return [`file:${file[1]}`, `file://${file[1]}`, file[1]];
+  const s3 = /^s3[an]?:\/\/(.*)$/s.exec(text);
+  return s3?.[1] === undefined ? [text] : ['s3', 's3a', 's3n'].map((scheme) => `${scheme}://${s3[1]}`);
+}
+
 /** The rest of `location` below `root` (both normal), '' for the root itself; undefined: not below it. */
 export function below(root: string, location: string): string | undefined {
   if (location === root) return '';
@@ -61,6 +69,15 @@ export class Relocation {
 
   get targets(): readonly string[] {
     return this.#rules.map((rule) => rule.to);
+  }
+
+  /** The normal form of each place that is now at `location` (itself normal), itself among them. */
+  sources(location: string): readonly string[] {
+    const moved = this.#rules.flatMap(({ from, to }) => {
+      const rest = below(to, location);
+      return rest === undefined ? [] : [rest === '' ? from : `${from}/${rest}`];
+    });
+    return [location, ...moved];
   }
 
   /** The normal form of where `text` lies now. */

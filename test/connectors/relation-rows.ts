@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { ColumnDescription, Readable } from '../../connectors/connector.js';
-import { Oid } from '../../sql/types.js';
+import { ELEMENT_OF, Oid } from '../../sql/types.js';
 
 /** Runs SQL on a fresh DuckDB whose time zone is not UTC by purpose: nothing of a relation may depend on it. */
 export async function runDuck(sql: string): Promise<(string | null)[][]> {
@@ -44,15 +44,23 @@ export function digest(rows: readonly string[]): string {
 
 function textOf(column: ColumnDescription): string {
   const name = `r."${column.name.replaceAll('"', '""')}"`;
-  switch (column.type.oid) {
+  const element = ELEMENT_OF.get(column.type.oid);
+  // A JSON list of the elements' texts.
+  return element === undefined
+    ? scalarText(name, column.type.oid)
+    : `CAST(to_json([${scalarText('e', element)} FOR e IN ${name}]) AS VARCHAR)`;
+}
+
+function scalarText(value: string, oid: number): string {
+  switch (oid) {
     case Oid.timestamptz:
-      return `CAST(${name} AT TIME ZONE 'UTC' AS VARCHAR)`;
+      return `CAST(${value} AT TIME ZONE 'UTC' AS VARCHAR)`;
     case Oid.bytea:
-      return `lower(hex(${name}))`;
+      return `lower(hex(${value}))`;
     case Oid.float4:
-      return `CAST(CAST(${name} AS DOUBLE) AS VARCHAR)`;
+      return `CAST(CAST(${value} AS DOUBLE) AS VARCHAR)`;
     default:
-      return `CAST(${name} AS VARCHAR)`;
+      return `CAST(${value} AS VARCHAR)`;
   }
 }
 

@@ -124,6 +124,23 @@ describe('rewriting of TIMELINE() calls', () => {
     assert.equal(text.split('FROM (SELECT "~s".*').length, 64);
   });
 
+  it('a version is asked for with the table, and read by at_snapshot()', () => {
+    const asked: unknown[] = [];
+    const spy: TableLookup = (schema, table, version) => {
+      asked.push([schema, table, version?.text]);
+      return lookup(schema, table);
+    };
+    const run = (sql: string): string => rewriteTimelineCalls(sql, parseOne(sql)?.statement, spy).text;
+    const option = run("SELECT * FROM timeline(lake.ev, key => k, ts => ts, s => latest(st), as_of => 'v''1')");
+    assert.match(option, /FROM at_snapshot\('"lake"\."ev"', 'v''1'\) AS "~s"/);
+    const source = run('SELECT * FROM timeline(at_snapshot(lake.ev, 3 + 4), key => k, ts => ts, s => latest(st))');
+    assert.match(source, /FROM at_snapshot\(lake\.ev, 3 \+ 4\) AS "~s"/);
+    assert.deepEqual(asked, [
+      ['lake', 'ev', "'v''1'"],
+      ['lake', 'ev', '3 + 4'],
+    ]);
+  });
+
   it('maps positions through what it copied', () => {
     const sql = "SELECT 'é😀' FROM timeline(ev, key => k, ts => ts, s => /* 😀 */ latest(st) + nope('é', 1), until => x.y) AS t";
     const { text, mapPosition } = rewrite(sql);
@@ -176,7 +193,7 @@ describe('rewriting of TIMELINE() calls', () => {
     fails("SELECT * FROM timeline(ev, key => k, ts => ts, s => latest(st), ^emit => 'points')", '42601');
     fails("SELECT * FROM timeline(ev, key => k, ts => ts, s => latest(st), emit => ^'dots')", '22023');
     fails('SELECT * FROM timeline(ev, key => k, ts => ts, s => latest(st), ^max_events => 3)', '42601');
-    fails('SELECT * FROM timeline(ev, key => k, ts => ts, s => latest(st), ^as_of => 3)', '0A000');
+    fails('SELECT * FROM timeline((SELECT * FROM ev), key => k, ts => ts, s => latest(st), ^as_of => 3)', '0A000');
     fails('SELECT * FROM timeline(ev, key => k, ts => ts, ^started_at => latest(st))', '42601');
     fails('SELECT * FROM timeline(ev, key => k, ts => ts, s => latest(st), ^tl_new => latest(n))', '42703');
     fails('SELECT * FROM timeline(ev, ^k, ts => ts)', '42601');

@@ -26,6 +26,8 @@ export interface TableMetadata {
   readonly log: readonly { readonly snapshotId: string; readonly timestampMs: number }[];
   readonly refs: ReadonlyMap<string, { readonly snapshotId: string; readonly type: string }>;
   readonly properties: Readonly<Record<string, string>>;
+  /** Columns have values for rows older than they are: not read yet. */
+  readonly hasDefaults?: true;
 }
 
 export interface Snapshot {
@@ -60,7 +62,8 @@ export function parseMetadata(bytes: Uint8Array, file: string): TableMetadata {
     throw corrupt(file, `it is not JSON (${reason(error)})`, error);
   }
   try {
-    return read(asObject(json, 'table metadata'));
+    const metadata = read(asObject(json, 'table metadata'));
+    return /"initial-default"\s*:\s*(?!null)\S/.test(text) ? { ...metadata, hasDefaults: true } : metadata;
   } catch (error) {
     throw corrupt(file, reason(error), error);
   }

@@ -1,6 +1,6 @@
 import { TimelineError } from '../../../sql/errors.js';
 import { type CachedFile, DiskCache } from '../../../src/object-store/disk-cache.js';
-import { below, parseLocation, Relocation } from '../../../src/object-store/location.js';
+import { below, parseLocation, Relocation, spellingsOf } from '../../../src/object-store/location.js';
 import type { ListedObject, ObjectBody, ObjectStore, RequestOptions, S3Options } from '../../../src/object-store/object-store.js';
 import { openStore } from '../../../src/object-store/open-store.js';
 import { notAllowed, notFound } from '../../../src/object-store/store-error.js';
@@ -84,6 +84,31 @@ export class FileIo {
   /** One text for all spellings of one place (`file:/x`, `file:///x`, `s3a://…`, before and after relocation). */
   place(location: string): string {
     return this.#relocation.apply(location);
+  }
+
+  /** The texts by which files written at any time may name the place: before and after relocation, with each scheme. */
+  spellings(location: string): readonly string[] {
+    const places = this.#relocation.sources(this.#relocation.apply(location));
+    return [...new Set([location, ...places.flatMap((place) => spellingsOf(place)), ...spellingsOf(location)])];
+  }
+
+  /**
+   * A local file made from an object's content; kept in the cache, whose bound holds for it too. `key` tells it from others of the object and
+   * names the object's etag; `size` is a guess of its bytes.
+   */
+  async derived(
+    location: string,
+    options: {
+      readonly key: string;
+      readonly size: number;
+      readonly signal: AbortSignal;
+      readonly make: (target: string, signal: AbortSignal) => Promise<void>;
+    },
+  ): Promise<CachedFile> {
+    const { store, path } = this.#place(location);
+    this.#cache ??= DiskCache.open(this.#cacheOptions);
+    const cache = await this.#cache;
+    return cache.get({ key: `${store.root}/${path}\n${options.key}`, size: options.size, fetch: options.make, signal: options.signal });
   }
 
   async read(location: string, options: RequestOptions & { readonly maxBytes: number }): Promise<Uint8Array> {

@@ -1,8 +1,10 @@
 import type { Meter } from '../../connector.js';
 import { corrupt, unsupportedFeature } from '../format/corrupt.js';
+import type { TableMetadata } from '../format/metadata.js';
 import type { SplitFile } from '../handle.js';
 import type { Lru } from '../lru.js';
 import { type RowGroupPlace, rowGroups } from '../prune/row-groups.js';
+import { DeleteOpener } from './deletes/open-deletes.js';
 import type { FileIo } from './file-io.js';
 import { hasFieldIds } from './file-layout.js';
 import type { OpenedFile } from './opened-file.js';
@@ -21,9 +23,15 @@ export interface OpenRequest {
   readonly files: readonly SplitFile[];
   readonly columns: readonly BoundColumn[];
   readonly table: string;
+  readonly metadata: TableMetadata;
   readonly footers: FooterCache;
   readonly meter: Meter;
   readonly signal: AbortSignal;
+}
+
+interface Opening extends OpenRequest {
+  readonly releases: (() => Promise<void>)[];
+  readonly deleteOpener: DeleteOpener;
 }
 
 /**
@@ -39,10 +47,11 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   const work = request.files.entries();
+  const deleteOpener = new DeleteOpener({ ...request, signal, releases }, request.metadata);
   const opener = async (): Promise<void> => {
     for (const [index, file] of work) {
       signal.throwIfAborted();
-      opened[index] = await openOne({ ...request, signal }, file, releases);
+      opened[index] = await openOne({ ...request, signal, releases, deleteOpener }, file);
     }
   };
   const openers = Array.from({ length: PARALLEL_OPENS }, opener);
@@ -57,11 +66,9 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
   return { files: opened, release };
 }
 
-async function openOne(request: OpenRequest, file: SplitFile, releases: (() => Promise<void>)[]): Promise<OpenedFile> {
-  const { io, meter, signal, table } = request;
+async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile> {
+  const { io, meter, signal, table, releases, deleteOpener } = request;
   const name = io.display(file.path);
-  // Until the relation takes rows out, nothing with deletes may be read.
-  if (file.deletes !== undefined) throw unsupportedFeature('reading Iceberg delete files', table);
   if (file.format === 'avro') throw unsupportedFeature('reading AVRO data files', table);
   const local = await io.localFile(file.path, { size: file.bytes, meter, signal });
   releases.push(local.release);
@@ -73,6 +80,7 @@ async function openOne(request: OpenRequest, file: SplitFile, releases: (() => P
   charge(chunkBytes(request.columns, footer, groups));
   const ranges = file.part === undefined ? undefined : groups.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
   const { constants, firstRowId, sequence } = file;
+  const deletes = await deleteOpener.open(file);
   return {
     location: file.path,
     path: local.path,
@@ -81,6 +89,7 @@ async function openOne(request: OpenRequest, file: SplitFile, releases: (() => P
     ...(constants === undefined ? {} : { constants }),
     ...(firstRowId === undefined ? {} : { firstRowId }),
     ...(sequence === undefined ? {} : { sequence }),
+    ...(deletes === undefined ? {} : { deletes }),
   };
 }
 

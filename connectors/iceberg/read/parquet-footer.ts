@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadata, parquetSchema } from 'hyparquet';
 import { corrupt } from '../format/corrupt.js';
+import { type FooterStatistics, footerStatistics } from './parquet-statistics.js';
 
 /** A column of a Parquet file, with what it holds inside. */
 export interface ParquetNode {
@@ -18,6 +19,8 @@ export interface ParquetFooter {
   readonly rows: number;
   /** The footer as hyparquet reads it: row groups, statistics, places of indexes and bloom filters. */
   readonly metadata: FileMetaData;
+  /** The statistics as they lie in the footer. */
+  readonly statistics: FooterStatistics;
   /** Bytes of the footer itself. */
   readonly bytes: number;
 }
@@ -73,7 +76,9 @@ function parse(tail: Buffer, bytes: number, file: string): ParquetFooter {
         columnBytes.set(name, (columnBytes.get(name) ?? 0) + Number(chunk.meta_data?.total_compressed_size ?? 0));
       }
     }
-    return { columns: root.children.map((child) => node(child, 0)), columnBytes, rows: Number(metadata.num_rows), metadata, bytes };
+    const statistics = footerStatistics(new Uint8Array(copy, copy.byteLength - bytes, bytes - 8));
+    const columns = root.children.map((child) => node(child, 0));
+    return { columns, columnBytes, rows: Number(metadata.num_rows), metadata, statistics, bytes };
   } catch (error) {
     throw corrupt(file, `its footer cannot be read (${error instanceof Error ? error.message : String(error)})`, error);
   }

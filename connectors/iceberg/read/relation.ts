@@ -199,6 +199,6 @@ function emptyList(columns: readonly BoundColumn[]): string {
 }
 
 /** DuckDB takes every path for a pattern. */
-function globLiteral(path: string): string {
+export function globLiteral(path: string): string {
   return path.replace(/[*?[]/g, (character) => `[${character}]`);
 }

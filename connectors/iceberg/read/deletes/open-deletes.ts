@@ -1,0 +1,161 @@
+import { TimelineError } from '../../../../sql/errors.js';
+import { corrupt, unsupportedFeature } from '../../format/corrupt.js';
+import type { TableMetadata } from '../../format/metadata.js';
+import type { SchemaField } from '../../format/schema.js';
+import { postgresType } from '../../format/types.js';
+import type { DeleteFile, SplitFile } from '../../handle.js';
+import { quoteName, quoteText } from '../file-layout.js';
+import type { OpenedDeletes, OpenedFile } from '../opened-file.js';
+import type { ParquetNode } from '../parquet-footer.js';
+import { globLiteral, relationOf } from '../relation.js';
+import { openWhole, type WholeFileRequest } from '../whole-file.js';
+import { readDeletionVector } from './deletion-vector.js';
+import { writePositions } from './position-file.js';
+import type { PositionRun } from './roaring.js';
+
+/** Field ids that the format reserves for position delete files. */
+const FILE_PATH = { id: 2147483546, name: 'file_path' };
+const POS = { id: 2147483545, name: 'pos' };
+/** So many runs of positions stand in the query itself. */
+const MOST_INLINE = 16;
+const MAX_VECTOR_BYTES = 1 << 30;
+
+type PositionFile = Extract<DeleteFile, { readonly kind: 'positions' }>;
+type EqualityFile = Extract<DeleteFile, { readonly kind: 'equality' }>;
+type VectorBlob = Extract<DeleteFile, { readonly kind: 'vector' }>;
+
+/**
+ * Makes the delete files of one task's data files readable for DuckDB. A file that many data files share is opened once. Errors name the
+ * delete file and the table: XX001 for what is damaged, 0A000 for what cannot be compared.
+ */
+export class DeleteOpener {
+  readonly #request: WholeFileRequest;
+  readonly #fields: ReadonlyMap<number, SchemaField>;
+  readonly #positions = new Map<string, Promise<(spellings: readonly string[]) => string | undefined>>();
+  readonly #equality = new Map<string, Promise<OpenedFile>>();
+
+  constructor(request: WholeFileRequest, metadata: Pick<TableMetadata, 'schemas'>) {
+    this.#request = request;
+    // Deletes may compare columns that are gone from today's schema; a type is the widest one that the column has had.
+    const schemas = [...metadata.schemas.values()].sort((a, b) => a.id - b.id);
+    this.#fields = new Map(schemas.flatMap((schema) => schema.fields.map((field) => [field.id, field] as const)));
+  }
+
+  /** Undefined: nothing is deleted. */
+  async open(file: SplitFile): Promise<OpenedDeletes | undefined> {
+    const { deletes = [] } = file;
+    const relations: string[] = [];
+    for (const one of deletes) {
+      const relation =
+        one.kind === 'vector' ? await this.#vector(one, file) : one.kind === 'positions' ? await this.#rows(one, file) : undefined;
+      if (relation !== undefined) relations.push(relation);
+    }
+    const equality = await this.#equal(deletes.filter((one) => one.kind === 'equality'));
+    if (relations.length === 0 && equality.length === 0) return undefined;
+    const ids = new Set(equality.flatMap(({ columns }) => columns));
+    return {
+      ...(relations.length === 0 ? {} : { positions: `(${relations.join(' UNION ALL ')})` }),
+      fields: [...ids].map((id) => this.#field(id)),
+      equality,
+    };
+  }
+
+  async #rows(file: PositionFile, of: SplitFile): Promise<string | undefined> {
+    let opening = this.#positions.get(file.path);
+    if (opening === undefined) {
+      opening = this.#openPositions(file);
+      this.#positions.set(file.path, opening);
+    }
+    return (await opening)(this.#request.io.spellings(of.path));
+  }
+
+  async #openPositions(file: PositionFile): Promise<(spellings: readonly string[]) => string | undefined> {
+    const { path, footer } = await openWhole(this.#request, file);
+    const column = ({ id, name }: typeof POS, type: RegExp): ParquetNode => {
+      const found = footer.columns.find((one) => one.fieldId === id) ?? footer.columns.find((one) => one.name === name);
+      if (found === undefined || !type.test(found.type)) throw this.#corrupt(file.path, `it has no column ${name} of position deletes`);
+      return found;
+    };
+    const place = quoteName(column(FILE_PATH, /^BYTE_ARRAY (STRING|UTF8)$/).name);
+    const pos = quoteName(column(POS, /^INT64/).name);
+    const source = `read_parquet([${quoteText(globLiteral(path))}], hive_partitioning = false)`;
+    return (spellings) =>
+      `SELECT ${pos} AS ${POS.name} FROM ${source} WHERE ${place} IN (${spellings.map((text) => quoteText(text)).join(', ')})`;
+  }
+
+  /** Few runs stand in the query, more in a file of the cache. */
+  async #vector(blob: VectorBlob, of: SplitFile): Promise<string | undefined> {
+    const { io, meter, signal, releases } = this.#request;
+    if (blob.length > MAX_VECTOR_BYTES) throw this.#corrupt(blob.path, `a deletion vector of ${blob.length} bytes`);
+    const source = await io.source(blob.path, { meter, signal });
+    if (blob.offset + blob.length > source.size) throw this.#corrupt(blob.path, 'a deletion vector lies beyond its end');
+    const bytes = await source.read(blob.offset, blob.offset + blob.length);
+    const runs = (): Iterable<PositionRun> => this.#checked(blob.path, readDeletionVector(bytes, { values: blob.rows, rows: of.rows }));
+    const few: PositionRun[] = [];
+    // Everything is checked before anything is used.
+    for (const run of runs()) if (few.length <= MOST_INLINE) few.push(run);
+    if (few.length === 0) return undefined;
+    if (few.length <= MOST_INLINE)
+      return few.map(({ start, rows }) => `SELECT range AS ${POS.name} FROM range(${start}, ${start + rows})`).join(' UNION ALL ');
+    const made = await io.derived(blob.path, {
+      key: `deletion vector\n${source.etag}\n${blob.offset}\n${blob.length}`,
+      size: blob.rows * 2,
+      signal,
+      make: (target, stop) => writePositions(target, runs(), stop),
+    });
+    releases.push(made.release);
+    return `SELECT ${POS.name} FROM read_parquet([${quoteText(globLiteral(made.path))}], hive_partitioning = false)`;
+  }
+
+  /** Files that compare the same columns are one relation. */
+  async #equal(files: readonly EqualityFile[]): Promise<OpenedDeletes['equality']> {
+    const groups = new Map<string, { readonly columns: readonly number[]; readonly files: OpenedFile[] }>();
+    for (const file of files) {
+      const columns = [...new Set(file.columns)].sort((a, b) => a - b);
+      const key = columns.join();
+      const group = groups.get(key) ?? { columns, files: [] };
+      groups.set(key, group);
+      group.files.push(await this.#openEquality(file));
+    }
+    return [...groups.values()].map(({ columns, files: opened }) => ({
+      columns,
+      relation: relationOf(
+        columns.map((id) => {
+          const field = this.#field(id);
+          const wanted = { name: `f${id}`, type: postgresType(field.type), nullable: true, comment: undefined };
+          return { kind: 'field', field, wanted };
+        }),
+        opened,
+      ),
+    }));
+  }
+
+  #openEquality(file: EqualityFile): Promise<OpenedFile> {
+    let opening = this.#equality.get(file.path);
+    if (opening === undefined) {
+      opening = openWhole(this.#request, file).then((opened) => ({ location: file.path, ...opened }));
+      this.#equality.set(file.path, opening);
+    }
+    return opening;
+  }
+
+  #field(id: number): SchemaField {
+    const field = this.#fields.get(id);
+    if (field === undefined)
+      throw unsupportedFeature(`equality deletes by field ${id}, which is no column of its own`, this.#request.table);
+    return field;
+  }
+
+  *#checked(path: string, runs: Iterable<PositionRun>): Generator<PositionRun> {
+    try {
+      yield* runs;
+    } catch (error) {
+      if (error instanceof TimelineError) throw error;
+      throw this.#corrupt(path, `a deletion vector in it is damaged: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  #corrupt(path: string, why: string): TimelineError {
+    return corrupt(this.#request.io.display(path), `${why} (table ${this.#request.table})`);
+  }
+}

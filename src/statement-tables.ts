@@ -1,0 +1,214 @@
+import type { TableDescription } from '../connectors/connector.js';
+import { TimelineError, unsupported } from '../sql/errors.js';
+import { type ExtraRelation, MOST_EXTRA_RELATIONS, SNAPSHOT_SCHEMA } from '../sql/extra-relations.js';
+import type { AnalysisContext } from '../sql/postgres.js';
+import type { TableLookup, TableShape, TableVersion } from '../sql/source-columns.js';
+import type { Catalog, CatalogEntry } from './catalog.js';
+import type { EngineContext } from './engine-context.js';
+import type { SessionViews } from './session-views.js';
+import { evaluateVersion, instantOf, type Parameters, type Version } from './table-version.js';
+
+/** A relation of one statement with where its rows are: a table at a version, or a table about a table (`events$files`). */
+export interface StatementRelation extends ExtraRelation {
+  readonly entry: CatalogEntry;
+  /** For `pin`: undefined is the current version. */
+  readonly asOf: string | undefined;
+}
+
+export interface StatementTablesOptions {
+  readonly engine: EngineContext;
+  readonly catalog: Catalog;
+  readonly analysis: AnalysisContext;
+  readonly views: Pick<SessionViews, 'current'>;
+  /** The session's timeline.as_of. */
+  readonly asOf: string | undefined;
+  /** Values of the statement's parameters, when they are known. */
+  readonly parameters: Parameters | undefined;
+}
+
+interface Request {
+  readonly key: string;
+  readonly schema: string | undefined;
+  readonly table: string;
+  readonly version: TableVersion | undefined;
+}
+
+interface Found {
+  readonly shape: TableShape | undefined;
+  readonly relation: StatementRelation | undefined;
+}
+
+/** What a lookup needs that is not known yet. */
+class Unknown extends Error {
+  constructor(readonly request: Request) {
+    super(`table ${request.table} has not been asked for`);
+  }
+}
+
+/**
+ * The tables that one statement means: those of the catalogue, of the session's views, as of snapshots, and about tables. Rewriting asks
+ * without waiting: what it asks for is fetched, and it begins again (`settle`).
+ */
+export class StatementTables {
+  readonly #options: StatementTablesOptions;
+  readonly #found = new Map<string, Found>();
+  readonly #versions: TableVersion[] = [];
+
+  constructor(options: StatementTablesOptions) {
+    this.#options = options;
+  }
+
+  get relations(): readonly StatementRelation[] {
+    return [...this.#found.values()].flatMap(({ relation }) => (relation === undefined ? [] : [relation]));
+  }
+
+  /** Versions that expressions told. */
+  get versions(): readonly TableVersion[] {
+    return this.#versions;
+  }
+
+  readonly lookup: TableLookup = (schema, table, version) => {
+    const { views, catalog, analysis, asOf } = this.#options;
+    const view = version === undefined && (schema === undefined || schema === 'pg_temp') ? views.current.get(table) : undefined;
+    if (view !== undefined) return { columns: view.columns, properties: {} };
+    const entry = catalog.find(schema, table, analysis.searchPath);
+    if (version === undefined && entry !== undefined && (asOf === undefined || entry.connector.splitsHoldRows === true))
+      return shapeOf(entry.description);
+    if (version === undefined && entry === undefined && !isAboutTable(schema, table, catalog, analysis)) return undefined;
+    return this.#get({ key: JSON.stringify([schema ?? null, table, version?.text ?? null]), schema, table, version }).shape;
+  };
+
+  /** The relation that stands for a call of at_snapshot(). */
+  snapshot(schema: string | undefined, table: string, version: TableVersion): { readonly schema: string; readonly table: string } {
+    const { relation } = this.#get({ key: JSON.stringify([schema ?? null, table, version.text]), schema, table, version });
+    if (relation === undefined) throw noRelation(schema, table).at(version.position);
+    return relation.mirror;
+  }
+
+  /** Does the work, again each time that it asked for a table not known yet. */
+  async settle<T>(work: () => T): Promise<T> {
+    for (;;) {
+      try {
+        return work();
+      } catch (thrown) {
+        if (!(thrown instanceof Unknown)) throw thrown;
+        const { request } = thrown;
+        if (this.#found.size >= MOST_EXTRA_RELATIONS) {
+          const message = `a statement can have at most ${MOST_EXTRA_RELATIONS} tables at a snapshot`;
+          throw new TimelineError({ kind: 'limit', sqlstate: '54000', message });
+        }
+        this.#found.set(request.key, await this.#find(request));
+      }
+    }
+  }
+
+  #get(request: Request): Found {
+    const found = this.#found.get(request.key);
+    if (found === undefined) throw new Unknown(request);
+    return found;
+  }
+
+  async #find({ schema, table, version }: Request): Promise<Found> {
+    const { catalog, analysis, engine, asOf, parameters } = this.#options;
+    const base = baseOf(schema, table, catalog, analysis);
+    if (base === undefined) {
+      if (version !== undefined) throw noRelation(schema, table).at(version.position);
+      return { shape: undefined, relation: undefined };
+    }
+    const { entry, source } = base;
+    if (version === undefined) {
+      const asked = asOf === undefined || entry.connector.splitsHoldRows === true ? undefined : { text: asOf, words: true };
+      return this.#describe({ entry, source, asked, shown: { schema: entry.description.schema, table } });
+    }
+    if (entry.connector.splitsHoldRows === true)
+      throw unsupported(`time travel of table "${entry.description.schema}.${table}"`, { position: version.position });
+    this.#versions.push(version);
+    const asked = await evaluateVersion(version, engine.postgres, analysis, parameters);
+    const shown = { schema: SNAPSHOT_SCHEMA, table: String(this.#versions.length) };
+    try {
+      const found = await this.#describe({ entry, source, asked, shown });
+      if (found.relation === undefined) throw noRelation(schema, table);
+      return found;
+    } catch (thrown) {
+      throw thrown instanceof TimelineError && thrown.position === undefined ? thrown.at(version.position) : thrown;
+    }
+  }
+
+  async #describe(request: {
+    readonly entry: CatalogEntry;
+    readonly source: CatalogEntry['source'];
+    readonly asked: Version | undefined;
+    readonly shown: { readonly schema: string; readonly table: string };
+  }): Promise<Found> {
+    const { entry, source, asked, shown } = request;
+    const { connector, description: current } = entry;
+    const { asOf, described } = await this.#at(entry, source, asked);
+    if (described === undefined) return { shape: undefined, relation: undefined };
+    const description: TableDescription = { ...described, schema: current.schema };
+    const shape = shapeOf(description);
+    const plain = source.table === entry.source.table && shown.schema === current.schema;
+    // The mirror's own relation does where the columns are the same.
+    if (plain && described.schemaVersion === current.schemaVersion) return { shape, relation: undefined };
+    const name = shown.schema === SNAPSHOT_SCHEMA ? this.#planName(current.schema, source.table, asOf) : shown.table;
+    const relation: StatementRelation = {
+      mirror: { ...description, schema: shown.schema, table: shown.table },
+      schema: current.schema,
+      name,
+      entry: { connector, source, description: { ...description, table: name } },
+      asOf,
+    };
+    return { shape, relation };
+  }
+
+  /** By id or name first; a text that names nothing may be an instant. */
+  async #at(
+    { connector }: CatalogEntry,
+    source: CatalogEntry['source'],
+    asked: Version | undefined,
+  ): Promise<{ readonly asOf: string | undefined; readonly described: TableDescription | undefined }> {
+    if (asked === undefined) return { asOf: undefined, described: await connector.describe(source) };
+    try {
+      return { asOf: asked.text, described: await connector.describe(source, undefined, asked.text) };
+    } catch (thrown) {
+      if (!asked.words || !(thrown instanceof TimelineError) || thrown.sqlstate !== '22023') throw thrown;
+      const instant = await instantOf(asked.text, this.#options.engine.postgres, this.#options.analysis);
+      if (instant === undefined || instant === asked.text) throw thrown;
+      return { asOf: instant, described: await connector.describe(source, undefined, instant) };
+    }
+  }
+
+  /** What EXPLAIN shows; never the name of another table. */
+  #planName(schema: string, table: string, asOf: string | undefined): string {
+    let name = `${table}@${asOf ?? 'parameter'}`;
+    while (this.#options.catalog.find(schema, name, []) !== undefined) name += '@';
+    return name;
+  }
+}
+
+/** `events$files`, where there is a table `events`. */
+export function isAboutTable(schema: string | undefined, table: string, catalog: Catalog, analysis: AnalysisContext): boolean {
+  return table.includes('$') && baseOf(schema, table, catalog, analysis) !== undefined;
+}
+
+function baseOf(
+  schema: string | undefined,
+  table: string,
+  catalog: Catalog,
+  analysis: AnalysisContext,
+): { readonly entry: CatalogEntry; readonly source: CatalogEntry['source'] } | undefined {
+  const entry = catalog.find(schema, table, analysis.searchPath);
+  if (entry !== undefined) return { entry, source: entry.source };
+  const cut = table.lastIndexOf('$');
+  const base = cut <= 0 ? undefined : catalog.find(schema, table.slice(0, cut), analysis.searchPath);
+  if (base === undefined) return undefined;
+  return { entry: base, source: { schema: base.source.schema, table: `${base.source.table}${table.slice(cut)}` } };
+}
+
+function shapeOf(description: TableDescription): TableShape {
+  return { columns: description.columns, properties: description.properties };
+}
+
+function noRelation(schema: string | undefined, table: string): TimelineError {
+  const name = schema === undefined ? table : `${schema}.${table}`;
+  return new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${name}" does not exist` });
+}
