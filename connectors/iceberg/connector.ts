@@ -25,7 +25,9 @@ import type { Schema } from './format/schema.js';
 import { postgresType } from './format/types.js';
 import { asHandle, asSplit, type IcebergHandle, type SplitFile } from './handle.js';
 import { Lru } from './lru.js';
-import { manifestCache } from './prune/manifest-source.js';
+import type { MetadataTable } from './metadata-tables/metadata-table.js';
+import { type AboutRequest, aboutSplits, metadataTable, readAbout } from './metadata-tables/read-metadata-table.js';
+import { ManifestSource, manifestCache } from './prune/manifest-source.js';
 import { planFiles } from './prune/plan-files.js';
 import { narrowSplits } from './prune/split-bounds.js';
 import { pushFilters } from './pushdown.js';
@@ -50,6 +52,8 @@ interface FoundTable {
   readonly loaded: LoadedTable;
   /** Metadata columns are shown. */
   readonly rows: boolean;
+  /** A table about it is meant. */
+  readonly about: MetadataTable | undefined;
 }
 
 /** Tables of one Iceberg catalog: format versions 1 to 3, with their deletes. */
@@ -101,6 +105,7 @@ export class IcebergConnector implements Connector {
     const found = await this.#find(table, signal);
     if (found === undefined) return undefined;
     const metadata = await this.#load(found.loaded, signal);
+    if (found.about !== undefined) return describeAbout(found.about, table);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
     return {
       schema: table.schema,
@@ -130,8 +135,8 @@ export class IcebergConnector implements Connector {
     }
     const location = found.loaded.metadataLocation;
     const metadata = await this.#load(found.loaded, signal);
-    refuseFormat(metadata, table);
-    const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
+    if (found.about === undefined) refuseFormat(metadata, table);
+    const { schema, snapshot } = findVersion(metadata, fullName(found.name), found.about?.kind === 'metadata' ? undefined : asOf);
     const handle: IcebergHandle = {
       version: 1,
       ...found.name,
@@ -141,6 +146,7 @@ export class IcebergConnector implements Connector {
       filters: [],
       limit: undefined,
       ...(found.rows ? { rows: true } : {}),
+      ...(found.about === undefined ? {} : { about: found.about.suffix }),
     };
     return { handle, snapshot: handle.snapshot };
   }
@@ -149,12 +155,15 @@ export class IcebergConnector implements Connector {
     const pinned = asHandle(handle);
     const schema = this.#parsed.get(pinned.metadata)?.schemas.get(pinned.schemaId);
     // Only a handle from elsewhere can be of metadata that was never read here: it is read as it is, filters and all.
-    if (schema === undefined) return { handle, answers: request.filters.map(() => 'unsupported'), limitDone: false };
+    if (schema === undefined || pinned.about !== undefined)
+      return { handle, answers: request.filters.map(() => 'unsupported'), limitDone: false };
     return pushFilters(pinned, schema, request);
   }
 
   async statistics(handle: Handle): Promise<TableStatistics> {
-    const { snapshot } = await this.#version(asHandle(handle));
+    const pinned = asHandle(handle);
+    const { snapshot } = await this.#version(pinned);
+    if (pinned.about !== undefined) return { rows: undefined, bytes: undefined };
     if (snapshot === undefined) return { rows: 0, bytes: 0 };
     return { rows: count(snapshot.summary['total-records']), bytes: count(snapshot.summary['total-files-size']) };
   }
@@ -162,6 +171,7 @@ export class IcebergConnector implements Connector {
   async splits(handle: Handle, signal: AbortSignal, wish: SplitWish = {}): Promise<SplitPlan> {
     signal.throwIfAborted();
     const pinned = asHandle(handle);
+    if (pinned.about !== undefined) return aboutSplits(await this.#about(pinned, pinned.about, signal));
     return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...(await this.#version(pinned, signal)), wish, signal });
   }
 
@@ -172,13 +182,17 @@ export class IcebergConnector implements Connector {
     signal: AbortSignal,
   ): Promise<NarrowedSplits> {
     signal.throwIfAborted();
-    const { schema } = await this.#version(asHandle(handle), signal);
+    const pinned = asHandle(handle);
+    if (pinned.about !== undefined) return { splits: splits.map((split) => split.data), skipped: { files: 0, rows: 0 } };
+    const { schema } = await this.#version(pinned, signal);
     return narrowSplits(schema, splits, filters);
   }
 
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
     request.signal.throwIfAborted();
     const pinned = asHandle(handle);
+    if (pinned.about !== undefined)
+      return readAbout({ ...(await this.#about(pinned, pinned.about, request.signal)), splits, read: request });
     const { schema, metadata } = await this.#version(pinned, request.signal);
     const columns = bindColumns(schema, request.columns, pinned);
     const files: SplitFile[] = splits.flatMap((split) => asSplit(split).files);
@@ -189,24 +203,14 @@ export class IcebergConnector implements Connector {
       table: fullName(pinned),
       metadata,
       footers: this.#footers,
-      nameMapping: metadata.nameMapping,
       meter: request.meter,
       signal: request.signal,
     });
     try {
-      return { kind: 'sql', relation: this.#relation(columns, opened.files, fullName(pinned)), release: opened.release };
+      return { kind: 'sql', relation: relation(columns, opened.files, fullName(pinned)), release: opened.release };
     } catch (error) {
       await opened.release();
       throw error;
-    }
-  }
-
-  #relation(columns: readonly BoundColumn[], files: Parameters<typeof relationOf>[1], table: string): string {
-    try {
-      return relationOf(columns, files, (location) => this.#io.display(location));
-    } catch (error) {
-      if (error instanceof TimelineError) throw error;
-      throw unsupportedFeature(`reading ${error instanceof Error ? error.message : String(error)}`, table);
     }
   }
 
@@ -215,14 +219,21 @@ export class IcebergConnector implements Connector {
     await this.#io.close();
   }
 
-  /** A table of the catalog, by its name or by that with `$rows`. */
+  async #about(handle: IcebergHandle, about: string, signal: AbortSignal): Promise<AboutRequest> {
+    const source = new ManifestSource({ io: this.#io, cache: this.#manifests, table: fullName(handle), signal });
+    return { about, version: await this.#version(handle, signal), source };
+  }
+
+  /** A table of the catalog, by its name or by that with `$rows`, `$files`, …. */
   async #find(table: TableName, signal?: AbortSignal): Promise<FoundTable | undefined> {
     const loaded = await this.#catalog.load(table, signal);
-    if (loaded !== undefined) return { name: { schema: table.schema, table: table.table }, loaded, rows: false };
-    if (!table.table.endsWith(ROWS_SUFFIX)) return undefined;
-    const name = { schema: table.schema, table: table.table.slice(0, -ROWS_SUFFIX.length) };
+    if (loaded !== undefined) return { name: { schema: table.schema, table: table.table }, loaded, rows: false, about: undefined };
+    const cut = table.table.lastIndexOf('$');
+    const about = metadataTable(table.table.slice(cut + 1));
+    if (cut <= 0 || (about === undefined && !table.table.endsWith(ROWS_SUFFIX))) return undefined;
+    const name = { schema: table.schema, table: table.table.slice(0, cut) };
     const plain = await this.#catalog.load(name, signal);
-    return plain === undefined ? undefined : { name, loaded: plain, rows: true };
+    return plain === undefined ? undefined : { name, loaded: plain, rows: about === undefined, about };
   }
 
   async #version(handle: IcebergHandle, signal?: AbortSignal): Promise<Version> {
@@ -258,7 +269,13 @@ export class IcebergConnector implements Connector {
   }
 }
 
+function describeAbout({ suffix, comment, columns }: MetadataTable, table: TableName): TableDescription {
+  const name = { schema: table.schema, table: table.table };
+  return { ...name, columns, comment, properties: {}, rowEstimate: undefined, schemaVersion: `$${suffix}/1` };
+}
+
 function refuseFormat(metadata: TableMetadata, table: TableName): void {
+  if (metadata.hasDefaults === true) throw unsupportedFeature('reading columns with an initial default', fullName(table));
   if (metadata.formatVersion > NEWEST_FORMAT) throw unsupportedFeature(`Iceberg format version ${metadata.formatVersion}`, fullName(table));
 }
 
@@ -282,6 +299,15 @@ function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], handl
     seen.add(folded);
     return { kind: 'field', field, wanted: column };
   });
+}
+
+function relation(columns: readonly BoundColumn[], files: Parameters<typeof relationOf>[1], table: string): string {
+  try {
+    return relationOf(columns, files);
+  } catch (error) {
+    if (error instanceof TimelineError) throw error;
+    throw unsupportedFeature(`reading ${error instanceof Error ? error.message : String(error)}`, table);
+  }
 }
 
 function fullName(table: TableName): string {

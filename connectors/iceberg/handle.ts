@@ -17,6 +17,8 @@ export interface IcebergHandle {
   readonly limit: number | undefined;
   /** The table was named with `$rows`: its rows have metadata columns. */
   readonly rows?: true;
+  /** The table about this one that was named: `files`, `snapshots`, … */
+  readonly about?: string;
 }
 
 export function asHandle(handle: Handle): IcebergHandle {

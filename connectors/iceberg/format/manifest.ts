@@ -89,6 +89,8 @@ export interface ManifestFileEntry {
   readonly referencedDataFile: string | undefined;
   /** Of a deletion vector: where its blob lies in the Puffin file. */
   readonly blob: { readonly offset: number; readonly length: number } | undefined;
+  /** Bytes by column id; present where they were asked for. */
+  readonly columnSizes?: ReadonlyMap<number, number>;
   /** By column id. */
   readonly valueCounts: ReadonlyMap<number, number>;
   readonly nullCounts: ReadonlyMap<number, number>;
@@ -135,6 +137,8 @@ export interface ManifestScan {
   readonly deleted?: boolean;
   /** Column ids of which counts and bounds are wanted; absent: all. */
   readonly columns?: ReadonlySet<number>;
+  /** Sizes of columns, too. */
+  readonly sizes?: boolean;
   /** Entries that it refuses are passed over. */
   readonly wants?: (head: ManifestHead) => boolean;
 }
@@ -180,10 +184,11 @@ const HEAD: AvroSelection = new Map<number, AvroPick>([
 /** value_counts, null_value_counts, nan_value_counts, lower_bounds, upper_bounds. */
 const STATISTICS = [109, 110, 137, 125, 128];
 
-function wholeEntry(columns: ReadonlySet<number> | undefined): AvroSelection {
+function wholeEntry({ columns, sizes }: ManifestScan): AvroSelection {
   const statistics: AvroPick = columns === undefined ? WHOLE : { kind: 'keys', keys: columns };
   const fields = new Map<number, AvroPick>([
     ...[134, 100, 101, 102, 103, 104, 131, 132, 135, 140, 142, 143, 144, 145].map((id) => [id, WHOLE] as const),
+    ...(sizes === true ? [[108, WHOLE] as const] : []),
     ...STATISTICS.map((id) => [id, statistics] as const),
   ]);
   return new Map<number, AvroPick>([...[0, 1, 3, 4].map((id) => [id, WHOLE] as const), [2, { kind: 'fields', fields }]]);
@@ -192,9 +197,9 @@ function wholeEntry(columns: ReadonlySet<number> | undefined): AvroSelection {
 function entriesOf(container: AvroContainer, file: string, manifest: ManifestInheritance, scan: ManifestScan): Iterable<ManifestFileEntry> {
   const { compiler, schema, fields } = container;
   const headOf = headReader(fields, manifest);
-  const entryOf = entryReader(fields, manifest);
+  const entryOf = entryReader(fields, manifest, scan.sizes === true);
   const decodeHead = compiler.decoder(schema, { kind: 'fields', fields: HEAD });
-  const decodeEntry = compiler.decoder(schema, { kind: 'fields', fields: wholeEntry(scan.columns) });
+  const decodeEntry = compiler.decoder(schema, { kind: 'fields', fields: wholeEntry(scan) });
   const blocks = container.blocks()[Symbol.iterator]();
   return (function* () {
     for (;;) {
@@ -251,7 +256,11 @@ function headReader(fields: readonly AvroField[], manifest: ManifestInheritance)
   };
 }
 
-function entryReader(fields: readonly AvroField[], manifest: ManifestInheritance): (record: AvroRecord, head: Head) => ManifestFileEntry {
+function entryReader(
+  fields: readonly AvroField[],
+  manifest: ManifestInheritance,
+  sizes: boolean,
+): (record: AvroRecord, head: Head) => ManifestFileEntry {
   const { name, fileNames } = entryNames(fields);
   return (record, head) => {
     const own = (id: number): AvroValue => record[name(id)] ?? null;
@@ -277,6 +286,7 @@ function entryReader(fields: readonly AvroField[], manifest: ManifestInheritance
       referencedDataFile: at(143) === null ? undefined : text(at(143), 'referenced_data_file'),
       blob:
         at(144) === null ? undefined : { offset: natural(at(144), 'content_offset'), length: natural(at(145), 'content_size_in_bytes') },
+      ...(sizes ? { columnSizes: counts(at(108)) } : {}),
       valueCounts: counts(at(109)),
       nullCounts: counts(at(110)),
       nanCounts: counts(at(137)),

@@ -1,6 +1,5 @@
 import { gunzipSync } from 'node:zlib';
 import { corrupt } from './corrupt.js';
-import { NAME_MAPPING_PROPERTY, type NameMapping, parseNameMapping } from './name-mapping.js';
 import { asInteger, asObject, type PartitionSpec, parseFields, parseTransform, type Schema, type SortOrder } from './schema.js';
 
 export interface TableMetadata {
@@ -25,9 +24,21 @@ export interface TableMetadata {
   readonly currentSnapshotId: string | null;
   /** Which snapshot was current from when on. */
   readonly log: readonly { readonly snapshotId: string; readonly timestampMs: number }[];
-  readonly refs: ReadonlyMap<string, { readonly snapshotId: string; readonly type: string }>;
+  readonly refs: ReadonlyMap<string, SnapshotRef>;
   readonly properties: Readonly<Record<string, string>>;
-  readonly nameMapping: NameMapping | undefined;
+  /** Columns have values for rows older than they are: not read yet. */
+  readonly hasDefaults?: true;
+}
+
+export interface SnapshotRef {
+  readonly snapshotId: string;
+  /** `branch` or `tag`. */
+  readonly type: string;
+  /** Of a branch or tag: how long it is kept; undefined: for ever, or what the table's properties say. */
+  readonly maxRefAgeMs?: number;
+  /** Of a branch: which of its snapshots are kept. */
+  readonly minSnapshotsToKeep?: number;
+  readonly maxSnapshotAgeMs?: number;
 }
 
 export interface Snapshot {
@@ -56,13 +67,14 @@ export function parseMetadata(bytes: Uint8Array, file: string): TableMetadata {
   }
   let json: unknown;
   try {
-    // Snapshot ids, and defaults of long columns, go beyond 2^53: as numbers JSON.parse would round them.
-    json = JSON.parse(text.replace(/("(?:[a-z-]*snapshot-id|initial-default|write-default)"\s*:\s*)(-?\d+)(?![\d.eE])/g, '$1"$2"'));
+    // Snapshot ids go beyond 2^53: as numbers JSON.parse would round them.
+    json = JSON.parse(text.replace(/("[a-z-]*snapshot-id"\s*:\s*)(-?\d+)/g, '$1"$2"'));
   } catch (error) {
     throw corrupt(file, `it is not JSON (${reason(error)})`, error);
   }
   try {
-    return read(asObject(json, 'table metadata'));
+    const metadata = read(asObject(json, 'table metadata'));
+    return /"initial-default"\s*:\s*(?!null)\S/.test(text) ? { ...metadata, hasDefaults: true } : metadata;
   } catch (error) {
     throw corrupt(file, reason(error), error);
   }
@@ -104,17 +116,11 @@ function read(json: Record<string, unknown>): TableMetadata {
     refs: new Map(
       Object.entries(asObject(json['refs'] ?? {}, 'refs')).map(([name, item]) => {
         const ref = asObject(item, 'a ref');
-        return [name, { snapshotId: String(ref['snapshot-id']), type: String(ref['type']) }];
+        return [name, readRef(ref)];
       }),
     ),
     properties: texts(json['properties']),
-    nameMapping: readNameMapping(texts(json['properties'])),
   };
-}
-
-function readNameMapping(properties: Readonly<Record<string, string>>): NameMapping | undefined {
-  const text = properties[NAME_MAPPING_PROPERTY];
-  return text === undefined ? undefined : parseNameMapping(text);
 }
 
 function readSpecs(json: Record<string, unknown>): Map<number, PartitionSpec> {
@@ -160,6 +166,21 @@ function readSortOrders(json: Record<string, unknown>): Map<number, SortOrder> {
 
 function optionalInteger(json: unknown, what: string): number {
   return json === undefined || json === null ? 0 : asInteger(json, what);
+}
+
+function readRef(ref: Record<string, unknown>): SnapshotRef {
+  const optional = (key: string): number | undefined =>
+    ref[key] === undefined || ref[key] === null ? undefined : asInteger(ref[key], key);
+  const maxRefAgeMs = optional('max-ref-age-ms');
+  const minSnapshotsToKeep = optional('min-snapshots-to-keep');
+  const maxSnapshotAgeMs = optional('max-snapshot-age-ms');
+  return {
+    snapshotId: String(ref['snapshot-id']),
+    type: String(ref['type']),
+    ...(maxRefAgeMs === undefined ? {} : { maxRefAgeMs }),
+    ...(minSnapshotsToKeep === undefined ? {} : { minSnapshotsToKeep }),
+    ...(maxSnapshotAgeMs === undefined ? {} : { maxSnapshotAgeMs }),
+  };
 }
 
 function readSnapshot(item: unknown): Snapshot {

@@ -1,14 +1,12 @@
 import type { Meter } from '../../connector.js';
 import { corrupt, unsupportedFeature } from '../format/corrupt.js';
 import type { TableMetadata } from '../format/metadata.js';
-import type { NameMapping } from '../format/name-mapping.js';
 import type { SplitFile } from '../handle.js';
 import type { Lru } from '../lru.js';
 import { type RowGroupPlace, rowGroups } from '../prune/row-groups.js';
 import { DeleteOpener } from './deletes/open-deletes.js';
 import type { FileIo } from './file-io.js';
 import { hasFieldIds } from './file-layout.js';
-import { mappedFooter } from './mapped-footer.js';
 import type { OpenedFile } from './opened-file.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
 import type { BoundColumn } from './relation.js';
@@ -27,8 +25,6 @@ export interface OpenRequest {
   readonly table: string;
   readonly metadata: TableMetadata;
   readonly footers: FooterCache;
-  /** Of the table, for files without field ids. */
-  readonly nameMapping?: NameMapping | undefined;
   readonly meter: Meter;
   readonly signal: AbortSignal;
 }
@@ -79,19 +75,16 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile> {
   const charge = local.inPlace ? (bytes: number) => meter.charge(bytes, 1) : () => undefined;
   const footer = await footerOf(request, `${file.path}\n${local.etag}`, { path: local.path, file: name, charge });
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
-  const mapped = mappedFooter(footer, request.nameMapping);
-  if (!hasFieldIds(mapped)) {
-    throw unsupportedFeature(`reading data files without field ids and without a name mapping (file "${name}")`, table);
-  }
+  if (!hasFieldIds(footer)) throw unsupportedFeature('reading data files without field ids (by name mapping)', table);
   const groups = rowGroups(footer, file);
-  charge(chunkBytes(request.columns, mapped, groups));
+  charge(chunkBytes(request.columns, footer, groups));
   const ranges = file.part === undefined ? undefined : groups.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
   const { constants, firstRowId, sequence } = file;
   const deletes = await deleteOpener.open(file);
   return {
     location: file.path,
     path: local.path,
-    footer: mapped,
+    footer,
     ...(ranges === undefined ? {} : { ranges }),
     ...(constants === undefined ? {} : { constants }),
     ...(firstRowId === undefined ? {} : { firstRowId }),
