@@ -108,12 +108,19 @@ export type Readable =
   | { readonly kind: 'sql'; readonly relation: string; readonly release: () => Promise<void> }
   | { readonly kind: 'rows'; readonly rows: readonly (readonly (string | null)[])[] };
 
+/** Whether files' own indexes are used to skip rows; absent: where it pays. For tests and for files with wrong indexes. */
+export interface Skipping {
+  readonly pageIndex?: 'on' | 'off';
+  readonly bloomFilters?: 'on' | 'off';
+}
+
 export interface ReadRequest {
   readonly columns: readonly ColumnDescription[];
   readonly meter: Meter;
   readonly signal: AbortSignal;
   /** Told of pruning that needs the files themselves (row groups, pages, bloom filters): steps of one name are summed over tasks. */
   readonly report?: (step: PruningStep) => void;
+  readonly skipping?: Skipping;
 }
 
 /** Rows are appended to a table that exists, or to one that the commit makes. */

@@ -30,7 +30,7 @@ import { type AboutRequest, aboutSplits, metadataTable, readAbout } from './meta
 import { ManifestSource, manifestCache } from './prune/manifest-source.js';
 import { planFiles } from './prune/plan-files.js';
 import { narrowSplits } from './prune/split-bounds.js';
-import { pushFilters } from './pushdown.js';
+import { conditionOfHandle, pushFilters } from './pushdown.js';
 import { FileIo } from './read/file-io.js';
 import { metadataColumns, ROWS_SUFFIX } from './read/metadata-columns.js';
 import { type FooterCache, openFiles } from './read/open-files.js';
@@ -203,6 +203,9 @@ export class IcebergConnector implements Connector {
       table: fullName(pinned),
       metadata,
       footers: this.#footers,
+      condition: conditionOfHandle(pinned, schema),
+      skipping: request.skipping ?? {},
+      report: request.report ?? (() => undefined),
       meter: request.meter,
       signal: request.signal,
     });

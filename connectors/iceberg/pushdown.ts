@@ -2,6 +2,7 @@ import type { PushdownAnswer, PushdownRequest, TablePredicate } from '../connect
 import type { Schema } from './format/schema.js';
 import type { IcebergHandle } from './handle.js';
 import { conditionOf } from './prune/filter-condition.js';
+import { allOf, type Condition } from './prune/predicate.js';
 
 /**
  * Keeps the conjuncts that may leave files out. All of them are answered `inexact`: files are left out whole, and those that stay may
@@ -20,6 +21,12 @@ export function pushFilters(handle: IcebergHandle, schema: Schema, request: Push
 
 function prunes(filter: TablePredicate, schema: Schema): boolean {
   return conditionOf(filter, columnLookup(schema)).kind !== 'any';
+}
+
+/** What the rows that the handle asks for must pass, as far as it can be told without reading them. */
+export function conditionOfHandle(handle: IcebergHandle, schema: Schema): Condition {
+  const lookup = columnLookup(schema);
+  return allOf(handle.filters.map((filter) => conditionOf(filter, lookup)));
 }
 
 export function columnLookup(

@@ -23,13 +23,26 @@ export function mayPass(test: Test, evidence: Evidence): boolean {
     case 'compare':
       return mayCompare(test.op, test.value, evidence);
     case 'in':
-      return test.values.some((value) => mayCompare('=', value, evidence));
+      return mayBeIn(test.values, evidence);
     case 'prefix': {
       const { prefix } = test;
       if (upper instanceof Uint8Array && Buffer.compare(upper, prefix) < 0) return false;
       return !(lower instanceof Uint8Array && Buffer.compare(lower.subarray(0, prefix.length), prefix) > 0);
     }
   }
+}
+
+/** The first value that is not below the lower bound must not be above the upper one. NaN is never among the values. */
+function mayBeIn(values: readonly Datum[], evidence: Evidence): boolean {
+  let [from, to] = [0, values.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const below = comparable(evidence.lower, values[middle] ?? 0);
+    if (below !== undefined && below > 0) from = middle + 1;
+    else to = middle;
+  }
+  const first = values[from];
+  return first !== undefined && mayCompare('=', first, evidence);
 }
 
 function mayCompare(op: '=' | '<' | '<=' | '>' | '>=', value: Datum, evidence: Evidence): boolean {

@@ -5,7 +5,7 @@ import type { Datum } from '../format/datum.js';
 import type { IcebergType } from '../format/schema.js';
 import { compare, comparisonOf, flipped, negated, type Operator, place } from './comparison.js';
 import { arrayElements } from './constant.js';
-import { ANY, allOf, anyOf, type Condition, type ConditionColumn, NEVER } from './predicate.js';
+import { ANY, allOf, anyOf, type Condition, type ConditionColumn, inTest, NEVER } from './predicate.js';
 
 export type ColumnLookup = (name: string) => ConditionColumn | undefined;
 
@@ -108,7 +108,7 @@ function anyAllTest(filter: Extract<TablePredicate, { kind: 'any_all' }>, column
     if (placed === undefined) return ANY;
     if (placed.exact) values.push(placed.floor);
   }
-  return values.length === 0 ? NEVER : { kind: 'test', column, test: { kind: 'in', values } };
+  return values.length === 0 ? NEVER : { kind: 'test', column, test: inTest(values) };
 }
 
 function constants(array: TablePredicate): { type: { oid: number; typmod: number }; value: string | null }[] | undefined {

@@ -23,7 +23,7 @@ export function leafColumn(footer: ParquetFooter, column: ConditionColumn): Leaf
   let chunk = 0;
   for (const [index, child] of tree.children.entries()) {
     const own = footer.columns[index];
-    if (own?.fieldId === column.id) {
+    if (own?.fieldId === column.id && own.name === child.element.name) {
       const { element } = child;
       const single = child.children.length === 0 && (element.repetition_type === 'OPTIONAL' || element.repetition_type === 'REQUIRED');
       const encoding = single ? encodingOf(element, column.type) : undefined;

@@ -4,13 +4,12 @@ import type { ManifestFileEntry, ManifestListEntry } from '../format/manifest.js
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import type { Schema } from '../format/schema.js';
 import type { IcebergHandle } from '../handle.js';
-import { columnLookup } from '../pushdown.js';
+import { conditionOfHandle } from '../pushdown.js';
 import type { FileIo } from '../read/file-io.js';
 import { DeleteIndex } from './delete-index.js';
-import { conditionOf } from './filter-condition.js';
 import { type ManifestCache, ManifestSource } from './manifest-source.js';
 import { columnTypes } from './partition-values.js';
-import { allOf, type Condition, columnsOf } from './predicate.js';
+import { type Condition, columnsOf } from './predicate.js';
 import { manifestMayMatch, partitionMayMatch, statisticsMayMatch } from './prune.js';
 import { boundsOf, columnIds } from './split-bounds.js';
 import { splitFile, sureRows } from './split-file.js';
@@ -48,8 +47,7 @@ interface Survivors {
 export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
   const { handle, schema, snapshot, io, cache, signal } = request;
   if (snapshot === undefined) return { splits: [], pruning: [] };
-  const lookup = columnLookup(schema);
-  const condition = allOf(handle.filters.map((filter) => conditionOf(filter, lookup)));
+  const condition = conditionOfHandle(handle, schema);
   const source = new ManifestSource({ io, cache, table: `${handle.schema}.${handle.table}`, signal });
   const manifests = await source.list(snapshot);
   const specs = request.metadata.specs;

@@ -1,4 +1,4 @@
-import type { Datum } from '../format/datum.js';
+import { compareData, type Datum } from '../format/datum.js';
 import type { IcebergType } from '../format/schema.js';
 
 /**
@@ -18,6 +18,7 @@ export interface ConditionColumn {
 
 export type Test =
   | { readonly kind: 'compare'; readonly op: ComparisonOp; readonly value: Datum }
+  /** Ascending, each once, all of one kind (see inTest). */
   | { readonly kind: 'in'; readonly values: readonly Datum[] }
   /** The text begins with these UTF-8 bytes. */
   | { readonly kind: 'prefix'; readonly prefix: Uint8Array }
@@ -39,6 +40,12 @@ export function anyOf(args: readonly Condition[]): Condition {
   const kept = args.filter((arg) => arg.kind !== 'never');
   if (kept.some((arg) => arg.kind === 'any')) return ANY;
   return kept.length === 1 && kept[0] !== undefined ? kept[0] : kept.length === 0 ? NEVER : { kind: 'or', args: kept };
+}
+
+/** In order, so that a range of values is looked up by halving: lists may have thousands, and are asked for each file. */
+export function inTest(values: readonly Datum[]): Test {
+  const sorted = [...values].sort(compareData);
+  return { kind: 'in', values: sorted.filter((value, index) => index === 0 || compareData(sorted[index - 1] ?? value, value) !== 0) };
 }
 
 /** Which tests a group of rows may pass, asked for each test of the condition. */

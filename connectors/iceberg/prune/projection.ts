@@ -1,7 +1,7 @@
 import type { Datum } from '../format/datum.js';
 import type { IcebergType, Transform } from '../format/schema.js';
 import { applyTransform, keepsOrder, truncateUtf8 } from '../format/transforms.js';
-import type { Test } from './predicate.js';
+import { inTest, type Test } from './predicate.js';
 
 /**
  * A test of a column as a test of its partition value: whatever row passes the one, its partition value passes the other.
@@ -16,7 +16,7 @@ export function projectTest(test: Test, transform: Transform, type: IcebergType)
       return test;
     case 'in': {
       const values = test.values.map((value) => applyTransform(transform, type, value));
-      return values.every((value) => value !== undefined) ? { kind: 'in', values } : undefined;
+      return values.every((value) => value !== undefined) ? inTest(values) : undefined;
     }
     case 'prefix':
       if (transform.kind === 'identity') return test;

@@ -48,8 +48,25 @@ export function statisticsMayMatch(condition: Condition, file: ColumnStatistics)
 }
 
 function passes(test: Test, field: PartitionField, column: ConditionColumn, evidence: Evidence): boolean {
-  const projected = projectTest(test, field.transform, column.type);
+  const projected = projectedTest(test, field, column);
   return projected === undefined || mayPass(projected, evidence);
+}
+
+/** By test and partition field, each of which has one column: the same for every file. */
+const projections = new WeakMap<Test, WeakMap<PartitionField, { readonly test: Test | undefined }>>();
+
+function projectedTest(test: Test, field: PartitionField, column: ConditionColumn): Test | undefined {
+  let byField = projections.get(test);
+  if (byField === undefined) {
+    byField = new WeakMap();
+    projections.set(test, byField);
+  }
+  let known = byField.get(field);
+  if (known === undefined) {
+    known = { test: projectTest(test, field.transform, column.type) };
+    byField.set(field, known);
+  }
+  return known.test;
 }
 
 function fieldType(field: PartitionField, column: ConditionColumn): IcebergType {

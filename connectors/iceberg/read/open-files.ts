@@ -1,15 +1,16 @@
-import type { Meter } from '../../connector.js';
+import type { Meter, PruningStep, Skipping } from '../../connector.js';
 import { corrupt, unsupportedFeature } from '../format/corrupt.js';
 import type { TableMetadata } from '../format/metadata.js';
 import type { SplitFile } from '../handle.js';
 import type { Lru } from '../lru.js';
-import { type RowGroupPlace, rowGroups } from '../prune/row-groups.js';
+import type { Condition } from '../prune/predicate.js';
 import { DeleteOpener } from './deletes/open-deletes.js';
 import type { FileIo } from './file-io.js';
 import { hasFieldIds } from './file-layout.js';
 import type { OpenedFile } from './opened-file.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
 import type { BoundColumn } from './relation.js';
+import { selectLocal } from './selected-rows.js';
 
 const PARALLEL_OPENS = 4;
 /** Of a footer: those of very wide tables are not kept. */
@@ -25,6 +26,10 @@ export interface OpenRequest {
   readonly table: string;
   readonly metadata: TableMetadata;
   readonly footers: FooterCache;
+  /** Rows that do not pass it need not be given; files without any that may are left out. */
+  readonly condition: Condition;
+  readonly skipping: Skipping;
+  readonly report: (step: PruningStep) => void;
   readonly meter: Meter;
   readonly signal: AbortSignal;
 }
@@ -39,7 +44,7 @@ interface Opening extends OpenRequest {
  * (footer and the wanted columns' chunks); what must be fetched, by what is fetched.
  */
 export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFile[]; release: () => Promise<void> }> {
-  const opened: OpenedFile[] = [];
+  const opened: (OpenedFile | undefined)[] = [];
   const releases: (() => Promise<void>)[] = [];
   const release = async (): Promise<void> => {
     await Promise.all(releases.splice(0).map((one) => one()));
@@ -63,10 +68,10 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
     await release();
     throw error;
   }
-  return { files: opened, release };
+  return { files: opened.filter((file) => file !== undefined), release };
 }
 
-async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile> {
+async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | undefined> {
   const { io, meter, signal, table, releases, deleteOpener } = request;
   const name = io.display(file.path);
   if (file.format === 'avro') throw unsupportedFeature('reading AVRO data files', table);
@@ -76,9 +81,23 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile> {
   const footer = await footerOf(request, `${file.path}\n${local.etag}`, { path: local.path, file: name, charge });
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
   if (!hasFieldIds(footer)) throw unsupportedFeature('reading data files without field ids (by name mapping)', table);
-  const groups = rowGroups(footer, file);
-  charge(chunkBytes(request.columns, footer, groups));
-  const ranges = file.part === undefined ? undefined : groups.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
+  const { groups, ranges } = await selectLocal({
+    ...request,
+    path: local.path,
+    name,
+    footer,
+    file,
+    chunkBytes: (some) => chunkBytes(request.columns, footer, some),
+    charge,
+  });
+  if (ranges?.length === 0) return undefined;
+  charge(
+    chunkBytes(
+      request.columns,
+      footer,
+      groups.map((index) => ({ index })),
+    ),
+  );
   const { constants, firstRowId, sequence } = file;
   const deletes = await deleteOpener.open(file);
   return {
@@ -111,7 +130,7 @@ async function footerOf(request: OpenRequest, key: string, file: Parameters<type
 }
 
 /** Of the wanted columns' chunks in the row groups. */
-function chunkBytes(columns: readonly BoundColumn[], footer: ParquetFooter, groups: readonly RowGroupPlace[]): number {
+function chunkBytes(columns: readonly BoundColumn[], footer: ParquetFooter, groups: readonly { readonly index: number }[]): number {
   const ids = new Set(columns.flatMap((column) => (column.kind === 'field' ? [column.field.id] : [])));
   const names = new Set(footer.columns.filter((column) => column.fieldId !== undefined && ids.has(column.fieldId)).map(({ name }) => name));
   let bytes = 0;
