@@ -12,6 +12,7 @@ import {
   type PlanAggregate,
   type PlanExpr,
   type ProjectOperator,
+  type PruningStep,
   type ScanOperator,
   type SortKey,
   type TimelineOperator,
@@ -107,12 +108,16 @@ function scanDetails(scan: ScanOperator, { names, snapshots }: ExplainContext): 
       lines.push(`Splits: ${step.after} of ${count(step.before, 'file')}`);
       continue;
     }
-    const bytes =
-      step.bytesBefore === undefined || step.bytesAfter === undefined ? '' : ` (${size(step.bytesBefore)} -> ${size(step.bytesAfter)})`;
-    lines.push(`Pruning, ${step.step}: ${step.before} -> ${step.after}${bytes}`);
+    lines.push(`Pruning, ${stepText(step)}`);
   }
   for (const { column, stage } of scan.dynamic ?? []) lines.push(`Dynamic filter: ${names.name(column)} in keys of stage ${stage}`);
   return lines;
+}
+
+/** `files by partition: 9 -> 2 (18.0 MB -> 4.0 MB)` */
+export function stepText({ step, before, after, bytesBefore, bytesAfter }: PruningStep): string {
+  const bytes = bytesBefore === undefined || bytesAfter === undefined ? '' : ` (${size(bytesBefore)} -> ${size(bytesAfter)})`;
+  return `${step}: ${before} -> ${after}${bytes}`;
 }
 
 function projectText(op: ProjectOperator, names: ColumnNames): string {

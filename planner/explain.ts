@@ -1,4 +1,4 @@
-import { explainOperator } from './explain-operator.js';
+import { explainOperator, stepText } from './explain-operator.js';
 import { operatorsIn } from './logical-plan.js';
 import type { PhysicalPlan, Stage, StageFigures } from './physical-plan.js';
 import { planNames } from './plan-names.js';
@@ -38,6 +38,7 @@ export function explainText(plan: PhysicalPlan, actuals?: Actuals, shown: Explai
     lines.push(stageLine(stage, plan, names.name));
     const actual = actuals?.summary.stages.find(({ id }) => id === stage.id);
     if (actual !== undefined) lines.push(`  Actual: ${actualText(actual, shown)}`);
+    for (const step of actual?.pruned ?? []) lines.push(`  Pruned while reading, ${stepText(step)}`);
     lines.push(...explainOperator(stage.root, { names, snapshots: plan.snapshots, indent: 2 }));
   }
   if (plan.computedByPostgres !== undefined) lines.push(`Computed by PostgreSQL: ${plan.computedByPostgres.join(', ')}`);

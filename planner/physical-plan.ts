@@ -1,4 +1,4 @@
-import type { PruningStep } from '../connectors/connector.js';
+import type { PruningStep, Skipping } from '../connectors/connector.js';
 import type { Expr } from '../sql/expression.js';
 import type { WindowFrame } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
@@ -28,6 +28,8 @@ export interface PlanSession {
   readonly now: string;
   /** Bytes of kernel memory per task. */
   readonly memoryLimit: number;
+  /** Absent: where it pays. */
+  readonly skipping?: Skipping;
 }
 
 export interface PinnedSnapshot {
@@ -358,6 +360,8 @@ export interface StageFigures {
   readonly retries: number;
   /** Files that dynamic filters left unread, and their rows. */
   readonly skipped?: { readonly files: number; readonly rows: number };
+  /** What tasks pruned inside of files: row groups, pages. */
+  readonly pruned?: readonly PruningStep[];
 }
 
 /** Output fields of an operator. */

@@ -20,6 +20,9 @@ export interface ReplayRecord {
   readonly bytesRead: number;
   readonly filesTotal: number;
   readonly filesRead: number;
+  /** Of the files that were read, where the connector looked into them; absent in what older versions wrote. */
+  readonly rowGroupsTotal?: number;
+  readonly rowGroupsRead?: number;
   readonly sqlstate: string | undefined;
   readonly error: string | undefined;
 }

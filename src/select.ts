@@ -3,7 +3,7 @@ import { checkDialect } from '../planner/dialect-check.js';
 import { type Actuals, explainJson, explainText } from '../planner/explain.js';
 import { explainData } from '../planner/explain-format.js';
 import { operatorsIn } from '../planner/logical-plan.js';
-import type { PhysicalPlan } from '../planner/physical-plan.js';
+import type { PhysicalPlan, PlanSession, StageFigures } from '../planner/physical-plan.js';
 import { planQuery } from '../planner/plan-query.js';
 import type { SystemTable } from '../planner/planning.js';
 import type { Dialect } from '../sql/dialect.js';
@@ -88,7 +88,7 @@ export async function planSelect(
     query,
     parameters: constants,
     context: {
-      session: { timeZone: analysis.timeZone, now: context.now.toString(), memoryLimit: context.memory },
+      session: { timeZone: analysis.timeZone, now: context.now.toString(), memoryLimit: context.memory, ...skipping(analysis.settings) },
       connectorOf: (schema, table) => relationOf(schema, table)?.entry ?? context.catalog.find(schema, table, []),
       pin: async (connector, table) => {
         const relation = relationOf(table.schema, table.table);
@@ -337,6 +337,11 @@ async function* resultBatches(
   }
 }
 
+function rowGroups(summary: RunSummary | undefined): Partial<ReplayRecord> {
+  const { total, read } = groupCounts(summary?.stages ?? []);
+  return total === 0 ? {} : { rowGroupsTotal: total, rowGroupsRead: read };
+}
+
 function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineError | undefined, summary: RunSummary | undefined): void {
   const ended: ReplayRecord = {
     ...record,
@@ -344,6 +349,7 @@ function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineE
     endedAt: Date.now(),
     tasksDone:
       summary === undefined ? (engine.history.get(record.id)?.tasksDone ?? 0) : summary.stages.reduce((sum, stage) => sum + stage.tasks, 0),
+    ...rowGroups(summary),
     bytesRead: summary?.bytesRead ?? engine.history.get(record.id)?.bytesRead ?? 0,
     sqlstate: error?.sqlstate,
     error: error?.message,
@@ -353,6 +359,27 @@ function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineE
   engine.metrics.seconds.observe({ driver: ended.driver }, ((ended.endedAt ?? 0) - ended.startedAt) / 1000);
   engine.metrics.rows.inc(ended.rows);
   engine.metrics.bytesRead.inc(ended.bytesRead);
+}
+
+/** Only what is not left to the connector, so that plans stay as short as they can. */
+function skipping(settings: Readonly<Record<string, string>>): Partial<Pick<PlanSession, 'skipping'>> {
+  const chosen = (name: string): 'on' | 'off' | undefined => {
+    const value = settings[name];
+    return value === 'on' || value === 'off' ? value : undefined;
+  };
+  const [pageIndex, bloomFilters] = [chosen('timeline.page_index'), chosen('timeline.bloom_filters')];
+  if (pageIndex === undefined && bloomFilters === undefined) return {};
+  return { skipping: { ...(pageIndex === undefined ? {} : { pageIndex }), ...(bloomFilters === undefined ? {} : { bloomFilters }) } };
+}
+
+/** Row groups of the files that were read, and of those the ones that were left. */
+function groupCounts(stages: readonly StageFigures[]): { readonly total: number; readonly read: number } {
+  const steps = stages.flatMap((stage) => stage.pruned ?? []);
+  const groups = steps.filter(({ step }) => step === 'row groups');
+  const total = groups.reduce((sum, { before }) => sum + before, 0);
+  // Each later step of a stage narrows what the one before left.
+  const out = steps.filter(({ step }) => step.startsWith('row groups')).reduce((sum, { before, after }) => sum + before - after, 0);
+  return { total, read: total - out };
 }
 
 /** Data files of all scans, before and after pruning. */

@@ -64,6 +64,8 @@ function queries(history: History): SystemTable {
       ['bytes_read', Oid.int8, (record) => String(record.bytesRead)],
       ['files_total', Oid.int8, (record) => String(record.filesTotal)],
       ['files_read', Oid.int8, (record) => String(record.filesRead)],
+      ['row_groups_total', Oid.int8, (record) => (record.rowGroupsTotal === undefined ? null : String(record.rowGroupsTotal))],
+      ['row_groups_read', Oid.int8, (record) => (record.rowGroupsRead === undefined ? null : String(record.rowGroupsRead))],
       ['sqlstate', Oid.text, (record) => record.sqlstate ?? null],
     ],
   });

@@ -98,6 +98,7 @@ export function runPlan(options: PlanRunnerOptions): Promise<RunFigures> {
             bytes: manifest.bytesRead,
             noticed: manifest.notices.length > 0,
             skipped: manifest.skipped,
+            pruned: manifest.pruned,
           });
           options.onCommit?.({ stage: batch.stage, task, manifest, state });
         }

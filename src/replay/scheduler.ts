@@ -1,6 +1,8 @@
+import type { PruningStep } from '../../planner/physical-plan.js';
 import type { ErrorDetails } from '../../sql/errors.js';
 import { clearBitmap, hasBit, withBit } from './bitmap.js';
 import { budgetExceeded } from './budget-exceeded.js';
+import { addSteps } from './pruned.js';
 
 /**
  * The pure scheduler that both drivers share: `(state, event) -> {state, commands}`. No clock, no I/O; its state is JSON
@@ -67,6 +69,7 @@ export interface StageState {
   readonly bytes: number;
   readonly retries: number;
   readonly skipped?: Skipped;
+  readonly pruned?: readonly PruningStep[];
 }
 
 export interface Batch {
@@ -89,6 +92,7 @@ export type SchedulerEvent =
       readonly bytes: number;
       readonly noticed: boolean;
       readonly skipped?: Skipped | undefined;
+      readonly pruned?: readonly PruningStep[] | undefined;
     }
   /** The batch runs no longer; those of its tasks that have not been reported as committed are lost and run again. */
   | { readonly kind: 'batch_ended'; readonly batch: string }
@@ -203,6 +207,7 @@ function committed(state: SchedulerState, event: Extract<SchedulerEvent, { kind:
       ...(event.skipped === undefined
         ? {}
         : { skipped: { files: (stage.skipped?.files ?? 0) + event.skipped.files, rows: (stage.skipped?.rows ?? 0) + event.skipped.rows } }),
+      ...(event.pruned === undefined ? {} : { pruned: addSteps(stage.pruned ?? [], event.pruned) }),
     }),
     noticed: event.noticed && state.noticed.length < MAX_NOTICED ? [...state.noticed, [event.stage, event.task]] : state.noticed,
   };

@@ -33,6 +33,7 @@ export function figuresOf(state: SchedulerState, times: StageTimes): RunFigures 
       milliseconds: times.milliseconds[stage.id] ?? 0,
       retries: stage.retries,
       ...(stage.skipped === undefined ? {} : { skipped: stage.skipped }),
+      ...(stage.pruned === undefined ? {} : { pruned: stage.pruned }),
     })),
     noticed: state.noticed,
   };

@@ -19,6 +19,7 @@ export interface Manifest {
   readonly keys?: string;
   /** What dynamic filters left unread. */
   readonly skipped?: StageFigures['skipped'];
+  readonly pruned?: StageFigures['pruned'];
   /** Instead of files, in the process that ran the task only; such a manifest is never written. */
   readonly inline?: Uint8Array;
   /** When it was written, milliseconds since 1970. */
@@ -35,6 +36,7 @@ export interface CommitOptions {
   readonly output: TaskOutput;
   readonly bytesRead: number;
   readonly skipped?: StageFigures['skipped'];
+  readonly pruned?: StageFigures['pruned'];
 }
 
 /**
@@ -92,7 +94,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
     name,
     localFolder: 'folder' in options ? options.folder : undefined,
     manifest: readManifest,
-    async commit({ query, stage, task, attempt, folder, output, bytesRead, skipped }) {
+    async commit({ query, stage, task, attempt, folder, output, bytesRead, skipped, pruned }) {
       const nonce = randomBytes(6).toString('hex');
       const placed = await Promise.all(
         output.files.map(async (file, n) => {
@@ -113,6 +115,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
         notices: output.notices,
         ...(keys === undefined ? {} : { keys }),
         ...(skipped === undefined ? {} : { skipped }),
+        ...(pruned === undefined ? {} : { pruned }),
         at: Date.now(),
       };
       if (await files.putIfAbsent(manifestKey(query, stage, task), encode(manifest))) return manifest;

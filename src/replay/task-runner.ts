@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Connector, Readable, TableColumn, TablePredicate } from '../../connectors/connector.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
-import type { Operator, PhysicalPlan, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
+import type { Operator, PhysicalPlan, PruningStep, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
 import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Budget } from './budget.js';
 import { fieldOf, type KeyFilter, matchesNothing, predicates, readKeyFilters, withKeyFilters } from './key-filters.js';
+import { addSteps } from './pruned.js';
 import { codeOf, diskError } from './stage-files.js';
 import type { Manifest, StageStore } from './stage-store.js';
 
@@ -62,11 +63,14 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
   try {
     const scans: Record<string, Readable> = {};
     const filters = await readKeyFilters({ store, query, plan, stage });
+    let pruned: readonly PruningStep[] | undefined;
     let skipped: { readonly files: number; readonly rows: number } | undefined;
     for (const scan of scansOf(stage.root)) {
       const chosen = await chosenSplits(options, scan, task, filters.get(scan.scan) ?? []);
       if (chosen.skipped !== undefined) skipped = sum(skipped, chosen.skipped);
-      const readable = await openScan(options, scan, chosen.splits, meter);
+      const readable = await openScan(options, scan, chosen.splits, meter, (step) => {
+        pruned = addSteps(pruned ?? [], [step]);
+      });
       opened.push(readable);
       scans[scan.scan] = readable;
     }
@@ -92,7 +96,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     );
     signal.throwIfAborted();
     const { inline, rows, notices } = output;
-    const unread = skipped === undefined ? {} : { skipped };
+    const unread = { ...(skipped === undefined ? {} : { skipped }), ...(pruned === undefined ? {} : { pruned }) };
     // Rows in memory have no other reader: this process takes them with the task's success or not at all.
     if (inline !== undefined) {
       const { attempt } = options;
@@ -150,9 +154,16 @@ async function openScan(
   scan: ScanOperator,
   splits: readonly unknown[],
   meter: ReturnType<Budget['meter']>,
+  report: (step: PruningStep) => void,
 ): Promise<Readable> {
   const columns = scan.fields.map((field) => ({ name: field.name, type: field.type, nullable: true, comment: undefined }));
-  return connectorOf(options, scan).read(scan.handle, splits, { columns, meter, signal: options.signal });
+  return connectorOf(options, scan).read(scan.handle, splits, {
+    columns,
+    meter,
+    signal: options.signal,
+    report,
+    ...(options.plan.session.skipping === undefined ? {} : { skipping: options.plan.session.skipping }),
+  });
 }
 
 function connectorOf(options: RunTaskOptions, scan: ScanOperator): Connector {

@@ -78,7 +78,10 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
               signal,
             });
             const figures = [task, manifest.rows, manifest.bytesRead, manifest.notices.length > 0 ? 1 : 0] as const;
-            done.push(manifest.skipped === undefined ? figures : [...figures, manifest.skipped]);
+            const { skipped, pruned } = manifest;
+            done.push(
+              pruned !== undefined ? [...figures, skipped ?? null, pruned] : skipped === undefined ? figures : [...figures, skipped],
+            );
             bus?.publish(input.query);
           }
         });

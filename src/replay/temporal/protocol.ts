@@ -1,3 +1,4 @@
+import type { PruningStep } from '../../../planner/physical-plan.js';
 import type { ErrorDetails } from '../../../sql/errors.js';
 import type { SchedulerSpec, SchedulerState } from '../scheduler.js';
 import type { RunFigures, StageTimes } from '../stage-clock.js';
@@ -57,13 +58,14 @@ export interface BatchInput extends PlanRef {
   readonly maxBytes?: number;
 }
 
-/** [task, rows, bytes read, 1 when there are notices, what dynamic filters left unread if there were any]. */
+/** [task, rows, bytes read, 1 when there are notices, what dynamic filters left unread (or null), what was pruned inside of files if any was]. */
 export type TaskFigures = readonly [
   task: number,
   rows: number,
   bytes: number,
   noticed: 0 | 1,
-  skipped?: { readonly files: number; readonly rows: number },
+  skipped?: { readonly files: number; readonly rows: number } | null,
+  pruned?: readonly PruningStep[],
 ];
 
 export interface BatchOutput {

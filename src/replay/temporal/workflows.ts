@@ -107,8 +107,10 @@ export async function runPlanV1(input: RunPlanInput): Promise<RunFigures> {
       .then(
         (output) => {
           running.delete(batch.id);
-          for (const [task, rows, bytes, noticed, skipped] of output.tasks)
-            events.push({ kind: 'task_committed', stage: batch.stage, task, rows, bytes, noticed: noticed === 1, skipped });
+          for (const [task, rows, bytes, noticed, skipped, pruned] of output.tasks) {
+            const left = { skipped: skipped ?? undefined, pruned };
+            events.push({ kind: 'task_committed', stage: batch.stage, task, rows, bytes, noticed: noticed === 1, ...left });
+          }
           events.push({ kind: 'batch_ended', batch: batch.id });
         },
         (error: unknown) => {

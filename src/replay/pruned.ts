@@ -1,0 +1,19 @@
+import type { PruningStep } from '../../planner/physical-plan.js';
+
+/** Steps of one name added up, in the order in which they came first. */
+export function addSteps(steps: readonly PruningStep[], more: readonly PruningStep[]): readonly PruningStep[] {
+  const sums = new Map(steps.map((step) => [step.step, step]));
+  for (const one of more) {
+    const sum = sums.get(one.step);
+    sums.set(one.step, sum === undefined ? one : added(sum, one));
+  }
+  return [...sums.values()];
+}
+
+function added(a: PruningStep, b: PruningStep): PruningStep {
+  const bytes =
+    a.bytesBefore === undefined || a.bytesAfter === undefined || b.bytesBefore === undefined || b.bytesAfter === undefined
+      ? {}
+      : { bytesBefore: a.bytesBefore + b.bytesBefore, bytesAfter: a.bytesAfter + b.bytesAfter };
+  return { step: a.step, before: a.before + b.before, after: a.after + b.after, ...bytes };
+}
