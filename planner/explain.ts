@@ -1,6 +1,6 @@
 import { explainOperator, stepText } from './explain-operator.js';
 import { operatorsIn } from './logical-plan.js';
-import type { PhysicalPlan, Stage, StageFigures } from './physical-plan.js';
+import type { PhysicalPlan, Stage, StageFigures, StageSink } from './physical-plan.js';
 import { planNames } from './plan-names.js';
 import { count, size } from './units.js';
 
@@ -39,6 +39,8 @@ export function explainText(plan: PhysicalPlan, actuals?: Actuals, shown: Explai
     const actual = actuals?.summary.stages.find(({ id }) => id === stage.id);
     if (actual !== undefined) lines.push(`  Actual: ${actualText(actual, shown)}`);
     for (const step of actual?.pruned ?? []) lines.push(`  Pruned while reading, ${stepText(step)}`);
+    if (stage.sink !== undefined) lines.push(`  ${sinkText(stage.sink)}`);
+    if (stage.sink?.kind === 'commit' || stage.sink?.kind === 'publish') continue;
     lines.push(...explainOperator(stage.root, { names, snapshots: plan.snapshots, indent: 2 }));
   }
   if (plan.computedByPostgres !== undefined) lines.push(`Computed by PostgreSQL: ${plan.computedByPostgres.join(', ')}`);
@@ -70,6 +72,7 @@ export function explainJson(plan: PhysicalPlan, actuals?: Actuals, shown: Explai
       bytes: bytesOf(stage),
       exchange: stage.exchange,
       ordered: stage.ordered,
+      ...(stage.sink === undefined ? {} : { sink: sinkText(stage.sink) }),
       root: stage.root,
       actual: withTiming(
         actuals?.summary.stages.find(({ id }) => id === stage.id),
@@ -99,6 +102,19 @@ function stageLine(stage: Stage, plan: PhysicalPlan, names: (id: number) => stri
     parts.push(`rows to ${count(stage.exchange.partitions, 'partition')} by hash of ${stage.exchange.by.map(names).join(', ')}`);
   if (stage.ordered && stage === plan.stages.at(-1)) parts.push('in order');
   return `Stage ${stage.id} (${stage.kind}): ${parts.join(' · ')}`;
+}
+
+function sinkText(sink: StageSink): string {
+  switch (sink.kind) {
+    case 'write':
+      return `Write files for ${sink.table.schema}.${sink.table.table}: ${sink.columns.map((column) => column.name).join(', ')}`;
+    case 'commit':
+      return `Commit to ${sink.table.schema}.${sink.table.table} what stage ${sink.stage} wrote`;
+    case 'format':
+      return `Write as ${sink.file.format.kind === 'copy' ? sink.file.format.copy.format : sink.file.format.kind}: ${sink.columns.map((column) => column.name).join(', ')}`;
+    case 'publish':
+      return `Put the file of stage ${sink.stage} at ${sink.file.location}`;
+  }
 }
 
 function bytesOf(stage: Stage): number {

@@ -1,4 +1,5 @@
 import type { PruningStep, Skipping } from '../connectors/connector.js';
+import type { CopyFile } from '../sql/copy-statement.js';
 import type { Expr } from '../sql/expression.js';
 import type { WindowFrame } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
@@ -57,7 +58,50 @@ export interface Stage {
   readonly keys?: readonly number[];
   /** The rows of task n come before those of task n+1 and keep their order in the task (an ORDER BY result). */
   readonly ordered: boolean;
+  /** Its rows leave the plan: see planner/sink.ts. */
+  readonly sink?: StageSink;
 }
+
+/**
+ * What tasks do with their rows where they are not an answer. A table is written by the tasks of one stage (`write`), then their work is
+ * committed by one task (`commit`); a file is made of an earlier stage's rows (`format`), then put in its place (`publish`). The tasks of
+ * `commit` and `publish` have their result as their only row: rows, snapshot, whether it had been there before.
+ */
+export type StageSink =
+  | { readonly kind: 'write'; readonly table: SinkTable; readonly columns: readonly SinkColumn[] }
+  /** `stage`: the one that wrote. */
+  | { readonly kind: 'commit'; readonly table: SinkTable; readonly stage: number }
+  | { readonly kind: 'format'; readonly file: SinkFile; readonly columns: readonly SinkColumn[] }
+  | { readonly kind: 'publish'; readonly file: SinkFile; readonly stage: number };
+
+export interface SinkTable {
+  readonly connector: string;
+  /** As users name it. */
+  readonly schema: string;
+  readonly table: string;
+  /** Of ConnectorWriter.begin. */
+  readonly handle: unknown;
+  /** For the snapshot's summary. */
+  readonly summary: Readonly<Record<string, string>>;
+}
+
+/** An output field under the name that it has in a table or file. */
+export interface SinkColumn {
+  readonly id: number;
+  readonly name: string;
+  readonly type: Type;
+  /** 23502 for a NULL. */
+  readonly required?: boolean;
+}
+
+export interface SinkFile {
+  /** Normal form: `file:///folder/name`, `s3://bucket/key`. */
+  readonly location: string;
+  readonly overwrite: boolean;
+  readonly format: FileFormat;
+}
+
+export type FileFormat = CopyFile['format'];
 
 export interface Task {
   readonly id: number;

@@ -3,7 +3,8 @@ import { joinColumns } from './dynamic-filters.js';
 import { cutStages, type ScanSplits } from './fragment.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from './physical-plan.js';
-import type { PlanContext } from './planning.js';
+import type { PlanContext, Planning } from './planning.js';
+import { type PlanSink, withSink } from './sink.js';
 import type { PlanTables } from './tables.js';
 
 /** Splits of every scan, stages cut at exchanges, and the plan round them. */
@@ -14,9 +15,11 @@ export async function planStages(
     readonly tables: PlanTables;
     readonly shared: ReadonlyMap<number, Operator>;
     readonly notices: readonly string[];
+    readonly sink?: PlanSink | undefined;
+    readonly newField: Planning['newField'];
   },
 ): Promise<PhysicalPlan> {
-  const { context, tables, shared, notices } = request;
+  const { context, tables, shared, notices, sink } = request;
   const keys = context.taskTargets.dynamicFilters === 'off' ? new Set<number>() : joinColumns([logical, ...shared.values()]);
   const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning'>>();
   for (const op of [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)])) {
@@ -33,14 +36,15 @@ export async function planStages(
       inner.kind === 'scan' ? { ...inner, pruning: found.get(inner.scan)?.pruning ?? [] } : mapSubplans(inner, pruned),
     );
   const plan = pruned(logical);
-  const stages = cutStages(plan, {
+  const cut = cutStages(plan, {
     splits: found,
     shared: new Map([...shared].map(([id, sharedPlan]) => [id, pruned(sharedPlan)])),
     targets: context.taskTargets,
   });
+  const stages = sink === undefined ? cut : withSink(cut, sink, request.newField);
   return {
     version: 1,
-    output: fieldsOf(plan),
+    output: fieldsOf(stages.at(-1)?.root ?? plan),
     stages,
     snapshots: [...tables].map((table) => ({
       catalog: table.connector.name,

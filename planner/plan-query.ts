@@ -1,18 +1,26 @@
-import { TimelineError } from '../sql/errors.js';
+import { internal, TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import type { Query } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
 import { checkFunctions } from './check-functions.js';
+import { columnRef } from './expression.js';
 import { foldQuery } from './fold.js';
 import { planFrom } from './from-clause.js';
 import { inlineOnceRead } from './from-cte.js';
 import { planSelect } from './from-query.js';
 import { checkNesting } from './nesting.js';
 import { optimizeShared, optimizing } from './optimizer.js';
-import type { Field, PhysicalPlan, ScanOperator } from './physical-plan.js';
+import { type Field, fieldsOf, type Operator, type PhysicalPlan, type PlanExpr, type ScanOperator } from './physical-plan.js';
 import { planStages } from './physical-planner.js';
 import type { PlanContext, Planning } from './planning.js';
+import type { PlanSink } from './sink.js';
 import { PlanTables } from './tables.js';
+
+/** Where the rows go; the sink's column n is column `from[n]` of the query (from 0), NULL where it is undefined. */
+export interface WriteTarget {
+  readonly sink: PlanSink;
+  readonly from: readonly (number | undefined)[];
+}
 
 /**
  * The physical plan of an analysed query. `parameters` are the values of $1, $2, … in text form.
@@ -22,19 +30,36 @@ export async function planQuery(request: {
   readonly query: Query;
   readonly parameters: readonly Constant[];
   readonly context: PlanContext;
+  readonly write?: WriteTarget;
 }): Promise<PhysicalPlan> {
   const { context } = request;
   context.signal.throwIfAborted();
   const query = await foldQuery(request.query, request.parameters, context);
   const tables = await PlanTables.pinned(query, context);
   const planning = newPlanning(context, tables);
-  const logical = inlineOnceRead(planning.query(query, [], undefined), planning);
+  const asked = planning.query(query, [], undefined);
+  const { write } = request;
+  const logical = inlineOnceRead(write === undefined ? asked : writtenRows(asked, write, planning), planning);
   const optimized = await inTurns(optimizing(logical, { planning }), context.signal);
   const shared = await inTurns(optimizeShared(optimized, planning), context.signal);
   for (const plan of [optimized, ...shared.values()]) checkNesting(plan);
   const computed = new Set([optimized, ...shared.values()].flatMap((plan) => checkFunctions(plan)));
-  const plan = await planStages(optimized, { context, tables, shared, notices: planning.notices });
+  const { notices, newField } = planning;
+  const plan = await planStages(optimized, { context, tables, shared, notices, sink: write?.sink, newField });
   return computed.size === 0 ? plan : { ...plan, computedByPostgres: [...computed] };
+}
+
+function writtenRows(input: Operator, { sink, from }: WriteTarget, planning: Planning): Operator {
+  const fields = fieldsOf(input);
+  const items = sink.columns.map(({ name, type }, n) => {
+    const source = from[n];
+    const field = source === undefined ? undefined : fields[source];
+    if (source !== undefined && field === undefined)
+      throw internal(`column ${name} is written from column ${source}, which the query does not have`);
+    const expr: PlanExpr = field === undefined ? { kind: 'constant', type, value: null } : columnRef(field);
+    return { field: planning.newField(name, type), expr };
+  });
+  return { kind: 'project', input, items };
 }
 
 /** Milliseconds of planning at a time; other sessions have their turn then, and a cancellation arrives. */

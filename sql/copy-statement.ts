@@ -14,13 +14,25 @@ export interface CopyFormat {
   readonly forceQuote: 'all' | readonly string[];
 }
 
-/** COPY … TO STDOUT. */
+/** COPY … TO 'location'. */
+export interface CopyFile {
+  /** As written. */
+  readonly location: string;
+  readonly overwrite: boolean;
+  readonly format:
+    | { readonly kind: 'parquet'; readonly compression: 'zstd' | 'snappy' | 'gzip' | 'uncompressed' }
+    | { readonly kind: 'copy'; readonly copy: CopyFormat; readonly compression: 'gzip' | 'none' }
+    | { readonly kind: 'json'; readonly compression: 'gzip' | 'none' };
+}
+
+/** COPY … TO STDOUT, or to a file. */
 export interface CopyStatement {
   /** Undefined: COPY (query). */
   readonly table: { readonly schema: string | undefined; readonly name: string; readonly columns: readonly string[] } | undefined;
   readonly format: CopyFormat;
   /** `(format 'csv', …)` or nothing: for the embedded Postgres to check. */
   readonly optionsSql: string;
+  readonly file: CopyFile | undefined;
 }
 
 /** Reads a CopyStmt. Throws 0A000 and 42501 for what only reads from the client or writes files. */
@@ -29,12 +41,17 @@ export function copyStatement(body: ParseNode): CopyStatement {
     throw unsupported('COPY FROM', { hint: 'Tables are read-only here; COPY … TO STDOUT reads them.' });
   }
   if (body['is_program'] === true) throw denied('COPY to or from an external program', 'pg_execute_server_program');
-  if (body['filename'] !== undefined) throw denied('COPY to a file', 'pg_write_server_files');
   const query = taggedNode(body['query']).tag;
   if (query !== '' && query !== 'SelectStmt') throw unsupported('COPY of anything but a table or a SELECT');
   const relation = nodeOf(body['relation']);
-  const options = listOf(body['options']).map((option) => nodeOf(nodeOf(option)['DefElem']));
+  const written = listOf(body['options']).map((option) => nodeOf(nodeOf(option)['DefElem']));
+  const filename = body['filename'] === undefined ? undefined : textOf(body['filename']);
+  const file = filename === undefined ? undefined : copyFile(filename, written);
+  // Those that PostgreSQL has not are ours, and files of other formats have no others.
+  const own = new Set(['overwrite', 'compression', ...(file === undefined || file.format.kind === 'copy' ? [] : ['format'])]);
+  const options = file === undefined ? written : written.filter((option) => !own.has(textOf(option['defname'])));
   return {
+    file,
     table:
       query !== ''
         ? undefined
@@ -46,6 +63,34 @@ export function copyStatement(body: ParseNode): CopyStatement {
     format: copyFormat(options),
     optionsSql: options.length === 0 ? '' : ` with (${options.map(optionSql).join(', ')})`,
   };
+}
+
+const PARQUET_COMPRESSIONS = ['zstd', 'snappy', 'gzip', 'uncompressed'] as const;
+
+function copyFile(location: string, options: readonly ParseNode[]): CopyFile {
+  const option = (name: string): ParseNode | undefined => options.find((one) => textOf(one['defname']) === name);
+  const value = (name: string): string | undefined => optionText(option(name)?.['arg'])?.toLowerCase();
+  const format = value('format') ?? (/\.parquet$/i.test(location) ? 'parquet' : /\.(json|ndjson|jsonl)$/i.test(location) ? 'json' : 'text');
+  const overwrite = option('overwrite');
+  const base = { location, overwrite: overwrite !== undefined && isTrue(optionText(overwrite['arg'])) };
+  const compression = value('compression');
+  const wrong = (known: readonly string[]): TimelineError =>
+    new TimelineError({
+      kind: 'semantic',
+      sqlstate: '22023',
+      message: `COPY compression "${compression}" not recognized`,
+      hint: `For format ${format} there are ${known.join(', ')}.`,
+    });
+  if (format === 'parquet') {
+    const known = PARQUET_COMPRESSIONS.find((one) => one === (compression === 'none' ? 'uncompressed' : (compression ?? 'zstd')));
+    if (known === undefined) throw wrong(PARQUET_COMPRESSIONS);
+    return { ...base, format: { kind: 'parquet', compression: known } };
+  }
+  if (compression !== undefined && compression !== 'gzip' && compression !== 'none') throw wrong(['gzip', 'none']);
+  const text = { compression: compression ?? (/\.gz$/i.test(location) ? 'gzip' : 'none') } as const;
+  if (format === 'json' || format === 'ndjson') return { ...base, format: { kind: 'json', ...text } };
+  if (format === 'binary') throw unsupported('COPY to a file in format binary', { hint: 'Use parquet, csv, json or text.' });
+  return { ...base, format: { kind: 'copy', copy: copyFormat(options), ...text } };
 }
 
 function copyFormat(options: readonly ParseNode[]): CopyFormat {

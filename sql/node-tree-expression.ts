@@ -163,6 +163,8 @@ export class ExpressionReader {
         const arg = this.read(requiredNode(node, 'arg'));
         return BYTE_COLLATIONS.has(numberField(node, 'collOid')) ? arg : unknown('COLLATE', type(Oid.text));
       }
+      case 'SETTODEFAULT':
+        return { kind: 'constant', type: typeIn(node, 'typeId', 'typeMod'), value: null };
       case 'SQLVALUEFUNCTION':
         return {
           kind: 'call',

@@ -46,6 +46,23 @@ export function readQuery(prosqlbody: string, names: CatalogueNames): Query {
   }
 }
 
+/** An analysed INSERT: its rows as a query, whose n-th column goes into column `columns[n]` (1-based) of `table`. */
+export interface InsertQuery {
+  readonly query: Query;
+  readonly table: { readonly schema: string; readonly name: string };
+  readonly columns: readonly number[];
+}
+
+/** As readQuery, for INSERT. DEFAULT is NULL: tables have no defaults here. */
+export function readInsert(prosqlbody: string, names: CatalogueNames): InsertQuery {
+  try {
+    return new QueryReader(names).insert(onlyQuery(readNodeTree(prosqlbody)));
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    throw tooDeep(thrown);
+  }
+}
+
 /** The body is a list of statements, in a list. */
 function onlyQuery(value: NodeValue): TreeNode {
   let inner = value;
@@ -71,6 +88,7 @@ const FRAME = {
 };
 const MATERIALIZED: readonly (Cte['materialized'] | undefined)[] = ['default', 'always', 'never'];
 const SELECT = 1;
+const INSERT = 3;
 
 class QueryReader {
   private readonly expressions: ExpressionReader;
@@ -79,8 +97,22 @@ class QueryReader {
     this.expressions = new ExpressionReader(names, (node) => this.query(node));
   }
 
-  query(node: TreeNode): Query {
-    if (node.node !== 'QUERY' || numberField(node, 'commandType') !== SELECT) throw internal('the analysed statement is not a SELECT');
+  insert(node: TreeNode): InsertQuery {
+    const target = numberField(node, 'resultRelation');
+    const query = this.query(node, INSERT);
+    const table = query.ranges[target - 1];
+    if (table?.kind !== 'table') throw internal('an analysed INSERT without its table');
+    return {
+      // Its table is not read.
+      query: { ...query, ranges: query.ranges.map((range) => (range === table ? { kind: 'result' } : range)) },
+      table: { schema: table.schema, name: table.name },
+      columns: nodesField(node, 'targetList').map((entry) => numberField(entry, 'resno')),
+    };
+  }
+
+  query(node: TreeNode, command = SELECT): Query {
+    if (node.node !== 'QUERY' || numberField(node, 'commandType') !== command)
+      throw internal(`the analysed statement is not ${command === SELECT ? 'a SELECT' : 'an INSERT'}`);
     const jointree = requiredNode(node, 'jointree');
     const distinct = nodesField(node, 'distinctClause');
     const setOperations = nodeField(node, 'setOperations');

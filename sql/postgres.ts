@@ -166,7 +166,7 @@ export class EmbeddedPostgres {
   }
 
   /**
-   * PostgreSQL's analysed tree of exactly one SELECT, as text for readQuery. `parameterTypes` without zeros (describe tells
+   * PostgreSQL's analysed tree of exactly one SELECT or INSERT, as text for readQuery or readInsert. `parameterTypes` without zeros (describe tells
    * them). Error positions are those of `sql`.
    */
   async analyse(sql: string, parameterTypes: readonly number[], context: AnalysisContext, options: RequestOptions = {}): Promise<string> {
@@ -180,12 +180,14 @@ export class EmbeddedPostgres {
     options: RequestOptions,
   ): Promise<string> {
     const statement = parseOne(sql)?.statement;
-    if (taggedNode(statement).tag !== 'SelectStmt') throw internal('only a SELECT can be analysed');
-    const refused = refusedClause(statement);
+    const { tag, body } = taggedNode(statement);
+    if (tag !== 'SelectStmt' && tag !== 'InsertStmt') throw internal('only a SELECT or an INSERT can be analysed');
+    const refused = refusedClause(tag === 'InsertStmt' ? [body['selectStmt'], body['withClause']] : statement);
     if (refused !== undefined) throw unsupported(refused);
     const gathered = gatherParameters(sql, parameterTypes);
     const types = (gathered?.types ?? parameterTypes).map((oid) => this.names.typeSql(oid));
-    const prefix = `create function pg_temp.q(${types.join(', ')}) returns setof record language sql begin atomic `;
+    const returns = tag === 'InsertStmt' ? 'void' : 'setof record';
+    const prefix = `create function pg_temp.q(${types.join(', ')}) returns ${returns} language sql begin atomic `;
     const bytes = [
       // The closing words stand on a line of their own: the text may end in a comment.
       Frontend.query(`${prefix}${gathered?.sql ?? sql}\n;end`),
@@ -370,6 +372,62 @@ export class EmbeddedPostgres {
       if (typeof column === 'string') view.columns.push({ name: column, type: { oid: Number(oid), typmod: Number(typmod) } });
     }
     return [...views.values()];
+  }
+
+  /** Columns of CREATE TABLE (columns): what PostgreSQL makes of them, or says of them. */
+  async tableColumns(
+    columnsSql: string,
+    context: AnalysisContext,
+  ): Promise<readonly { readonly name: string; readonly type: Type; readonly nullable: boolean }[]> {
+    const bytes = [
+      Frontend.query(`create temp table q ${columnsSql}`),
+      Frontend.query(
+        "select attname, atttypid, atttypmod, attnotnull from pg_catalog.pg_attribute where attrelid = 'pg_temp.q'::pg_catalog.regclass and attnum > 0 order by attnum",
+      ),
+    ];
+    const { rows } = await this.main.asUser(bytes, context, { readOnly: false }).catch((error: unknown) => {
+      throw error instanceof TimelineError ? positionless(error) : error;
+    });
+    return rows.map(([name, oid, typmod, required]) => ({
+      name: name ?? '',
+      type: { oid: Number(oid), typmod: Number(typmod) },
+      nullable: required !== 't',
+    }));
+  }
+
+  /**
+   * Arguments of a call as PostgreSQL resolves them by name and position: `parameters` declares the function (`a text, b int default 1`),
+   * the answer has each one's value as text. Errors and their positions are those of `argumentsSql`.
+   */
+  async callArguments(
+    call: {
+      readonly name: string;
+      readonly parameters: readonly { readonly name: string; readonly type: string; readonly required: boolean }[];
+    },
+    argumentsSql: string,
+    context: AnalysisContext,
+    values: readonly (string | null)[],
+  ): Promise<readonly (string | null)[]> {
+    const declared = call.parameters.map(
+      ({ name, type, required }) => `${quoteIdentifier(name)} ${type}${required ? '' : ' default null'}`,
+    );
+    const texts = call.parameters.map((_, n) => `$${n + 1}::pg_catalog.text`);
+    const head = `select * from pg_catalog.unnest(pg_temp.${quoteIdentifier(call.name)}`;
+    const bytes = [
+      Frontend.query(
+        `create function pg_temp.${quoteIdentifier(call.name)}(${declared.join(', ')}) returns pg_catalog.text[] language sql as $f$ select array[${texts.join(', ')}] $f$`,
+      ),
+      Frontend.parse(`${head}${argumentsSql})`, []),
+      Frontend.bind(values),
+      Frontend.execute(100),
+      Frontend.sync(),
+    ];
+    const { rows } = await this.main.asUser(bytes, context, { readOnly: false }).catch((error: unknown) => {
+      if (!(error instanceof TimelineError)) throw error;
+      const told = new TimelineError({ ...error.toJSON(), message: error.message.replace('function pg_temp.', 'procedure timeline.') });
+      throw shifted(told, head, undefined);
+    });
+    return rows.map(([value]) => value ?? null);
   }
 
   /** Throws what PostgreSQL says of `with (…)` after COPY (query with these columns) TO STDOUT. */

@@ -3,6 +3,19 @@ import { type CursorDeclaration, type CursorFetch, cursorDeclaration, cursorFetc
 import { unsupported } from './errors.js';
 import { type ExplainOptions, explainOptions } from './explain-options.js';
 import { type ViewCreation, type ViewDrop, viewCreation, viewDrop } from './view-statement.js';
+import {
+  type InsertStatement,
+  insertStatement,
+  type PlainTableCreation,
+  type ProcedureCall,
+  plainTableCreation,
+  procedureCall,
+  selectInto,
+  type TableCreation,
+  type TableDrop,
+  tableCreation,
+  tableDrop,
+} from './write-statement.js';
 
 /** A statement about the session itself. */
 export type UtilityStatement =
@@ -36,7 +49,13 @@ export type StatementKind =
   | { readonly kind: 'close'; readonly name: string | undefined }
   | { readonly kind: 'copy'; readonly copy: CopyStatement }
   | { readonly kind: 'create_view'; readonly view: ViewCreation }
-  | { readonly kind: 'drop_view'; readonly drop: ViewDrop };
+  | { readonly kind: 'drop_view'; readonly drop: ViewDrop }
+  | { readonly kind: 'insert'; readonly insert: InsertStatement }
+  /** `tag`: of what PostgreSQL calls it in errors. */
+  | { readonly kind: 'create_table_as'; readonly create: TableCreation; readonly tag: 'CREATE TABLE AS' | 'SELECT INTO' }
+  | { readonly kind: 'create_table'; readonly create: PlainTableCreation }
+  | { readonly kind: 'drop_table'; readonly drop: TableDrop }
+  | { readonly kind: 'call'; readonly call: ProcedureCall };
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -61,11 +80,18 @@ const REFUSED: Readonly<Record<string, string>> = {
   GrantStmt: 'GRANT',
 };
 
+const APPEND_ONLY = 'Tables take new rows by INSERT and CREATE TABLE AS; CALL timeline.optimize(…) and the like maintain them.';
+
 const HINTS: Readonly<Record<string, string>> = {
-  LockStmt: 'Tables are read-only here: a transaction keeps the snapshots that it has seen.',
+  UpdateStmt: APPEND_ONLY,
+  DeleteStmt: APPEND_ONLY,
+  MergeStmt: APPEND_ONLY,
+  TruncateStmt: `${APPEND_ONLY} DROP TABLE and CREATE TABLE make an empty one.`,
+  AlterTableStmt: 'The tools of the catalog change tables (Spark, pyiceberg, …); what they change is seen here.',
+  LockStmt: 'There are no locks here: a transaction keeps the snapshots that it has seen.',
   ListenStmt: 'There are no notifications here; UNLISTEN is accepted.',
   NotifyStmt: 'There are no notifications here.',
-  VacuumStmt: "Tables are read-only here; their statistics are those of their catalog's files.",
+  VacuumStmt: 'CALL timeline.optimize(…), timeline.expire_snapshots(…) and timeline.remove_orphan_files(…) maintain tables.',
 };
 
 function vacuumName(node: Node): string {
@@ -78,6 +104,8 @@ export function statementKind(statement: unknown): StatementKind {
   const node = object(body);
   switch (tag) {
     case 'SelectStmt': {
+      const into = selectInto(node);
+      if (into !== undefined) return { kind: 'create_table_as', create: into, tag: 'SELECT INTO' };
       const setting = setConfig(node);
       return setting === undefined ? { kind: 'select' } : { kind: 'utility', statement: setting };
     }
@@ -102,7 +130,7 @@ export function statementKind(statement: unknown): StatementKind {
       return { kind: 'close', name: node['portalname'] === undefined ? undefined : text(node['portalname']) };
     case 'PrepareStmt': {
       const [inner = ''] = Object.keys(object(node['query']));
-      if (inner !== 'SelectStmt') throw unsupported(`PREPARE of ${REFUSED[inner] ?? inner.replace(/Stmt$/, '')}`);
+      if (inner !== 'SelectStmt' && inner !== 'InsertStmt') throw unsupported(`PREPARE of ${REFUSED[inner] ?? inner.replace(/Stmt$/, '')}`);
       return { kind: 'prepare', name: text(node['name']), hasTypes: list(node['argtypes']).length > 0 };
     }
     case 'ExecuteStmt':
@@ -116,8 +144,18 @@ export function statementKind(statement: unknown): StatementKind {
     case 'DropStmt': {
       const drop = viewDrop(node);
       if (drop !== undefined) return { kind: 'drop_view', drop };
+      const tables = tableDrop(node);
+      if (tables !== undefined) return { kind: 'drop_table', drop: tables };
       throw unsupported('DROP');
     }
+    case 'InsertStmt':
+      return { kind: 'insert', insert: insertStatement(node) };
+    case 'CreateTableAsStmt':
+      return { kind: 'create_table_as', create: tableCreation(node), tag: 'CREATE TABLE AS' };
+    case 'CreateStmt':
+      return { kind: 'create_table', create: plainTableCreation(node) };
+    case 'CallStmt':
+      return { kind: 'call', call: procedureCall(node) };
     case 'CopyStmt':
       return { kind: 'copy', copy: copyStatement(node) };
     default:
@@ -142,7 +180,7 @@ function setConfig(node: Node): UtilityStatement | undefined {
 
 function explain(node: Node): StatementKind {
   const [inner = ''] = Object.keys(object(node['query']));
-  if (!['SelectStmt', 'ExecuteStmt', 'DeclareCursorStmt'].includes(inner))
+  if (!['SelectStmt', 'ExecuteStmt', 'DeclareCursorStmt', 'InsertStmt', 'CreateTableAsStmt'].includes(inner))
     throw unsupported(`EXPLAIN of ${REFUSED[inner] ?? inner.replace(/Stmt$/, '')}`);
   return { kind: 'explain', options: explainOptions(node['options']) };
 }

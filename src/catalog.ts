@@ -26,7 +26,11 @@ export class Catalog {
   private readonly byName: ReadonlyMap<string, CatalogEntry>;
   private readonly broken: ReadonlyMap<string, BrokenTable>;
 
-  constructor(entries: readonly CatalogEntry[], broken: readonly BrokenTable[]) {
+  constructor(
+    entries: readonly CatalogEntry[],
+    broken: readonly BrokenTable[],
+    private readonly sources: readonly Source[] = [],
+  ) {
     this.byName = new Map(entries.map((entry) => [key(entry.description.schema, entry.description.table), entry]));
     this.broken = new Map(broken.map((table) => [key(table.name.schema, table.name.table), table]));
   }
@@ -48,6 +52,19 @@ export class Catalog {
       if (broken !== undefined) throw broken.error;
     }
     return undefined;
+  }
+
+  hasSchema(schema: string): boolean {
+    return this.tables().some((entry) => entry.description.schema === schema);
+  }
+
+  /** Catalogs that may make tables in a schema, which need not have any yet; `schema` of each is the connector's own name for it. */
+  writers(schema: string): readonly { readonly connector: Connector; readonly schema: string }[] {
+    return this.sources.flatMap(({ connector, prefix }) => {
+      if (!schema.startsWith(prefix)) return [];
+      const own = schema.slice(prefix.length);
+      return connector.writer?.allows(own) === true ? [{ connector, schema: own }] : [];
+    });
   }
 
   /** Did columns, tables or estimates change, so that the mirror must be made again? */
@@ -80,7 +97,7 @@ export async function readCatalog(sources: readonly Source[], signal?: AbortSign
       }
     }
   }
-  return new Catalog(entries, broken);
+  return new Catalog(entries, broken, sources);
 }
 
 function clash(schema: string, first: string, second: string): TimelineError {

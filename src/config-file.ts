@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import type { CatalogConfig, Config, LimitsConfig, S3Config, TemporalConfig, WriteConfig } from './config.js';
+import type { CatalogConfig, Config, CopyConfig, LimitsConfig, S3Config, TemporalConfig, WriteConfig } from './config.js';
 import { absoluteLocation, readIcebergCatalog } from './config-catalog.js';
 import { configError, isObject, Reader } from './config-reader.js';
+import { normalLocation } from './object-store/location.js';
 
 export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -25,7 +26,7 @@ export function loadConfig({ env, cwd }: ConfigSources): Config {
 
 /** Configuration from an already parsed document; `folder` is what its relative paths are relative to. */
 export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSources & { readonly folder: string }): Config {
-  const root = new Reader(document, '', ['listen', 'home', 'catalogs', 'temporal', 'auth', 'limits', 'event_types']);
+  const root = new Reader(document, '', ['listen', 'home', 'catalogs', 'temporal', 'auth', 'limits', 'event_types', 'copy']);
   for (const later of ['auth', 'event_types']) {
     if (root.has(later)) throw configError(`${later}: not supported yet`, 'Remove it: the server listens on loopback only for now.');
   }
@@ -43,6 +44,7 @@ export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSourc
     catalogs: readCatalogs(root, { folder, env }),
     temporal: readTemporal(root, env),
     limits: readLimits(root, env),
+    copy: readCopy(root, folder),
   };
 }
 
@@ -129,6 +131,15 @@ function readS3(reader: Reader): S3Config | undefined {
     ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
     pathStyle: s3.boolean('path_style') ?? endpoint !== undefined,
   };
+}
+
+function readCopy(root: Reader, folder: string): CopyConfig {
+  const copy = root.section('copy', ['locations', 's3']);
+  const list = copy.value('locations') ?? [];
+  if (!Array.isArray(list) || !list.every((one): one is string => typeof one === 'string'))
+    throw configError('copy.locations: must be a list of locations');
+  const s3 = readS3(copy);
+  return { locations: list.map((location) => normalLocation(absoluteLocation(location, folder))), ...(s3 === undefined ? {} : { s3 }) };
 }
 
 function readTemporal(root: Reader, env: ConfigSources['env']): TemporalConfig {

@@ -8,6 +8,14 @@ export interface Config {
   readonly catalogs: Readonly<Record<string, CatalogConfig>>;
   readonly temporal: TemporalConfig;
   readonly limits: LimitsConfig;
+  readonly copy: CopyConfig;
+}
+
+/** Where COPY … TO makes files; no locations: nowhere. */
+export interface CopyConfig {
+  /** Normal locations, `file:///folder` or `s3://bucket/prefix`: what lies below one may be written. */
+  readonly locations: readonly string[];
+  readonly s3?: S3Config;
 }
 
 export type CatalogConfig = IcebergCatalogConfig;

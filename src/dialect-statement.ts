@@ -53,6 +53,9 @@ async function planOther(options: DialectOptions, dialect: Dialect): Promise<Pla
     case 'declare':
     case 'copy':
     case 'create_view':
+    case 'insert':
+    case 'create_table_as':
+    case 'copy_file':
       throw unsupported(`a query inside of another statement in ${DIALECT_LABELS[dialect]} SQL`, {
         hint: "SET timeline.dialect = 'postgres' first.",
       });

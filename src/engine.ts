@@ -87,14 +87,14 @@ export class TimelineEngine implements Engine {
     return this.parts.metrics;
   }
 
-  /** Opens connectors, the embedded Postgres and the kernel. Throws what is wrong with the configuration or a catalog. */
-  static async open(config: Config): Promise<TimelineEngine> {
+  /** Opens connectors (those of the configuration, and `further` ones of the caller's), the embedded Postgres and the kernel. Throws what is wrong with the configuration or a catalog. */
+  static async open(config: Config, further: readonly Source[] = []): Promise<TimelineEngine> {
     await makeFolders(config);
     const history = await History.open(join(config.home, 'history.ndjson'));
     const [postgres] = await Promise.all([EmbeddedPostgres.open({ imagePath: imagePath(), valueThread: true }), loadParser()]);
     const closers: (() => Promise<void>)[] = [() => postgres.close()];
     try {
-      return await TimelineEngine.openOver({ config, postgres, history, closers });
+      return await TimelineEngine.openOver({ config, postgres, history, closers, further });
     } catch (error) {
       // A thread left behind would keep a process alive that has nothing to do.
       for (const close of closers.reverse()) await close().catch(() => undefined);
@@ -107,13 +107,14 @@ export class TimelineEngine implements Engine {
     readonly postgres: EmbeddedPostgres;
     readonly history: History;
     readonly closers: (() => Promise<void>)[];
+    readonly further: readonly Source[];
   }): Promise<TimelineEngine> {
-    const { config, postgres, history, closers } = options;
+    const { config, postgres, history, closers, further } = options;
     const metrics = new Metrics();
     // The system tables show the catalogue that holds them: the engine is there before anybody asks.
     const opened: { engine?: TimelineEngine } = {};
     const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY }));
-    const sources = await openSources(config, [system]);
+    const sources = [...(await openSources(config, [system])), ...further];
     closers.push(async () => void (await Promise.all(sources.map((source) => source.connector.close()))));
     const parts = taskParts(config, sources);
     const { connectors, kernel, store } = parts;

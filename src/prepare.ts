@@ -1,8 +1,9 @@
-import type { CopyFormat, CopyStatement } from '../sql/copy-statement.js';
+import type { CopyFile, CopyFormat, CopyStatement } from '../sql/copy-statement.js';
 import type { CursorDeclaration, CursorFetch } from '../sql/cursor-statement.js';
 import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import type { ExplainOptions } from '../sql/explain-options.js';
 import { innerText, parseOne } from '../sql/parse.js';
+import { taggedNode } from '../sql/parse-tree.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
 import { refusedClause, relationNodes } from '../sql/references.js';
@@ -10,9 +11,13 @@ import type { ResultColumn } from '../sql/result.js';
 import { rewriteSnapshotCalls } from '../sql/snapshot-call.js';
 import { statementKind, type UtilityStatement } from '../sql/statement-kind.js';
 import { rewriteTimelineCalls } from '../sql/timeline-call.js';
+import { Oid, type } from '../sql/types.js';
 import { type ExpandedText, expandViews, functionsBehind, isViewReference, relationsBehind } from '../sql/view-references.js';
 import type { ViewDrop } from '../sql/view-statement.js';
+import type { InsertStatement, PlainTableCreation, ProcedureCall, TableCreation, TableDrop } from '../sql/write-statement.js';
 import type { EngineContext } from './engine-context.js';
+import { textColumn } from './execution.js';
+import { procedureOf } from './procedures.js';
 import { mapped, type SelectStatement } from './select.js';
 import type { SessionViews } from './session-views.js';
 import { isAboutTable, type StatementRelation, StatementTables } from './statement-tables.js';
@@ -45,6 +50,8 @@ export type PlannedStatement =
       readonly parameterTypes: readonly number[];
       readonly statement: SelectStatement;
       readonly options: ExplainOptions;
+      /** EXPLAIN of what writes. */
+      readonly write?: WriteStatement;
     }
   | {
       readonly kind: 'prepare';
@@ -79,7 +86,42 @@ export type PlannedStatement =
       readonly text: string;
       readonly innerStart: number;
     }
-  | { readonly kind: 'drop_view'; readonly parameterTypes: readonly number[]; readonly drop: ViewDrop; readonly text: string };
+  | { readonly kind: 'drop_view'; readonly parameterTypes: readonly number[]; readonly drop: ViewDrop; readonly text: string }
+  | WriteStatement;
+
+/** A statement that changes tables or makes files; `command` is PostgreSQL's name for it. */
+export type WriteStatement =
+  | { readonly kind: 'insert'; readonly command: string; readonly parameterTypes: readonly number[]; readonly statement: SelectStatement }
+  | {
+      readonly kind: 'create_table_as';
+      readonly command: string;
+      readonly parameterTypes: readonly number[];
+      readonly create: TableCreation;
+      readonly statement: SelectStatement;
+    }
+  | {
+      readonly kind: 'create_table';
+      readonly command: string;
+      readonly parameterTypes: readonly number[];
+      readonly create: PlainTableCreation;
+      readonly text: string;
+    }
+  | { readonly kind: 'drop_table'; readonly command: string; readonly parameterTypes: readonly number[]; readonly drop: TableDrop }
+  | {
+      readonly kind: 'call';
+      readonly command: string;
+      readonly parameterTypes: readonly number[];
+      readonly call: ProcedureCall;
+      readonly text: string;
+      readonly columns: readonly ResultColumn[];
+    }
+  | {
+      readonly kind: 'copy_file';
+      readonly command: string;
+      readonly parameterTypes: readonly number[];
+      readonly statement: SelectStatement;
+      readonly file: CopyFile;
+    };
 
 export interface PrepareOptions {
   readonly views: SessionViews;
@@ -109,6 +151,10 @@ export async function planStatement(options: PrepareOptions): Promise<PlannedSta
       const head = [...options.text].slice(0, parsed.innerStart).join('');
       if (inner?.kind === 'select') return { ...inner, kind: 'explain', options: kind.options };
       if (inner?.kind === 'declare' && inner.query.kind === 'select') return { ...inner.query, kind: 'explain', options: kind.options };
+      if (inner?.kind === 'insert' || inner?.kind === 'create_table_as') {
+        const { parameterTypes, statement } = inner;
+        return { kind: 'explain', parameterTypes, statement, options: kind.options, write: inner };
+      }
       if (inner?.kind === 'execute') return { ...inner, kind: 'explain_execute', options: kind.options, head };
       return planCatalogue(options, options.text);
     }
@@ -130,6 +176,25 @@ export async function planStatement(options: PrepareOptions): Promise<PlannedSta
       return { kind: 'create_view', parameterTypes: [], name: kind.view.name, text: options.text, innerStart: parsed.innerStart ?? 0 };
     case 'drop_view':
       return { kind: 'drop_view', parameterTypes: [], drop: kind.drop, text: options.text };
+    case 'insert':
+      return { kind: 'insert', command: 'INSERT', ...(await planInsert(options, parsed.statement, kind.insert)) };
+    case 'create_table_as': {
+      const text = kind.create.querySql(options.text);
+      const analysed = await refreshing(options, () => analyseSelect({ ...options, text }, selectOf(text)));
+      const statement = { ...analysed.statement, original: options.text };
+      return { kind: 'create_table_as', command: kind.tag, ...analysed, statement, create: kind.create };
+    }
+    case 'create_table':
+      return { kind: 'create_table', command: 'CREATE TABLE', parameterTypes: [], create: kind.create, text: options.text };
+    case 'drop_table':
+      return { kind: 'drop_table', command: 'DROP TABLE', parameterTypes: [], drop: kind.drop };
+    case 'call': {
+      const { call } = kind;
+      const columns = procedureOf(call.procedure).columns.map(([name, of]): ResultColumn => ({ ...textColumn(name), type: type(Oid[of]) }));
+      // PostgreSQL finds their types when it runs; until then they are text.
+      const parameterTypes = Array.from({ length: call.parameters }, () => Oid.text);
+      return { kind: 'call', command: 'CALL', parameterTypes, call, text: options.text, columns };
+    }
     case 'copy':
       return planCopy(options, kind.copy, innerText(options.text, parsed));
   }
@@ -142,7 +207,11 @@ async function planQuery(options: PrepareOptions): Promise<ReadStatement> {
   return planned;
 }
 
-async function planCopy(options: PrepareOptions, { table, format, optionsSql }: CopyStatement, inner: string): Promise<PlannedStatement> {
+async function planCopy(
+  options: PrepareOptions,
+  { table, format, optionsSql, file }: CopyStatement,
+  inner: string,
+): Promise<PlannedStatement> {
   if (table !== undefined && isViewReference({ ...table, body: {} }, options.views.current)) {
     throw new TimelineError({
       kind: 'semantic',
@@ -151,17 +220,28 @@ async function planCopy(options: PrepareOptions, { table, format, optionsSql }: 
       hint: 'Try the COPY (SELECT ...) TO variant.',
     });
   }
+  if (file !== undefined) {
+    const text = table === undefined ? inner : tableQuery(table);
+    const read = { ...options, text, parameterTypes: [] };
+    const { statement, parameterTypes } = await refreshing(options, () => analyseSelect(read, selectOf(text)));
+    requireNoParameters(parameterTypes);
+    if (optionsSql !== '') await options.engine.postgres.checkCopyOptions(optionsSql, statement.columns, options.analysis);
+    return { kind: 'copy_file', command: 'COPY', parameterTypes: [], statement: { ...statement, original: options.text }, file };
+  }
   const query = await (table === undefined
     ? planQuery({ ...options, text: inner, parameterTypes: [] })
     : planQuery({ ...options, text: tableQuery(table), parameterTypes: [] }).catch((thrown: unknown) => {
         // Its places are of the text that we made.
         throw asTimelineError(thrown).at(undefined);
       }));
-  if (query.parameterTypes.length > 0)
-    throw new TimelineError({ kind: 'semantic', sqlstate: '42P02', message: 'there is no parameter $1' });
+  requireNoParameters(query.parameterTypes);
   const columns = query.kind === 'select' ? query.statement.columns : (query.columns ?? []);
   if (optionsSql !== '') await options.engine.postgres.checkCopyOptions(optionsSql, columns, options.analysis);
   return { kind: 'copy', parameterTypes: [], query, format };
+}
+
+function requireNoParameters(types: readonly number[]): void {
+  if (types.length > 0) throw new TimelineError({ kind: 'semantic', sqlstate: '42P02', message: 'there is no parameter $1' });
 }
 
 function tableQuery({ schema, name, columns }: NonNullable<CopyStatement['table']>): string {
@@ -169,20 +249,43 @@ function tableQuery({ schema, name, columns }: NonNullable<CopyStatement['table'
   return `SELECT ${list} FROM ${schema === undefined ? '' : `${quoteIdentifier(schema)}.`}${quoteIdentifier(name)}`;
 }
 
+/** The tree of a text that must be a SELECT which neither writes nor locks. */
+function selectOf(text: string): unknown {
+  const statement = parseOne(text)?.statement;
+  const refused = refusedClause(statement);
+  if (refused !== undefined) throw unsupported(refused);
+  return statement;
+}
+
+async function planInsert(
+  options: PrepareOptions,
+  statement: unknown,
+  { table }: InsertStatement,
+): Promise<{ readonly parameterTypes: readonly number[]; readonly statement: SelectStatement }> {
+  const { body } = taggedNode(statement);
+  if (isViewReference({ ...table, body: {} }, options.views.current)) throw unsupported(`INSERT into view "${table.name}"`);
+  const refused = refusedClause([body['selectStmt'], body['withClause']]);
+  if (refused !== undefined) throw unsupported(refused);
+  // Its table is no source: a view of the same name, or TIMELINE's lookups, have nothing to do with it.
+  return refreshing(options, () => analyseSelect(options, withoutTarget(statement)));
+}
+
+/** Once more after a look at the catalogs, if a table was missing that may have appeared since the last one. */
+async function refreshing<T>({ engine }: PrepareOptions, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const error = asTimelineError(thrown);
+    if ((error.sqlstate === '42P01' || error.sqlstate === '3F000') && (await engine.refreshCatalog())) return work();
+    throw error;
+  }
+}
+
 async function planRead(options: PrepareOptions, statement: unknown): Promise<ReadStatement> {
   const refused = refusedClause(statement);
   if (refused !== undefined) throw unsupported(refused);
   if (!isOurs(options, statement)) return planCatalogue(options, options.text);
-  try {
-    return { kind: 'select', ...(await analyseSelect(options, statement)) };
-  } catch (thrown) {
-    const error = asTimelineError(thrown);
-    // A table that appeared after the last look at the catalogs.
-    if ((error.sqlstate === '42P01' || error.sqlstate === '3F000') && (await options.engine.refreshCatalog())) {
-      return { kind: 'select', ...(await analyseSelect(options, statement)) };
-    }
-    throw error;
-  }
+  return { kind: 'select', ...(await refreshing(options, () => analyseSelect(options, statement))) };
 }
 
 /** Does the engine answer it (a table of ours, a TIMELINE function), rather than the embedded Postgres alone? */
@@ -237,6 +340,14 @@ async function analyseSelect(
   };
 }
 
+/** Of INSERT, all but the table it writes. */
+function withoutTarget(statement: unknown): unknown {
+  const { tag, body } = taggedNode(statement);
+  if (tag !== 'InsertStmt') return statement;
+  const { relation: _relation, ...read } = body;
+  return { InsertStmt: read };
+}
+
 function sameColumns(before: readonly ResultColumn[], after: readonly ResultColumn[]): boolean {
   const shape = (columns: readonly ResultColumn[]) => JSON.stringify(columns.map(({ name, type }) => [name, type]));
   return shape(before) === shape(after);
@@ -259,9 +370,9 @@ export async function rewriteTables(
   views: Pick<SessionViews, 'current'>,
 ): Promise<ExpandedText> {
   const calls = await tables.settle(() => rewriteTimelineCalls(text, statement, tables.lookup));
-  const tree = calls.text === text ? statement : parseOne(calls.text)?.statement;
+  const tree = calls.text === text ? statement : withoutTarget(parseOne(calls.text)?.statement);
   const expanded = expandViews(calls.text, tree, views.current);
-  const expandedTree = expanded.text === calls.text ? tree : parseOne(expanded.text)?.statement;
+  const expandedTree = expanded.text === calls.text ? tree : withoutTarget(parseOne(expanded.text)?.statement);
   const back = (position: number): number => calls.mapPosition(expanded.mapPosition(position));
   try {
     const snapshots = await tables.settle(() => {

@@ -4,15 +4,17 @@ import { type Actuals, explainJson, explainText } from '../planner/explain.js';
 import { explainData } from '../planner/explain-format.js';
 import { operatorsIn } from '../planner/logical-plan.js';
 import type { PhysicalPlan, PlanSession, StageFigures } from '../planner/physical-plan.js';
-import { planQuery } from '../planner/plan-query.js';
+import { planQuery, type WriteTarget } from '../planner/plan-query.js';
 import type { SystemTable } from '../planner/planning.js';
+import type { CatalogueNames } from '../sql/catalogue-names.js';
 import type { Dialect } from '../sql/dialect.js';
-import { asTimelineError, TimelineError } from '../sql/errors.js';
+import { asTimelineError, internal, TimelineError } from '../sql/errors.js';
 import type { ExplainOptions } from '../sql/explain-options.js';
 import type { Constant } from '../sql/expression.js';
 import { namesWith } from '../sql/extra-relations.js';
 import { readQuery } from '../sql/node-tree.js';
 import type { AnalysisContext } from '../sql/postgres.js';
+import type { Query } from '../sql/query.js';
 import { quoteIdentifier } from '../sql/quote.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
 import { Oid, type } from '../sql/types.js';
@@ -65,11 +67,15 @@ export interface SelectContext {
 /** Progress is told at most this often. */
 const PROGRESS_MS = 1000;
 
+/** Of what writes: its rows and where they go, from the analysed tree. */
+export type Writing = (tree: string, names: CatalogueNames) => Promise<{ readonly query: Query; readonly write: WriteTarget }>;
+
 /** Text -> analysed tree -> physical plan, with every snapshot pinned. */
 export async function planSelect(
   statement: SelectStatement,
   parameters: readonly (string | null)[],
   context: SelectContext,
+  writing?: Writing,
 ): Promise<PhysicalPlan> {
   const { engine, analysis } = context;
   const relations = await statement.relationsNow(parameters, context.asOf);
@@ -82,10 +88,12 @@ export async function planSelect(
   const constants = statement.parameterTypes.map(
     (oid, i): Constant => ({ kind: 'constant', type: type(oid), value: parameters[i] ?? null }),
   );
-  const query = readQuery(tree, namesWith(engine.postgres.names, relations));
+  const names = namesWith(engine.postgres.names, relations);
+  const { query, write } = writing === undefined ? { query: readQuery(tree, names), write: undefined } : await writing(tree, names);
   if (statement.dialect !== undefined) checkDialect(query, statement.dialect);
   return planQuery({
     query,
+    ...(write === undefined ? {} : { write }),
     parameters: constants,
     context: {
       session: { timeZone: analysis.timeZone, now: context.now.toString(), memoryLimit: context.memory, ...skipping(analysis.settings) },
@@ -159,6 +167,33 @@ export async function runSelect(
   };
 }
 
+/** What a write's commit said. */
+export interface WriteResult {
+  readonly rows: number;
+  readonly snapshot: string | null;
+  readonly notices: readonly Notice[];
+}
+
+/** Runs a statement whose rows are written, to its end. */
+export async function runWrite(
+  statement: SelectStatement,
+  parameters: readonly (string | null)[],
+  context: SelectContext,
+  writing: Writing,
+): Promise<WriteResult> {
+  const plan = await planSelect(statement, parameters, context, writing);
+  const notices = plan.notices.map(notice);
+  const { run, record } = await startRun(plan, statement.original, context, notices);
+  let result: WriteResult | undefined;
+  for await (const batch of resultBatches(plan, run, record, { ...context, maxRows: undefined }, notices)) {
+    if (batch.kind !== 'columns') continue;
+    const [rows, snapshot] = batch.columns.map((column) => column[0] ?? null);
+    result = { rows: Number(rows), snapshot: typeof snapshot === 'string' ? snapshot : null, notices };
+  }
+  if (result === undefined) throw internal('a write ended without its result');
+  return result;
+}
+
 const XML = 142;
 
 /** EXPLAIN answers in a type of its own for JSON and XML, as PostgreSQL does. */
@@ -181,8 +216,9 @@ export async function explainSelect(
   parameters: readonly (string | null)[],
   context: SelectContext,
   options: ExplainOptions,
+  writing?: Writing,
 ): Promise<Execution> {
-  const plan = await planSelect(statement, parameters, context);
+  const plan = await planSelect(statement, parameters, context, writing);
   let actuals: Actuals | undefined;
   if (options.analyze) {
     const { run, record } = await startRun(plan, statement.original, context, []);

@@ -18,6 +18,7 @@ import type { ConnectOptions, ExecuteOptions, Execution, IdleLimit, Prepared, Se
 import { Transaction } from './transaction.js';
 import { runUtility, utilityColumns } from './utility.js';
 import { createView, dropViews, type ViewContext } from './view-commands.js';
+import { runWriteStatement, writingOf } from './write-commands.js';
 
 /** A statement that this session has prepared: what the wire sees, and how to run it. */
 interface SessionPrepared extends Prepared {
@@ -193,9 +194,45 @@ export class TimelineSession implements Session {
         const copy = { columns: execution.columns ?? [], format: planned.format };
         return { ...execution, columns: undefined, copy, tag: (rows) => `COPY ${rows}` };
       }
-      case 'explain':
-        return explainSelect(planned.statement, parameters, this.selectContext(signal), planned.options);
+      case 'explain': {
+        const context = this.selectContext(signal);
+        if (planned.write === undefined) return explainSelect(planned.statement, parameters, context, planned.options);
+        if (planned.options.analyze) this.requireWritable(planned.write.command);
+        const explained = await explainSelect(
+          planned.statement,
+          parameters,
+          context,
+          planned.options,
+          await writingOf(planned.write, context),
+        );
+        if (planned.options.analyze) await this.engine.refreshCatalog();
+        return explained;
+      }
+      case 'insert':
+      case 'create_table_as':
+      case 'create_table':
+      case 'drop_table':
+      case 'call':
+      case 'copy_file':
+        // A file is no part of the database: COPY TO runs in read-only transactions, too.
+        if (planned.kind !== 'copy_file') this.requireWritable(planned.command);
+        return runWriteStatement(planned, parameters, { select: this.selectContext(signal), views: this.views });
     }
+  }
+
+  /** A write is committed by itself, when it ends: nothing could take it back. */
+  private requireWritable(command: string): void {
+    const inBlock = this.transaction.status !== 'I' || this.implicitBlock;
+    const readOnly = this.settings.own(this.transaction.status === 'I' ? 'default_transaction_read_only' : 'transaction_read_only');
+    const refuse = (sqlstate: string, message: string, hint?: string): TimelineError =>
+      new TimelineError({ kind: 'semantic', sqlstate, message, ...(hint === undefined ? {} : { hint }) });
+    if (readOnly === 'on') throw refuse('25006', `cannot execute ${command} in a read-only transaction`);
+    if (inBlock)
+      throw refuse(
+        '25001',
+        `${command} cannot run inside a transaction block`,
+        'Each statement that writes is a transaction of its own here.',
+      );
   }
 
   private async read(query: ReadStatement, parameters: readonly (string | null)[], signal: AbortSignal): Promise<Execution> {
@@ -290,7 +327,14 @@ export class TimelineSession implements Session {
       case 'copy':
       case 'create_view':
       case 'drop_view':
+      case 'insert':
+      case 'create_table_as':
+      case 'create_table':
+      case 'drop_table':
+      case 'copy_file':
         return undefined;
+      case 'call':
+        return planned.columns;
       case 'execute':
         return this.statements.find(planned.call.name)?.prepared.columns;
       case 'fetch':

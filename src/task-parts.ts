@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Connector } from '../connectors/connector.js';
 import type { Source } from './catalog.js';
 import type { Config } from './config.js';
+import { createFilePlaces } from './file-places.js';
 import { createKernel } from './kernel/kernel-pool.js';
 import { imagePath } from './paths.js';
 import { createStageStore } from './replay/stage-store.js';
@@ -20,6 +21,7 @@ export function taskParts(config: Config, sources: readonly Source[]): TaskConte
       imagePath: imagePath(),
     }),
     store: createStageStore({ folder: join(config.home, 'stages') }),
+    places: createFilePlaces(config.copy),
     scratchFolder: join(config.home, 'scratch'),
   };
 }

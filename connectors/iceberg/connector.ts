@@ -206,14 +206,24 @@ export class IcebergConnector implements Connector {
       condition: conditionOfHandle(pinned, schema),
       skipping: request.skipping ?? {},
       report: request.report ?? (() => undefined),
+      nameMapping: metadata.nameMapping,
       meter: request.meter,
       signal: request.signal,
     });
     try {
-      return { kind: 'sql', relation: relation(columns, opened.files, fullName(pinned)), release: opened.release };
+      return { kind: 'sql', relation: this.#relation(columns, opened.files, fullName(pinned)), release: opened.release };
     } catch (error) {
       await opened.release();
       throw error;
+    }
+  }
+
+  #relation(columns: readonly BoundColumn[], files: Parameters<typeof relationOf>[1], table: string): string {
+    try {
+      return relationOf(columns, files, (location) => this.#io.display(location));
+    } catch (error) {
+      if (error instanceof TimelineError) throw error;
+      throw unsupportedFeature(`reading ${error instanceof Error ? error.message : String(error)}`, table);
     }
   }
 
@@ -278,7 +288,6 @@ function describeAbout({ suffix, comment, columns }: MetadataTable, table: Table
 }
 
 function refuseFormat(metadata: TableMetadata, table: TableName): void {
-  if (metadata.hasDefaults === true) throw unsupportedFeature('reading columns with an initial default', fullName(table));
   if (metadata.formatVersion > NEWEST_FORMAT) throw unsupportedFeature(`Iceberg format version ${metadata.formatVersion}`, fullName(table));
 }
 
@@ -302,15 +311,6 @@ function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], handl
     seen.add(folded);
     return { kind: 'field', field, wanted: column };
   });
-}
-
-function relation(columns: readonly BoundColumn[], files: Parameters<typeof relationOf>[1], table: string): string {
-  try {
-    return relationOf(columns, files);
-  } catch (error) {
-    if (error instanceof TimelineError) throw error;
-    throw unsupportedFeature(`reading ${error instanceof Error ? error.message : String(error)}`, table);
-  }
 }
 
 function fullName(table: TableName): string {

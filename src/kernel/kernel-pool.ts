@@ -226,6 +226,7 @@ function transferable(request: TaskRequest): TaskRequest {
     outputFolder: request.outputFolder,
     exchange: request.exchange,
     ...(request.keys === undefined ? {} : { keys: request.keys }),
+    ...(request.named === undefined ? {} : { named: request.named }),
     ...(request.inlineBytes === undefined ? {} : { inlineBytes: request.inlineBytes }),
     readableFolders: request.readableFolders,
   };

@@ -1,5 +1,5 @@
 import type { Readable } from '../../connectors/connector.js';
-import type { Field, Operator, PlanSession, Stage } from '../../planner/physical-plan.js';
+import type { Field, Operator, PlanSession, SinkColumn, Stage } from '../../planner/physical-plan.js';
 import type { Batch } from '../../sql/result.js';
 
 /** One task's work: a stage's operator tree over opened splits and the files of earlier stages. */
@@ -15,6 +15,8 @@ export interface TaskRequest {
   readonly exchange: Stage['exchange'];
   /** Fields whose values are written beside the rows (TaskOutput.keys). */
   readonly keys?: readonly number[];
+  /** Present: one Parquet file for others to read, with these columns by name (not a stage file). */
+  readonly named?: { readonly columns: readonly SinkColumn[]; readonly compression: string; readonly relation: string };
   /** Present: nobody but `read` of this process will see the rows. They are not written as Parquet, and up to so many bytes not at all. */
   readonly inlineBytes?: number;
   /**

@@ -9,6 +9,7 @@ import { internal } from '../../sql/errors.js';
 import type { Value } from '../../sql/value.js';
 import { parseValue } from '../../sql/value-text.js';
 import type { TaskOutput, TaskRequest } from './kernel.js';
+import { namedCopy } from './named-file.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { writeResult } from './result-rows.js';
 import { copyStatement, encodedColumn, partitionExpression } from './stage-file.js';
@@ -16,6 +17,8 @@ import { writeKeys } from './stage-keys.js';
 import { timelineOutput } from './timeline-output.js';
 import { runTimeline, timelineRelation } from './timeline-step.js';
 import { createValueTable } from './value-table.js';
+
+const NAMED_FILE = 'rows.parquet';
 
 export interface Execution {
   readonly connection: DuckDBConnection;
@@ -50,6 +53,13 @@ export async function executeTask({ connection, filling, request, checkpoint, ba
   checkpoint();
   const select = printOperator(request.root, context);
   const fields = fieldsOf(request.root);
+  if (request.named !== undefined) {
+    const { columns, compression, relation } = request.named;
+    const path = join(request.outputFolder, NAMED_FILE);
+    const result = await connection.runAndReadAll(namedCopy({ select, columns, path, compression, relation }));
+    const rows = Number(result.getRows()[0]?.[0] ?? 0);
+    return { rows, files: [{ name: NAMED_FILE, partition: undefined, rows, bytes: (await stat(path)).size }], notices };
+  }
   if (request.inlineBytes !== undefined && request.exchange === undefined) {
     const types = fields.map((field) => field.type);
     const { outputFolder: folder, inlineBytes } = request;

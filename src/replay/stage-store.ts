@@ -20,6 +20,8 @@ export interface Manifest {
   /** What dynamic filters left unread. */
   readonly skipped?: StageFigures['skipped'];
   readonly pruned?: StageFigures['pruned'];
+  /** Of a task that wrote for a table: ConnectorWriter.write's answer, for its commit. */
+  readonly written?: readonly unknown[];
   /** Instead of files, in the process that ran the task only; such a manifest is never written. */
   readonly inline?: Uint8Array;
   /** When it was written, milliseconds since 1970. */
@@ -37,6 +39,7 @@ export interface CommitOptions {
   readonly bytesRead: number;
   readonly skipped?: StageFigures['skipped'];
   readonly pruned?: StageFigures['pruned'];
+  readonly written?: readonly unknown[] | undefined;
 }
 
 /**
@@ -94,7 +97,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
     name,
     localFolder: 'folder' in options ? options.folder : undefined,
     manifest: readManifest,
-    async commit({ query, stage, task, attempt, folder, output, bytesRead, skipped, pruned }) {
+    async commit({ query, stage, task, attempt, folder, output, bytesRead, skipped, pruned, written }) {
       const nonce = randomBytes(6).toString('hex');
       const placed = await Promise.all(
         output.files.map(async (file, n) => {
@@ -116,6 +119,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
         ...(keys === undefined ? {} : { keys }),
         ...(skipped === undefined ? {} : { skipped }),
         ...(pruned === undefined ? {} : { pruned }),
+        ...(written === undefined ? {} : { written }),
         at: Date.now(),
       };
       if (await files.putIfAbsent(manifestKey(query, stage, task), encode(manifest))) return manifest;
@@ -212,6 +216,7 @@ function parseManifest(bytes: Uint8Array, key: string, query: string): Manifest 
   ) {
     throw internal(`the manifest ${key} is malformed`);
   }
+  if (value['written'] !== undefined && !Array.isArray(value['written'])) throw internal(`the manifest ${key} is malformed`);
   const keys = value['keys'];
   if (keys !== undefined && (typeof keys !== 'string' || !keys.startsWith(`${query}/`))) throw internal(`the manifest ${key} is malformed`);
   for (const file of value['files'] as unknown[]) {

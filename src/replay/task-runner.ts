@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { Connector, Readable, TableColumn, TablePredicate } from '../../connectors/connector.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
 import type { Operator, PhysicalPlan, PruningStep, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
+import { sinkResult } from '../../planner/sink.js';
 import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Budget } from './budget.js';
 import { fieldOf, type KeyFilter, matchesNothing, predicates, readKeyFilters, withKeyFilters } from './key-filters.js';
 import { addSteps } from './pruned.js';
+import { type FilePlaces, formatRows, namedOutput, settle, writeRows } from './sink-task.js';
 import { codeOf, diskError } from './stage-files.js';
 import type { Manifest, StageStore } from './stage-store.js';
 
@@ -19,6 +21,8 @@ export interface TaskContext {
   readonly store: StageStore;
   /** Local folder for attempts' output; best on the stage store's own disk, where files are moved, not copied. */
   readonly scratchFolder: string;
+  /** Absent: this process writes no files. */
+  readonly places?: FilePlaces;
   /** Folders that the kernel may read besides those of the connectors and of the stage store. */
   readonly readableFolders?: readonly string[];
 }
@@ -80,21 +84,33 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     // The whole folders of stages and scratch: were they those of this task, each task would need a DuckDB of its own.
     const own = [...(store.localFolder === undefined ? folders : [store.localFolder]), scratchFolder];
     signal.throwIfAborted();
+    const { sink } = stage;
+    // What has been committed or published stays so: from here on nobody asks the signal.
+    const settled = sink?.kind === 'commit' || sink?.kind === 'publish' ? await settle(options, sink) : undefined;
+    if (sink?.kind === 'format' && sink.file.format.kind !== 'parquet') {
+      const output = await formatRows(options, stage, Object.values(inputs).flat(), folder);
+      const { attempt, taskId } = options;
+      return await store.commit({ query, stage: stage.id, task: taskId, attempt, folder, output, bytesRead: meter.bytes });
+    }
+    const named = namedOutput(sink);
+    const root = settled === undefined ? stage.root : sinkResult(stage.root, settled);
     const output = await kernel.run(
       {
-        root: filters.size === 0 ? stage.root : withKeyFilters(stage.root, filters),
+        root: filters.size === 0 ? root : withKeyFilters(root, filters),
         session: plan.session,
         scans,
         inputs,
         outputFolder: folder,
         exchange: stage.exchange,
         ...(stage.keys === undefined ? {} : { keys: stage.keys }),
+        ...(named === undefined ? {} : { named }),
         ...(options.inlineBytes === undefined ? {} : { inlineBytes: options.inlineBytes }),
         readableFolders: [...new Set([...(options.readableFolders ?? []), ...sources, ...own])],
       },
-      signal,
+      settled === undefined ? signal : new AbortController().signal,
     );
-    signal.throwIfAborted();
+    if (settled === undefined) signal.throwIfAborted();
+    const written = sink?.kind === 'write' ? await writeRows(options, sink, output, { folder, meter }) : undefined;
     const { inline, rows, notices } = output;
     const unread = { ...(skipped === undefined ? {} : { skipped }), ...(pruned === undefined ? {} : { pruned }) };
     // Rows in memory have no other reader: this process takes them with the task's success or not at all.
@@ -108,9 +124,10 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       task: options.taskId,
       attempt: options.attempt,
       folder,
-      output,
+      output: written === undefined ? output : { ...output, files: [] },
       bytesRead: meter.bytes,
       ...unread,
+      written,
     });
   } finally {
     for (const readable of opened) if (readable.kind === 'sql') await readable.release();

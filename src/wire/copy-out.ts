@@ -1,3 +1,4 @@
+import { copyLine } from '../../sql/copy-line.js';
 import type { CopyFormat } from '../../sql/copy-statement.js';
 import { internal } from '../../sql/errors.js';
 import type { Batch, ResultColumn } from '../../sql/result.js';
@@ -92,68 +93,19 @@ function binaryRows(writer: MessageWriter, columns: readonly ResultColumn[], set
 }
 
 function textRows(writer: MessageWriter, columns: readonly ResultColumn[], format: CopyFormat, settings: TextSettings): RowEncoder {
-  const single = columns.length === 1;
-  const forced = columns.map(({ name }) => format.forceQuote === 'all' || format.forceQuote.includes(name));
-  const field =
-    format.format === 'csv'
-      ? (text: string, index: number): string => csvField(text, format, { forced: forced[index] === true, single })
-      : textField(format.delimiter);
+  const line = copyLine(columns, format);
   return {
     header() {
       if (!format.header) return;
-      const names = columns.map(({ name }) =>
-        format.format === 'csv' ? csvField(name, format, { forced: false, single }) : field(name, 0),
-      );
       const start = writer.begin('d');
-      writer.text(`${names.join(format.delimiter)}\n`);
+      writer.text(line.header());
       writer.end(start);
     },
     write(batch, row) {
-      const fields = columns.map((column, index) => {
-        const text = textAt(batch, row, index, column, settings);
-        return text === null ? format.null : field(text, index);
-      });
-      writer.text(`${fields.join(format.delimiter)}\n`);
+      writer.text(line.row(columns.map((column, index) => textAt(batch, row, index, column, settings))));
     },
     trailer: () => undefined,
   };
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '\\': '\\\\',
-};
-
-function textField(delimiter: string): (text: string) => string {
-  return (text) => {
-    // In a class, \b is the backspace.
-    const escaped = text.replace(/[\b\f\n\r\t\v\\]/g, (character) => ESCAPES[character] ?? character);
-    return delimiter === '\t' || !escaped.includes(delimiter) ? escaped : escaped.replaceAll(delimiter, `\\${delimiter}`);
-  };
-}
-
-function csvField(text: string, format: CopyFormat, { forced, single }: { readonly forced: boolean; readonly single: boolean }): string {
-  const { delimiter, quote, escape: escaping } = format;
-  const quoted =
-    forced ||
-    text === format.null ||
-    // Alone on its line it would be the end-of-data mark.
-    (single && text === '\\.') ||
-    text.includes(delimiter) ||
-    text.includes(quote) ||
-    text.includes('\n') ||
-    text.includes('\r');
-  if (!quoted) return text;
-  const inner =
-    escaping === quote
-      ? text.replaceAll(quote, quote + quote)
-      : text.replaceAll(escaping, escaping + escaping).replaceAll(quote, escaping + quote);
-  return quote + inner + quote;
 }
 
 function textAt(batch: Batch, row: number, index: number, column: ResultColumn, settings: TextSettings): string | null {

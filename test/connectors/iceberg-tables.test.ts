@@ -17,11 +17,9 @@ import { digest } from './relation-rows.js';
 
 const EMPTY = digest([]);
 /** Read right, with every snapshot and ref. */
-const READ = ['events_day', 'events_bucket', 'evolve', 'types', 'refs', 'empty', 'v2_posdel', 'v2_eqdel', 'v3_dv'];
+const READ = ['events_day', 'events_bucket', 'evolve', 'types', 'refs', 'empty', 'v2_posdel', 'v2_eqdel', 'v3_dv', 'imported', 'v3_types'];
 /** Refused by the name of the feature. */
 const REFUSED: Readonly<Record<string, RegExp>> = {
-  imported: /^reading data files without field ids \(by name mapping\) \(table py\.imported\) is not supported yet$/,
-  v3_types: /^reading type variant \(table db\.v3_types\) is not supported yet$/,
   avro_data: /^reading AVRO data files \(table db\.avro_data\) is not supported yet$/,
 };
 

@@ -79,6 +79,7 @@ function canonical(type: unknown, value: unknown): string {
     case 'double':
       return floating(Number(text.replace(/^(-?)inf$/, '$1Infinity').replace('nan', 'NaN')));
     case 'string':
+    case 'variant':
     case 'uuid':
     case 'date':
       return JSON.stringify(text);

@@ -72,10 +72,18 @@ describe('kinds of statements', () => {
 
   it('names what is refused', () => {
     for (const [sql, name] of [
-      ['INSERT INTO t VALUES (1)', 'INSERT'],
+      ['INSERT INTO t VALUES (1) RETURNING *', 'INSERT … RETURNING'],
+      ['INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING', 'INSERT … ON CONFLICT'],
+      ['UPDATE t SET a = 1', 'UPDATE'],
+      ['TRUNCATE t', 'TRUNCATE'],
       ['COPY t FROM STDIN', 'COPY'],
-      ['CREATE TABLE t (a int)', 'CREATE TABLE'],
-      ['DROP TABLE t', 'DROP'],
+      ['CREATE TABLE t (a int DEFAULT 1)', 'a column with a default'],
+      ['CREATE TABLE t (a int, PRIMARY KEY (a))', 'CREATE TABLE with anything but columns'],
+      ['CREATE TEMP TABLE t (a int)', 'CREATE TEMP TABLE'],
+      ['CREATE UNLOGGED TABLE t AS SELECT 1', 'CREATE UNLOGGED TABLE'],
+      ['CREATE TABLE t AS EXECUTE q', 'CREATE TABLE AS EXECUTE'],
+      ['CREATE MATERIALIZED VIEW t AS SELECT 1', 'CREATE MATERIALIZED VIEW'],
+      ['DROP SEQUENCE t', 'DROP'],
       ['PREPARE q AS DELETE FROM t', 'PREPARE of DELETE'],
       ['EXPLAIN DELETE FROM t', 'EXPLAIN of DELETE'],
       ['CREATE ROLE r', 'CreateRole'],
@@ -87,6 +95,31 @@ describe('kinds of statements', () => {
         sql,
       );
     }
+  });
+
+  it('queries inside of statements that write, at their places', () => {
+    const query = (sql: string): string => {
+      const kind = kindOf(sql);
+      if (kind.kind !== 'create_table_as') throw new Error(kind.kind);
+      return kind.create.querySql(sql);
+    };
+    const blank = (text: string): string => ' '.repeat([...text].length);
+    const head = `CREATE TABLE "as" (a, "ü") WITH (x = 'as', y) AS `;
+    assert.equal(
+      query(`${head}SELECT 1 AS "with", 'é' AS b WITH NO DATA ;`),
+      `${blank(head)}SELECT 1 AS "with", 'é' AS b${blank(' WITH NO DATA ;')}`,
+    );
+    assert.equal(query('SELECT a INTO TABLE s.t FROM x -- INTO y'), `SELECT a ${blank('INTO TABLE s.t')} FROM x -- INTO y`);
+    assert.equal(query('SELECT a INTO t FROM x UNION SELECT 1'), `SELECT a ${blank('INTO t')} FROM x UNION SELECT 1`);
+    const kind = kindOf(`CREATE TABLE IF NOT EXISTS s.t (a, b) WITH (partitioning = 'day(ts)', "write.x" = 3, flag) AS TABLE x`);
+    assert.deepEqual(kind.kind === 'create_table_as' && { ...kind.create, querySql: undefined }, {
+      table: { schema: 's', name: 't' },
+      ifNotExists: true,
+      names: ['a', 'b'],
+      options: { partitioning: 'day(ts)', 'write.x': '3', flag: 'true' },
+      withData: true,
+      querySql: undefined,
+    });
   });
 
   it('cursors', () => {
@@ -121,9 +154,18 @@ describe('kinds of statements', () => {
     assert.deepEqual(kind.kind === 'copy' && kind.copy, {
       table: { schema: 's', name: 't', columns: ['a', 'B'] },
       format: { format: 'csv', delimiter: ';', null: '', header: true, quote: '"', escape: '"', forceQuote: ['B'] },
+      file: undefined,
       optionsSql: ` with ("format" 'csv', "header", "force_quote" ("B"), "delimiter" ';')`,
     });
-    assert.throws(() => kindOf("COPY t TO '/tmp/x'"), { sqlstate: '42501' });
+    const file = kindOf("COPY t TO '/tmp/x.csv.gz' (FORMAT csv, HEADER, OVERWRITE)");
+    const format = { format: 'csv', delimiter: ',', null: '', header: true, quote: '"', escape: '"', forceQuote: [] };
+    assert.deepEqual(file.kind === 'copy' && file.copy.file, {
+      location: '/tmp/x.csv.gz',
+      overwrite: true,
+      format: { kind: 'copy', copy: format, compression: 'gzip' },
+    });
+    assert.equal(file.kind === 'copy' && file.copy.optionsSql, ` with ("format" 'csv', "header")`);
+    assert.throws(() => kindOf("COPY t TO '/tmp/x' (FORMAT parquet, COMPRESSION lzo)"), { sqlstate: '22023' });
     assert.throws(() => kindOf("COPY t TO PROGRAM 'x'"), { sqlstate: '42501' });
     assert.throws(() => kindOf("COPY t TO STDOUT (ENCODING 'latin1')"), { sqlstate: '0A000' });
   });

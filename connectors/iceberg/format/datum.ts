@@ -1,7 +1,7 @@
 import type { IcebergType } from './schema.js';
 
 /**
- * A value to compare, by type: boolean (0, 1), int, long, date, time, timestamps and decimals (unscaled) bigint; float, double number;
+ * A value to compare, by type: boolean (0, 1), int, long, date, time, timestamps (those of nanoseconds in these) and decimals (unscaled) bigint; float, double number;
  * string (UTF-8), uuid, fixed, binary bytes.
  */
 export type Datum = bigint | number | Uint8Array;
@@ -36,6 +36,10 @@ export function decodeBound(type: IcebergType, bytes: Uint8Array): Datum | undef
         case 'timestamp':
           // Of a column promoted from date: days.
           if (bytes.length === 4) return BigInt(view.getInt32(0, true)) * 86_400_000_000n;
+          return bytes.length === 8 ? view.getBigInt64(0, true) : undefined;
+        case 'timestamp_ns':
+        case 'timestamptz_ns':
+          if (bytes.length === 4) return BigInt(view.getInt32(0, true)) * 86_400_000_000_000n;
           return bytes.length === 8 ? view.getBigInt64(0, true) : undefined;
         case 'float':
         case 'double':

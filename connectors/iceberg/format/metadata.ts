@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { corrupt } from './corrupt.js';
+import { NAME_MAPPING_PROPERTY, type NameMapping, parseNameMapping } from './name-mapping.js';
 import { asInteger, asObject, type PartitionSpec, parseFields, parseTransform, type Schema, type SortOrder } from './schema.js';
 
 export interface TableMetadata {
@@ -26,8 +27,7 @@ export interface TableMetadata {
   readonly log: readonly { readonly snapshotId: string; readonly timestampMs: number }[];
   readonly refs: ReadonlyMap<string, SnapshotRef>;
   readonly properties: Readonly<Record<string, string>>;
-  /** Columns have values for rows older than they are: not read yet. */
-  readonly hasDefaults?: true;
+  readonly nameMapping: NameMapping | undefined;
 }
 
 export interface SnapshotRef {
@@ -67,14 +67,13 @@ export function parseMetadata(bytes: Uint8Array, file: string): TableMetadata {
   }
   let json: unknown;
   try {
-    // Snapshot ids go beyond 2^53: as numbers JSON.parse would round them.
-    json = JSON.parse(text.replace(/("[a-z-]*snapshot-id"\s*:\s*)(-?\d+)/g, '$1"$2"'));
+    // Snapshot ids, and defaults of long columns, go beyond 2^53: as numbers JSON.parse would round them.
+    json = JSON.parse(text.replace(/("(?:[a-z-]*snapshot-id|initial-default|write-default)"\s*:\s*)(-?\d+)(?![\d.eE])/g, '$1"$2"'));
   } catch (error) {
     throw corrupt(file, `it is not JSON (${reason(error)})`, error);
   }
   try {
-    const metadata = read(asObject(json, 'table metadata'));
-    return /"initial-default"\s*:\s*(?!null)\S/.test(text) ? { ...metadata, hasDefaults: true } : metadata;
+    return read(asObject(json, 'table metadata'));
   } catch (error) {
     throw corrupt(file, reason(error), error);
   }
@@ -120,7 +119,13 @@ function read(json: Record<string, unknown>): TableMetadata {
       }),
     ),
     properties: texts(json['properties']),
+    nameMapping: readNameMapping(texts(json['properties'])),
   };
+}
+
+function readNameMapping(properties: Readonly<Record<string, string>>): NameMapping | undefined {
+  const text = properties[NAME_MAPPING_PROPERTY];
+  return text === undefined ? undefined : parseNameMapping(text);
 }
 
 function readSpecs(json: Record<string, unknown>): Map<number, PartitionSpec> {

@@ -3,7 +3,7 @@ export type IcebergType =
   | { readonly kind: 'primitive'; readonly name: PrimitiveName }
   | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
   | { readonly kind: 'fixed'; readonly length: number }
-  /** A type of format version 3 (variant, timestamp_ns, geometry, …). */
+  /** A type of format version 3 (variant, unknown, geometry, …). */
   | { readonly kind: 'other'; readonly name: string }
   | StructType
   | { readonly kind: 'list'; readonly elementId: number; readonly element: IcebergType }
@@ -24,6 +24,8 @@ export const PRIMITIVES = [
   'time',
   'timestamp',
   'timestamptz',
+  'timestamp_ns',
+  'timestamptz_ns',
   'string',
   'uuid',
   'binary',
@@ -36,6 +38,10 @@ export interface SchemaField {
   readonly required: boolean;
   readonly type: IcebergType;
   readonly doc: string | undefined;
+  /** JSON of the value in files that were written before the field was; integers may be text. Absent: NULL. */
+  readonly initialDefault?: unknown;
+  /** JSON of the value that writers give rows without one. */
+  readonly writeDefault?: unknown;
 }
 
 export interface Schema {
@@ -123,6 +129,8 @@ export function parseFields(json: unknown, depth = 0): SchemaField[] {
       required: field['required'] === true,
       type: parseType(field['type'], depth + 1),
       doc: typeof field['doc'] === 'string' ? field['doc'] : undefined,
+      ...(field['initial-default'] == null ? {} : { initialDefault: field['initial-default'] }),
+      ...(field['write-default'] == null ? {} : { writeDefault: field['write-default'] }),
     };
   });
 }

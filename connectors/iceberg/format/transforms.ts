@@ -55,7 +55,7 @@ function hashedBytes(type: IcebergType, value: Datum): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value;
   if (typeof value !== 'bigint') return undefined;
   if (type.kind === 'decimal') return minimalBigEndian(value);
-  if (type.kind !== 'primitive' || type.name === 'boolean') return undefined;
+  if (type.kind !== 'primitive' || type.name === 'boolean' || type.name.endsWith('_ns')) return undefined;
   // Integers of every width, dates and times hash as a 64-bit integer, so that promotion keeps the bucket.
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigInt64(0, value, true);

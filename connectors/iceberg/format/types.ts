@@ -3,7 +3,7 @@ import type { IcebergType } from './schema.js';
 
 /**
  * The PostgreSQL type of a column. Structs, maps, and lists of anything but scalars show as jsonb; types of format version 3 get
- * their nearest one so that such a table can be described (reading it is refused).
+ * their nearest one, also those that are not read (geometry, geography), so that such a table can be described.
  */
 export function postgresType(iceberg: IcebergType): Type {
   switch (iceberg.kind) {
@@ -38,12 +38,15 @@ const PRIMITIVE_OID = {
   time: Oid.time,
   timestamp: Oid.timestamp,
   timestamptz: Oid.timestamptz,
+  // PostgreSQL has microseconds: what lies below is cut off.
+  timestamp_ns: Oid.timestamp,
+  timestamptz_ns: Oid.timestamptz,
   string: Oid.text,
   uuid: Oid.uuid,
   binary: Oid.bytea,
 } as const;
 
-const OTHER_OID: Readonly<Record<string, number>> = { variant: Oid.jsonb, timestamp_ns: Oid.timestamp, timestamptz_ns: Oid.timestamptz };
+const OTHER_OID: Readonly<Record<string, number>> = { variant: Oid.jsonb };
 
 const PRIMITIVE_DUCKDB = {
   boolean: 'BOOLEAN',
@@ -54,7 +57,9 @@ const PRIMITIVE_DUCKDB = {
   date: 'DATE',
   time: 'TIME',
   timestamp: 'TIMESTAMP',
-  timestamptz: 'TIMESTAMP WITH TIME ZONE',
+  timestamptz: 'TIMESTAMPTZ',
+  timestamp_ns: 'TIMESTAMP',
+  timestamptz_ns: 'TIMESTAMPTZ',
   string: 'VARCHAR',
   uuid: 'UUID',
   binary: 'BLOB',

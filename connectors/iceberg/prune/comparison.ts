@@ -1,7 +1,7 @@
 import { Oid, type Type } from '../../../sql/types.js';
 import type { Datum } from '../format/datum.js';
 import { dateDays, scaledDecimal, timeMicros, timestampMicros } from './constant.js';
-import { ANY, type Condition, type ConditionColumn, NEVER } from './predicate.js';
+import { ANY, allOf, type Condition, type ConditionColumn, NEVER } from './predicate.js';
 
 export type Operator = '=' | '<>' | '<' | '<=' | '>' | '>=';
 
@@ -58,6 +58,10 @@ export function place(column: ConditionColumn, type: Type, text: string): Placed
       return type.oid === Oid.timestamp || type.oid === Oid.date ? exactly(timestampMicros(text)) : undefined;
     case 'timestamptz':
       return type.oid === Oid.timestamptz ? exactly(timestampMicros(text)) : undefined;
+    // Shown without their last digits: see compareNanos.
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
+      return undefined;
     case 'time':
       return type.oid === Oid.time ? exactly(timeMicros(text)) : undefined;
     case 'string':
@@ -73,6 +77,7 @@ export function place(column: ConditionColumn, type: Type, text: string): Placed
 export function compare(column: ConditionColumn, op: Operator, type: Type, text: string | null): Condition {
   // A comparison with NULL is never true.
   if (text === null) return NEVER;
+  if (column.type.kind === 'primitive' && column.type.name.endsWith('_ns')) return compareNanos(column, op, type, text);
   const placed = place(column, type, text);
   if (placed === undefined) return ANY;
   const { floor, exact } = placed;
@@ -96,6 +101,37 @@ export function compare(column: ConditionColumn, op: Operator, type: Type, text:
       return test('>');
     case '>=':
       return exact ? test('>=') : test('>');
+  }
+}
+
+/**
+ * Columns of nanoseconds show microseconds: digits are cut off towards the past, or (with a zone, before 1970) towards 1970. So a value that
+ * shows as c lies in c's microsecond or in the one before.
+ */
+function compareNanos(column: ConditionColumn, op: Operator, type: Type, text: string): Condition {
+  const isZoned = column.type.kind === 'primitive' && column.type.name === 'timestamptz_ns';
+  const fits = isZoned ? type.oid === Oid.timestamptz : type.oid === Oid.timestamp || type.oid === Oid.date;
+  const micros = fits ? timestampMicros(text) : undefined;
+  if (micros === undefined) return ANY;
+  const [first, last] = [micros * 1000n - 999n, micros * 1000n + 999n];
+  const test = (kind: '<' | '<=' | '>' | '>=', value: bigint): Condition => ({
+    kind: 'test',
+    column,
+    test: { kind: 'compare', op: kind, value },
+  });
+  switch (op) {
+    case '=':
+      return allOf([test('>=', first), test('<=', last)]);
+    case '<>':
+      return { kind: 'test', column, test: { kind: 'not_null' } };
+    case '<':
+      return test('<', micros * 1000n);
+    case '<=':
+      return test('<=', last);
+    case '>':
+      return test('>', micros * 1000n);
+    case '>=':
+      return test('>=', first);
   }
 }
 

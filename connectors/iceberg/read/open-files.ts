@@ -1,12 +1,14 @@
 import type { Meter, PruningStep, Skipping } from '../../connector.js';
 import { corrupt, unsupportedFeature } from '../format/corrupt.js';
 import type { TableMetadata } from '../format/metadata.js';
+import type { NameMapping } from '../format/name-mapping.js';
 import type { SplitFile } from '../handle.js';
 import type { Lru } from '../lru.js';
 import type { Condition } from '../prune/predicate.js';
 import { DeleteOpener } from './deletes/open-deletes.js';
 import type { FileIo } from './file-io.js';
 import { hasFieldIds } from './file-layout.js';
+import { mappedFooter } from './mapped-footer.js';
 import type { OpenedFile } from './opened-file.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
 import type { BoundColumn } from './relation.js';
@@ -30,6 +32,8 @@ export interface OpenRequest {
   readonly condition: Condition;
   readonly skipping: Skipping;
   readonly report: (step: PruningStep) => void;
+  /** Of the table, for files without field ids. */
+  readonly nameMapping?: NameMapping | undefined;
   readonly meter: Meter;
   readonly signal: AbortSignal;
 }
@@ -80,21 +84,24 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | 
   const charge = local.inPlace ? (bytes: number) => meter.charge(bytes, 1) : () => undefined;
   const footer = await footerOf(request, `${file.path}\n${local.etag}`, { path: local.path, file: name, charge });
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
-  if (!hasFieldIds(footer)) throw unsupportedFeature('reading data files without field ids (by name mapping)', table);
+  const mapped = mappedFooter(footer, request.nameMapping);
+  if (!hasFieldIds(mapped)) {
+    throw unsupportedFeature(`reading data files without field ids and without a name mapping (file "${name}")`, table);
+  }
   const { groups, ranges } = await selectLocal({
     ...request,
     path: local.path,
     name,
-    footer,
+    footer: mapped,
     file,
-    chunkBytes: (some) => chunkBytes(request.columns, footer, some),
+    chunkBytes: (some) => chunkBytes(request.columns, mapped, some),
     charge,
   });
   if (ranges?.length === 0) return undefined;
   charge(
     chunkBytes(
       request.columns,
-      footer,
+      mapped,
       groups.map((index) => ({ index })),
     ),
   );
@@ -103,7 +110,7 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | 
   return {
     location: file.path,
     path: local.path,
-    footer,
+    footer: mapped,
     ...(ranges === undefined ? {} : { ranges }),
     ...(constants === undefined ? {} : { constants }),
     ...(firstRowId === undefined ? {} : { firstRowId }),

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadata, parquetSchema } from 'hyparquet';
 import { corrupt } from '../format/corrupt.js';
 import { type FooterStatistics, footerStatistics } from './parquet-statistics.js';
+import { type GroupKind, groupKind, leafType } from './parquet-type.js';
 
 /** A column of a Parquet file, with what it holds inside. */
 export interface ParquetNode {
@@ -10,6 +11,15 @@ export interface ParquetNode {
   readonly children: readonly ParquetNode[];
   /** Physical and logical type, for messages and to tell layouts apart. */
   readonly type: string;
+  readonly repeated: boolean;
+  /** Undefined: a leaf. */
+  readonly group: GroupKind | undefined;
+  /** A group is annotated in the way that DuckDB looks at (converted type). */
+  readonly annotated: boolean;
+  /** Of a leaf: the type that DuckDB reads it as; undefined: none that a column of ours is made of. */
+  readonly native: string | undefined;
+  /** The id comes from the table's name mapping. */
+  readonly mapped?: true;
 }
 
 export interface ParquetFooter {
@@ -93,6 +103,10 @@ function node(tree: SchemaTree, depth: number): ParquetNode {
     name: element.name,
     fieldId: element.field_id,
     children: tree.children.map((child) => node(child, depth + 1)),
+    repeated: element.repetition_type === 'REPEATED',
+    group: element.type === undefined ? groupKind(element) : undefined,
+    annotated: element.converted_type !== undefined,
+    native: leafType(element),
     type: `${element.type ?? 'group'}${element.type_length ?? ''} ${element.logical_type?.type ?? element.converted_type ?? ''}`.trim(),
   };
 }

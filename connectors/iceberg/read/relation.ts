@@ -1,14 +1,18 @@
 import { duckdbType } from '../../../sql/duckdb-type.js';
-import { internal, unsupported } from '../../../sql/errors.js';
+import { internal, TimelineError, unsupported } from '../../../sql/errors.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../../sql/types.js';
 import type { ColumnDescription } from '../../connector.js';
-import type { SchemaField } from '../format/schema.js';
+import type { IcebergType, SchemaField } from '../format/schema.js';
 import { duckdbScalar, postgresType } from '../format/types.js';
-import { columnLayout, type Layout, quoteName, quoteText, scanType } from './file-layout.js';
+import { type AbsentValue, absentLiteral } from './absent-value.js';
+import { type FoundField, findField } from './file-layout.js';
+import { type FileScan, scanById, scanByPosition } from './file-scan.js';
 import { jsonText } from './json-projection.js';
 import { LAST_UPDATED_FIELD, type MetadataColumn, ROW_ID_FIELD } from './metadata-columns.js';
 import type { OpenedFile } from './opened-file.js';
 import { dataRowNumber, inRanges, sliceRanges } from './row-number.js';
+import { type Conversion, conversionOf, converted } from './scalar-value.js';
+import { quoteName, quoteText } from './sql-text.js';
 
 /** A column to read: the schema's field, or what the row has beside its columns; and the name and type that the reader wants it under. */
 export type BoundColumn = FieldColumn | { readonly kind: 'metadata'; readonly name: MetadataColumn; readonly wanted: ColumnDescription };
@@ -21,31 +25,66 @@ interface FieldColumn {
 
 /** Read in place of a column by queries that need rows only. */
 const ROW_MARK = 'row';
-/** Name of the row's number in its data file, beside the columns' f<id>. */
+/** Name of the row's number in its data file, beside the columns'. */
 const POSITION = 'pos';
 
+/** One file, or many that are read alike. */
+interface Group {
+  readonly scan: FileScan;
+  readonly fields: readonly (FoundField | undefined)[];
+  readonly paths: string[];
+  /** A file of which the rows' numbers matter. */
+  readonly rows: OpenedFile | undefined;
+}
+
 /**
- * DuckDB's relation over local Parquet files: columns found by field id, named and typed as the table's. Files whose nested columns have
- * different names inside are read apart, and so is each file of which the rows' numbers matter.
+ * DuckDB's relation over local Parquet files, its columns named and typed as the table's. Files that hold the wanted columns in the same
+ * way are read together; each file of which the rows' numbers matter is read apart. `display` names a file in errors.
  */
-export function relationOf(columns: readonly BoundColumn[], files: readonly OpenedFile[]): string {
+export function relationOf(
+  columns: readonly BoundColumn[],
+  files: readonly OpenedFile[],
+  display: (location: string) => string = (location) => location,
+): string {
   if (files.length === 0) return `(SELECT ${emptyList(columns)} WHERE false)`;
-  const selects: string[] = [];
-  const groups = new Map<string, { layouts: readonly Layout[]; paths: string[] }>();
-  for (const file of files) {
-    const layouts = columns.map((column) => layoutOf(column, file));
-    if (needsRowNumbers(columns, file)) {
-      selects.push(selectRows(columns, layouts, file));
-      continue;
+  const groups = new Map<string, Group>();
+  for (const [index, file] of files.entries()) {
+    try {
+      const fields = columns.map((column) => (column.kind === 'field' ? findField(column.field, file.footer, file.constants) : undefined));
+      const byId = columns.every((column, at) => column.kind === 'metadata' || isFoundById(column.field, fields[at]));
+      const rows = needsRowNumbers(columns, file) ? file : undefined;
+      const key = rows === undefined ? groupKey(fields, file, byId) : String(index);
+      const group = groups.get(key);
+      if (group !== undefined) group.paths.push(file.path);
+      else
+        groups.set(key, { scan: byId && rows === undefined ? scanById() : scanByPosition(file.footer), fields, paths: [file.path], rows });
+    } catch (error) {
+      if (error instanceof TimelineError) throw error;
+      throw new Error(`${error instanceof Error ? error.message : String(error)} in file "${display(file.location)}"`);
     }
-    // Scalars need no telling apart: one scan takes them from every file, and gives NULL where the file has none.
-    const key = JSON.stringify(layouts.map((layout, index) => (isScalar(columns[index]) ? null : layout)));
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { layouts, paths: [file.path] });
-    else group.paths.push(file.path);
   }
-  selects.push(...[...groups.values()].map((group) => select(columns, group.layouts, group.paths)));
-  return `(${selects.join(' UNION ALL ')})`;
+  return `(${[...groups.values()].map((group) => select(columns, group)).join(' UNION ALL ')})`;
+}
+
+/** Can DuckDB find it by its id and cast it right, in many files at once, or take NULL for it where the file has none? */
+function isFoundById(field: SchemaField, found: FoundField | undefined): boolean {
+  if (found === undefined) return false;
+  const { layout, hasId, path } = found;
+  if (layout.kind === 'absent') return true;
+  if (layout.kind !== 'scalar' || !hasId || path.length !== 1) return false;
+  const conversion = conversionOf(field.type, layout.native);
+  return conversion !== undefined && conversion.kind !== 'expression';
+}
+
+/** Equal for files that one scan reads. */
+function groupKey(fields: readonly (FoundField | undefined)[], file: OpenedFile, byId: boolean): string {
+  // Scalars need no telling apart: one scan takes them from every file, and gives NULL where the file has none.
+  if (byId) return JSON.stringify(fields.map((found) => (found?.layout.kind === 'absent' ? absentKey(found.layout.value) : null)));
+  return JSON.stringify([file.footer.columns.map((column) => column.name), fields]);
+}
+
+function absentKey(value: AbsentValue): AbsentValue | null {
+  return value.kind === 'null' ? null : value;
 }
 
 function needsRowNumbers(columns: readonly BoundColumn[], file: OpenedFile): boolean {
@@ -57,58 +96,44 @@ function needsRowNumbers(columns: readonly BoundColumn[], file: OpenedFile): boo
   );
 }
 
-function layoutOf(column: BoundColumn, file: OpenedFile): Layout {
-  return column.kind === 'field' ? columnLayout(column.field, file.footer) : { kind: 'absent' };
-}
-
-function select(columns: readonly BoundColumn[], layouts: readonly Layout[], paths: readonly string[]): string {
-  if (columns.length === 0) return `SELECT true AS ${ROW_MARK} FROM ${scan(paths, [])}`;
-  const parts = columns.flatMap((column, index) => (column.kind === 'field' ? [part(column, layouts[index] ?? { kind: 'absent' })] : []));
-  return `SELECT ${parts.map((one) => one.output).join(', ')} FROM ${scan(paths, parts)}`;
-}
-
-function scan(paths: readonly string[], parts: readonly Scanned[], options = ''): string {
-  const list = paths.map((path) => quoteText(globLiteral(path))).join(', ');
-  const map = parts.map(({ id, name, type }) => `${id}: {name: ${quoteText(name)}, type: ${quoteText(type)}, default_value: NULL}`);
-  const schema = parts.length === 0 ? '' : `schema = MAP {${map.join(', ')}}, `;
-  return `read_parquet([${list}], ${schema}hive_partitioning = false, union_by_name = false${options})`;
-}
-
-/** One file's rows but for those outside of its ranges and the deleted ones, which are known by their numbers or by equal values. */
-function selectRows(columns: readonly BoundColumn[], layouts: readonly Layout[], file: OpenedFile): string {
-  const parts = new Map<number, Scanned>();
+function select(columns: readonly BoundColumn[], { scan, fields, paths, rows }: Group): string {
   const outputs = columns.map((column, index) => {
-    if (column.kind === 'metadata') return `${metadataValue(column.name, file, parts)} AS ${quoteName(column.wanted.name)}`;
-    const one = part(column, layouts[index] ?? { kind: 'absent' });
-    parts.set(one.id, one);
-    return one.output;
+    const value = column.kind === 'field' ? fieldValue(column, fields[index], scan) : metadataValue(column.name, rows, scan);
+    return `${value} AS ${quoteName(column.wanted.name)}`;
   });
-  const joins: string[] = [];
+  const conditions = rows === undefined ? undefined : rowConditions(rows, scan);
+  const list = outputs.length === 0 ? `true AS ${ROW_MARK}` : outputs.join(', ');
+  if (rows === undefined || conditions === undefined) return `SELECT ${list} FROM ${scan.print(paths)}`;
+  const numbered = `(SELECT *, ${dataRowNumber('file_row_number', rows.runs)} AS ${POSITION} FROM ${scan.print(paths)}${conditions.where}) AS d`;
+  return `SELECT ${list} FROM ${[numbered, ...conditions.joins].join(' ')}`;
+}
+
+/** What leaves out rows outside of the file's ranges and deleted ones, which are known by their numbers or by equal values. */
+function rowConditions(file: OpenedFile, scan: FileScan): { readonly where: string; readonly joins: readonly string[] } {
   const { deletes, ranges, runs } = file;
+  const joins: string[] = [];
   if (deletes?.positions !== undefined) joins.push(`ANTI JOIN ${deletes.positions} AS p ON d.${POSITION} = p.${POSITION}`);
   for (const [index, { columns: ids, relation }] of (deletes?.equality ?? []).entries()) {
     const equal = ids.map((id) => {
       const field = deletes?.fields.find((one) => one.id === id);
       if (field === undefined) throw internal(`no field ${id} of an equality delete`);
-      if (!parts.has(id)) parts.set(id, scanned(field));
-      return `d.f${id} IS NOT DISTINCT FROM e${index}.f${id}`;
+      if (duckdbScalar(field.type) === undefined) throw unsupported(`equality deletes by column "${field.name}"`);
+      const found = findField(field, file.footer, file.constants);
+      return `${scalarValue(field, found, scan)} IS NOT DISTINCT FROM e${index}.f${id}`;
     });
     joins.push(`ANTI JOIN ${relation} AS e${index} ON ${equal.join(' AND ')}`);
   }
-  const source = scan([file.path], [...parts.values()], ', file_row_number = true');
-  const where = ranges === undefined ? '' : ` WHERE ${inRanges('file_row_number', sliceRanges(ranges, runs))}`;
-  const numbered = `(SELECT *, ${dataRowNumber('file_row_number', runs)} AS ${POSITION} FROM ${source}${where}) AS d`;
-  return `SELECT ${outputs.length === 0 ? `true AS ${ROW_MARK}` : outputs.join(', ')} FROM ${[numbered, ...joins].join(' ')}`;
+  return { where: ranges === undefined ? '' : ` WHERE ${inRanges('file_row_number', sliceRanges(ranges, runs))}`, joins };
 }
 
-/** `parts`: what is to be scanned beside; a file that rows have been moved to keeps their lineage in columns of its own. */
-function metadataValue(name: MetadataColumn, file: OpenedFile, parts: Map<number, Scanned>): string {
+/** A file that rows have been moved to keeps their lineage in columns of its own. */
+function metadataValue(name: MetadataColumn, file: OpenedFile | undefined, scan: FileScan): string {
+  if (file === undefined) throw internal('a metadata column without its file');
   const { firstRowId, sequence = 0 } = file;
   const kept = (id: number, otherwise: string): string => {
-    if (!file.footer.columns.some((column) => column.fieldId === id)) return otherwise;
-    const one = { id, name: `f${id}`, type: 'BIGINT' };
-    parts.set(id, one);
-    return `coalesce(${one.name}, ${otherwise})`;
+    const field: SchemaField = { id, name, required: false, type: { kind: 'primitive', name: 'long' }, doc: undefined };
+    const found = findField(field, file.footer);
+    return found.layout.kind === 'absent' ? otherwise : `coalesce(${scalarValue(field, found, scan)}, ${otherwise})`;
   };
   switch (name) {
     case '_file':
@@ -122,34 +147,45 @@ function metadataValue(name: MetadataColumn, file: OpenedFile, parts: Map<number
   }
 }
 
-interface Scanned {
-  readonly id: number;
-  readonly name: string;
-  readonly type: string;
-}
-
-interface Part extends Scanned {
-  readonly output: string;
-}
-
-function scanned(field: SchemaField): Scanned {
-  const type = duckdbScalar(field.type);
-  if (type === undefined) throw unsupported(`equality deletes by column "${field.name}"`);
-  return { id: field.id, name: `f${field.id}`, type };
-}
-
-function part(column: FieldColumn, layout: Layout): Part {
+function fieldValue(column: FieldColumn, found: FoundField | undefined, scan: FileScan): string {
   const { field, wanted } = column;
-  // Named by id in the scan: names of the table may differ in case only, which DuckDB does not tell apart.
-  const name = `f${field.id}`;
+  if (found === undefined) throw internal('a column without its place');
   const own = postgresType(field.type);
-  const output = (value: string): string => `${value} AS ${quoteName(wanted.name)}`;
-  if (own.oid === Oid.jsonb) {
-    const json = layout.kind === 'absent' ? 'CAST(NULL AS VARCHAR)' : jsonText(field.type, layout, name);
-    return { id: field.id, name, type: scanType(layout), output: output(json) };
+  if (own.oid === Oid.jsonb) return jsonText(field.type, found.layout, scan.value(field, found));
+  return cast(scalarValue(field, found, scan), own, wanted.type);
+}
+
+/** A scalar, or a list of scalars, in the kernel's type. */
+function scalarValue(field: SchemaField, found: FoundField, scan: FileScan): string {
+  const { layout } = found;
+  const target = kernelType(postgresType(field.type));
+  const value = scan.value(field, found);
+  // Other files of the scan may hold what this one does not.
+  if (scan.casts && (layout.kind !== 'absent' || layout.value.kind === 'null')) return value;
+  switch (layout.kind) {
+    case 'absent':
+      return layout.value.kind === 'null' ? `CAST(NULL AS ${target})` : `CAST(${absentLiteral(field.type, layout.value)} AS ${target})`;
+    case 'scalar': {
+      const conversion = requiredConversion(field.type, layout.native, field.name);
+      return conversion.kind === 'same' && conversion.type === target ? value : `CAST(${converted(conversion, value)} AS ${target})`;
+    }
+    case 'list': {
+      const list = layout.wrapped ? `struct_extract_at(${value}, 1)` : value;
+      if (field.type.kind !== 'list' || layout.element.kind !== 'scalar') throw new Error(`the layout of list "${field.name}"`);
+      const conversion = requiredConversion(field.type.element, layout.element.native, field.name);
+      if (conversion.kind === 'same' && `${conversion.type}[]` === target) return list;
+      if (conversion.kind !== 'expression') return `CAST(${list} AS ${target})`;
+      return `CAST(list_transform(${list}, lambda x: ${converted(conversion, 'x')}) AS ${target})`;
+    }
+    default:
+      throw new Error(`the layout of column "${field.name}"`);
   }
-  const type = layout.kind === 'list' || layout.kind === 'scalar' ? kernelType(own) : kernelType(wanted.type);
-  return { id: field.id, name, type, output: output(cast(name, own, wanted.type)) };
+}
+
+function requiredConversion(type: IcebergType, native: string, name: string): Conversion {
+  const conversion = conversionOf(type, native);
+  if (conversion === undefined) throw new Error(`column "${name}", of which the file's type is ${native}`);
+  return conversion;
 }
 
 /** A column may be wanted as a later schema has it (time travel); only what loses nothing is cast. */
@@ -187,18 +223,7 @@ function kernelType(type: Type): string {
   return duckdbType(type);
 }
 
-function isScalar(column: BoundColumn | undefined): boolean {
-  if (column?.kind !== 'field') return true;
-  const { kind } = column.field.type;
-  return kind === 'primitive' || kind === 'decimal' || kind === 'fixed';
-}
-
 function emptyList(columns: readonly BoundColumn[]): string {
   if (columns.length === 0) return `true AS ${ROW_MARK}`;
   return columns.map(({ wanted }) => `CAST(NULL AS ${kernelType(wanted.type)}) AS ${quoteName(wanted.name)}`).join(', ');
-}
-
-/** DuckDB takes every path for a pattern. */
-export function globLiteral(path: string): string {
-  return path.replace(/[*?[]/g, (character) => `[${character}]`);
 }

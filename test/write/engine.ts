@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Connector } from '../../connectors/connector.js';
+import { buildConfig } from '../../src/config-file.js';
+import { TimelineEngine } from '../../src/engine.js';
+import { DEFAULT_WIRE_LIMITS, startWireServer } from '../../src/wire/server.js';
+
+export interface TestEngine {
+  readonly engine: TimelineEngine;
+  readonly port: number;
+  connect(): Promise<pg.Client>;
+  close(): Promise<void>;
+}
+
+/** An engine in this process over one connector of the test's own, with its wire server. */
+export async function openEngine(options: {
+  readonly folder: string;
+  readonly connector: Connector;
+  readonly config?: object;
+}): Promise<TestEngine> {
+  const { folder, connector } = options;
+  const document = { temporal: 'off', home: join(folder, 'home'), ...options.config };
+  const engine = await TimelineEngine.open(buildConfig(document, { env: {}, cwd: folder, folder }), [{ connector, prefix: '' }]);
+  const server = await startWireServer({ engine, host: '127.0.0.1', port: 0, limits: DEFAULT_WIRE_LIMITS });
+  const clients: pg.Client[] = [];
+  return {
+    engine,
+    port: server.port,
+    async connect() {
+      const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'analyst', database: 'timeline' });
+      client.on('error', () => undefined);
+      await client.connect();
+      clients.push(client);
+      return client;
+    },
+    async close() {
+      await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
+      await server.close();
+      await engine.close();
+    },
+  };
+}
