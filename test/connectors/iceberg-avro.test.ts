@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { deflateRawSync } from 'node:zlib';
+import { crc32, deflateRawSync } from 'node:zlib';
 import { describe, it } from 'mocha';
 import { readAvro } from '../../connectors/iceberg/format/avro-reader.js';
 
@@ -47,7 +47,9 @@ function record(n: bigint, s: string | null): Buffer {
 /** Literals only. */
 function snappy(block: Buffer): Buffer {
   assert.ok(block.length <= 60);
-  return Buffer.concat([Buffer.from([block.length, (block.length - 1) << 2]), block, Buffer.alloc(4)]);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(block));
+  return Buffer.concat([Buffer.from([block.length, (block.length - 1) << 2]), block, sum]);
 }
 
 /** One raw block; with the content's size in the frame's header or without. */

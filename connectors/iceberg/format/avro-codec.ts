@@ -1,4 +1,4 @@
-import { inflateRawSync } from 'node:zlib';
+import { crc32, inflateRawSync } from 'node:zlib';
 import { snappyUncompress } from 'hyparquet';
 import { ZSTDDecoder } from 'zstddec/stream';
 
@@ -58,5 +58,7 @@ function snappy(block: Uint8Array): Uint8Array {
   if (length > MAX_BLOCK_BYTES) throw new Error('a block unpacks to too many bytes');
   const output = new Uint8Array(length);
   snappyUncompress(block.subarray(0, -4), output);
+  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
+  if (crc32(output) !== view.getUint32(block.length - 4)) throw new Error('the checksum of a snappy block is wrong');
   return output;
 }

@@ -13,6 +13,7 @@ import type { OpenedFile } from './opened-file.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
 import type { BoundColumn } from './relation.js';
 import { selectLocal } from './selected-rows.js';
+import { openWhole } from './whole-file.js';
 
 const PARALLEL_OPENS = 4;
 /** Of a footer: those of very wide tables are not kept. */
@@ -56,7 +57,7 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   const work = request.files.entries();
-  const deleteOpener = new DeleteOpener({ ...request, signal, releases }, request.metadata);
+  const deleteOpener = new DeleteOpener({ ...request, signal, releases });
   const opener = async (): Promise<void> => {
     for (const [index, file] of work) {
       signal.throwIfAborted();
@@ -76,13 +77,9 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
 }
 
 async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | undefined> {
-  const { io, meter, signal, table, releases, deleteOpener } = request;
+  const { io, table, deleteOpener } = request;
   const name = io.display(file.path);
-  if (file.format === 'avro') throw unsupportedFeature('reading AVRO data files', table);
-  const local = await io.localFile(file.path, { size: file.bytes, meter, signal });
-  releases.push(local.release);
-  const charge = local.inPlace ? (bytes: number) => meter.charge(bytes, 1) : () => undefined;
-  const footer = await footerOf(request, `${file.path}\n${local.etag}`, { path: local.path, file: name, charge });
+  const { path, footer, charge } = file.format === 'avro' ? await openAvro(request, file) : await openParquet(request, file);
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
   const mapped = mappedFooter(footer, request.nameMapping);
   if (!hasFieldIds(mapped)) {
@@ -90,7 +87,7 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | 
   }
   const { groups, ranges } = await selectLocal({
     ...request,
-    path: local.path,
+    path,
     name,
     footer: mapped,
     file,
@@ -109,7 +106,7 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | 
   const deletes = await deleteOpener.open(file);
   return {
     location: file.path,
-    path: local.path,
+    path,
     footer: mapped,
     ...(ranges === undefined ? {} : { ranges }),
     ...(constants === undefined ? {} : { constants }),
@@ -117,6 +114,26 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | 
     ...(sequence === undefined ? {} : { sequence }),
     ...(deletes === undefined ? {} : { deletes }),
   };
+}
+
+interface Local {
+  readonly path: string;
+  readonly footer: ParquetFooter;
+  /** Of bytes that DuckDB will read. */
+  readonly charge: (bytes: number) => void;
+}
+
+async function openParquet(request: Opening, file: SplitFile): Promise<Local> {
+  const { io, meter, signal, releases } = request;
+  const local = await io.localFile(file.path, { size: file.bytes, meter, signal });
+  releases.push(local.release);
+  const charge = local.inPlace ? (bytes: number) => meter.charge(bytes, 1) : () => undefined;
+  const footer = await footerOf(request, `${file.path}\n${local.etag}`, { path: local.path, file: io.display(file.path), charge });
+  return { path: local.path, footer, charge };
+}
+
+async function openAvro(request: Opening, file: SplitFile): Promise<Local> {
+  return { ...(await openWhole(request, file)), charge: () => undefined };
 }
 
 /** A known footer is charged as it was at first: DuckDB reads it all the same. */

@@ -1,5 +1,6 @@
 import type { Meter } from '../../connector.js';
-import { corrupt, unsupportedFeature } from '../format/corrupt.js';
+import { corrupt } from '../format/corrupt.js';
+import { avroAsParquet } from './avro-data-file.js';
 import type { FileIo } from './file-io.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
 
@@ -30,8 +31,18 @@ export async function openWhole(
   const local = await io.localFile(file.path, { size: file.bytes, meter, signal });
   releases.push(local.release);
   if (local.inPlace) meter.charge(file.bytes, 1);
-  if (file.format === 'avro') throw unsupportedFeature('reading AVRO files', table);
-  const { path } = local;
+  let { path } = local;
+  if (file.format === 'avro') {
+    const { etag } = local;
+    const made = await io.derived(file.path, {
+      key: `avro as parquet\n${etag}`,
+      size: file.bytes,
+      signal,
+      make: (target, stop) => avroAsParquet({ source: local.path, target, file: name, table, signal: stop }),
+    });
+    releases.push(made.release);
+    path = made.path;
+  }
   const footer = await readFooter({ path, file: name, charge: () => undefined });
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows} (table ${table})`);
   return { path, footer };

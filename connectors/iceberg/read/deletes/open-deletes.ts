@@ -1,9 +1,11 @@
 import { TimelineError } from '../../../../sql/errors.js';
 import { corrupt, unsupportedFeature } from '../../format/corrupt.js';
 import type { TableMetadata } from '../../format/metadata.js';
+import type { NameMapping } from '../../format/name-mapping.js';
 import type { SchemaField } from '../../format/schema.js';
 import { postgresType } from '../../format/types.js';
 import type { DeleteFile, SplitFile } from '../../handle.js';
+import { mappedFooter } from '../mapped-footer.js';
 import type { OpenedDeletes, OpenedFile } from '../opened-file.js';
 import type { ParquetNode } from '../parquet-footer.js';
 import { relationOf } from '../relation.js';
@@ -24,21 +26,26 @@ type PositionFile = Extract<DeleteFile, { readonly kind: 'positions' }>;
 type EqualityFile = Extract<DeleteFile, { readonly kind: 'equality' }>;
 type VectorBlob = Extract<DeleteFile, { readonly kind: 'vector' }>;
 
+export interface DeleteRequest extends WholeFileRequest {
+  readonly metadata: Pick<TableMetadata, 'schemas'>;
+  readonly nameMapping?: NameMapping | undefined;
+}
+
 /**
  * Makes the delete files of one task's data files readable for DuckDB. A file that many data files share is opened once. Errors name the
  * delete file and the table: XX001 for what is damaged, 0A000 for what cannot be compared.
  */
 export class DeleteOpener {
-  readonly #request: WholeFileRequest;
+  readonly #request: DeleteRequest;
   readonly #fields: ReadonlyMap<number, SchemaField>;
   readonly #positions = new Map<string, Promise<(spellings: readonly string[]) => string | undefined>>();
   readonly #equality = new Map<string, Promise<OpenedFile>>();
 
-  constructor(request: WholeFileRequest, metadata: Pick<TableMetadata, 'schemas'>) {
+  constructor(request: DeleteRequest) {
     this.#request = request;
     // Deletes may compare columns that are gone from today's schema; a type is the widest one that the column has had.
-    const schemas = [...metadata.schemas.values()].sort((a, b) => a.id - b.id);
-    this.#fields = new Map(schemas.flatMap((schema) => schema.fields.map((field) => [field.id, field] as const)));
+    const schemas = [...request.metadata.schemas.values()].sort((a, b) => a.id - b.id);
+    this.#fields = new Map(schemas.flatMap((schema) => fieldsIn(schema.fields)).map((field) => [field.id, field]));
   }
 
   /** Undefined: nothing is deleted. */
@@ -126,6 +133,7 @@ export class DeleteOpener {
           return { kind: 'field', field, wanted };
         }),
         opened,
+        (location) => this.#request.io.display(location),
       ),
     }));
   }
@@ -133,7 +141,11 @@ export class DeleteOpener {
   #openEquality(file: EqualityFile): Promise<OpenedFile> {
     let opening = this.#equality.get(file.path);
     if (opening === undefined) {
-      opening = openWhole(this.#request, file).then((opened) => ({ location: file.path, ...opened }));
+      opening = openWhole(this.#request, file).then(({ path, footer }) => ({
+        location: file.path,
+        path,
+        footer: mappedFooter(footer, this.#request.nameMapping),
+      }));
       this.#equality.set(file.path, opening);
     }
     return opening;
@@ -141,8 +153,7 @@ export class DeleteOpener {
 
   #field(id: number): SchemaField {
     const field = this.#fields.get(id);
-    if (field === undefined)
-      throw unsupportedFeature(`equality deletes by field ${id}, which is no column of its own`, this.#request.table);
+    if (field === undefined) throw unsupportedFeature(`equality deletes by field ${id}, which no schema has`, this.#request.table);
     return field;
   }
 
@@ -158,4 +169,9 @@ export class DeleteOpener {
   #corrupt(path: string, why: string): TimelineError {
     return corrupt(this.#request.io.display(path), `${why} (table ${this.#request.table})`);
   }
+}
+
+/** Fields at the top and in structs. */
+function fieldsIn(fields: readonly SchemaField[]): readonly SchemaField[] {
+  return fields.flatMap((field) => [field, ...(field.type.kind === 'struct' ? fieldsIn(field.type.fields) : [])]);
 }
