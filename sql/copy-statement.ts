@@ -1,4 +1,5 @@
 import { TimelineError, unsupported } from './errors.js';
+import { FORMAT_JSON } from './parse.js';
 import { listOf, nameParts, nodeOf, optionText, type ParseNode, taggedNode, textOf } from './parse-tree.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 
@@ -70,7 +71,10 @@ const PARQUET_COMPRESSIONS = ['zstd', 'snappy', 'gzip', 'uncompressed'] as const
 function copyFile(location: string, options: readonly ParseNode[]): CopyFile {
   const option = (name: string): ParseNode | undefined => options.find((one) => textOf(one['defname']) === name);
   const value = (name: string): string | undefined => optionText(option(name)?.['arg'])?.toLowerCase();
-  const format = value('format') ?? (/\.parquet$/i.test(location) ? 'parquet' : /\.(json|ndjson|jsonl)$/i.test(location) ? 'json' : 'text');
+  const written = value('format');
+  const format =
+    (written === FORMAT_JSON ? 'json' : written) ??
+    (/\.parquet$/i.test(location) ? 'parquet' : /\.(json|ndjson|jsonl)$/i.test(location) ? 'json' : 'text');
   const overwrite = option('overwrite');
   const base = { location, overwrite: overwrite !== undefined && isTrue(optionText(overwrite['arg'])) };
   const compression = value('compression');
@@ -81,6 +85,13 @@ function copyFile(location: string, options: readonly ParseNode[]): CopyFile {
       message: `COPY compression "${compression}" not recognized`,
       hint: `For format ${format} there are ${known.join(', ')}.`,
     });
+  if (format === 'parquet' || format === 'json' || format === 'ndjson') {
+    const other = options.map((one) => textOf(one['defname'])).find((name) => !['format', 'compression', 'overwrite'].includes(name));
+    if (other !== undefined) {
+      const message = `COPY ${other.toUpperCase()} cannot be used with FORMAT ${format}`;
+      throw new TimelineError({ kind: 'semantic', sqlstate: '22023', message });
+    }
+  }
   if (format === 'parquet') {
     const known = PARQUET_COMPRESSIONS.find((one) => one === (compression === 'none' ? 'uncompressed' : (compression ?? 'zstd')));
     if (known === undefined) throw wrong(PARQUET_COMPRESSIONS);
@@ -99,6 +110,8 @@ function copyFormat(options: readonly ParseNode[]): CopyFormat {
     const option = find(name);
     return option === undefined ? undefined : optionText(option['arg']);
   };
+  if (optionOf('format') === FORMAT_JSON)
+    throw new TimelineError({ kind: 'semantic', sqlstate: '22023', message: 'COPY format "json" not recognized', hint: 'Files have it.' });
   const format = (optionOf('format') ?? 'text') as CopyFormat['format'];
   const csv = format === 'csv';
   const quote = optionOf('quote') ?? '"';

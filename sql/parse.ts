@@ -68,8 +68,32 @@ function parseText(text: string): readonly Readonly<Record<string, unknown>>[] {
   try {
     return listOf(nodeOf(parseSync(text))['stmts']).map(nodeOf);
   } catch (thrown) {
-    throw parserError(thrown);
+    const other = withFormatJson(text);
+    if (other === undefined) throw parserError(thrown);
+    try {
+      return listOf(nodeOf(parseSync(other))['stmts']).map(nodeOf);
+    } catch (again) {
+      throw parserError(again);
+    }
   }
+}
+
+/** What FORMAT JSON of COPY is called in the tree: as many characters, so that places stay right. */
+export const FORMAT_JSON = 'ndjs';
+
+/** PostgreSQL's grammar takes `FORMAT json` for a part of its JSON functions, also in COPY … (FORMAT json). Undefined: there is none. */
+function withFormatJson(text: string): string | undefined {
+  if (!/\bcopy\b/i.test(text) || !/\bformat\s+json\b/i.test(text)) return undefined;
+  const bytes = Buffer.from(text, 'utf8');
+  const tokens = scanSync(text).tokens;
+  let found = false;
+  tokens.forEach((token, n) => {
+    const [before, format] = [tokens[n - 2]?.text, tokens[n - 1]?.text.toLowerCase()];
+    if (token.text.toLowerCase() !== 'json' || format !== 'format' || (before !== '(' && before !== ',')) return;
+    bytes.write(FORMAT_JSON, token.start);
+    found = true;
+  });
+  return found ? bytes.toString('utf8') : undefined;
 }
 
 function parserError(thrown: unknown): TimelineError {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
+import { quoteLiteral } from '../sql/quote.js';
 
 interface Command {
   readonly usage: string;
@@ -42,6 +43,21 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       await queryCommand(sql, String(values['format']), String(values['dialect']));
     },
   },
+  optimize: maintenance('optimize TABLE [--target-file-bytes N]', 'rewrite small files of a table, deletes applied', 'optimize', {
+    'target-file-bytes': 'target_file_bytes',
+  }),
+  'expire-snapshots': maintenance(
+    'expire-snapshots TABLE [--older-than TIME] [--retain-last N]',
+    'forget old snapshots of a table, and delete the files that only they have',
+    'expire_snapshots',
+    { 'older-than': 'older_than', 'retain-last': 'retain_last' },
+  ),
+  'remove-orphans': maintenance(
+    'remove-orphans TABLE [--older-than TIME] [--dry-run]',
+    'delete files in the folder of a table that no snapshot knows',
+    'remove_orphan_files',
+    { 'older-than': 'older_than', 'dry-run': 'dry_run' },
+  ),
   replay: {
     usage: 'replay list',
     summary: 'list the plans that ran (timeline.replays)',
@@ -57,6 +73,27 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
 };
+
+/** A command that is CALL timeline.procedure(table, …): `flags` are its options and the procedure's arguments. */
+function maintenance(usage: string, summary: string, procedure: string, flags: Readonly<Record<string, string>>): Command {
+  return {
+    usage,
+    summary,
+    run: async (args) => {
+      const options: Options = { format: { type: 'string', default: 'table' } };
+      for (const flag of Object.keys(flags)) options[flag] = { type: flag === 'dry-run' ? 'boolean' : 'string' };
+      const { values, positionals } = parse(args, options, true);
+      const [table, ...rest] = positionals;
+      if (table === undefined || rest.length > 0) throw usageError(`${usage.split(' ')[0]} takes one table`);
+      const given = Object.entries(flags).flatMap(([flag, name]) => {
+        const value = values[flag];
+        return value === undefined ? [] : [`${name} => ${quoteLiteral(String(value))}`];
+      });
+      const { queryCommand } = await import('./query-command.js');
+      await queryCommand(`CALL timeline.${procedure}(${[quoteLiteral(table), ...given].join(', ')})`, String(values['format']));
+    },
+  };
+}
 
 type Options = NonNullable<Parameters<typeof parseArgs>[0]>['options'];
 

@@ -1,4 +1,4 @@
-import { TimelineError } from '../sql/errors.js';
+import { TimelineError, unsupported } from '../sql/errors.js';
 import { formatValue } from '../sql/value-text.js';
 import { loadConfig } from './config-file.js';
 import { TimelineEngine } from './engine.js';
@@ -25,6 +25,7 @@ export async function queryCommand(sql: string, format: string, dialect = 'postg
     const prepared = await session.prepare(sql, []);
     const execution = await session.execute(prepared, [], { signal: abort.signal });
     const columns = execution.columns ?? [];
+    if (execution.copy !== undefined) throw unsupported('COPY TO STDOUT in timeline query', { hint: 'Use --format csv.' });
     const rows: (string | null)[][] = [];
     for await (const batch of execution.batches) {
       if (batch.kind === 'text') rows.push(...batch.rows.map((row) => [...row]));
@@ -40,13 +41,9 @@ export async function queryCommand(sql: string, format: string, dialect = 'postg
       }
     }
     for (const notice of execution.notices) process.stderr.write(`${notice.severity}: ${notice.message}\n`);
-    process.stdout.write(
-      print(
-        format,
-        columns.map((column) => column.name),
-        rows,
-      ),
-    );
+    const names = columns.map((column) => column.name);
+    // A statement without rows is answered by its tag, as psql does.
+    process.stdout.write(execution.columns === undefined ? `${execution.tag(0)}\n` : print(format, names, rows));
     await session.close();
   } finally {
     process.off('SIGINT', interrupt);

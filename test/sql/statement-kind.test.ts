@@ -165,6 +165,9 @@ describe('kinds of statements', () => {
       format: { kind: 'copy', copy: format, compression: 'gzip' },
     });
     assert.equal(file.kind === 'copy' && file.copy.optionsSql, ` with ("format" 'csv', "header")`);
+    const json = kindOf("COPY (SELECT 'format json') TO 'x' WITH (OVERWRITE, format JSON)");
+    assert.deepEqual(json.kind === 'copy' && json.copy.file?.format, { kind: 'json', compression: 'none' });
+    assert.throws(() => kindOf("COPY t TO '/tmp/x' (FORMAT parquet, HEADER)"), { sqlstate: '22023' });
     assert.throws(() => kindOf("COPY t TO '/tmp/x' (FORMAT parquet, COMPRESSION lzo)"), { sqlstate: '22023' });
     assert.throws(() => kindOf("COPY t TO PROGRAM 'x'"), { sqlstate: '42501' });
     assert.throws(() => kindOf("COPY t TO STDOUT (ENCODING 'latin1')"), { sqlstate: '0A000' });

@@ -29,7 +29,8 @@ describe('command line', function () {
   it('--help names every command', async () => {
     const { code, stdout } = await timeline('--help');
     assert.equal(code, 0);
-    for (const command of ['serve', 'worker', 'query', 'replay list']) assert.match(stdout, new RegExp(`timeline ${command}`));
+    for (const command of ['serve', 'worker', 'query', 'replay list', 'optimize', 'expire-snapshots', 'remove-orphans'])
+      assert.match(stdout, new RegExp(`timeline ${command}`));
   });
 
   it('says what is wrong with a command', async () => {
@@ -39,6 +40,9 @@ describe('command line', function () {
       [['query', 'SELECT 1', '--format', 'xml'], /unknown format "xml"/],
       [['serve', '--loud'], /--loud/],
       [['replay', 'rewind'], /only "replay list"/],
+      [['optimize'], /optimize takes one table/],
+      [['expire-snapshots', 'py.refs', '--retain-last', 'x'], /invalid input syntax for type integer: "x"/],
+      [['remove-orphans', 'py.refs', '--dry-run'], /permission denied for table refs/],
       [['worker'], /a worker needs a Temporal server/],
     ] as const) {
       const { code, stderr } = await timeline(...args);
@@ -56,6 +60,7 @@ describe('command line', function () {
       (await timeline('query', sql, '--format', 'json')).stdout,
       '{"id":"1","v":"a","nothing":null}\n{"id":"2","v":"b","nothing":null}\n',
     );
+    assert.equal((await timeline('query', "SET TimeZone = 'UTC'")).stdout, 'SET\n');
     const failed = await timeline('query', 'SELECT nope FROM py.refs');
     assert.equal(failed.code, 1);
     assert.match(failed.stderr, /column "nope" does not exist/);
