@@ -15,6 +15,7 @@ export type AvroType =
   | AvroOptional
   | AvroRecord
   | AvroArray
+  | AvroFixed
   | AvroAnnotated;
 /** Always a union with null first: all that Iceberg uses. */
 export type AvroOptional = readonly ['null', AvroType];
@@ -29,16 +30,28 @@ export interface AvroArray {
   readonly 'element-id'?: number;
   readonly logicalType?: string;
 }
+/** So many bytes; a decimal is one with its digits. */
+export interface AvroFixed {
+  readonly type: 'fixed';
+  readonly name: string;
+  readonly size: number;
+  readonly logicalType?: string;
+  readonly precision?: number;
+  readonly scale?: number;
+}
 /** A primitive with a logical type, as {type: int, logicalType: date}. */
 export interface AvroAnnotated {
   readonly type: 'boolean' | 'int' | 'long' | 'bytes' | 'string';
   readonly logicalType: string;
+  readonly 'adjust-to-utc'?: boolean;
 }
 export interface AvroField {
   readonly name: string;
   readonly type: AvroType;
   readonly 'field-id'?: number;
   readonly default?: null;
+  /** The field's name in Iceberg, where Avro does not allow it. */
+  readonly 'iceberg-field-name'?: string;
 }
 
 export type AvroValue = null | boolean | number | bigint | string | Uint8Array | readonly AvroValue[] | AvroStruct;
@@ -114,6 +127,12 @@ function writeValue(sink: ByteSink, type: AvroType, value: AvroValue | undefined
     case 'bytes':
       if (value instanceof Uint8Array) {
         sink.bytes(value);
+        return;
+      }
+      break;
+    case 'fixed':
+      if (value instanceof Uint8Array && value.length === (type as AvroFixed).size) {
+        sink.raw(value);
         return;
       }
       break;

@@ -1,12 +1,13 @@
-import type { WriterPrimitive } from '../write/writer-types.js';
+import { type Datum, isNaNDatum } from './datum.js';
+import type { IcebergType } from './schema.js';
 
 export interface BoundRequest {
-  readonly type: WriterPrimitive;
-  /** The least or greatest value in DuckDB's text form (binary: hexadecimal digits). */
+  readonly type: IcebergType;
+  /** The least or greatest value in DuckDB's text form (binary and fixed: hexadecimal digits). */
   readonly text: string;
   readonly side: 'lower' | 'upper';
-  /** Strings and binaries are cut to this many code points or bytes. */
-  readonly truncate: number;
+  /** Strings and binaries are cut to this many code points or bytes; undefined: kept whole. */
+  readonly truncate: number | undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -15,51 +16,79 @@ const TIME = /^(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?$/;
 
 /** A bound in Iceberg's single-value serialization; undefined where none can be told (it is then left out: "may hold anything"). */
 export function encodeBound({ type, text, side, truncate }: BoundRequest): Uint8Array | undefined {
-  switch (type) {
+  if (type.kind === 'primitive' && type.name === 'string') {
+    if (truncate === undefined) return Buffer.from(text);
+    return side === 'lower' ? Buffer.from(truncateText(text, truncate)) : upperText(text, truncate);
+  }
+  if (type.kind === 'fixed' || (type.kind === 'primitive' && type.name === 'binary')) {
+    const bytes = Buffer.from(text, 'hex');
+    if (truncate === undefined || type.kind === 'fixed') return bytes;
+    return side === 'lower' ? bytes.subarray(0, truncate) : upperBytes(bytes, truncate);
+  }
+  const datum = datumOf(type, text);
+  if (datum === undefined || isNaNDatum(datum)) return undefined;
+  // A zero may stand for both zeros: the bound takes the outer one.
+  return encodeDatum(type, datum === 0 ? (side === 'lower' ? -0 : 0) : datum);
+}
+
+/** A value in Iceberg's single-value serialization; undefined: the type has none. */
+export function encodeDatum(type: IcebergType, datum: Datum): Uint8Array | undefined {
+  if (datum instanceof Uint8Array) return datum;
+  if (type.kind === 'decimal') return typeof datum === 'bigint' ? bigEndian(datum) : undefined;
+  if (type.kind !== 'primitive') return undefined;
+  switch (type.name) {
     case 'boolean':
-      return Buffer.from([text === '1' || text === 'true' ? 1 : 0]);
+      return Buffer.from([datum === 0n ? 0 : 1]);
     case 'int':
-      return int32(Number(text));
+    case 'date':
+      return int32(Number(datum));
     case 'long':
-      return int64(BigInt(text));
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return int64(BigInt(datum));
     case 'float':
     case 'double':
-      return floating(type, Number(text), side);
+      return floating(type.name, Number(datum));
+    default:
+      return undefined;
+  }
+}
+
+/** A scalar's datum from DuckDB's text form; undefined: a text that has none (dates beyond 9999, BC, infinity) or a type that is no number or uuid. */
+function datumOf(type: IcebergType, text: string): Datum | undefined {
+  if (type.kind === 'decimal') return BigInt(text.replace('.', ''));
+  if (type.kind !== 'primitive') return undefined;
+  switch (type.name) {
+    case 'boolean':
+      return text === '1' || text === 'true' ? 1n : 0n;
+    case 'int':
+    case 'long':
+      return BigInt(text);
+    case 'float':
+    case 'double':
+      return Number(text);
     case 'date': {
       const days = dayNumber(text);
-      return days === undefined ? undefined : int32(days);
+      return days === undefined ? undefined : BigInt(days);
     }
-    case 'time': {
-      const micros = timeMicros(text);
-      return micros === undefined ? undefined : int64(micros);
-    }
+    case 'time':
+      return timeMicros(text);
     case 'timestamp':
-    case 'timestamptz': {
-      const micros = timestampMicros(text);
-      return micros === undefined ? undefined : int64(micros);
-    }
-    case 'string':
-      return side === 'lower' ? Buffer.from(truncateText(text, truncate)) : upperText(text, truncate);
-    case 'binary': {
-      const bytes = Buffer.from(text, 'hex');
-      return side === 'lower' ? bytes.subarray(0, truncate) : upperBytes(bytes, truncate);
-    }
+    case 'timestamptz':
+      return timestampMicros(text);
     case 'uuid':
       return Buffer.from(text.replaceAll('-', ''), 'hex');
     default:
-      return decimal(text);
+      return undefined;
   }
 }
 
 /** Days since 1970-01-01 of YYYY-MM-DD; undefined for anything else (years beyond 9999, BC, infinity). */
-export function dayNumber(text: string): number | undefined {
+function dayNumber(text: string): number | undefined {
   const match = DATE.exec(text);
   // Date.UTC would take the years 0 to 99 for 1900 to 1999.
   return match ? new Date(0).setUTCFullYear(Number(match[1]), Number(match[2]) - 1, Number(match[3])) / DAY_MS : undefined;
-}
-
-export function dayText(day: number): string {
-  return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
 function timeMicros(text: string): bigint | undefined {
@@ -89,22 +118,18 @@ function int64(value: bigint): Uint8Array {
   return bytes;
 }
 
-function floating(type: 'float' | 'double', value: number, side: 'lower' | 'upper'): Uint8Array | undefined {
-  if (Number.isNaN(value)) return undefined;
-  // A zero may stand for both zeros: the bound takes the outer one.
-  const bound = value === 0 ? (side === 'lower' ? -0 : 0) : value;
+function floating(type: 'float' | 'double', value: number): Uint8Array {
   const bytes = Buffer.alloc(type === 'float' ? 4 : 8);
-  if (type === 'float') bytes.writeFloatLE(bound);
-  else bytes.writeDoubleLE(bound);
+  if (type === 'float') bytes.writeFloatLE(value);
+  else bytes.writeDoubleLE(value);
   return bytes;
 }
 
-/** The unscaled value, big-endian two's complement in as few bytes as hold it. */
-function decimal(text: string): Uint8Array {
-  const unscaled = BigInt(text.replace('.', ''));
-  let size = 1;
-  while (BigInt.asIntN(size * 8, unscaled) !== unscaled) size++;
-  const hex = BigInt.asUintN(size * 8, unscaled).toString(16);
+/** Two's complement in as few bytes as hold it, or in `length` bytes. */
+export function bigEndian(value: bigint, length?: number): Uint8Array {
+  let size = length ?? 1;
+  if (length === undefined) while (BigInt.asIntN(size * 8, value) !== value) size++;
+  const hex = BigInt.asUintN(size * 8, value).toString(16);
   return Buffer.from(hex.padStart(size * 2, '0'), 'hex');
 }
 

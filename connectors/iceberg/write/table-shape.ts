@@ -1,0 +1,76 @@
+import { TimelineError } from '../../../sql/errors.js';
+import type { TableMetadata } from '../format/metadata.js';
+import type { IcebergType, PartitionSpec, Schema, SchemaField, SortOrder } from '../format/schema.js';
+
+/** What data files of a table must be like. */
+export interface TableShape {
+  /** schema.table, for messages. */
+  readonly name: string;
+  readonly location: string;
+  readonly formatVersion: number;
+  readonly schema: Schema;
+  readonly spec: PartitionSpec;
+  readonly order: SortOrder;
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+const UNSORTED: SortOrder = { id: 0, fields: [] };
+
+/** The table as it is now. */
+export function shapeOf(metadata: TableMetadata, name: string): TableShape {
+  const schema = metadata.schemas.get(metadata.currentSchemaId);
+  const spec = metadata.specs.get(metadata.defaultSpecId);
+  if (schema === undefined || spec === undefined || metadata.location === '') {
+    const message = `the metadata of table ${name} lacks its current schema, partition spec or location`;
+    throw new TimelineError({ kind: 'data', sqlstate: 'XX001', message });
+  }
+  const { location, formatVersion, properties } = metadata;
+  const order = metadata.sortOrders.get(metadata.defaultSortOrderId) ?? UNSORTED;
+  return { name, location, formatVersion, schema, spec, order, properties };
+}
+
+export interface FoundField {
+  readonly field: SchemaField;
+  /** Names from the column down. */
+  readonly path: readonly string[];
+}
+
+/** A field by its id, at the top or in structs (what partition and sort fields may stand on). */
+export function findField(fields: readonly SchemaField[], id: number, above: readonly string[] = []): FoundField | undefined {
+  for (const field of fields) {
+    const path = [...above, field.name];
+    if (field.id === id) return { field, path };
+    const below = field.type.kind === 'struct' ? findField(field.type.fields, id, path) : undefined;
+    if (below !== undefined) return below;
+  }
+  return undefined;
+}
+
+export interface Leaf {
+  readonly id: number;
+  readonly path: readonly string[];
+  readonly type: IcebergType;
+  /** Inside of a list or map: such leaves have no bounds. */
+  readonly repeated: boolean;
+}
+
+/** The scalars of a schema, as Parquet keeps them. */
+export function leavesOf(fields: readonly SchemaField[]): Leaf[] {
+  return fields.flatMap((field) => typeLeaves(field.type, field.id, [field.name], false));
+}
+
+function typeLeaves(type: IcebergType, id: number, path: readonly string[], repeated: boolean): Leaf[] {
+  switch (type.kind) {
+    case 'struct':
+      return type.fields.flatMap((field) => typeLeaves(field.type, field.id, [...path, field.name], repeated));
+    case 'list':
+      return typeLeaves(type.element, type.elementId, [...path, 'element'], true);
+    case 'map':
+      return [
+        ...typeLeaves(type.key, type.keyId, [...path, 'key'], true),
+        ...typeLeaves(type.value, type.valueId, [...path, 'value'], true),
+      ];
+    default:
+      return [{ id, path, type, repeated }];
+  }
+}
