@@ -1,4 +1,4 @@
-import { internal, TimelineError } from '../../sql/errors.js';
+import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import type {
   ColumnDescription,
   Connector,
@@ -36,6 +36,8 @@ import { metadataColumns, ROWS_SUFFIX } from './read/metadata-columns.js';
 import { type FooterCache, openFiles } from './read/open-files.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
 import { findVersion } from './snapshot.js';
+import { IcebergWriter } from './write/iceberg-writer.js';
+import type { OnStep } from './write/on-step.js';
 
 const NEWEST_FORMAT = 3;
 const METADATA_KEPT = 64;
@@ -45,6 +47,11 @@ interface Version {
   readonly metadata: TableMetadata;
   readonly schema: Schema;
   readonly snapshot: Snapshot | undefined;
+}
+
+interface WriteOptions {
+  readonly schemas: readonly string[] | '*';
+  readonly onStep: OnStep | undefined;
 }
 
 interface FoundTable {
@@ -67,11 +74,28 @@ export class IcebergConnector implements Connector {
 
   readonly #manifests = manifestCache();
   readonly #footers: FooterCache = new Lru(FOOTERS_KEPT);
+  /** Where the configuration allows some schema to be written. */
+  readonly writer?: IcebergWriter;
 
-  private constructor(name: string, io: FileIo, catalog: IcebergCatalog) {
+  private constructor(name: string, io: FileIo, catalog: IcebergCatalog, write: WriteOptions | undefined) {
     this.name = name;
     this.#io = io;
     this.#catalog = catalog;
+    if (write === undefined) return;
+    this.writer = new IcebergWriter({
+      name,
+      io,
+      catalog,
+      schemas: write.schemas,
+      onStep: write.onStep,
+      current: async (table, signal) => {
+        const loaded = await catalog.load(table, signal);
+        return loaded === undefined ? undefined : this.#load(loaded, signal);
+      },
+      maintain: async (procedure) => {
+        throw unsupported(`the procedure ${procedure} for Iceberg tables`);
+      },
+    });
   }
 
   /** `cacheFolder` holds at most `cacheBytes` of files from S3. Nothing is read yet: a catalog that is missing shows at its first use. */
@@ -80,6 +104,8 @@ export class IcebergConnector implements Connector {
     readonly config: IcebergConfig;
     readonly cacheFolder: string;
     readonly cacheBytes: number;
+    /** For tests: told of each step of a write. */
+    readonly onWriteStep?: OnStep;
   }): Promise<IcebergConnector> {
     const { name, config } = options;
     const io = new FileIo({
@@ -89,7 +115,8 @@ export class IcebergConnector implements Connector {
       s3: config.s3,
       cache: { folder: options.cacheFolder, maxBytes: options.cacheBytes },
     });
-    return new IcebergConnector(name, io, openCatalog(name, config.catalog, io));
+    const write = config.write === undefined ? undefined : { schemas: config.write.schemas, onStep: options.onWriteStep };
+    return new IcebergConnector(name, io, openCatalog(name, config.catalog, io), write);
   }
 
   /** Local folders that a task's DuckDB must be allowed to read. */

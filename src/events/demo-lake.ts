@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { writeDataFile } from '../../connectors/iceberg/write/data-file-writer.js';
-import { createNamespace } from '../../connectors/iceberg/write/sql-catalog-writer.js';
-import type { TableTarget } from '../../connectors/iceberg/write/table-writer.js';
-import { appendFiles, createTable } from '../../connectors/iceberg/write/table-writer.js';
-import type { DataFile, WriterTable } from '../../connectors/iceberg/write/writer-types.js';
+import { IcebergConnector } from '../../connectors/iceberg/connector.js';
+import { parseFields } from '../../connectors/iceberg/format/schema.js';
+import { makeTable } from '../../connectors/iceberg/write/made-table.js';
 import { internal } from '../../sql/errors.js';
 import { dayEvents } from './day-events.js';
 import { DEMO_RELATION, loadDay, openDemoTable } from './demo-table.js';
@@ -55,33 +52,32 @@ const FIRST_DAY = 20148;
 const CATALOG_NAME = 'lake';
 const MARK_FILE = 'lake.json';
 
-export const DEMO_TABLE: WriterTable = {
-  columns: [
-    { id: 1, name: 'event_id', type: 'uuid' },
-    { id: 2, name: 'ts', type: 'timestamptz' },
-    { id: 3, name: 'session_id', type: 'string' },
-    { id: 4, name: 'user_id', type: 'string' },
-    { id: 5, name: 'device_os', type: 'string' },
-    { id: 6, name: 'cdn', type: 'string' },
-    { id: 7, name: 'event_type', type: 'string' },
-    { id: 8, name: 'buffer_duration_ms', type: 'long' },
-    { id: 9, name: 'bitrate_kbps', type: 'int' },
-    { id: 10, name: 'country', type: 'string' },
-    { id: 11, name: 'attributes', type: { kind: 'map', keyId: 12, key: 'string', valueId: 13, value: 'string' } },
-  ],
-  partition: [{ sourceId: 2, fieldId: 1000, name: 'ts_day', transform: 'day' }],
-  sort: [2, 1],
-  properties: {
-    'timeline.key': 'session_id',
-    'timeline.ts': 'ts',
-    'timeline.order_by': 'event_id',
-    'timeline.stream': 'session_id',
-    'timeline.event_id': 'event_id',
-    'timeline.event_type': 'event_type',
-    'timeline.time': 'ts',
-    'write.parquet.compression-codec': 'zstd',
-    'write.metadata.metrics.default': 'truncate(16)',
-  },
+export const DEMO_FIELDS = parseFields([
+  { id: 1, name: 'event_id', type: 'uuid' },
+  { id: 2, name: 'ts', type: 'timestamptz' },
+  { id: 3, name: 'session_id', type: 'string' },
+  { id: 4, name: 'user_id', type: 'string' },
+  { id: 5, name: 'device_os', type: 'string' },
+  { id: 6, name: 'cdn', type: 'string' },
+  { id: 7, name: 'event_type', type: 'string' },
+  { id: 8, name: 'buffer_duration_ms', type: 'long' },
+  { id: 9, name: 'bitrate_kbps', type: 'int' },
+  { id: 10, name: 'country', type: 'string' },
+  { id: 11, name: 'attributes', type: { type: 'map', 'key-id': 12, key: 'string', 'value-id': 13, value: 'string' } },
+]);
+
+const DEMO_OPTIONS = {
+  partitioning: 'day(ts)',
+  sorted_by: 'ts, event_id',
+  'timeline.key': 'session_id',
+  'timeline.ts': 'ts',
+  'timeline.order_by': 'event_id',
+  'timeline.stream': 'session_id',
+  'timeline.event_id': 'event_id',
+  'timeline.event_type': 'event_type',
+  'timeline.time': 'ts',
+  'write.parquet.compression-codec': 'zstd',
+  'write.metadata.metrics.default': 'truncate(16)',
 };
 
 /**
@@ -115,44 +111,54 @@ async function buildLake(options: {
   readonly onProgress: DemoLakeOptions['onProgress'];
 }): Promise<LakeMark> {
   const { building, folder, version, rowsWanted, seed, days, onProgress } = options;
-  const place = 'warehouse/lake/events';
-  const target: TableTarget = {
-    catalog: { file: join(building, 'catalog.db'), name: CATALOG_NAME },
-    id: { namespace: 'lake', table: 'events' },
-    table: DEMO_TABLE,
-    storage: { location: `file://${folder}/${place}`, folder: join(building, place) },
-  };
   await mkdir(building, { recursive: true });
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
-  const files: DataFile[] = [];
+  // Written beside, under the names that it will have in its place.
+  const connector = await IcebergConnector.open({
+    name: CATALOG_NAME,
+    config: {
+      catalog: { type: 'sql', uri: `sqlite:///${join(building, 'catalog.db')}`, name: CATALOG_NAME },
+      locations: { [`file://${folder}`]: `file://${building}` },
+      write: { schemas: ['lake'] },
+    },
+    cacheFolder: join(building, 'cache'),
+    cacheBytes: 0,
+  });
   let sessions = 0;
   let rows = 0;
-  try {
-    await connection.run("SET TimeZone = 'UTC'");
-    await openDemoTable(connection);
+  async function* dayRelations(): AsyncIterable<string> {
     for (const day of dayEvents({ seed, rows: rowsWanted, days, firstDay: FIRST_DAY })) {
       await loadDay(connection, day);
-      files.push(...(day.count > 0 ? [await writeDay(connection, target, day.day)] : []));
+      if (day.count > 0) yield DEMO_RELATION;
       sessions += day.sessions.length;
       rows += day.count;
       onProgress?.({ day: day.day - FIRST_DAY + 1, days, rows });
     }
+  }
+  try {
+    if (connector.writer === undefined) throw internal('the demo lake is not written');
+    await connection.run("SET TimeZone = 'UTC'");
+    await openDemoTable(connection);
+    await makeTable({
+      writer: connector.writer,
+      table: { schema: 'lake', table: 'events' },
+      fields: DEMO_FIELDS,
+      options: { ...DEMO_OPTIONS, location: `file://${folder}/warehouse/lake/events` },
+      connection,
+      relations: dayRelations(),
+      batch: 'demo-lake',
+      summary: { 'timeline.demo-seed': String(seed) },
+    });
   } finally {
+    await connector.close();
     connection.closeSync();
     instance.closeSync();
   }
-  await createNamespace(target.catalog, target.id.namespace);
-  await createTable(target);
-  await appendFiles({ ...target, files, summary: { 'timeline.demo-seed': String(seed) } });
+  await rm(join(building, 'cache'), { recursive: true, force: true });
   const mark: LakeMark = { version, rowsWanted, seed, days, madeAt: folder, rows, sessions };
   await writeFile(join(building, MARK_FILE), `${JSON.stringify(mark, undefined, 2)}\n`);
   return mark;
-}
-
-function writeDay(connection: DuckDBConnection, target: TableTarget, day: number): Promise<DataFile> {
-  const { table, storage } = target;
-  return writeDataFile({ connection, relation: DEMO_RELATION, table, storage, partition: [day], name: `00000-${day}` });
 }
 
 /** A rename is all or nothing, and fails on a folder that is not empty: then another process was first, or a broken lake is in the way. */

@@ -1,92 +1,96 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, rmdir, writeFile as writeFileBytes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { DuckDBInstance } from '@duckdb/node-api';
-import fc from 'fast-check';
+import { readFile, rm } from 'node:fs/promises';
+import { describe, it } from 'mocha';
 import { encodeBound } from '../../connectors/iceberg/format/bound-writer.js';
-import { writeDataFile } from '../../connectors/iceberg/write/data-file-writer.js';
-import { earlierManifests } from '../../connectors/iceberg/write/manifest-writer.js';
-import { parseMetadata, printMetadata } from '../../connectors/iceberg/write/metadata-writer.js';
-import { createNamespace, metadataLocation, swapMetadata } from '../../connectors/iceberg/write/sql-catalog-writer.js';
-import type { TableTarget } from '../../connectors/iceberg/write/table-writer.js';
-import { appendFiles, createTable } from '../../connectors/iceberg/write/table-writer.js';
-import type { DataFile, WriterTable } from '../../connectors/iceberg/write/writer-types.js';
-import { TimelineError } from '../../sql/errors.js';
+import { compareData, type Datum, decodeBound, partitionDatum } from '../../connectors/iceberg/format/datum.js';
+import { readManifest, readManifestList } from '../../connectors/iceberg/format/manifest.js';
+import { type IcebergType, parseFields, parseTransform, parseType } from '../../connectors/iceberg/format/schema.js';
+import { applyTransform, resultType } from '../../connectors/iceberg/format/transforms.js';
+import { makeTable } from '../../connectors/iceberg/write/made-table.js';
+import { datumOfText, datumSql, textOfDatum } from '../../connectors/iceberg/write/partition-values.js';
+import { Oid, type } from '../../sql/types.js';
+import { newLake, readBack, SIGNAL, type TestLake, writeRows } from './iceberg-lake.js';
 import { pyicebergPython, runPython } from './pyiceberg.js';
 
-const TABLE: WriterTable = {
-  columns: [
-    { id: 1, name: 'ts', type: 'timestamptz' },
-    { id: 2, name: 'id', type: 'uuid' },
-    { id: 3, name: 'a "name"', type: 'string' },
-    { id: 4, name: 'n', type: 'long' },
-    { id: 5, name: 'i', type: 'int' },
-    { id: 6, name: 'd', type: 'double' },
-    { id: 7, name: 'amount', type: 'decimal(12, 2)' },
-    { id: 8, name: 'day', type: 'date' },
-    { id: 9, name: 'b', type: 'boolean' },
-    { id: 10, name: 'bin', type: 'binary' },
-    { id: 11, name: 'nothing', type: 'string' },
-    { id: 12, name: 'm', type: { kind: 'map', keyId: 13, key: 'string', valueId: 14, value: 'long' } },
-  ],
-  partition: [{ sourceId: 1, fieldId: 1000, name: 'ts_day', transform: 'day' }],
-  sort: [1],
-  properties: { 'write.metadata.metrics.default': 'truncate(4)' },
-};
-/** 2025-03-01. */
-const DAY = 20148;
+const FIELDS = parseFields(
+  [
+    ['id', 'long'],
+    ['b', 'boolean'],
+    ['i', 'int'],
+    ['l', 'long'],
+    ['f', 'float'],
+    ['d', 'double'],
+    ['n', 'decimal(38, 10)'],
+    ['p', 'decimal(9, 2)'],
+    ['s', 'string'],
+    ['bin', 'binary'],
+    ['u', 'uuid'],
+    ['day', 'date'],
+    ['tm', 'time'],
+    ['ts', 'timestamp'],
+    ['tz', 'timestamptz'],
+    ['li', { type: 'list', 'element-id': 30, element: 'int' }],
+    ['m', { type: 'map', 'key-id': 31, key: 'string', 'value-id': 32, value: 'decimal(30, 4)' }],
+    [
+      'st',
+      {
+        type: 'struct',
+        fields: [
+          { id: 33, name: 'x', type: 'double' },
+          { id: 34, name: 'in ner', type: { type: 'struct', fields: [{ id: 35, name: 'at', type: 'timestamptz' }] } },
+          { id: 36, name: 'tags', type: { type: 'list', 'element-id': 37, element: 'string' } },
+        ],
+      },
+    ],
+  ].map(([name, kind], at) => ({ id: at + 1, name, type: kind })),
+);
 
-const rowsOf = (day: number, count = 1000): string => `(
-  SELECT make_timestamptz(${day * 86_400_000_000}::BIGINT + ((r * 7919) % ${count}) * 86399999 // ${count} * 1000 + 123) AS ts,
-    format('{:032x}', r * 12345678901)::UUID AS id,
-    CASE WHEN r % 10 = 0 THEN NULL ELSE 'naïve' || chr(128512) || r END AS "a ""name""",
-    9007199254740993 + r AS n, -r AS i, CASE WHEN r = 5 THEN NULL ELSE r * -1.5 END AS d, (r - 300) / 100.0 AS amount, DATE '1969-12-01' + r::INTEGER AS day,
-    r % 2 = 0 AS b, encode('\\xFF' || r) AS bin, NULL AS nothing, CASE WHEN r % 7 = 0 THEN NULL ELSE map(['a', 'k' || r], [r, NULL]) END AS m
-  FROM range(${count}) t(r))`;
+/** Every type with its extremes, NULLs and awkward values. */
+const EXTREMES = `(SELECT range AS id,
+  [true, false, NULL][1 + range % 3] AS b,
+  [-2147483648, 2147483647, 0, -1, NULL][1 + range % 5]::INTEGER AS i,
+  [-9223372036854775808, 9223372036854775807, 9007199254740993, NULL][1 + range % 4]::BIGINT AS l,
+  ['nan', 'inf', '-inf', '-0', '1.5', NULL, '3.4028235e38'][1 + range % 7]::FLOAT AS f,
+  ['nan', 'inf', '-inf', '-0.0', '0', '5e-324', '-1.7976931348623157e308', NULL][1 + range % 8]::DOUBLE AS d,
+  ['9999999999999999999999999999.9999999999', '-9999999999999999999999999999.9999999999', '0.0000000001', NULL][1 + range % 4]::DECIMAL(38,10) AS n,
+  ['-9999999.99', '9999999.99', '0', '-0.01'][1 + range % 4]::DECIMAL(9,2) AS p,
+  ['', 'a', repeat('é', 40), chr(1114111) || 'x', 'naïve ' || chr(128512), NULL, chr(10) || '''"\\'][1 + range % 7] || CASE WHEN range < 70 THEN '' ELSE range::VARCHAR END AS s,
+  ['', '\\x00', '\\xFF\\xFF\\xFF', repeat('\\xFF', 20), NULL][1 + range % 5]::BLOB AS bin,
+  ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '80000000-0000-0000-0000-000000000000', NULL][1 + range % 4]::UUID AS u,
+  ['0001-01-01', '9999-12-31', '1969-12-31', '1970-01-01', NULL, '44-03-15 (BC)', '20000-02-29'][1 + range % 7]::DATE AS day,
+  ['00:00:00', '23:59:59.999999', '12:00:00.000001', NULL][1 + range % 4]::TIME AS tm,
+  ['0001-01-01 00:00:00', '9999-12-31 23:59:59.999999', '1969-12-31 23:59:59.999999', '1850-06-01 10:20:30', NULL, '250000-01-01 00:00:00'][1 + range % 6]::TIMESTAMP AS ts,
+  ['0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999+00', '1969-12-31 23:59:59.999999+00', '2024-03-31 02:30:00+00', NULL][1 + range % 5]::TIMESTAMPTZ AS tz,
+  [[1, NULL, 2], [], NULL, [-2147483648]][1 + range % 4]::INTEGER[] AS li,
+  ['{}', '{"a": 99999999999999999999999999.9999, "": null}', NULL, '{"k": -0.0001}'][1 + range % 4] AS m,
+  ['{"x": 1.5, "in ner": {"at": "2024-01-01T00:00:00.123456+00:00"}, "tags": ["a", null]}', NULL, '{"x": null, "in ner": null, "tags": null}', '{"x": "NaN", "in ner": {"at": null}, "tags": []}'][1 + range % 4] AS st
+  FROM range(280))`;
+
+/** DuckDB would read columns out of the folders' names. */
+const fileOf = (entry: { readonly path: string }): string =>
+  `read_parquet('${entry.path.slice('file://'.length)}', hive_partitioning = false)`;
 
 describe('Iceberg writer', () => {
-  let folder: string;
-  let instance: DuckDBInstance;
-  let connection: DuckDBConnection;
+  let lake: TestLake;
 
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'timeline-writer-'));
-    instance = await DuckDBInstance.create(':memory:');
-    connection = await instance.connect();
-    // Another zone than UTC: it must not get into bounds.
-    await connection.run("SET TimeZone = 'America/New_York'");
+    lake = await newLake('filesystem');
   });
 
-  after(async () => {
-    connection.closeSync();
-    instance.closeSync();
-    await rm(folder, { recursive: true, force: true });
-  });
+  after(() => lake.close());
 
-  const query = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJson();
-
-  const newTable = async (name: string): Promise<TableTarget> => {
-    const target: TableTarget = {
-      catalog: { file: join(folder, 'catalog.db'), name: 'test' },
-      id: { namespace: 'ns', table: name },
-      table: TABLE,
-      storage: { location: `file://${folder}/warehouse/${name}`, folder: join(folder, 'warehouse', name) },
-    };
-    await createNamespace(target.catalog, 'ns');
-    await createTable(target);
-    return target;
+  const make = async (table: string, options: Record<string, string>, relations: readonly string[] = [EXTREMES]) => {
+    // makeTable would read the JSON texts as strings: they go in as the kernel gives them.
+    const { handle } = await lake.writer.beginTable({ table: { schema: 'ns', table }, fields: FIELDS, options }, SIGNAL);
+    const written: unknown[] = [];
+    for (const [at, relation] of relations.entries())
+      written.push(...(await writeRows(lake, lake.writer, handle, `SELECT * FROM ${relation}`, String(at))));
+    return lake.writer.commit(handle, { written, batch: table, summary: {}, signal: SIGNAL });
   };
 
-  const writeFile = (target: TableTarget, day: number, name: string, count?: number): Promise<DataFile> =>
-    writeDataFile({ connection, relation: rowsOf(day, count), table: TABLE, storage: target.storage, partition: [day], name });
-
   describe('bounds', () => {
-    const bound = (type: Parameters<typeof encodeBound>[0]['type'], text: string, side: 'lower' | 'upper' = 'lower', truncate = 16) => {
-      const bytes = encodeBound({ type, text, side, truncate });
+    const bound = (name: string, text: string, side: 'lower' | 'upper' = 'lower', truncate = 16) => {
+      const bytes = encodeBound({ type: parseType(name), text, side, truncate });
       return bytes && Buffer.from(bytes).toString('hex');
     };
 
@@ -116,7 +120,7 @@ describe('Iceberg writer', () => {
 
     it('of cut texts round up', () => {
       const upper = (text: string, truncate: number) => {
-        const bytes = encodeBound({ type: 'string', text, side: 'upper', truncate });
+        const bytes = encodeBound({ type: parseType('string'), text, side: 'upper', truncate });
         return bytes && Buffer.from(bytes).toString();
       };
       assert.equal(upper('abcd', 3), 'abd');
@@ -127,256 +131,320 @@ describe('Iceberg writer', () => {
       assert.equal(bound('binary', '01ffff', 'upper', 2), '02');
       assert.equal(bound('binary', 'ffff', 'upper', 1), undefined);
     });
+  });
 
-    it('hold every text and every binary between them', () => {
-      fc.assert(
-        fc.property(fc.string({ unit: 'binary', maxLength: 12 }), fc.integer({ min: 1, max: 6 }), (text, truncate) => {
-          const value = Buffer.from(text);
-          for (const [type, form] of [
-            ['string', text],
-            ['binary', value.toString('hex')],
-          ] as const) {
-            const lower = encodeBound({ type, text: form, side: 'lower', truncate });
-            const upper = encodeBound({ type, text: form, side: 'upper', truncate });
-            assert.ok(lower && Buffer.compare(lower, value) <= 0);
-            assert.ok(upper === undefined || Buffer.compare(upper, value) >= 0);
-          }
-        }),
+  describe('columns of PostgreSQL', () => {
+    const column = (oid: number, typmod = -1) => ({ name: 'c', type: type(oid, typmod), nullable: true, comment: undefined });
+    const begin = (oid: number, typmod?: number) =>
+      lake.writer.begin(
+        { table: { schema: 'ns', table: 'pg' }, create: { columns: [column(oid, typmod)], orReplace: false, ifNotExists: false } },
+        SIGNAL,
       );
+
+    it('become the nearest types of Iceberg', async () => {
+      const kept = async (oid: number, typmod?: number) => (await begin(oid, typmod)).columns[0]?.type;
+      assert.deepEqual(await kept(Oid.int2), type(Oid.int4));
+      assert.deepEqual(await kept(Oid.int8), type(Oid.int8));
+      assert.deepEqual(await kept(Oid.varchar, 14), type(Oid.text));
+      assert.deepEqual(await kept(Oid.jsonb), type(Oid.text));
+      assert.deepEqual(await kept(Oid.numeric, (12 << 16) + 2 + 4), type(Oid.numeric, (12 << 16) + 2 + 4));
+      assert.equal((await kept(1007))?.oid, 1007);
+      assert.equal((await kept(1005))?.oid, 1007, 'int2[] is int4[]');
+    });
+
+    it('are refused where Iceberg would lose something', async () => {
+      for (const oid of [Oid.numeric, Oid.interval, Oid.timetz, 1231, 3908, 869])
+        await assert.rejects(
+          begin(oid),
+          (error: { sqlstate: string; hint: string }) => error.sqlstate === '0A000' && /::/.test(error.hint),
+        );
     });
   });
 
-  it('keeps 64-bit snapshot ids through parsing and printing', () => {
-    const text =
-      '{"current-snapshot-id":6342226237375325428,"properties":{"x":"\\"snapshot-id\\": 5","source-snapshot-id":"12"},"snapshots":[{"parent-snapshot-id":-9223372036854775807}]}';
-    assert.equal(printMetadata(parseMetadata(text, 'x')), text);
-    assert.throws(
-      () => parseMetadata('{"current', 'ns/t/metadata/v1.json'),
-      (error) => error instanceof TimelineError && error.message.includes('ns/t/metadata/v1.json'),
-    );
-  });
+  describe('options of CREATE TABLE', () => {
+    const begin = (options: Record<string, string>) =>
+      lake.writer.beginTable({ table: { schema: 'ns', table: 'opt' }, fields: FIELDS, options }, SIGNAL);
+    const rejects = (options: Record<string, string>, sqlstate: string) =>
+      assert.rejects(begin(options), (error: { sqlstate: string }) => error.sqlstate === sqlstate);
 
-  it('writes data files that DuckDB reads back, with field ids', async () => {
-    const target = await newTable('round_trip');
-    const file = await writeFile(target, DAY, 'a');
-    const path = file.path.slice('file://'.length);
-    assert.ok(path.endsWith('/data/ts_day=2025-03-01/a.parquet'));
-    const columns = TABLE.columns.map(({ name }) => `"${name.replaceAll('"', '""')}"`).join(', ');
-    const typed = `(SELECT ts, id, "a ""name""", n::BIGINT AS n, i::INTEGER AS i, d::DOUBLE AS d, amount::DECIMAL(12, 2) AS amount, day, b, bin, nothing::VARCHAR AS nothing, m::MAP(VARCHAR, BIGINT) AS m FROM ${rowsOf(DAY)})`;
-    assert.deepEqual(
-      await query(`SELECT ${columns} FROM read_parquet('${path}', hive_partitioning = false)`),
-      await query(`SELECT ${columns} FROM ${typed} ORDER BY ts`),
-    );
-    const ids = await query(`SELECT name, field_id FROM parquet_schema('${path}') WHERE field_id IS NOT NULL ORDER BY field_id`);
-    assert.deepEqual(
-      ids,
-      [...TABLE.columns.map(({ name, id }) => [name, String(id)]), ['key', '13'], ['value', '14']].map(([name, id]) => [name, String(id)]),
-    );
-    const [uuid] = await query(`SELECT type, type_length FROM parquet_schema('${path}') WHERE name = 'id'`);
-    assert.deepEqual(uuid, ['FIXED_LEN_BYTE_ARRAY', '16']);
-  });
-
-  it('tells statistics that are true of the file', async () => {
-    const target = await newTable('statistics');
-    const file = await writeFile(target, DAY, 'a', 300_000);
-    assert.equal(file.records, 300_000);
-    assert.equal(file.splitOffsets.length, 3);
-    assert.equal(file.splitOffsets[0], 4);
-    assert.equal(file.bytes, (await readFile(file.path.slice('file://'.length))).length);
-    assert.equal(file.valueCounts.get(3), 300_000);
-    assert.equal(file.nullCounts.get(3), 30_000);
-    assert.equal(file.nullCounts.get(11), 300_000);
-    // Maps: the counts are of their elements, and they have no bounds.
-    const [counts] = await query(`SELECT sum(cardinality(m))::BIGINT, count(*) FILTER (WHERE m IS NOT NULL) FROM ${rowsOf(DAY, 300_000)}`);
-    assert.equal(String(file.valueCounts.get(13)), String(Number(counts?.[0]) + 300_000 - Number(counts?.[1])));
-    assert.deepEqual([...file.lowerBounds.keys()], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    assert.deepEqual([...file.upperBounds.keys()], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    const [ends] = await query(
-      `SELECT epoch_us(min(ts)), epoch_us(max(ts)), min(n), max(n), min("a ""name"""), max("a ""name""") FROM ${rowsOf(DAY, 300_000)}`,
-    );
-    const long = (bytes: Uint8Array | undefined) =>
-      Buffer.from(bytes ?? [])
-        .readBigInt64LE()
-        .toString();
-    assert.deepEqual(
-      [long(file.lowerBounds.get(1)), long(file.upperBounds.get(1)), long(file.lowerBounds.get(4)), long(file.upperBounds.get(4))],
-      ends?.slice(0, 4),
-    );
-    const [least, most] = [String(ends?.[4]), String(ends?.[5])].map((text) => Buffer.from(text));
-    assert.ok(least && most && Buffer.compare(file.lowerBounds.get(3) ?? most, least) <= 0);
-    assert.ok(Buffer.compare(file.upperBounds.get(3) ?? least, most) >= 0);
-    assert.equal([...Buffer.from(file.upperBounds.get(3) ?? []).toString()].length, 4);
-  });
-
-  it('refuses rows outside of the partition', async () => {
-    const target = await newTable('outside');
-    const wrong = writeDataFile({
-      connection,
-      relation: rowsOf(DAY),
-      table: TABLE,
-      storage: target.storage,
-      partition: [DAY + 1],
-      name: 'a',
-    });
-    await assert.rejects(wrong, (error) => error instanceof TimelineError && error.sqlstate === '23514');
-    const mixed = `(FROM ${rowsOf(DAY, 10)} UNION ALL FROM ${rowsOf(DAY + 1, 10)})`;
-    const both = writeDataFile({ connection, relation: mixed, table: TABLE, storage: target.storage, partition: [DAY], name: 'b' });
-    await assert.rejects(both, (error) => error instanceof TimelineError && error.sqlstate === '23514');
-  });
-
-  describe('commits', () => {
-    it('make a table once', async () => {
-      const target = await newTable('once');
-      await assert.rejects(createTable(target), (error) => error instanceof TimelineError && error.sqlstate === '42P07');
-      const missing = { ...target, id: { namespace: 'ns', table: 'missing' }, files: [] };
-      await assert.rejects(appendFiles(missing), (error) => error instanceof TimelineError && error.sqlstate === '42P01');
+    it('are checked', async () => {
+      await begin({ partitioning: 'day(ts), bucket(16, "s"), truncate(s, 4)', sorted_by: 'ts DESC NULLS LAST, hour(tz)', comment: 'x' });
+      await rejects({ partitioning: 'days(nope)' }, '42703');
+      await rejects({ partitioning: 'minute(ts)' }, '22023');
+      await rejects({ partitioning: 'bucket(4, d)' }, '22023');
+      await rejects({ partitioning: 'day(ts), day(ts)' }, '22023');
+      await rejects({ partitoning: 'day(ts)' }, '22023');
+      await rejects({ format_version: '4' }, '22023');
+      await rejects({ location: 'file:///elsewhere/table' }, '42501');
     });
 
-    it('move the catalog only from what they read', async () => {
-      const target = await newTable('swap');
-      const now = await metadataLocation(target.catalog, target.id);
-      assert.equal(await swapMetadata(target.catalog, target.id, `${now}x`, 'elsewhere'), false);
-      assert.equal(await metadataLocation(target.catalog, target.id), now);
-      assert.equal(await swapMetadata(target.catalog, target.id, now, `${now}2`), true);
-      assert.equal(await metadataLocation(target.catalog, target.id), `${now}2`);
-    });
-
-    it('wait for whoever holds the catalog', async () => {
-      const target = await newTable('locked');
-      const lock = `${target.catalog.file}.lock`;
-      await mkdir(lock);
-      const waiting = metadataLocation(target.catalog, target.id);
-      let done = false;
-      void waiting.then(() => {
-        done = true;
-      });
-      await sleep(100);
-      assert.equal(done, false);
-      await rmdir(lock);
-      assert.match(await waiting, /00000-.*\.metadata\.json$/);
-    });
-
-    it('name a manifest list that is cut off or damaged', async () => {
-      const target = await newTable('damaged');
-      const file = await writeFile(target, DAY, 'a', 10);
-      await appendFiles({ ...target, files: [file] });
-      const list = (await readdir(join(target.storage.folder, 'metadata'))).find((name) => name.startsWith('snap-')) ?? '';
-      const path = join(target.storage.folder, 'metadata', list);
-      const whole = await readFile(path);
-      assert.equal((await earlierManifests(whole, list)).length, 1);
-      for (let length = 0; length < whole.length; length += 7) {
-        try {
-          // Cut exactly after the header it is an Avro file without records.
-          assert.equal((await earlierManifests(whole.subarray(0, length), list)).length, 0);
-        } catch (error) {
-          assert.ok(error instanceof TimelineError && error.sqlstate === 'XX001' && error.message.includes(list), String(error));
-        }
+    it('what the configuration does not allow is refused with the key to set', async () => {
+      const other = await newLake('filesystem', { write: { schemas: ['results'] } });
+      try {
+        assert.equal(other.writer.allows('results'), true);
+        assert.equal(other.writer.allows('ns'), false);
+        await assert.rejects(
+          other.writer.begin({ table: { schema: 'ns', table: 't' } }, SIGNAL),
+          (error: { sqlstate: string; hint: string }) => error.sqlstate === '42501' && error.hint.includes('catalogs.test.write.schemas'),
+        );
+      } finally {
+        await other.close();
       }
-      await writeFileBytes(path, whole.subarray(0, whole.length - 1));
-      const before = await metadataLocation(target.catalog, target.id);
-      await assert.rejects(
-        appendFiles({ ...target, files: [file] }),
-        (error) => error instanceof TimelineError && error.sqlstate === 'XX001',
+    });
+  });
+
+  describe('round trip', () => {
+    for (const version of ['1', '2', '3']) {
+      it(`of every type and its extremes, format version ${version}`, async function () {
+        this.timeout(60_000);
+        await make(`types${version}`, { format_version: version });
+        if (version === '3' && (await refusesFormat3(lake))) return this.skip();
+        const back = await readBack(lake, 'ns', `types${version}`, undefined, 'id');
+        const scalar = FIELDS.slice(0, 16).map((field) => field.name);
+        const expected = await lake.query(`SELECT ${scalar.join(', ')} FROM ${EXTREMES} ORDER BY id`);
+        assert.deepEqual(
+          back.map((row) => row.slice(0, 16)),
+          expected,
+        );
+        const json = await lake.query(`SELECT m, st FROM ${EXTREMES} ORDER BY id`);
+        const parsed = (rows: unknown[][]) => rows.map((row) => row.map((text) => (text === null ? null : JSON.parse(String(text)))));
+        assert.deepEqual(parsed(back.map((row) => row.slice(16))), parsed(json));
+        const digits = back.map((row) => row[16]).find((text) => String(text).includes('9999'));
+        assert.match(String(digits), /99999999999999999999999999\.9999/, 'decimals inside of maps keep all digits');
+      });
+    }
+
+    it('the physical file: zero signs and field ids, by DuckDB', async () => {
+      const entries = await entriesOf('types2');
+      const path = entries[0]?.path.slice('file://'.length);
+      const [row] = await lake.query(
+        `SELECT count(*) FILTER (WHERE d = 0 AND printf('%f', d) LIKE '-%'), count(*) FILTER (WHERE d = 0) FROM read_parquet('${path}')`,
       );
-      assert.equal(await metadataLocation(target.catalog, target.id), before);
+      assert.deepEqual(row, ['35', '70']);
+      const ids = await lake.query(`SELECT name, field_id FROM parquet_schema('${path}') WHERE field_id IS NOT NULL`);
+      const flat = new Map(ids.map(([name, id]) => [name, Number(id)]));
+      assert.equal(flat.get('id'), 1);
+      assert.equal(flat.get('at'), 35);
     });
 
-    it('of several appenders at once all land', async () => {
-      const target = await newTable('concurrent');
-      const files: DataFile[] = [];
-      for (let i = 0; i < 4; i++) files.push(await writeFile(target, DAY + i, `f${i}`, 100));
-      const ids = await Promise.all(files.map((file) => appendFiles({ ...target, files: [file] })));
-      assert.equal(new Set(ids).size, 4);
-      const location = await metadataLocation(target.catalog, target.id);
-      const metadata = JSON.parse(await readFile(location.slice('file://'.length), 'utf8')) as {
-        snapshots: { 'snapshot-id': number; 'parent-snapshot-id'?: number; 'sequence-number': number; summary: Record<string, string> }[];
-        'last-sequence-number': number;
-      };
-      assert.deepEqual(new Set(metadata.snapshots.map((snapshot) => BigInt(snapshot['snapshot-id']))), new Set(ids));
-      assert.deepEqual(
-        metadata.snapshots.map((snapshot) => snapshot['sequence-number']),
-        [1, 2, 3, 4],
-      );
-      assert.deepEqual(
-        metadata.snapshots.map((snapshot) => snapshot['parent-snapshot-id']),
-        [undefined, ...metadata.snapshots.slice(0, 3).map((s) => s['snapshot-id'])],
-      );
-      assert.equal(metadata.snapshots.at(-1)?.summary['total-records'], '400');
-      const parts = await readdir(join(target.storage.folder, 'metadata'));
-      assert.deepEqual(
-        parts.filter((name) => name.endsWith('.part')),
-        [],
+    it('NULL in a required column, infinity, and what a struct has not, are refused', async () => {
+      const fields = parseFields([
+        { id: 1, name: 'k', type: 'int', required: true },
+        { id: 2, name: 'ts', type: 'timestamp' },
+        { id: 3, name: 'st', type: { type: 'struct', fields: [{ id: 4, name: 'a', type: 'int' }] } },
+      ]);
+      const { handle } = await lake.writer.beginTable({ table: { schema: 'ns', table: 'req' }, fields, options: {} }, SIGNAL);
+      const rejects = (select: string, sqlstate: string) =>
+        assert.rejects(writeRows(lake, lake.writer, handle, select), (error: { sqlstate: string }) => error.sqlstate === sqlstate);
+      await rejects(`SELECT NULL::INTEGER k, NULL::TIMESTAMP ts, NULL::VARCHAR st`, '23502');
+      await rejects(`SELECT 1 k, 'infinity'::TIMESTAMP ts, NULL::VARCHAR st`, '22008');
+      await rejects(`SELECT 1 k, NULL::TIMESTAMP ts, '{"b": 1}' st`, '22P02');
+      await rejects(`SELECT 1 k, NULL::TIMESTAMP ts, '{"a": "x"}' st`, '22P02');
+      await rejects(`SELECT 1 k, NULL::TIMESTAMP ts, '[1]' st`, '22P02');
+      await rejects(`SELECT 1::BIGINT k, NULL::TIMESTAMP ts, NULL::VARCHAR st`, 'XX000');
+    });
+  });
+
+  async function entriesOf(table: string) {
+    const metadata = JSON.parse(await readFile(`${lake.folder}/warehouse/ns/${table}/metadata/v1.metadata.json`, 'utf8')) as {
+      snapshots: { 'manifest-list': string }[];
+    };
+    const local = (location: string) => location.slice('file://'.length);
+    const list = metadata.snapshots[0]?.['manifest-list'] ?? '';
+    const manifests = await readManifestList(await readFile(local(list)), list);
+    return (await Promise.all(manifests.map(async (one) => readManifest(await readFile(local(one.path)), one.path, one)))).flat();
+  }
+
+  describe('partitions', () => {
+    const CASES: readonly [column: string, transforms: readonly string[]][] = [
+      ['b', ['identity', 'void']],
+      ['i', ['identity', 'bucket[7]']],
+      ['id', ['truncate[100]', 'bucket[3]']],
+      ['l', ['bucket[16]']],
+      ['p', ['identity', 'bucket[5]', 'truncate[3]']],
+      ['s', ['identity', 'bucket[11]', 'truncate[3]']],
+      ['bin', ['identity', 'bucket[4]', 'truncate[2]']],
+      ['u', ['identity', 'bucket[6]']],
+      ['day', ['identity', 'year', 'month', 'day', 'bucket[9]']],
+      ['tm', ['identity', 'bucket[3]']],
+      ['ts', ['identity', 'year', 'month', 'day', 'bucket[8]']],
+      ['tz', ['identity', 'year', 'month', 'day', 'hour', 'bucket[8]']],
+      ['d', ['identity']],
+    ];
+    const call = (transform: string, column: string): string => {
+      const [, kind, width] = /^(\w+)(?:\[(\d+)\])?$/.exec(transform) ?? [];
+      return kind === 'identity' ? column : `${kind}(${width === undefined ? '' : `${width}, `}${column})`;
+    };
+
+    for (const [column, transforms] of CASES) {
+      it(`of ${column} by ${transforms.join(', ')}: every row where its transform says`, async function () {
+        this.timeout(120_000);
+        const field = FIELDS.find((one) => one.name === column);
+        for (const [at, transform] of transforms.entries()) {
+          const table = `part_${column}_${at}`;
+          await make(table, { partitioning: call(transform, column) });
+          const kind: IcebergType = field?.type ?? parseType('int');
+          let rows = 0;
+          for (const entry of await entriesOf(table)) {
+            rows += entry.rows;
+            const value = entry.partition.get(1000) ?? null;
+            const texts = await lake.query(`SELECT DISTINCT ${datumSql(kind, column)} FROM ${fileOf(entry)}`);
+            for (const [text] of texts) {
+              const datum = text === null ? undefined : datumOfText(kind, String(text));
+              const expected = datum === undefined ? undefined : applyTransform(parseTransform(transform), kind, datum);
+              const given = value === null ? undefined : partitionDatum(resultType(parseTransform(transform), kind), value);
+              assert.deepEqual(
+                given === undefined ? null : textOfDatum(kind, given),
+                expected === undefined ? null : textOfDatum(kind, expected),
+                `${table}: ${String(text)}`,
+              );
+            }
+          }
+          assert.equal(rows, 280);
+          assert.equal((await readBack(lake, 'ns', table, ['id'])).length, 280);
+        }
+      });
+    }
+
+    it('a value whose truncation is out of range is refused: no partition would be right', async () => {
+      await assert.rejects(
+        make('part_range', { partitioning: 'truncate(10, i)' }),
+        (error: { sqlstate: string }) => error.sqlstate === '22P02',
       );
     });
+  });
+
+  it('bounds never leave out a row', async () => {
+    await make('bounds', { partitioning: 'bucket(5, id)', 'write.metadata.metrics.default': 'truncate(3)' });
+    for (const entry of await entriesOf('bounds')) {
+      for (const field of FIELDS.slice(0, 15)) {
+        const [lower, upper] = [entry.lower.get(field.id), entry.upper.get(field.id)].map(
+          (bytes) => bytes && decodeBound(field.type, bytes),
+        );
+        const found = await lake.query(`SELECT ${datumSql(field.type, field.name)} FROM ${fileOf(entry)}`);
+        const data = found.flatMap(([text]) => (text === null ? [] : [datumOfText(field.type, String(text))]));
+        assert.equal(entry.nullCounts.get(field.id), found.length - data.length, field.name);
+        const numbers = data.filter((datum) => !(typeof datum === 'number' && Number.isNaN(datum)));
+        if (field.name === 'f' || field.name === 'd') assert.equal(entry.nanCounts.get(field.id), data.length - numbers.length);
+        const within = (datum: Datum): boolean =>
+          (lower === undefined || compareData(lower, datum) <= 0) && (upper === undefined || compareData(datum, upper) <= 0);
+        assert.ok(numbers.every(within), `${field.name} of ${entry.path}`);
+        if (['i', 'l', 'p', 'u', 'tm', 'f', 'd', 'n'].includes(field.name))
+          assert.ok(lower !== undefined && upper !== undefined, field.name);
+      }
+    }
+  });
+
+  it('files have about the wanted size, sorted, and rows that sort alike are neither lost nor doubled', async () => {
+    const relation =
+      `(SELECT * REPLACE (range AS id, (range % 3)::INTEGER AS i) FROM (SELECT e.* EXCLUDE id, range FROM ${EXTREMES} e, range(40) r(range)) x(${[...FIELDS.slice(1).map((field) => field.name), 'range'].join(', ')}))`.replace(
+        /^.*$/s,
+        `(SELECT (row_number() OVER ()) AS id, e.* EXCLUDE (id, i), (r % 3)::INTEGER AS i FROM ${EXTREMES} e, range(40) t(r))`,
+      );
+    await make('sized', { sorted_by: 'i desc', 'write.target-file-size-bytes': '20000' }, [
+      `(SELECT ${FIELDS.map((field) => field.name).join(', ')} FROM ${relation})`,
+    ]);
+    const entries = await entriesOf('sized');
+    assert.ok(entries.length > 3, `${entries.length} files`);
+    const back = await readBack(lake, 'ns', 'sized', ['id']);
+    assert.equal(new Set(back.map(([id]) => id)).size, 280 * 40);
+    for (const entry of entries) {
+      assert.equal(entry.sortOrderId, 1);
+      const values = (await lake.query(`SELECT i FROM ${fileOf(entry)}`)).map(([i]) => Number(i));
+      assert.deepEqual(
+        values,
+        [...values].sort((a, b) => b - a),
+      );
+    }
+  });
+
+  it('drops a table, and with purge its files', async () => {
+    const other = await newLake('sql');
+    try {
+      await makeTable({
+        writer: other.writer,
+        table: { schema: 'ns', table: 'gone' },
+        fields: FIELDS.slice(0, 1),
+        options: {},
+        connection: other.connection,
+        relations: ['(SELECT 1::BIGINT AS id)'],
+        batch: 'b',
+      });
+      const folder = `${other.folder}/warehouse/ns/gone`;
+      const files = async () => (await lake.query(`SELECT count(*) FROM glob('${folder}/**')`))[0]?.[0];
+      assert.notEqual(await files(), '0');
+      await other.writer.dropTable({ schema: 'ns', table: 'gone' }, { purge: true, signal: SIGNAL });
+      assert.equal(await files(), '0');
+      assert.equal(await other.connector.describe({ schema: 'ns', table: 'gone' }), undefined);
+      await assert.rejects(
+        other.writer.dropTable({ schema: 'ns', table: 'gone' }, { purge: false, signal: SIGNAL }),
+        (error: { sqlstate: string }) => error.sqlstate === '42P01',
+      );
+    } finally {
+      await other.close();
+    }
+    await rm(`${lake.folder}/nothing`, { force: true });
   });
 
   describe('beside pyiceberg', () => {
-    let python: string;
-
-    before(async function () {
+    it('every table above has the same rows there, and every partition tuple is the one that pyiceberg computes', async function () {
       this.timeout(600_000);
-      const found = await pyicebergPython();
-      if (found === undefined) return this.skip();
-      python = found;
-    });
-
-    const SCRIPT = `
-import sys, json
-from pyiceberg.catalog.sql import SqlCatalog
-table = SqlCatalog('test', uri='sqlite:///' + sys.argv[1]).load_table(sys.argv[2])
-plan = lambda f: [len(list(table.scan(row_filter=f).plan_files())), table.scan(row_filter=f).to_arrow().num_rows]
-rows = table.scan().to_arrow()
-print(json.dumps({'schema': str(table.schema()), 'rows': rows.num_rows, 'n': str(sum(rows['n'].to_pylist())), 'plans': [plan(f) for f in json.loads(sys.argv[3])],
-  'history': [len(list(table.scan(snapshot_id=s.snapshot_id).plan_files())) for s in table.snapshots()]}))`;
-
-    it('has all rows, prunes by day and by bounds, and keeps its history', async () => {
-      const target = await newTable('py');
-      for (let i = 0; i < 3; i++) await appendFiles({ ...target, files: [await writeFile(target, DAY + i, `f${i}`, 100 * (i + 1))] });
-      const filters = [
-        "ts >= '2025-03-02T00:00:00+00:00' and ts < '2025-03-03T00:00:00+00:00'",
-        "ts >= '2025-03-04T00:00:00+00:00'",
-        'n > 9007199254741192',
-        'i < -250',
-        'n = 5',
-        'amount >= 0',
-        "nothing = 'x'",
-        "id = '00000000-0000-0000-0000-000000000000'",
-      ];
-      const answer = (await runPython(python, SCRIPT, [target.catalog.file, 'ns.py', JSON.stringify(filters)])) as Record<string, unknown>;
-      const expected = (day: number, count: number) => query(`SELECT sum(n)::VARCHAR FROM ${rowsOf(day, count)}`);
-      let sum = 0n;
-      for (let i = 0; i < 3; i++) sum += BigInt(String((await expected(DAY + i, 100 * (i + 1)))[0]?.[0]));
-      assert.equal(answer['rows'], 600);
-      assert.equal(answer['n'], String(sum));
-      assert.deepEqual(answer['plans'], [
-        [1, 200],
-        [0, 0],
-        [1, 100],
-        [1, 49],
-        [0, 0],
-        [0, 0],
-        [0, 0],
-        [3, 3],
-      ]);
-      assert.deepEqual(answer['history'], [1, 2, 3]);
-      assert.match(String(answer['schema']), /2: id: optional uuid/);
-      assert.match(String(answer['schema']), /12: m: optional map<string, long>/);
-    });
-
-    it('appends to what pyiceberg appended', async () => {
-      const target = await newTable('mixed');
-      await appendFiles({ ...target, files: [await writeFile(target, DAY, 'a', 100)] });
-      const append = `
-import sys, json
-from pyiceberg.catalog.sql import SqlCatalog
-table = SqlCatalog('test', uri='sqlite:///' + sys.argv[1]).load_table(sys.argv[2])
-table.append(table.scan(row_filter='i > -10').to_arrow())
-print(json.dumps(table.scan().to_arrow().num_rows))`;
-      assert.equal(await runPython(python, append, [target.catalog.file, 'ns.mixed']), 110);
-      await appendFiles({ ...target, files: [await writeFile(target, DAY + 1, 'b', 50)] });
-      const answer = (await runPython(python, SCRIPT, [target.catalog.file, 'ns.mixed', '[]'])) as Record<string, unknown>;
-      assert.equal(answer['rows'], 160);
-      assert.deepEqual(answer['history'], [1, 2, 3]);
+      const python = await pyicebergPython();
+      if (python === undefined) return this.skip();
+      const answer = (await runPython(python, SCRIPT, [`${lake.folder}/warehouse/ns`])) as Record<string, [number, number, string[]]>;
+      const names = Object.keys(answer);
+      assert.ok(names.length > 35, names.join(' '));
+      for (const [name, [rows, checked, wrong]] of Object.entries(answer)) {
+        assert.equal(rows, name === 'sized' ? 280 * 40 : 280, name);
+        // pyiceberg reads doubles of partition tuples as floats.
+        if (name.startsWith('part_d_')) continue;
+        assert.deepEqual(wrong, [], name);
+        if (name.startsWith('part_')) assert.ok(checked > 0, name);
+      }
     });
   });
 });
+
+/** Until the connector reads format version 3, pyiceberg's answer below must do. */
+async function refusesFormat3(lake: TestLake): Promise<boolean> {
+  return lake.connector.pin({ schema: 'ns', table: 'types3' }).then(
+    () => false,
+    (error: { sqlstate: string }) => error.sqlstate === '0A000',
+  );
+}
+
+/** Every table of a folder: rows read, partition values compared with pyiceberg's own transforms of the rows read file by file. */
+const SCRIPT = `
+import sys, json, os, glob, datetime
+import pyarrow.parquet as pq
+from pyiceberg.table import StaticTable
+answer = {}
+for folder in sorted(glob.glob(sys.argv[1] + '/*/metadata/v1.metadata.json')):
+    name = folder.split('/')[-3]
+    table = StaticTable.from_metadata(folder)
+    schema, spec = table.schema(), table.spec()
+    wrong, checked, rows = [], 0, 0
+    # Dates beyond Python's years cannot be made into Python's objects: columns that hold none are read.
+    names = [f.name for f in schema.fields if f.name not in ('day', 'ts')]
+    rows = table.scan(selected_fields=tuple(names)).to_arrow().num_rows
+    for task in table.scan().plan_files():
+        path = task.file.file_path.replace('file://', '')
+        for at, field in enumerate(spec.fields):
+            source = schema.find_field(field.source_id)
+            t = field.transform.transform(source.field_type)
+            column = pq.read_table(path, columns=[source.name])[source.name]
+            kind = str(source.field_type)
+            for value in set(column.cast('int64').to_pylist() if kind in ('timestamp', 'timestamptz', 'time') else column.cast('int32').to_pylist() if kind == 'date' else column.to_pylist()):
+                try:
+                    expected = t(value)
+                except (OverflowError, ValueError):
+                    continue
+                given = task.file.partition[at]
+                checked += 1
+                if isinstance(given, datetime.datetime) or isinstance(given, datetime.date): given = str(given)
+                if hasattr(given, 'bytes'): given = given.bytes
+                if hasattr(expected, 'bytes'): expected = expected.bytes
+                if given != expected and not (given != given and expected != expected): wrong.append(f'{field.name}: {value!r} -> {expected!r}, not {given!r}')
+    answer[name] = [rows, checked, wrong[:5]]
+print(json.dumps(answer))
+`;

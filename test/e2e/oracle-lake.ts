@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { writeDataFile } from '../../connectors/iceberg/write/data-file-writer.js';
-import { createNamespace } from '../../connectors/iceberg/write/sql-catalog-writer.js';
-import { appendFiles, createTable, type TableTarget } from '../../connectors/iceberg/write/table-writer.js';
-import type { DataFile, WriterPrimitive, WriterType } from '../../connectors/iceberg/write/writer-types.js';
+import { IcebergConnector } from '../../connectors/iceberg/connector.js';
+import { parseFields } from '../../connectors/iceberg/format/schema.js';
+import { makeTable } from '../../connectors/iceberg/write/made-table.js';
 import type { EmbeddedPostgres } from '../support/embedded-postgres.js';
 import { Dice } from './oracle-dice.js';
 
 export interface OracleColumn {
   readonly name: string;
-  readonly iceberg: WriterType;
+  /** As Iceberg's metadata spells it. */
+  readonly iceberg: unknown;
   /** PostgreSQL's name of the type. */
   readonly postgres: string;
 }
@@ -43,9 +43,13 @@ function columns(spec: string): OracleColumn[] {
   return spec.split(/\s*;\s*/).map((part, at) => {
     const [name = '', type = ''] = part.split(' ');
     if (type === 'map') {
-      return { name, iceberg: { kind: 'map', keyId: 100 + at, key: 'string', valueId: 200 + at, value: 'string' }, postgres: 'jsonb' };
+      return {
+        name,
+        iceberg: { type: 'map', 'key-id': 100 + at, key: 'string', 'value-id': 200 + at, value: 'string' },
+        postgres: 'jsonb',
+      };
     }
-    return { name, iceberg: type.replace(',', ', ') as WriterPrimitive, postgres: POSTGRES[type] ?? type.replace('decimal', 'numeric') };
+    return { name, iceberg: type.replace(',', ', '), postgres: POSTGRES[type] ?? type.replace('decimal', 'numeric') };
   });
 }
 
@@ -264,42 +268,38 @@ function quoted(text: string | null): string {
 /** Writes the tables as Iceberg namespace `o` into a new lake; the answer is timeline.yaml for it. */
 export async function writeLake(folder: string, tables: readonly OracleTable[]): Promise<string> {
   await mkdir(folder, { recursive: true });
-  const catalog = { file: join(folder, 'catalog.db'), name: 'oracle' };
-  await createNamespace(catalog, 'o');
+  const catalog = { type: 'sql', uri: `sqlite:///${join(folder, 'catalog.db')}`, name: 'oracle' } as const;
+  const config = { catalog: { ...catalog, warehouse: `file://${folder}/warehouse` }, locations: {}, write: { schemas: '*' } } as const;
+  const connector = await IcebergConnector.open({ name: 'oracle', config, cacheFolder: join(folder, 'cache'), cacheBytes: 0 });
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   try {
     await connection.run("SET TimeZone = 'UTC'");
     for (const table of tables) {
-      const place = join(folder, 'warehouse', 'o', table.name);
-      const target: TableTarget = {
-        catalog,
-        id: { namespace: 'o', table: table.name },
-        table: {
-          columns: table.columns.map((column, at) => ({ id: at + 1, name: column.name, type: column.iceberg })),
-          partition: [],
-          sort: [1],
-          properties: {},
-        },
-        storage: { location: `file://${place}`, folder: place },
-      };
-      await createTable(target);
-      const files: DataFile[] = [];
-      for (let file = 0; file < table.files; file++) {
+      const relations = Array.from({ length: table.files }, (_, file) => {
         const rows = table.rows.filter((_, n) => n % table.files === file);
-        const relation = `(SELECT ${table.columns.map((c, n) => `${duckdbValue(c, `column${n}`)} AS "${c.name}"`).join(', ')} FROM (VALUES ${rows.map((row) => `(${row.map(quoted).join(', ')})`).join(', ')}) AS v(${table.columns.map((_, n) => `column${n}`).join(', ')}))`;
-        files.push(
-          await writeDataFile({ connection, relation, table: target.table, storage: target.storage, partition: [], name: `0000${file}` }),
-        );
-      }
-      if (files.length > 0) await appendFiles({ ...target, files });
+        return `(SELECT ${table.columns.map((c, n) => `${duckdbValue(c, `column${n}`)} AS "${c.name}"`).join(', ')} FROM (VALUES ${rows.map((row) => `(${row.map(quoted).join(', ')})`).join(', ')}) AS v(${table.columns.map((_, n) => `column${n}`).join(', ')}))`;
+      });
+      const fields = parseFields(table.columns.map((column, at) => ({ id: at + 1, name: column.name, type: column.iceberg })));
+      const options = { sorted_by: `"${table.columns[0]?.name}"` };
+      if (connector.writer === undefined) throw new Error('not writable');
+      await makeTable({
+        writer: connector.writer,
+        table: { schema: 'o', table: table.name },
+        fields,
+        options,
+        connection,
+        relations,
+        batch: table.name,
+      });
     }
   } finally {
+    await connector.close();
     connection.closeSync();
     instance.closeSync();
   }
   return JSON.stringify({
-    catalogs: { oracle: { type: 'iceberg', catalog: { type: 'sql', uri: `sqlite:///${catalog.file}`, name: 'oracle' } } },
+    catalogs: { oracle: { type: 'iceberg', catalog } },
   });
 }
 

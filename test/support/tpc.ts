@@ -1,10 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { writeDataFile } from '../../connectors/iceberg/write/data-file-writer.js';
-import { createNamespace } from '../../connectors/iceberg/write/sql-catalog-writer.js';
-import { appendFiles, createTable } from '../../connectors/iceberg/write/table-writer.js';
-import type { DataFile, WriterPrimitive, WriterTable } from '../../connectors/iceberg/write/writer-types.js';
+import { IcebergConnector } from '../../connectors/iceberg/connector.js';
+import { parseFields } from '../../connectors/iceberg/format/schema.js';
+import { makeTable } from '../../connectors/iceberg/write/made-table.js';
 import { pythonWith } from './python.js';
 import { runProgram } from './run-program.js';
 
@@ -60,45 +59,48 @@ const FILE_ROWS = 1_000_000;
 /** Writes the tables as an Iceberg catalog of this project's writer; gives the configuration's text. */
 export async function writeTpcLake(data: TpcData, namespace: string, folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
-  const catalog = { file: join(folder, 'catalog.db'), name: 'tpc' };
-  await createNamespace(catalog, namespace);
+  const catalog = { type: 'sql', uri: `sqlite:///${join(folder, 'catalog.db')}`, name: 'tpc', warehouse: `file://${folder}` } as const;
+  const connector = await IcebergConnector.open({
+    name: 'tpc',
+    config: { catalog, locations: {}, write: { schemas: '*' } },
+    cacheFolder: join(folder, 'cache'),
+    cacheBytes: 0,
+  });
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
   const connection = await instance.connect();
   try {
     for (const { name, columns, rows } of data.tables) {
-      const table: WriterTable = {
-        columns: columns.map((column, n) => ({ id: n + 1, name: column.name, type: icebergType(column.type) })),
-        partition: [],
-        sort: [],
-        properties: {},
-      };
-      const storage = { location: `file://${folder}/${name}`, folder: join(folder, name) };
-      const target = { catalog, id: { namespace, table: name }, table, storage };
-      await createTable(target);
-      const files: DataFile[] = [];
-      for (let from = 0; from < rows; from += FILE_ROWS) {
-        const relation = `(SELECT * FROM read_parquet('${data.folder}/${name}.parquet') LIMIT ${FILE_ROWS} OFFSET ${from})`;
-        files.push(await writeDataFile({ connection, relation, table, storage, partition: [], name: `00000-${from / FILE_ROWS}` }));
-      }
-      if (files.length > 0) await appendFiles({ ...target, files });
+      const relations = Array.from(
+        { length: Math.ceil(rows / FILE_ROWS) },
+        (_, n) => `(SELECT * FROM read_parquet('${data.folder}/${name}.parquet') LIMIT ${FILE_ROWS} OFFSET ${n * FILE_ROWS})`,
+      );
+      const fields = parseFields(columns.map((column, n) => ({ id: n + 1, name: column.name, type: icebergType(column.type) })));
+      if (connector.writer === undefined) throw new Error('not writable');
+      await makeTable({
+        writer: connector.writer,
+        table: { schema: namespace, table: name },
+        fields,
+        options: {},
+        connection,
+        relations,
+        batch: name,
+      });
     }
   } finally {
+    await connector.close();
     connection.closeSync();
     instance.closeSync();
   }
   const config = {
     catalogs: {
-      tpc: {
-        type: 'iceberg',
-        catalog: { type: 'sql', uri: `sqlite:///${catalog.file}`, name: catalog.name, warehouse: `file://${folder}` },
-      },
+      tpc: { type: 'iceberg', catalog },
     },
   };
   await writeFile(join(folder, 'timeline.yaml'), JSON.stringify(config));
   return JSON.stringify(config);
 }
 
-function icebergType(type: string): WriterPrimitive {
+function icebergType(type: string): string {
   const decimal = /^DECIMAL\((\d+),\s*(\d+)\)$/.exec(type);
   if (decimal !== null) return `decimal(${Number(decimal[1])}, ${Number(decimal[2])})`;
   switch (type) {

@@ -78,10 +78,10 @@ export class FilesystemCatalog implements IcebergCatalog {
   /** Without a usable hint: the highest number among `vN…` and `NNNNN-uuid…` metadata files. */
   async #newest(folder: string, table: TableName, signal: AbortSignal | undefined): Promise<string | undefined> {
     let best: { readonly names: string[]; readonly version: number } = { names: [], version: -1 };
-    let any = false;
+    let foreign = false;
     for await (const { path } of this.#io.list(folder, { signal })) {
-      any = true;
       const name = path.slice(path.lastIndexOf('/') + 1);
+      foreign ||= !/\.(avro|files\.json)$/.test(name);
       const match = /^(?:v(\d{1,15})|(\d{1,15})-[^/]*)(?:\.gz)?\.metadata\.json(?:\.gz)?$/.exec(name);
       const version = Number(match?.[1] ?? match?.[2] ?? Number.NaN);
       if (version > best.version) best = { names: [name], version };
@@ -92,7 +92,8 @@ export class FilesystemCatalog implements IcebergCatalog {
       throw corrupt(this.#io.display(folder), `it holds two metadata files of version ${best.version}: ${best.names.sort().join(', ')}`);
     }
     if (name !== undefined) return `${folder}/${name}`;
-    if (any) throw notFound(`a metadata file of table ${table.schema}.${table.table} in "${this.#io.display(folder)}"`);
+    // Manifests alone are of a table that is being made, or whose making was cut off.
+    if (foreign) throw notFound(`a metadata file of table ${table.schema}.${table.table} in "${this.#io.display(folder)}"`);
     return undefined;
   }
 }

@@ -13,7 +13,9 @@ export function metricsModes(shape: TableShape): (leaf: { readonly path: readonl
   const { properties } = shape;
   const own = parseMode(properties[`${PREFIX}default`]);
   const limit = Number(properties[`${PREFIX}max-inferred-column-defaults`] ?? MOST_BY_DEFAULT);
-  const few = new Set(shape.schema.fields.slice(0, Number.isInteger(limit) && limit >= 0 ? limit : MOST_BY_DEFAULT).map((field) => field.name));
+  const few = new Set(
+    shape.schema.fields.slice(0, Number.isInteger(limit) && limit >= 0 ? limit : MOST_BY_DEFAULT).map((field) => field.name),
+  );
   const sorted = new Set(shape.order.fields.map((field) => field.sourceId));
   return ({ path, id }) => {
     const explicit = parseMode(properties[`${PREFIX}column.${path.join('.')}`]);

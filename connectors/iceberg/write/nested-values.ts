@@ -24,7 +24,10 @@ function shaped(type: IcebergType, json: Json | undefined, path: string): unknow
       const extra = Object.keys(json).find((key) => !type.fields.some((field) => field.name === key));
       if (extra !== undefined) throw wrong(path, `the struct has no field "${extra}"`);
       return Object.fromEntries(
-        type.fields.map((field) => [field.name, shaped(field.type, Object.hasOwn(json, field.name) ? json[field.name] : null, `${path}.${field.name}`)]),
+        type.fields.map((field) => [
+          field.name,
+          shaped(field.type, Object.hasOwn(json, field.name) ? json[field.name] : null, `${path}.${field.name}`),
+        ]),
       );
     }
     case 'list':

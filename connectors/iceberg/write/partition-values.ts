@@ -40,7 +40,8 @@ export function partitionColumns(shape: TableShape): PartitionColumn[] {
     if (found === undefined) throw unsupported(`writing ${name}, whose column is gone,`);
     const source = found.field.type;
     const computed = transformSql(field.transform, source, fieldAccess(found.path), `tl_partition_${field.fieldId}`);
-    if (computed === undefined) throw unsupported(`writing ${name} of a column of type ${source.kind === 'primitive' ? source.name : source.kind}`);
+    if (computed === undefined)
+      throw unsupported(`writing ${name} of a column of type ${source.kind === 'primitive' ? source.name : source.kind}`);
     return { field, source, type: resultType(field.transform, source), ...computed };
   });
 }
@@ -60,7 +61,9 @@ export function transformSql(
       return source.kind === 'primitive' || source.kind === 'decimal' || source.kind === 'fixed' ? plain(value) : undefined;
     case 'year':
     case 'month':
-      return timed || name === 'date' ? plain(`CAST(datediff('${transform.kind}', DATE '1970-01-01', CAST(${value} AS DATE)) AS INTEGER)`) : undefined;
+      return timed || name === 'date'
+        ? plain(`CAST(datediff('${transform.kind}', DATE '1970-01-01', CAST(${value} AS DATE)) AS INTEGER)`)
+        : undefined;
     case 'day':
       if (name === 'date') return plain(`CAST(${value} - DATE '1970-01-01' AS INTEGER)`);
       return timed ? plain(`CAST(${floorDivision(`epoch_us(${value})`, DAY_MICROS)} AS INTEGER)`) : undefined;
@@ -77,7 +80,9 @@ export function transformSql(
       return helped(transform, source, value, helperName);
     }
     case 'bucket':
-      return ['boolean', 'float', 'double', 'struct', 'list', 'map', 'other'].includes(name) ? undefined : helped(transform, source, value, helperName);
+      return ['boolean', 'float', 'double', 'struct', 'list', 'map', 'other'].includes(name)
+        ? undefined
+        : helped(transform, source, value, helperName);
     case 'void':
     case 'unknown':
       return undefined;
@@ -185,6 +190,9 @@ export function avroPartitionType(type: IcebergType, transform: Transform, id: n
           return { type: 'fixed', name: `uuid_${id}`, size: 16, logicalType: 'uuid' };
         case 'binary':
           return 'bytes';
+        case 'timestamp_ns':
+        case 'timestamptz_ns':
+          throw unsupported(`a partition value of type ${type.name}`);
         default:
           return type.name;
       }
@@ -215,8 +223,13 @@ export function partitionFolders(columns: readonly PartitionColumn[], values: re
   return columns.flatMap(({ field, type }, at) => {
     if (field.transform.kind === 'void') return [];
     const text = readable(field.transform, type, values[at] ?? null);
-    return [`${encodeURIComponent(field.name)}=${encodeURIComponent(text).slice(0, 120)}`];
+    return [`${plainName(field.name)}=${plainName(text)}`];
   });
+}
+
+/** No storage or reader has its own idea of these characters. */
+function plainName(text: string): string {
+  return text.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 100);
 }
 
 function readable(transform: Transform, type: IcebergType, text: string | null): string {
@@ -224,7 +237,9 @@ function readable(transform: Transform, type: IcebergType, text: string | null):
   const number = Number(text);
   const instant = (ms: number, length: number): string => {
     const date = new Date(ms);
-    return Number.isNaN(date.getTime()) || date.getUTCFullYear() > 9999 || date.getUTCFullYear() < 0 ? text : date.toISOString().slice(0, length).replace('T', '-');
+    return Number.isNaN(date.getTime()) || date.getUTCFullYear() > 9999 || date.getUTCFullYear() < 0
+      ? text
+      : date.toISOString().slice(0, length).replace('T', '-');
   };
   switch (transform.kind) {
     case 'day':

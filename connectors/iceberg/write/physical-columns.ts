@@ -3,7 +3,7 @@ import { internal, unsupported } from '../../../sql/errors.js';
 import { Oid } from '../../../sql/types.js';
 import type { IcebergType, SchemaField } from '../format/schema.js';
 import { duckdbScalar, postgresType } from '../format/types.js';
-import { quoteName, quoteText } from '../read/file-layout.js';
+import { quoteName, quoteText } from '../read/sql-text.js';
 
 /** DuckDB's type of a column as the data file has it: names inside of structs are the schema's. */
 export function physicalType(type: IcebergType): string {
@@ -15,8 +15,10 @@ export function physicalType(type: IcebergType): string {
     case 'map':
       return `MAP(${physicalType(type.key)}, ${physicalType(type.value)})`;
     default: {
-      const scalar = duckdbScalar(type);
-      if (scalar === undefined) throw unsupported(`writing a column of type ${type.kind === 'other' ? type.name : type.kind}`);
+      // Nanoseconds would be cut, and DuckDB writes no FIXED_LEN_BYTE_ARRAY.
+      const readOnly = type.kind === 'fixed' || (type.kind === 'primitive' && type.name.endsWith('_ns'));
+      const scalar = readOnly ? undefined : duckdbScalar(type);
+      if (scalar === undefined) throw unsupported(`writing a column of type ${'name' in type ? type.name : type.kind}`);
       return scalar;
     }
   }
@@ -88,7 +90,8 @@ export function fieldAccess(path: readonly string[]): string {
 
 /** SQL that is true for a value that Iceberg cannot hold: infinite dates and timestamps. Undefined: none is like that. */
 export function unholdable(type: IcebergType, value: string): string | undefined {
-  if (type.kind === 'primitive' && (type.name === 'date' || type.name === 'timestamp' || type.name === 'timestamptz')) return `isinf(${value})`;
+  if (type.kind === 'primitive' && (type.name === 'date' || type.name === 'timestamp' || type.name === 'timestamptz'))
+    return `isinf(${value})`;
   if (type.kind !== 'list') return undefined;
   const inner = unholdable(type.element, 'x');
   return inner === undefined ? undefined : `coalesce(list_bool_or(list_transform(${value}, lambda x: ${inner})), false)`;

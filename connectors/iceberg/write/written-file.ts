@@ -20,7 +20,9 @@ export interface WrittenFile {
 }
 
 /** Lists of many files would make workflow histories large: those lie in a file beside the table's metadata. */
-export type Written = { readonly kind: 'file'; readonly file: WrittenFile } | { readonly kind: 'list'; readonly path: string; readonly files: number };
+export type Written =
+  | { readonly kind: 'file'; readonly file: WrittenFile }
+  | { readonly kind: 'list'; readonly path: string; readonly files: number };
 
 export function asWritten(json: unknown): Written {
   const candidate = json as Partial<Written> | null | undefined;

@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import { type AvroField, type AvroRecord, type AvroValue, readAvro } from '../format/avro-reader.js';
+import { type AvroStruct, type AvroField as AvroWriterField, writeAvroFile } from '../format/avro-writer.js';
+import { compareData, type Datum, decodeBound } from '../format/datum.js';
+import type { ManifestListEntry, PartitionSummary } from '../format/manifest.js';
+import type { TableMetadata } from '../format/metadata.js';
+import type { IcebergType, PartitionField, PartitionSpec } from '../format/schema.js';
+import { resultType } from '../format/transforms.js';
+import type { FileIo } from '../read/file-io.js';
+import { manifestEntrySchema } from './manifest-schema.js';
+import { manifestHeader } from './manifest-writer.js';
+import { findField } from './table-shape.js';
+
+export interface MergeRequest {
+  readonly io: FileIo;
+  readonly metadata: TableMetadata;
+  readonly folder: string;
+  readonly snapshotId: bigint;
+  readonly sequence: number;
+  /** The new snapshot's, newest first. */
+  readonly manifests: readonly ManifestListEntry[];
+  /** Told of each manifest that was written. */
+  readonly onWritten: (path: string) => void | Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+const DEFAULT_TARGET_BYTES = 8 << 20;
+const DEFAULT_MIN_COUNT = 100;
+const MAX_MANIFEST_BYTES = 256 << 20;
+
+/**
+ * Puts small data manifests of one spec together when there are `commit.manifest.min-count-to-merge` of them, so that lists stay short.
+ * Every live file keeps its sequence numbers, its snapshot and its row ids.
+ */
+export async function mergeManifests(request: MergeRequest): Promise<readonly ManifestListEntry[]> {
+  const { metadata, manifests } = request;
+  const { properties } = metadata;
+  if (properties['commit.manifest-merge.enabled'] === 'false') return manifests;
+  const target = whole(properties['commit.manifest.target-size-bytes'], DEFAULT_TARGET_BYTES);
+  const minCount = Math.max(2, whole(properties['commit.manifest.min-count-to-merge'], DEFAULT_MIN_COUNT));
+  let merged = manifests;
+  for (const specId of new Set(manifests.map((manifest) => manifest.specId))) {
+    const small = merged.filter(
+      (one) => one.content === 'data' && one.specId === specId && !one.encrypted && (one.length ?? target) < target && countsFiles(one),
+    );
+    if (small.length < minCount || !metadata.specs.has(specId)) continue;
+    for (const bin of binsOf(small, target)) {
+      if (bin.length < 2) continue;
+      const one = await mergeBin(request, bin, specId);
+      // The oldest one's place: row ids without one are given in order.
+      if (one !== undefined) merged = merged.flatMap((entry) => (entry === bin.at(-1) ? [one] : bin.includes(entry) ? [] : [entry]));
+    }
+  }
+  return merged;
+}
+
+function countsFiles(manifest: ManifestListEntry): boolean {
+  return Object.values(manifest.counts).every((count) => count !== undefined);
+}
+
+function binsOf(manifests: readonly ManifestListEntry[], target: number): ManifestListEntry[][] {
+  const bins: ManifestListEntry[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const manifest of manifests) {
+    const length = manifest.length ?? 0;
+    if (size + length > target) {
+      bins.push([]);
+      size = 0;
+    }
+    bins.at(-1)?.push(manifest);
+    size += length;
+  }
+  return bins;
+}
+
+interface RawManifest {
+  readonly entry: ManifestListEntry;
+  readonly records: readonly AvroRecord[];
+  readonly top: ReadonlyMap<number, string>;
+  readonly file: ReadonlyMap<number, string>;
+  readonly partition: readonly AvroField[];
+}
+
+/** Undefined: they cannot be one (their partition tuples are of different types). */
+async function mergeBin(request: MergeRequest, bin: readonly ManifestListEntry[], specId: number): Promise<ManifestListEntry | undefined> {
+  const { io, metadata, folder, snapshotId, sequence, signal } = request;
+  const spec = metadata.specs.get(specId);
+  const schema = metadata.schemas.get(metadata.currentSchemaId);
+  if (spec === undefined || schema === undefined) return undefined;
+  const raw: RawManifest[] = [];
+  for (const entry of bin) {
+    const bytes = await io.read(entry.path, { maxBytes: MAX_MANIFEST_BYTES, signal });
+    raw.push(await rawManifest(entry, bytes, io.display(entry.path)));
+  }
+  const [first] = raw;
+  if (first === undefined || raw.some((one) => JSON.stringify(one.partition) !== JSON.stringify(first.partition))) return undefined;
+  const avro = manifestEntrySchema(metadata.formatVersion, first.partition as unknown as readonly AvroWriterField[]);
+  const counts = { addedFiles: 0, existingFiles: 0, deletedFiles: 0, addedRows: 0, existingRows: 0, deletedRows: 0 };
+  let minSequence = sequence;
+  const records = raw.flatMap((one) => {
+    let nextRow = one.entry.firstRowId;
+    return one.records.flatMap((record): AvroStruct[] => {
+      const at = (id: number): AvroValue => record[one.top.get(id) ?? ''] ?? null;
+      const file = at(2) as AvroRecord;
+      const ofFile = (id: number): AvroValue => file[one.file.get(id) ?? ''] ?? null;
+      const rows = Number(ofFile(103));
+      // Files that an earlier snapshot deleted are its own affair.
+      if (at(0) === 2) return [];
+      const inherits = one.entry.sequence;
+      const added = one.entry.addedSnapshot === String(snapshotId);
+      let firstRowId = ofFile(142);
+      if (firstRowId === null && nextRow !== undefined) {
+        firstRowId = nextRow;
+        nextRow += BigInt(rows);
+      }
+      const own = at(3) === null ? inherits : Number(at(3));
+      if (added) {
+        counts.addedFiles++;
+        counts.addedRows += rows;
+      } else {
+        counts.existingFiles++;
+        counts.existingRows += rows;
+        minSequence = Math.min(minSequence, own);
+      }
+      return [
+        {
+          status: added ? 1 : 0,
+          snapshot_id: added ? snapshotId : ((at(1) ?? BigInt(one.entry.addedSnapshot ?? 0)) as AvroValue),
+          sequence_number: added ? null : own,
+          file_sequence_number: added ? null : ((at(4) ?? inherits) as AvroValue),
+          data_file: { ...byOurNames(ofFile), first_row_id: firstRowId } as AvroStruct,
+        } as AvroStruct,
+      ];
+    });
+  });
+  const bytes = writeAvroFile({ schema: avro, records, metadata: manifestHeader({ schema, spec }, metadata.formatVersion) });
+  const path = `${folder}/${randomUUID()}-merged-${snapshotId}.avro`;
+  await io.create(path, bytes, { signal });
+  await request.onWritten(path);
+  return {
+    path,
+    length: bytes.length,
+    specId,
+    content: 'data',
+    sequence,
+    minSequence,
+    addedSnapshot: String(snapshotId),
+    firstRowId: undefined,
+    counts,
+    encrypted: false,
+    liveFiles: counts.addedFiles + counts.existingFiles,
+    partitions: mergedSummaries(metadata, spec, bin),
+  };
+}
+
+async function rawManifest(entry: ManifestListEntry, bytes: Uint8Array, file: string): Promise<RawManifest> {
+  const avro = await readAvro({ bytes, file });
+  const fileFields = fieldsOf(avro.fields.find((field) => field['field-id'] === 2)?.type);
+  const partition = fieldsOf(fileFields.find((field) => field['field-id'] === 102)?.type);
+  return { entry, records: avro.records, top: names(avro.fields), file: names(fileFields), partition };
+}
+
+const FILE_FIELDS = manifestEntrySchema(3, []).fields.flatMap((field) =>
+  field.name === 'data_file' ? (field.type as { readonly fields: readonly AvroWriterField[] }).fields : [],
+);
+
+function byOurNames(ofFile: (id: number) => AvroValue): AvroStruct {
+  const fields = FILE_FIELDS.map((field) => [field.name, ofFile(field['field-id'] ?? -1)] as const);
+  return Object.fromEntries([...fields, ['content', ofFile(134) ?? 0], ['block_size_in_bytes', ofFile(105) ?? 64 << 20]]) as AvroStruct;
+}
+
+function names(fields: readonly AvroField[]): Map<number, string> {
+  return new Map(fields.flatMap((field) => (field['field-id'] === undefined ? [] : [[field['field-id'], field.name] as const])));
+}
+
+function fieldsOf(schema: unknown): readonly AvroField[] {
+  if (Array.isArray(schema)) return schema.map(fieldsOf).find((fields) => fields.length > 0) ?? [];
+  if (typeof schema !== 'object' || schema === null) return [];
+  const { fields, type } = schema as { fields?: unknown; type?: unknown };
+  return Array.isArray(fields) ? (fields as AvroField[]) : fieldsOf(type);
+}
+
+/** Undefined: one of them says nothing, so nothing is known of all. */
+function mergedSummaries(
+  metadata: TableMetadata,
+  spec: PartitionSpec,
+  bin: readonly ManifestListEntry[],
+): readonly PartitionSummary[] | undefined {
+  const lists = bin.map((entry) => entry.partitions);
+  if (lists.some((list) => list === undefined || list.length !== spec.fields.length)) return undefined;
+  return spec.fields.map((field, at) => {
+    const summaries = lists.flatMap((list) => list?.[at] ?? []);
+    const nan = summaries.map((one) => one.containsNaN);
+    return {
+      containsNull: summaries.some((one) => one.containsNull),
+      containsNaN: nan.includes(true) ? true : nan.includes(undefined) ? undefined : false,
+      ...edges(partitionType(metadata, field), summaries),
+    };
+  });
+}
+
+function edges(type: IcebergType | undefined, summaries: readonly PartitionSummary[]): Pick<PartitionSummary, 'lower' | 'upper'> {
+  const least = (side: 'lower' | 'upper'): Uint8Array | undefined => {
+    let best: { readonly datum: Datum; readonly bytes: Uint8Array } | undefined;
+    for (const bytes of summaries.flatMap((one) => one[side] ?? [])) {
+      const datum = type === undefined ? undefined : decodeBound(type, bytes);
+      if (datum === undefined) return undefined;
+      const order = best === undefined ? 0 : compareData(datum, best.datum);
+      if (best === undefined || (side === 'lower' ? order < 0 : order > 0)) best = { datum, bytes };
+    }
+    return best?.bytes;
+  };
+  return { lower: least('lower'), upper: least('upper') };
+}
+
+/** The source column may be gone from today's schema. */
+function partitionType(metadata: TableMetadata, field: PartitionField): IcebergType | undefined {
+  const current = metadata.schemas.get(metadata.currentSchemaId);
+  for (const schema of [current, ...metadata.schemas.values()]) {
+    const found = schema === undefined ? undefined : findField(schema.fields, field.sourceId);
+    if (found !== undefined) return resultType(field.transform, found.field.type);
+  }
+  return undefined;
+}
+
+function whole(text: string | undefined, fallback: number): number {
+  const value = Number(text ?? fallback);
+  return Number.isSafeInteger(value) && value >= 0 ? value : fallback;
+}
