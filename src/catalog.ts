@@ -21,15 +21,30 @@ export interface BrokenTable {
   readonly error: TimelineError;
 }
 
+/** A connector that could not say which tables it has. */
+export interface FailedSource {
+  readonly connector: string;
+  readonly error: TimelineError;
+  /** Its tables of the last time are shown. */
+  readonly kept: boolean;
+}
+
+/** How many tables are described at once: enough to hide the latency of a storage. */
+const PARALLEL = 16;
+
 /** All tables of all connectors at one moment. Immutable: a refresh makes another. */
 export class Catalog {
   private readonly byName: ReadonlyMap<string, CatalogEntry>;
   private readonly broken: ReadonlyMap<string, BrokenTable>;
 
   constructor(
-    entries: readonly CatalogEntry[],
+    private readonly entries: readonly CatalogEntry[],
     broken: readonly BrokenTable[],
     private readonly sources: readonly Source[] = [],
+    readonly failed: readonly FailedSource[] = [],
+    private readonly owners: ReadonlyMap<string, string> = new Map(),
+    /** Connectors that have told their tables, now or before. */
+    private readonly listed: ReadonlySet<string> = new Set(),
   ) {
     this.byName = new Map(entries.map((entry) => [key(entry.description.schema, entry.description.table), entry]));
     this.broken = new Map(broken.map((table) => [key(table.name.schema, table.name.table), table]));
@@ -41,6 +56,17 @@ export class Catalog {
 
   brokenTables(): readonly BrokenTable[] {
     return [...this.broken.values()];
+  }
+
+  /** What it holds of one connector, when that could be asked last; undefined: it never could. */
+  of(connector: string): SourceTables | undefined {
+    if (!this.listed.has(connector)) return undefined;
+    const schemas = [...this.owners].filter(([, owner]) => owner === connector).map(([schema]) => schema);
+    return {
+      schemas,
+      entries: this.entries.filter((entry) => entry.connector.name === connector),
+      broken: this.brokenTables().filter((table) => this.owners.get(table.name.schema) === connector),
+    };
   }
 
   /** Finds a table by schema, or along the search path. Throws the table's own error when it could not be described. */
@@ -78,26 +104,119 @@ export class Catalog {
   }
 }
 
-/** Asks every connector for its tables. A table that fails is kept as broken; a connector that fails is the caller's error. */
-export async function readCatalog(sources: readonly Source[], signal?: AbortSignal): Promise<Catalog> {
-  const entries: CatalogEntry[] = [];
-  const broken: BrokenTable[] = [];
+interface SourceTables {
+  readonly schemas: readonly string[];
+  readonly entries: readonly CatalogEntry[];
+  readonly broken: readonly BrokenTable[];
+}
+
+/**
+ * Asks every connector for its tables. A table that fails is kept as broken. A connector that fails hides no other: its tables of
+ * `previous` stay, and whoever reads one gets the connector's own error. Throws F0000 for two connectors with one schema.
+ */
+export async function readCatalog(sources: readonly Source[], previous?: Catalog, signal?: AbortSignal): Promise<Catalog> {
+  const failed: FailedSource[] = [];
+  const read = await Promise.all(
+    sources.map(async (source): Promise<SourceTables> => {
+      try {
+        return await inTime(source, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        const before = previous?.of(source.connector.name);
+        failed.push({ connector: source.connector.name, error: asTimelineError(error), kept: before !== undefined });
+        return before ?? { schemas: [], entries: [], broken: [] };
+      }
+    }),
+  );
   const owners = new Map<string, string>();
-  for (const { connector, prefix } of sources) {
-    for (const source of await connector.tables(signal)) {
-      const schema = prefix + source.schema;
+  for (const [index, { connector }] of sources.entries()) {
+    for (const schema of read[index]?.schemas ?? []) {
       const owner = owners.get(schema) ?? connector.name;
       if (owner !== connector.name) throw clash(schema, owner, connector.name);
       owners.set(schema, owner);
-      try {
-        const description = await connector.describe(source, signal);
-        if (description !== undefined) entries.push({ connector, source, description: { ...description, schema } });
-      } catch (error) {
-        broken.push({ name: { schema, table: source.table }, error: asTimelineError(error) });
-      }
     }
   }
-  return new Catalog(entries, broken, sources);
+  return new Catalog(
+    read.flatMap((tables) => tables.entries),
+    read.flatMap((tables) => tables.broken),
+    sources,
+    failed,
+    owners,
+    new Set(sources.map(({ connector }) => connector.name).filter((name) => !failed.some((one) => one.connector === name && !one.kept))),
+  );
+}
+
+/** What takes longer goes on, and is taken over by a later look: nobody waits for one catalog's sake. */
+const late = new WeakMap<Source, Promise<SourceTables>>();
+const LONGEST_WAIT_MS = 15_000;
+const LATE_WAIT_MS = 200;
+
+/** What failed just now fails again: statements that ask for unknown tables must not wait for it each time. */
+const failures = new WeakMap<Source, { readonly error: unknown; readonly at: number }>();
+const FAILURE_KEPT_MS = 3_000;
+
+async function inTime(source: Source, signal: AbortSignal | undefined): Promise<SourceTables> {
+  const failure = failures.get(source);
+  if (failure !== undefined && performance.now() - failure.at < FAILURE_KEPT_MS) throw failure.error;
+  const pending = late.get(source);
+  const reading = pending ?? readSource(source, signal);
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, pending === undefined ? LONGEST_WAIT_MS : LATE_WAIT_MS, undefined);
+  });
+  try {
+    const tables = await Promise.race([reading, timeout]);
+    if (tables !== undefined) {
+      late.delete(source);
+      return tables;
+    }
+  } catch (error) {
+    late.delete(source);
+    failures.set(source, { error, at: performance.now() });
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  late.set(source, reading);
+  reading.catch(() => undefined);
+  throw new TimelineError({
+    kind: 'connector',
+    sqlstate: '08001',
+    message: `catalog "${source.connector.name}" has not told its tables yet`,
+    retryable: true,
+  });
+}
+
+async function readSource({ connector, prefix }: Source, signal: AbortSignal | undefined): Promise<SourceTables> {
+  const names = await connector.tables(signal);
+  const described = await inParallel(names, async (source): Promise<CatalogEntry | BrokenTable | undefined> => {
+    const schema = prefix + source.schema;
+    try {
+      const description = await connector.describe(source, signal);
+      return description === undefined ? undefined : { connector, source, description: { ...description, schema } };
+    } catch (error) {
+      return { name: { schema, table: source.table }, error: asTimelineError(error) };
+    }
+  });
+  return {
+    schemas: [...new Set(names.map((name) => prefix + name.schema))],
+    entries: described.filter((one) => one !== undefined && 'description' in one),
+    broken: described.filter((one) => one !== undefined && 'error' in one),
+  };
+}
+
+/** The results in the items' order. */
+async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index] as T);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+  return results;
 }
 
 function clash(schema: string, first: string, second: string): TimelineError {

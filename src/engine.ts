@@ -27,6 +27,8 @@ const EMPTY = new Catalog([], []);
 
 /** How often the connectors are asked for new tables. */
 const REFRESH_MS = 30_000;
+/** Waiting between two looks, in times of how long a look takes. */
+const REFRESH_SHARE = 10;
 /** Stage files that a crash left behind are removed when they are a day old. */
 const SWEEP_MS = 3_600_000;
 const STAGE_FILES_MOST_MS = 24 * 3_600_000;
@@ -38,6 +40,10 @@ export class TimelineEngine implements Engine {
     state: 'it is off (temporal: off)',
   };
   private readonly timers: readonly NodeJS.Timeout[];
+  private refreshTimer: NodeJS.Timeout | undefined;
+  private refreshing: Promise<boolean> | undefined;
+  private refreshNext: Promise<boolean> | undefined;
+  private closed = false;
   private sessions = 0;
   readonly context: EngineContext;
 
@@ -72,7 +78,7 @@ export class TimelineEngine implements Engine {
       },
     };
     const sweep = (): Promise<unknown> => parts.store.sweep(STAGE_FILES_MOST_MS);
-    this.timers = [every(REFRESH_MS, 'catalog refresh', () => this.refresh()), every(SWEEP_MS, 'removal of old stage files', sweep)];
+    this.timers = [every(SWEEP_MS, 'removal of old stage files', sweep)];
   }
 
   get serverVersion(): string {
@@ -127,8 +133,9 @@ export class TimelineEngine implements Engine {
       EMPTY,
     );
     opened.engine = engine;
-    closers.push(async () => engine.timers.forEach(clearInterval));
+    closers.push(async () => engine.stopTimers());
     await engine.refresh();
+    engine.refreshLater(REFRESH_MS);
     for (const table of engine.current.brokenTables()) {
       log('warn', `table ${table.name.schema}.${table.name.table} cannot be read: ${table.error.message}`);
     }
@@ -156,7 +163,7 @@ export class TimelineEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    for (const timer of this.timers) clearInterval(timer);
+    this.stopTimers();
     await this.temporal.driver?.close();
     await this.parts.local.close();
     await this.parts.kernel.close();
@@ -165,16 +172,55 @@ export class TimelineEngine implements Engine {
     await this.parts.history.close();
   }
 
-  private async refresh(): Promise<boolean> {
-    const next = await readCatalog(this.parts.sources);
-    const changed = !next.sameAs(this.current);
+  /** One look at a time; who asks while one is under way gets the next, which sees what was there when he asked. */
+  private refresh(): Promise<boolean> {
+    if (this.refreshing === undefined) {
+      this.refreshing = this.refreshOnce().finally(() => {
+        this.refreshing = undefined;
+      });
+      return this.refreshing;
+    }
+    this.refreshNext ??= this.refreshing
+      .catch(() => false)
+      .then(() => {
+        this.refreshNext = undefined;
+        return this.refresh();
+      });
+    return this.refreshNext;
+  }
+
+  private async refreshOnce(): Promise<boolean> {
+    const before = this.current;
+    const next = await readCatalog(this.parts.sources, before);
+    const changed = !next.sameAs(before);
     if (changed) {
       for (const failure of await this.parts.postgres.setMirror(next.tables().map((entry) => entry.description))) {
         log('warn', `table ${failure.schema}.${failure.table} cannot be shown: ${failure.error.message}`);
       }
     }
+    for (const { connector, error, kept } of next.failed) {
+      if (before.failed.some((known) => known.connector === connector && known.error.message === error.message)) continue;
+      log('warn', `catalog ${connector} cannot be read${kept ? ', its tables of before are kept' : ''}: ${error.message}`);
+    }
     this.current = next;
     return changed;
+  }
+
+  /** Large catalogs take long to look at: most of the time is left for others. */
+  private refreshLater(ms: number): void {
+    if (this.closed) return;
+    this.refreshTimer = setTimeout(() => {
+      const begun = performance.now();
+      this.refresh()
+        .catch((error: unknown) => log('warn', `catalog refresh failed: ${String(error)}`))
+        .finally(() => this.refreshLater(Math.max(REFRESH_MS, REFRESH_SHARE * (performance.now() - begun))));
+    }, ms).unref();
+  }
+
+  private stopTimers(): void {
+    this.closed = true;
+    for (const timer of this.timers) clearInterval(timer);
+    clearTimeout(this.refreshTimer);
   }
 }
 

@@ -15,6 +15,7 @@ import { Oid, type } from '../sql/types.js';
 import { type ExpandedText, expandViews, functionsBehind, isViewReference, relationsBehind } from '../sql/view-references.js';
 import type { ViewDrop } from '../sql/view-statement.js';
 import type { InsertStatement, PlainTableCreation, ProcedureCall, TableCreation, TableDrop } from '../sql/write-statement.js';
+import type { Catalog } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
 import { textColumn } from './execution.js';
 import { procedureOf } from './procedures.js';
@@ -270,22 +271,37 @@ async function planInsert(
   return refreshing(options, () => analyseSelect(options, withoutTarget(statement)));
 }
 
-/** Once more after a look at the catalogs, if a table was missing that may have appeared since the last one. */
+/** Once more after a look at the catalogs, if a table or column was missing that may have appeared since the last one. */
 async function refreshing<T>({ engine }: PrepareOptions, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
     const error = asTimelineError(thrown);
-    if ((error.sqlstate === '42P01' || error.sqlstate === '3F000') && (await engine.refreshCatalog())) return work();
-    throw error;
+    const isMissing = error.sqlstate === '42P01' || error.sqlstate === '3F000';
+    if ((isMissing || error.sqlstate === '42703') && (await engine.refreshCatalog())) return work();
+    throw isMissing ? orUnreachable(error, engine.catalog()) : error;
   }
 }
 
 async function planRead(options: PrepareOptions, statement: unknown): Promise<ReadStatement> {
   const refused = refusedClause(statement);
   if (refused !== undefined) throw unsupported(refused);
-  if (!isOurs(options, statement)) return planCatalogue(options, options.text);
-  return { kind: 'select', ...(await refreshing(options, () => analyseSelect(options, statement))) };
+  return refreshing(options, async () =>
+    isOurs(options, statement) ? { kind: 'select', ...(await analyseSelect(options, statement)) } : planCatalogue(options, options.text),
+  );
+}
+
+/** Nobody can tell that a relation does not exist while a catalog has never been seen. */
+function orUnreachable(error: TimelineError, catalog: Catalog): TimelineError {
+  const unseen = catalog.failed.find((failure) => !failure.kept);
+  if (unseen === undefined) return error;
+  return new TimelineError({
+    ...error.toJSON(),
+    kind: 'connector',
+    sqlstate: '08001',
+    message: `${error.message}, unless it is in catalog "${unseen.connector}", which cannot be read: ${unseen.error.message}`,
+    retryable: true,
+  });
 }
 
 /** Does the engine answer it (a table of ours, a TIMELINE function), rather than the embedded Postgres alone? */

@@ -41,6 +41,7 @@ import type { OnStep } from './write/on-step.js';
 
 const NEWEST_FORMAT = 3;
 const METADATA_KEPT = 64;
+const DESCRIPTIONS_KEPT = 20_000;
 const FOOTERS_KEPT = 2048;
 
 interface Version {
@@ -69,6 +70,8 @@ export class IcebergConnector implements Connector {
   readonly #io: FileIo;
   readonly #catalog: IcebergCatalog;
   readonly #metadata = new Lru<Promise<TableMetadata>>(METADATA_KEPT);
+  /** By version: all tables are described again and again, most of them unchanged. */
+  readonly #descriptions = new Lru<TableDescription>(DESCRIPTIONS_KEPT);
   /** What has been parsed by now, for pushdown(), which may not wait. */
   readonly #parsed = new Lru<TableMetadata>(METADATA_KEPT);
 
@@ -131,10 +134,13 @@ export class IcebergConnector implements Connector {
   async describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined> {
     const found = await this.#find(table, signal);
     if (found === undefined) return undefined;
+    const version = `${found.loaded.metadataLocation}\n${table.schema}\n${table.table}`;
+    const known = asOf === undefined ? this.#descriptions.get(version) : undefined;
+    if (known !== undefined) return known;
     const metadata = await this.#load(found.loaded, signal);
     if (found.about !== undefined) return describeAbout(found.about, table);
     const { schema, snapshot } = findVersion(metadata, fullName(table), asOf);
-    return {
+    const description: TableDescription = {
       schema: table.schema,
       table: table.table,
       columns: [
@@ -153,6 +159,8 @@ export class IcebergConnector implements Connector {
       rowEstimate: snapshot === undefined ? 0 : count(snapshot.summary['total-records']),
       schemaVersion: `${metadata.uuid}/${schema.id}${found.rows ? ROWS_SUFFIX : ''}`,
     };
+    if (asOf === undefined) this.#descriptions.set(version, description);
+    return description;
   }
 
   async pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }> {
