@@ -196,7 +196,7 @@ export const PROCEDURES: Readonly<Record<string, Procedure>> = {
     ],
   },
   remove_orphan_files: {
-    parameters: { older_than: 'timestamptz', dry_run: 'bool' },
+    parameters: { older_than: 'timestamptz', dry_run: 'bool', force: 'bool' },
     columns: [
       ['path', 'text'],
       ['bytes', 'int8'],

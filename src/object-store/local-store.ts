@@ -66,9 +66,21 @@ export class LocalStore implements ObjectStore {
       if (entry.isDirectory()) {
         if (path.startsWith(prefix) || prefix.startsWith(`${path}/`)) yield* this.#walk(path, prefix, signal);
       } else if (path.startsWith(prefix) && !isTemporary(entry.name)) {
-        const found = await this.head(path);
-        if (found !== undefined) yield { path, ...found };
+        const found = await this.#listed(path);
+        if (found !== undefined) yield found;
       }
+    }
+  }
+
+  /** Undefined: it has gone meanwhile. */
+  async #listed(path: string): Promise<ListedObject | undefined> {
+    const name = this.#resolve(path);
+    try {
+      const stats = plainFile(name, await stat(name));
+      return { path, ...info(stats), modifiedMs: stats.mtimeMs };
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+      throw fileError(path, error);
     }
   }
 

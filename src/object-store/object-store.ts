@@ -37,6 +37,8 @@ export interface ObjectInfo {
 
 export interface ListedObject extends ObjectInfo {
   readonly path: string;
+  /** When it was last changed, milliseconds since 1970. */
+  readonly modifiedMs: number;
 }
 
 /** Counts bytes and requests before they are made, and throws where the budget ends. (The connector contract's Meter fits.) */

@@ -117,7 +117,12 @@ export class S3Store implements ObjectStore {
     for await (const page of this.#pages(prefix, undefined, options)) {
       for (const object of page.Contents ?? []) {
         if (object.Key === undefined || object.Key.endsWith('/')) continue;
-        yield { path: object.Key.slice(this.#prefix.length), size: object.Size ?? 0, etag: object.ETag ?? '' };
+        yield {
+          path: object.Key.slice(this.#prefix.length),
+          size: object.Size ?? 0,
+          etag: object.ETag ?? '',
+          modifiedMs: object.LastModified?.getTime() ?? Date.now(),
+        };
       }
     }
   }

@@ -58,6 +58,16 @@ export const MAX_METADATA_BYTES = 256 << 20;
 
 /** Reads a metadata file's bytes (JSON, or gzip of it by its magic bytes). `file` names it in errors: XX001 for what it may not hold. */
 export function parseMetadata(bytes: Uint8Array, file: string): TableMetadata {
+  const json = metadataJson(bytes, file);
+  try {
+    return read(asObject(json, 'table metadata'));
+  } catch (error) {
+    throw corrupt(file, reason(error), error);
+  }
+}
+
+/** The JSON of a metadata file, with snapshot ids as texts. */
+export function metadataJson(bytes: Uint8Array, file: string): unknown {
   let text: string;
   try {
     const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: MAX_METADATA_BYTES }) : bytes;
@@ -65,17 +75,11 @@ export function parseMetadata(bytes: Uint8Array, file: string): TableMetadata {
   } catch (error) {
     throw corrupt(file, `it cannot be unpacked as table metadata (${reason(error)})`, error);
   }
-  let json: unknown;
   try {
     // Snapshot ids, and defaults of long columns, go beyond 2^53: as numbers JSON.parse would round them.
-    json = JSON.parse(text.replace(/("(?:[a-z-]*snapshot-id|initial-default|write-default)"\s*:\s*)(-?\d+)(?![\d.eE])/g, '$1"$2"'));
+    return JSON.parse(text.replace(/("(?:[a-z-]*snapshot-id|initial-default|write-default)"\s*:\s*)(-?\d+)(?![\d.eE])/g, '$1"$2"'));
   } catch (error) {
     throw corrupt(file, `it is not JSON (${reason(error)})`, error);
-  }
-  try {
-    return read(asObject(json, 'table metadata'));
-  } catch (error) {
-    throw corrupt(file, reason(error), error);
   }
 }
 

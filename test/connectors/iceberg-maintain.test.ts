@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SqlCatalog } from '../../connectors/iceberg/catalog/sql.js';
+import { parseMetadata, type Snapshot, type SnapshotRef, type TableMetadata } from '../../connectors/iceberg/format/metadata.js';
+import type { MaintainHost, MaintainStep } from '../../connectors/iceberg/maintain/maintain-host.js';
+import { maintainTables } from '../../connectors/iceberg/maintain/maintain-table.js';
+import { retainedSnapshots } from '../../connectors/iceberg/maintain/retained-snapshots.js';
+import { manifestCache } from '../../connectors/iceberg/prune/manifest-source.js';
+import { FileIo } from '../../connectors/iceberg/read/file-io.js';
+import { temporaryFolder } from './iceberg-fixtures.js';
+import { pyicebergPython, runPython } from './pyiceberg.js';
+
+const TABLE = { schema: 'm', table: 't' };
+const SIGNAL = new AbortController().signal;
+
+/** Four appends, two deletes that rewrite files, a tag on the second snapshot. */
+const MAKE = `
+import json, sys
+import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.schema import Schema
+from pyiceberg.types import NestedField, LongType, StringType
+folder = sys.argv[1]
+catalog = SqlCatalog('c', uri='sqlite:///' + folder + '/catalog.db', warehouse='file://' + folder + '/lake')
+catalog.create_namespace('m')
+table = catalog.create_table('m.t', Schema(NestedField(1, 'id', LongType()), NestedField(2, 'v', StringType())))
+for n in range(4):
+  table.append(pa.table({'id': pa.array([n * 10 + i for i in range(10)], pa.int64()), 'v': pa.array(['x'] * 10)}))
+table.manage_snapshots().create_tag(table.snapshots()[1].snapshot_id, 'kept').commit()
+table.delete('id < 15')
+table.delete('id >= 35')
+print(json.dumps([str(s.snapshot_id) for s in table.snapshots()]))
+`;
+
+/** Rows of the table now, and at its tag; a row more when asked for. */
+const READ = `
+import json, sys
+import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+folder = sys.argv[1]
+table = SqlCatalog('c', uri='sqlite:///' + folder + '/catalog.db', warehouse='file://' + folder + '/lake').load_table('m.t')
+if len(sys.argv) > 2: table.append(pa.table({'id': pa.array([int(sys.argv[2])], pa.int64()), 'v': pa.array(['late'])}))
+ids = lambda **k: sorted(table.scan(**k).to_arrow()['id'].to_pylist())
+tag = table.refs().get('kept')
+print(json.dumps({'now': ids(), 'tag': ids(snapshot_id=tag.snapshot_id) if tag else None, 'snapshots': [str(s.snapshot_id) for s in table.snapshots()]}))
+`;
+
+describe('Iceberg maintenance', () => {
+  let folder: string;
+  let python: string;
+  let io: FileIo;
+
+  before(async function () {
+    const found = await pyicebergPython();
+    if (found === undefined) return this.skip();
+    python = found;
+  });
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    await runPython(python, MAKE, [folder]);
+    const cache = { folder: join(folder, 'cache'), maxBytes: 1 << 30 };
+    io = new FileIo({ locations: {}, warehouse: `file://${folder}/lake`, s3: undefined, cache });
+  });
+  afterEach(async () => {
+    await io?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  function host(onStep: (step: MaintainStep) => void = () => undefined): MaintainHost {
+    const catalog = new SqlCatalog({ uri: `sqlite:///${folder}/catalog.db`, name: 'c', io });
+    assert.ok(catalog.writer);
+    return {
+      io,
+      writer: catalog.writer,
+      manifests: manifestCache(),
+      onStep,
+      async load(table) {
+        const loaded = await catalog.load(table);
+        if (loaded === undefined) return undefined;
+        const location = loaded.metadataLocation;
+        return { metadata: parseMetadata(await io.read(location, { maxBytes: 1 << 24 }), location), location };
+      },
+    };
+  }
+
+  const run = async (procedure: string, args: Record<string, string | null>, using = host()) =>
+    (await maintainTables(using)(procedure, TABLE, args, SIGNAL)).rows;
+  const read = async (...args: string[]) =>
+    (await runPython(python, READ, [folder, ...args])) as { now: number[]; tag: number[] | null; snapshots: string[] };
+  const dataFiles = (): string[] => readdirSync(join(folder, 'lake', 'm', 't', 'data'));
+  const future = '2100-01-01 00:00:00+00';
+
+  it('expires snapshots that no branch or tag needs, and deletes what only they had', async () => {
+    const before = await read();
+    const files = dataFiles();
+    const [row] = await run('expire_snapshots', { older_than: future });
+    const after = await read();
+    assert.deepEqual([after.now, after.tag], [before.now, before.tag]);
+    assert.equal(after.snapshots.length, 2);
+    assert.equal(row?.[0], String(before.snapshots.length - 2));
+    assert.ok(Number(row?.[1]) > 0 && Number(row?.[2]) > 0);
+    // The file of the fourth append is the only one that neither the table nor the tag needs.
+    assert.equal(dataFiles().length, files.length - 1);
+    assert.deepEqual(await run('expire_snapshots', { older_than: future }), [['0', '0', '0']]);
+    const lists = readdirSync(join(folder, 'lake', 'm', 't', 'metadata')).filter((name) => name.startsWith('snap-'));
+    assert.equal(lists.length, 2);
+  });
+
+  it('keeps the last ones that are asked for, and all that are young', async () => {
+    assert.deepEqual(await run('expire_snapshots', {}), [['0', '0', '0']]);
+    const before = await read();
+    await run('expire_snapshots', { older_than: future, retain_last: '3' });
+    const after = await read();
+    assert.deepEqual(after.snapshots.slice(-3), before.snapshots.slice(-3));
+    assert.deepEqual(after.now, before.now);
+    await assert.rejects(run('expire_snapshots', { retain_last: '0' }), /"retain_last" must be at least 1/);
+  });
+
+  it('a death in the middle leaves a whole table, and orphans that are found', async () => {
+    const before = await read();
+    const dying = host((step) => {
+      if (step === 'snapshots expired') throw new Error('died');
+    });
+    await assert.rejects(run('expire_snapshots', { older_than: future }, dying), /died/);
+    const after = await read();
+    assert.deepEqual([after.now, after.tag, after.snapshots.length], [before.now, before.tag, 2]);
+    const force = { older_than: future, force: 'true' };
+    const told = await run('remove_orphan_files', { ...force, dry_run: 'true' });
+    assert.ok(told.length > 0);
+    assert.deepEqual(await run('remove_orphan_files', force), told);
+    assert.deepEqual(await run('remove_orphan_files', force), []);
+    const last = await read();
+    assert.deepEqual([last.now, last.tag], [before.now, before.tag]);
+  });
+
+  it('a commit of others in between is not lost, nor are its files', async () => {
+    const plain = host();
+    let raced = false;
+    const racing: MaintainHost = {
+      ...plain,
+      async load(table, signal) {
+        const loaded = await plain.load(table, signal);
+        if (!raced) {
+          raced = true;
+          await read('777');
+        }
+        return loaded;
+      },
+    };
+    await run('expire_snapshots', { older_than: future }, racing);
+    const after = await read();
+    assert.ok(after.now.includes(777));
+    assert.equal(after.tag?.length, 20);
+  });
+
+  it('removes old files that nothing refers to, and only those', async () => {
+    const before = await read();
+    const stray = join(folder, 'lake', 'm', 't', 'data', 'stray.parquet');
+    const young = join(folder, 'lake', 'm', 't', 'data', 'young.parquet');
+    const hidden = join(folder, 'lake', 'm', 't', 'data', '_temporary');
+    for (const file of [stray, young, hidden]) writeFileSync(file, 'x'.repeat(10));
+    const old = new Date(Date.now() - 4 * 86_400_000);
+    for (const name of dataFiles().filter((one) => one !== 'young.parquet'))
+      utimesSync(join(folder, 'lake', 'm', 't', 'data', name), old, old);
+    const rows = await run('remove_orphan_files', {});
+    assert.equal(rows.length, 1);
+    assert.match(rows[0]?.[0] ?? '', /stray\.parquet$/);
+    assert.equal(rows[0]?.[1], '10');
+    assert.deepEqual([existsSync(stray), existsSync(young), existsSync(hidden)], [false, true, true]);
+    assert.ok(statSync(young).size > 0);
+    const after = await read();
+    assert.deepEqual([after.now, after.tag], [before.now, before.tag]);
+    await assert.rejects(run('remove_orphan_files', { older_than: new Date().toISOString() }), /at least 24 hours ago/);
+  });
+
+  it('refuses tables whose files belong to others, and procedures that it does not know', async () => {
+    const plain = host();
+    const guarded: MaintainHost = {
+      ...plain,
+      async load(table, signal) {
+        const loaded = await plain.load(table, signal);
+        if (loaded === undefined) return undefined;
+        return { ...loaded, metadata: { ...loaded.metadata, properties: { ...loaded.metadata.properties, 'gc.enabled': 'false' } } };
+      },
+    };
+    await assert.rejects(run('expire_snapshots', {}, guarded), { sqlstate: '55000' });
+    await assert.rejects(run('remove_orphan_files', {}, guarded), { sqlstate: '55000' });
+    await assert.rejects(run('vacuum', {}), { sqlstate: '0A000' });
+  });
+});
+
+describe('snapshots that stay', () => {
+  const snapshot = (id: number, parent: number | null, timestampMs: number): Snapshot => ({
+    id: String(id),
+    parentId: parent === null ? null : String(parent),
+    timestampMs,
+    schemaId: 0,
+    sequenceNumber: id,
+    manifestList: `list-${id}`,
+    manifests: [],
+    summary: {},
+  });
+  // 1 <- 2 <- 3 (main), 2 <- 4 (branch), 5 (nobody's)
+  const snapshots = [snapshot(1, null, 100), snapshot(2, 1, 200), snapshot(3, 2, 300), snapshot(4, 2, 400), snapshot(5, 2, 250)];
+  const metadata = (refs: TableMetadata['refs']): TableMetadata =>
+    ({ snapshots, refs, currentSnapshotId: '3' }) as Partial<TableMetadata> as TableMetadata;
+  const rules = { nowMs: 1000, olderThanMs: 1000, retainLast: 1, maxRefAgeMs: undefined };
+  const main: [string, SnapshotRef] = ['main', { snapshotId: '3', type: 'branch' }];
+  const kept = (refs: TableMetadata['refs'], over: Partial<typeof rules> = {}): string[] =>
+    [...retainedSnapshots(metadata(refs), { ...rules, ...over }).snapshots].sort();
+
+  it('are heads of branches and tags, so many before them, and young ones', () => {
+    assert.deepEqual(kept(new Map([main])), ['3']);
+    assert.deepEqual(kept(new Map()), ['3']);
+    assert.deepEqual(kept(new Map([main]), { retainLast: 2 }), ['2', '3']);
+    assert.deepEqual(kept(new Map([main]), { olderThanMs: 200 }), ['2', '3', '4', '5']);
+    assert.deepEqual(kept(new Map([main, ['t', { snapshotId: '1', type: 'tag' }]])), ['1', '3']);
+    assert.deepEqual(kept(new Map([main, ['b', { snapshotId: '4', type: 'branch', minSnapshotsToKeep: 3 }]])), ['1', '2', '3', '4']);
+    assert.deepEqual(kept(new Map([main, ['b', { snapshotId: '4', type: 'branch', maxSnapshotAgeMs: 800 }]])), ['2', '3', '4']);
+  });
+
+  it('are not those of branches and tags that are too old; main stays', () => {
+    const refs: TableMetadata['refs'] = new Map([
+      ['main', { snapshotId: '3', type: 'branch', maxRefAgeMs: 1 }],
+      ['t', { snapshotId: '1', type: 'tag', maxRefAgeMs: 899 }],
+      ['u', { snapshotId: '2', type: 'tag', maxRefAgeMs: 800 }],
+    ]);
+    assert.deepEqual(kept(refs), ['2', '3']);
+    assert.deepEqual(retainedSnapshots(metadata(refs), rules).expiredRefs, ['t']);
+    assert.deepEqual(retainedSnapshots(metadata(refs), { ...rules, maxRefAgeMs: 1 }).expiredRefs, ['t']);
+  });
+});
