@@ -7,6 +7,7 @@ import { postgresType } from '../../format/types.js';
 import type { DeleteFile, SplitFile } from '../../handle.js';
 import { mappedFooter } from '../mapped-footer.js';
 import type { OpenedDeletes, OpenedFile } from '../opened-file.js';
+import { checkPages } from '../page-checksums.js';
 import type { ParquetNode } from '../parquet-footer.js';
 import { relationOf } from '../relation.js';
 import { globLiteral, quoteName, quoteText } from '../sql-text.js';
@@ -77,7 +78,7 @@ export class DeleteOpener {
   }
 
   async #openPositions(file: PositionFile): Promise<(spellings: readonly string[]) => string | undefined> {
-    const { path, footer } = await openWhole(this.#request, file);
+    const { path, footer } = await this.#open(file);
     const column = ({ id, name }: typeof POS, type: RegExp): ParquetNode => {
       const found = footer.columns.find((one) => one.fieldId === id) ?? footer.columns.find((one) => one.name === name);
       if (found === undefined || !type.test(found.type)) throw this.#corrupt(file.path, `it has no column ${name} of position deletes`);
@@ -141,7 +142,7 @@ export class DeleteOpener {
   #openEquality(file: EqualityFile): Promise<OpenedFile> {
     let opening = this.#equality.get(file.path);
     if (opening === undefined) {
-      opening = openWhole(this.#request, file).then(({ path, footer }) => ({
+      opening = this.#open(file).then(({ path, footer }) => ({
         location: file.path,
         path,
         footer: mappedFooter(footer, this.#request.nameMapping),
@@ -149,6 +150,15 @@ export class DeleteOpener {
       this.#equality.set(file.path, opening);
     }
     return opening;
+  }
+
+  /** Files of our own making need no check. */
+  async #open(file: PositionFile | EqualityFile): ReturnType<typeof openWhole> {
+    const { io, table, signal } = this.#request;
+    const opened = await openWhole(this.#request, file);
+    if (file.format === undefined)
+      await checkPages({ path: opened.path, metadata: opened.footer.metadata, file: io.display(file.path), table, signal });
+    return opened;
   }
 
   #field(id: number): SchemaField {
