@@ -1,5 +1,6 @@
 import { DELIVERY_SQL, type Delivery } from './delivery.js';
 import type { Measurement } from './measure.js';
+import { type PlanningResult, Q10_TITLE } from './q10.js';
 import type { Question } from './question.js';
 
 export interface QuestionResult {
@@ -17,6 +18,7 @@ export interface ReportFacts {
   readonly machine: readonly (readonly [name: string, value: string])[];
   readonly results: readonly QuestionResult[];
   readonly delivery: readonly Delivery[];
+  readonly planning: readonly PlanningResult[];
   /** Of the last minute, at the end. */
   readonly load: number;
   readonly idle: number;
@@ -68,6 +70,7 @@ export function printReport(facts: ReportFacts): string {
     ...temporalSection(facts),
     '',
     ...deliverySection(facts.delivery),
+    ...planningSection(facts.planning),
     '## Against the goals',
     '',
     ...results.map(goalLine),
@@ -99,6 +102,25 @@ function deliverySection(deliveries: readonly Delivery[]): string[] {
     ...deliveries.map(
       ({ format, rows, bytes, wall, first, cpu, peak }) =>
         `| ${format} | ${rows} | ${(bytes / 1e6).toFixed(0)} | ${ms(wall)} | ${((rows / wall) * 1000).toFixed(0)} | ${ms(first)} | ${((cpu * 1000) / rows).toFixed(2)} us | ${mb(peak)} |`,
+    ),
+    '',
+  ];
+}
+
+function planningSection(results: readonly PlanningResult[]): string[] {
+  if (results.length === 0) return [];
+  return [
+    `## Q10: ${Q10_TITLE}`,
+    '',
+    '4,000 manifests, days as partitions, metadata only, on a local disk. Each side in a process of its own; cold: the first plan in it, with',
+    'nothing cached; warm: the best of two more (pyiceberg: once only where it reads every manifest). Goal: one hour in 2 s and 512 MB.',
+    '',
+    '| question | side | files planned | wall, cold | wall, warm | peak memory |',
+    '|---|---|---|---|---|---|',
+    ...results.map(({ title, side, figures }) =>
+      'error' in figures
+        ? `| ${title} | ${side} | failed: ${cell(figures.error)} | | | |`
+        : `| ${title} | ${side} | ${figures.files} | ${ms(figures.cold)} | ${ms(figures.warm)} | ${mb(figures.peak)} |`,
     ),
     '',
   ];

@@ -15,6 +15,7 @@ import { q2 } from './q2.js';
 import { q3 } from './q3.js';
 import { q5 } from './q5.js';
 import { q6 } from './q6.js';
+import { measurePlanning } from './q10.js';
 import type { Question, QuestionFacts } from './question.js';
 import { parquet } from './question.js';
 import type { QuestionResult } from './report.js';
@@ -46,7 +47,7 @@ else process.exitCode = await main();
 
 async function main(): Promise<number> {
   const rows = Number(options.rows);
-  const questions = QUESTIONS.filter(({ id }) => options.only === undefined || options.only.toUpperCase().split(',').includes(id));
+  const questions = QUESTIONS.filter(({ id }) => asked(id));
   const lake = await makeDemoLake({
     folder: join(options.cache, `lake-${rows}`),
     rows,
@@ -66,8 +67,8 @@ async function main(): Promise<number> {
     await timeline.use('local');
     const results: QuestionResult[] = [];
     for (const question of questions) results.push(await compare(question, facts, timeline, duckdb));
-    const delivery =
-      options.only === undefined || options.only.toUpperCase().includes('Q9') ? await measureDelivery(timeline, Number(options.runs)) : [];
+    const delivery = asked('Q9') ? await measureDelivery(timeline, Number(options.runs)) : [];
+    const planning = asked('Q10') ? await measurePlanning(options.cache, root, say) : [];
     const missing = options['no-temporal'] ? 'left out by --no-temporal' : await temporalMissing(timeline, questions, facts);
     const withTemporal: QuestionResult[] = [];
     for (const result of results) {
@@ -83,6 +84,7 @@ async function main(): Promise<number> {
         ],
         results: withTemporal,
         delivery,
+        planning,
         load: loadavg()[0] ?? 0,
         idle,
         startMs: timeline.started.milliseconds,
@@ -95,6 +97,10 @@ async function main(): Promise<number> {
     for (const side of sides.reverse()) await side.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function asked(id: string): boolean {
+  return options.only === undefined || options.only.toUpperCase().split(',').includes(id);
 }
 
 async function compare(question: Question, facts: QuestionFacts, timeline: Side, duckdb: Side): Promise<QuestionResult> {
