@@ -6,6 +6,7 @@ import { compareData, type Datum, decodeBound, partitionDatum } from '../../conn
 import { readManifest, readManifestList } from '../../connectors/iceberg/format/manifest.js';
 import { type IcebergType, parseFields, parseTransform, parseType } from '../../connectors/iceberg/format/schema.js';
 import { applyTransform, resultType } from '../../connectors/iceberg/format/transforms.js';
+import { readFooter } from '../../connectors/iceberg/read/parquet-footer.js';
 import { makeTable } from '../../connectors/iceberg/write/made-table.js';
 import { datumOfText, datumSql, textOfDatum } from '../../connectors/iceberg/write/partition-values.js';
 import { Oid, type } from '../../sql/types.js';
@@ -194,12 +195,14 @@ describe('Iceberg writer', () => {
   });
 
   describe('round trip', () => {
-    for (const version of ['1', '2', '3']) {
-      it(`of every type and its extremes, format version ${version}`, async function () {
+    for (const [version, indexed] of [['1'], ['2'], ['3'], ['2', 'indexed']] as const) {
+      it(`of every type and its extremes, format version ${version}${indexed === undefined ? '' : ', with page index and bloom filters'}`, async function () {
         this.timeout(60_000);
-        await make(`types${version}`, { format_version: version });
+        const keys = { 'timeline.key': 's, u', 'write.parquet.bloom-filter-enabled.column.l': 'true', sorted_by: 's, id' };
+        const table = `types${version}${indexed ?? ''}`;
+        await make(table, { format_version: version, ...(indexed === undefined ? {} : keys) });
         if (version === '3' && (await refusesFormat3(lake))) return this.skip();
-        const back = await readBack(lake, 'ns', `types${version}`, undefined, 'id');
+        const back = await readBack(lake, 'ns', table, undefined, 'id');
         const scalar = FIELDS.slice(0, 16).map((field) => field.name);
         const expected = await lake.query(`SELECT ${scalar.join(', ')} FROM ${EXTREMES} ORDER BY id`);
         assert.deepEqual(
@@ -314,26 +317,32 @@ describe('Iceberg writer', () => {
     });
   });
 
-  it('bounds never leave out a row', async () => {
-    await make('bounds', { partitioning: 'bucket(5, id)', 'write.metadata.metrics.default': 'truncate(3)' });
-    for (const entry of await entriesOf('bounds')) {
-      for (const field of FIELDS.slice(0, 15)) {
-        const [lower, upper] = [entry.lower.get(field.id), entry.upper.get(field.id)].map(
-          (bytes) => bytes && decodeBound(field.type, bytes),
-        );
-        const found = await lake.query(`SELECT ${datumSql(field.type, field.name)} FROM ${fileOf(entry)}`);
-        const data = found.flatMap(([text]) => (text === null ? [] : [datumOfText(field.type, String(text))]));
-        assert.equal(entry.nullCounts.get(field.id), found.length - data.length, field.name);
-        const numbers = data.filter((datum) => !(typeof datum === 'number' && Number.isNaN(datum)));
-        if (field.name === 'f' || field.name === 'd') assert.equal(entry.nanCounts.get(field.id), data.length - numbers.length);
-        const within = (datum: Datum): boolean =>
-          (lower === undefined || compareData(lower, datum) <= 0) && (upper === undefined || compareData(datum, upper) <= 0);
-        assert.ok(numbers.every(within), `${field.name} of ${entry.path}`);
-        if (['i', 'l', 'p', 'u', 'tm', 'f', 'd', 'n'].includes(field.name))
-          assert.ok(lower !== undefined && upper !== undefined, field.name);
+  for (const writer of ['DuckDB', 'indexed'])
+    it(`bounds never leave out a row, ${writer}`, async () => {
+      const table = `bounds_${writer.toLowerCase()}`;
+      await make(table, {
+        partitioning: 'bucket(5, id)',
+        'write.metadata.metrics.default': 'truncate(3)',
+        ...(writer === 'DuckDB' ? {} : { 'timeline.key': 'id' }),
+      });
+      for (const entry of await entriesOf(table)) {
+        for (const field of FIELDS.slice(0, 15)) {
+          const [lower, upper] = [entry.lower.get(field.id), entry.upper.get(field.id)].map(
+            (bytes) => bytes && decodeBound(field.type, bytes),
+          );
+          const found = await lake.query(`SELECT ${datumSql(field.type, field.name)} FROM ${fileOf(entry)}`);
+          const data = found.flatMap(([text]) => (text === null ? [] : [datumOfText(field.type, String(text))]));
+          assert.equal(entry.nullCounts.get(field.id), found.length - data.length, field.name);
+          const numbers = data.filter((datum) => !(typeof datum === 'number' && Number.isNaN(datum)));
+          if (field.name === 'f' || field.name === 'd') assert.equal(entry.nanCounts.get(field.id), data.length - numbers.length);
+          const within = (datum: Datum): boolean =>
+            (lower === undefined || compareData(lower, datum) <= 0) && (upper === undefined || compareData(datum, upper) <= 0);
+          assert.ok(numbers.every(within), `${field.name} of ${entry.path}`);
+          if (['i', 'l', 'p', 'u', 'tm', 'f', 'd', 'n'].includes(field.name))
+            assert.ok(lower !== undefined && upper !== undefined, field.name);
+        }
       }
-    }
-  });
+    });
 
   it('files have about the wanted size, sorted, and rows that sort alike are neither lost nor doubled', async () => {
     const relation =
@@ -355,6 +364,37 @@ describe('Iceberg writer', () => {
         values,
         [...values].sort((a, b) => b - a),
       );
+    }
+  });
+
+  it('keys get pages with an index, and bloom filters that find every value', async function () {
+    this.timeout(60_000);
+    const relation = `(SELECT (row_number() OVER ()) AS id, e.* EXCLUDE id FROM ${EXTREMES} e, range(300) t(r))`;
+    await make('indexed', { 'timeline.key': 's, l', sorted_by: 'id' }, [relation]);
+    const [entry] = await entriesOf('indexed');
+    const path = entry?.path.slice('file://'.length) ?? '';
+    const chunks = await lake.query(
+      `SELECT path_in_schema, bloom_filter_offset IS NOT NULL FROM parquet_metadata('${path}') WHERE row_group_id = 1`,
+    );
+    assert.deepEqual(new Map(chunks as [string, boolean][]).get('s'), true);
+    assert.deepEqual(new Map(chunks as [string, boolean][]).get('l'), true);
+    assert.deepEqual(new Map(chunks as [string, boolean][]).get('i'), false);
+    const { metadata } = await readFooter({ path, file: 'f', charge: () => undefined });
+    assert.equal(metadata.row_groups.length, 3);
+    assert.equal(entry?.splitOffsets.length, 3);
+    for (const group of metadata.row_groups) {
+      const id = group.columns.find((chunk) => chunk.meta_data?.path_in_schema[0] === 'id');
+      assert.ok(id?.column_index_offset !== undefined && id.offset_index_offset !== undefined, 'an index of pages');
+    }
+    for (const [column, value] of await lake.query(
+      `(SELECT DISTINCT 's', s FROM read_parquet('${path}') USING SAMPLE 40) UNION ALL (SELECT DISTINCT 'l', l::VARCHAR FROM read_parquet('${path}'))`,
+    )) {
+      if (value === null) continue;
+      const text = String(value).replaceAll("'", "''");
+      const [[probe]] = (await lake.query(
+        `SELECT bool_or(NOT bloom_filter_excludes) FROM parquet_bloom_probe('${path}', '${String(column)}', '${text}'${column === 'l' ? '::BIGINT' : ''})`,
+      )) as [[boolean]];
+      assert.equal(probe, true, `${String(column)} = ${text}`);
     }
   });
 
@@ -395,7 +435,7 @@ describe('Iceberg writer', () => {
       const names = Object.keys(answer);
       assert.ok(names.length > 35, names.join(' '));
       for (const [name, [rows, checked, wrong]] of Object.entries(answer)) {
-        assert.equal(rows, name === 'sized' ? 280 * 40 : 280, name);
+        assert.equal(rows, name === 'sized' ? 280 * 40 : name === 'indexed' ? 280 * 300 : 280, name);
         // pyiceberg reads doubles of partition tuples as floats.
         if (name.startsWith('part_d_')) continue;
         assert.deepEqual(wrong, [], name);

@@ -1,8 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { internal, TimelineError } from '../../../sql/errors.js';
 import { encodeBound } from '../format/bound-writer.js';
-import type { IcebergType } from '../format/schema.js';
 import { quoteName, quoteText } from '../read/sql-text.js';
+import { isFloating } from './file-metrics.js';
 import { metricsModes } from './metrics-mode.js';
 import { type ParquetJob, ROW_GROUP_ROWS } from './parquet-writer.js';
 import { datumSql } from './partition-values.js';
@@ -102,10 +102,6 @@ async function numbersOf(
   const [nans, min, max] = found.getRowsJson()[0] ?? [];
   const text = (item: unknown): string | undefined => (typeof item === 'string' ? item.replace(/^(-?)inf$/, '$1Infinity') : undefined);
   return { nans: Number(nans), min: text(min), max: text(max) };
-}
-
-export function isFloating(type: IcebergType): boolean {
-  return type.kind === 'primitive' && (type.name === 'float' || type.name === 'double');
 }
 
 /** [{key: '"ts"', value: [{key: 'min', value: '…'}, …]}, …] */

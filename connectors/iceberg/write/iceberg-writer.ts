@@ -18,6 +18,7 @@ import type { FileIo } from '../read/file-io.js';
 import { appendFiles, missing } from './append.js';
 import { writeDataFiles } from './data-files.js';
 import { writeWithDuckdb } from './duckdb-parquet.js';
+import { keyColumns, writeWithIndexes } from './indexed-parquet.js';
 import { creationMetadata, creationUpdates, newFields, newShape } from './new-table.js';
 import { noStep, type OnStep } from './on-step.js';
 import { partitionColumns } from './partition-values.js';
@@ -104,7 +105,14 @@ export class IcebergWriter implements ConnectorWriter {
     const task = input.task.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 60);
     const name = `${begun.id}-${task}-${input.attempt}`;
     const { io } = this.#options;
-    const files = await writeDataFiles({ ...input, io, shape, parquet: writeWithDuckdb, name, onStep: this.#onStep });
+    const files = await writeDataFiles({
+      ...input,
+      io,
+      shape,
+      parquet: keyColumns(shape).size > 0 ? writeWithIndexes : writeWithDuckdb,
+      name,
+      onStep: this.#onStep,
+    });
     const inline = files.map((file): Written => ({ kind: 'file', file }));
     const text = JSON.stringify(inline);
     if (text.length <= MAX_INLINE_BYTES) return inline;

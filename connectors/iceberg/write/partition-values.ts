@@ -5,6 +5,7 @@ import type { Datum } from '../format/datum.js';
 import type { IcebergType, PartitionField, Transform } from '../format/schema.js';
 import { transformText } from '../format/schema-json.js';
 import { resultType } from '../format/transforms.js';
+import { decimalBytes } from './parquet-schema.js';
 import { fieldAccess } from './physical-columns.js';
 import { findField, type TableShape } from './table-shape.js';
 
@@ -209,13 +210,6 @@ export function avroPartitionValue(type: IcebergType, text: string | null): Avro
   if (type.name === 'string') return text;
   if (type.name === 'boolean') return datum !== 0n;
   return type.name === 'int' || type.name === 'date' ? Number(datum) : datum;
-}
-
-/** The fewest bytes that hold every number of so many digits. */
-function decimalBytes(precision: number): number {
-  let size = 1;
-  while (2n ** BigInt(size * 8 - 1) <= 10n ** BigInt(precision)) size++;
-  return size;
 }
 
 /** The folder of a file's partition below the data folder, for people; nothing reads it. */
