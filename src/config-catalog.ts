@@ -9,7 +9,7 @@ type Catalog = IcebergCatalogConfig['catalog'];
 const KEYS = {
   sql: ['type', 'uri', 'warehouse', 'name', 'password', 'password_env'],
   filesystem: ['type', 'warehouse'],
-  rest: ['type', 'uri', 'warehouse', 'auth', 'headers', 'access_delegation', 'scan_planning', 'timeout'],
+  rest: ['type', 'uri', 'warehouse', 'auth', 'headers', 'access_delegation', 'timeout'],
 } as const;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -43,7 +43,6 @@ export function readIcebergCatalog(value: unknown, path: string, options: { read
         auth: readAuth(reader.value('auth'), `${at}.auth`, env),
         headers: readTexts(reader.value('headers'), `${at}.headers`),
         accessDelegation: oneOf(reader, 'access_delegation', ['vended-credentials', 'none'], at),
-        scanPlanning: oneOf(reader, 'scan_planning', ['auto', 'off', 'on'], at),
         timeout: milliseconds(reader.value('timeout') ?? DEFAULT_TIMEOUT_MS, `${at}.timeout`),
       };
   }
@@ -157,9 +156,7 @@ function headerText(text: string, path: string): string {
 }
 
 function oneOf<T extends string>(reader: Reader, key: string, values: readonly [T, ...T[]], path: string): T {
-  const text = reader.value(key);
-  // YAML reads off and on as truth values in some of its versions.
-  const given = text === false ? 'off' : text === true ? 'on' : text;
+  const given = reader.value(key);
   if (given === undefined || given === null) return values[0];
   const found = values.find((value) => value === given);
   if (found === undefined) throw configError(`${path}.${key}: must be one of ${values.join(', ')}`);

@@ -7,6 +7,7 @@ import { SqlCatalog } from '../../connectors/iceberg/catalog/sql.js';
 import { FileIo } from '../../connectors/iceberg/read/file-io.js';
 import { creation, writerContract } from './iceberg-catalog-suite.js';
 import { temporaryFolder } from './iceberg-fixtures.js';
+import { pyicebergPython, runPython } from './pyiceberg.js';
 
 const SIGNAL = new AbortController().signal;
 
@@ -40,6 +41,52 @@ describe('Iceberg catalog of a SQLite file, written', () => {
     await assert.rejects(async () => catalog.writer?.locationOf({ schema: 'a', table: 'b' }, SIGNAL), { sqlstate: '42501' });
     const here = new SqlCatalog({ uri, name: 'mine', io });
     await assert.rejects(async () => here.writer?.locationOf({ schema: 'a', table: '..' }, SIGNAL), { sqlstate: '42602' });
+  });
+});
+
+const PYICEBERG = `
+import sys, json
+import pyarrow as pa
+from pyiceberg.catalog import load_catalog
+from pyiceberg.types import StringType
+catalog = load_catalog('mine', type='sql', uri=f'sqlite:///{sys.argv[1]}', warehouse=sys.argv[2])
+table = catalog.load_table(('py', 't'))
+table.append(pa.table({'a': pa.array([1, 2], pa.int64())}))
+with table.transaction() as change:
+    change.set_properties(theirs='x')
+table.update_schema().add_column('b', StringType()).commit()
+print(json.dumps([table.metadata.properties, table.scan().to_arrow().num_rows, [str(n) for n in catalog.list_tables('py')]]))
+`;
+
+describe('Iceberg catalog of a SQLite file, beside pyiceberg', function () {
+  this.timeout(120_000);
+  const folder = temporaryFolder();
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('is read and written by both in turn', async function () {
+    const python = await pyicebergPython();
+    if (python === undefined) return this.skip();
+    const io = openIo(folder);
+    const catalog = new SqlCatalog({ uri: join(folder, 'c.db'), name: 'mine', io });
+    const table = { schema: 'py', table: 't' };
+    await catalog.writer?.createNamespace('py', SIGNAL);
+    await catalog.writer?.commit(table, creation((await catalog.writer?.locationOf(table, SIGNAL)) ?? ''), SIGNAL);
+    const setting = (key: string) => ({ requirements: [], updates: [{ action: 'set-properties', updates: { [key]: 'x' } }] });
+    const args = [join(folder, 'c.db'), `file://${join(folder, 'warehouse')}`];
+    assert.equal((await catalog.writer?.commit(table, setting('ours'), SIGNAL))?.kind, 'committed');
+    const [properties, rows, names] = (await runPython(python, PYICEBERG, args)) as [Record<string, string>, number, string[]];
+    assert.deepEqual([properties['ours'], properties['theirs'], rows, names.length], ['x', 'x', 2, 1]);
+    assert.equal((await catalog.writer?.commit(table, setting('again'), SIGNAL))?.kind, 'committed');
+    const text = await readText(io)((await catalog.load(table))?.metadataLocation ?? '');
+    const metadata = JSON.parse(text) as {
+      snapshots: unknown[];
+      schemas: unknown[];
+      'metadata-log': unknown[];
+      'current-schema-id': number;
+    };
+    assert.deepEqual([metadata.snapshots.length, metadata.schemas.length, metadata['current-schema-id']], [1, 2, 1]);
+    // Ours, their append, properties and column, ours.
+    assert.equal(metadata['metadata-log'].length, 5);
   });
 });
 

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { RestCatalog } from '../../connectors/iceberg/catalog/rest/rest-catalog.js';
+import { SqlCatalog } from '../../connectors/iceberg/catalog/sql.js';
 import { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { FileIo } from '../../connectors/iceberg/read/file-io.js';
 import { type RestServer, restCatalogJars, startRestCatalog } from '../support/rest-catalog.js';
@@ -98,6 +99,28 @@ describe("Iceberg REST catalog: Iceberg's own server, local files", function () 
     await open().writer.commit(table, { requirements: [], updates: [{ action: 'set-properties', updates: { a: 'b' } }] }, SIGNAL);
     const third = await catalog.load(table);
     assert.notEqual(third?.metadataLocation, first?.metadataLocation);
+  });
+
+  it('shares its SQLite file with us: each reads what the other commits', async () => {
+    const io = new FileIo({ locations: {}, warehouse: join(folder, 'warehouse'), s3: undefined, cache: { folder, maxBytes: 0 } });
+    const file = new SqlCatalog({ uri: join(folder, 'catalog.db'), name: 'rest_backend', io });
+    const rest = open();
+    const table = { schema: 'shared', table: 't' };
+    const propertiesOf = async (): Promise<Record<string, string>> => {
+      const loaded = await rest.load(table);
+      const text = loaded?.metadata ?? (await io.read(loaded?.metadataLocation ?? '', { maxBytes: 1 << 20 }));
+      return (JSON.parse(new TextDecoder().decode(text)) as { properties: Record<string, string> }).properties;
+    };
+    const setting = (key: string) => ({ requirements: [], updates: [{ action: 'set-properties', updates: { [key]: 'x' } }] });
+    await file.writer?.createNamespace('shared', SIGNAL);
+    await file.writer?.commit(table, creation((await file.writer?.locationOf(table, SIGNAL)) ?? ''), SIGNAL);
+    assert.equal((await propertiesOf())['count'], '0');
+    assert.deepEqual(await rest.writer.commit(table, setting('theirs'), SIGNAL), { kind: 'committed' });
+    assert.deepEqual(await file.writer?.commit(table, setting('ours'), SIGNAL), { kind: 'committed' });
+    const { theirs, ours } = await propertiesOf();
+    assert.deepEqual([theirs, ours], ['x', 'x']);
+    assert.equal(await file.writer?.dropTable(table, SIGNAL), true);
+    assert.equal(await rest.load(table), undefined);
   });
 
   it('makes tables that pyiceberg reads', async function () {

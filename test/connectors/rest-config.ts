@@ -6,7 +6,6 @@ export const restConfig = (uri: string, more: Partial<RestCatalogConfig> = {}): 
   auth: { type: 'none' },
   headers: {},
   accessDelegation: 'vended-credentials',
-  scanPlanning: 'off',
   timeout: 30_000,
   ...more,
 });

@@ -10,8 +10,6 @@ export interface RestCatalogConfig {
   readonly headers: Readonly<Record<string, string>>;
   /** What is asked for with tables: storage credentials of their own, or none. */
   readonly accessDelegation: 'vended-credentials' | 'none';
-  /** Does the server plan scans? auto: where it says that it can. */
-  readonly scanPlanning: 'auto' | 'off' | 'on';
   /** Milliseconds that one request may take. */
   readonly timeout: number;
 }
