@@ -3,8 +3,9 @@ import { rmSync } from 'node:fs';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { after, before, describe, it } from 'mocha';
-import type { TablePredicate } from '../../connectors/connector.js';
+import type { PruningStep, Skipping, TablePredicate } from '../../connectors/connector.js';
 import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
+import type { IcebergSplit } from '../../connectors/iceberg/handle.js';
 import { Oid } from '../../sql/types.js';
 import { parseFilter } from './filters.js';
 import { NO_METER, openConnector, sqlConfig, temporaryFolder } from './iceberg-fixtures.js';
@@ -67,6 +68,26 @@ function filterText(table: string): fc.Arbitrary<string> {
   })).filter;
 }
 
+/** Indexes of files used wherever they are, and nowhere; files in parts. */
+const WAYS = [
+  { skipping: { pageIndex: 'on', bloomFilters: 'on' } },
+  { skipping: { pageIndex: 'off', bloomFilters: 'off' } },
+  { inParts: true },
+] as const;
+
+/** Each file as two parts, of which one has all row groups, which of them differs. */
+function cutInTwo({ files }: IcebergSplit): IcebergSplit {
+  return {
+    files: files.flatMap((file, n) => {
+      const middle = n % 2 === 0 ? 2 : 200;
+      return [
+        { ...file, part: [0, middle] as const },
+        { ...file, part: [middle, file.bytes] as const },
+      ];
+    }),
+  };
+}
+
 describe('Iceberg pruning', () => {
   const cache = temporaryFolder();
   let connector: IcebergConnector;
@@ -87,17 +108,25 @@ describe('Iceberg pruning', () => {
     rmSync(cache, { recursive: true });
   });
 
-  const relation = async (table: string, filters: readonly TablePredicate[]): Promise<{ sql: string; files: number }> => {
+  const relation = async (
+    table: string,
+    filters: readonly TablePredicate[],
+    how: { readonly skipping?: Skipping; readonly inParts?: boolean; readonly report?: (step: PruningStep) => void } = {},
+  ): Promise<{ sql: string; files: number }> => {
     const description = (await connector.describe({ schema: 'py', table }))!;
     const columns = description.columns.filter((column) => column.type.oid !== Oid.jsonb);
     const { handle } = await connector.pin({ schema: 'py', table });
     const pushed = connector.pushdown(handle, { filters, columns: [], limit: undefined });
     const { splits } = await connector.splits(pushed.handle, signal);
-    const readable = await connector.read(
-      pushed.handle,
-      splits.map((split) => split.data),
-      { columns, meter: NO_METER, signal },
-    );
+    const data = splits.map((split) => split.data as IcebergSplit);
+    const { skipping, report, inParts } = how;
+    const readable = await connector.read(pushed.handle, inParts === true ? data.map(cutInTwo) : data, {
+      columns,
+      meter: NO_METER,
+      signal,
+      ...(skipping === undefined ? {} : { skipping }),
+      ...(report === undefined ? {} : { report }),
+    });
     if (readable.kind !== 'sql') throw new Error('not a relation');
     return { sql: readable.relation, files: splits.reduce((sum, split) => sum + (split.data as { files: unknown[] }).files.length, 0) };
   };
@@ -115,12 +144,42 @@ describe('Iceberg pruning', () => {
           const left = await relation(table, [parseFilter(text, types)]);
           if (left.files < 9) pruned++;
           assert.equal(await count(`SELECT count(*) FROM ${left.sql} WHERE ${text}`), wanted, text);
+          for (const how of WAYS) {
+            const { sql } = await relation(table, [parseFilter(text, types)], how);
+            assert.equal(await count(`SELECT count(*) FROM ${sql} WHERE ${text}`), wanted, `${text} ${JSON.stringify(how)}`);
+          }
         }),
-        { numRuns: 120, seed: 7 },
+        { numRuns: 80, seed: 7 },
       );
       assert.ok(pruned > 10, 'the filters prune at all');
     });
   }
+
+  it('looks up lists of thousands', async () => {
+    const types = new Map(
+      (await connector.describe({ schema: 'py', table: 'events_day' }))!.columns.map((one) => [one.name, one.type.oid]),
+    );
+    const filter = (from: number): TablePredicate =>
+      parseFilter(`event_id IN (${Array.from({ length: 10_000 }, (_, n) => from - 3 * n).join(', ')})`, types);
+    assert.equal((await relation('events_day', [filter(-10)])).files, 0);
+    const some = await relation('events_day', [filter(100_001)]);
+    const ids = `SELECT count(*) FROM whole_days WHERE event_id <= 100001 AND event_id > 70004 AND (100001 - event_id) % 3 = 0`;
+    await duck.run(`CREATE OR REPLACE TABLE whole_days AS FROM ${(await relation('events_day', [])).sql}`);
+    assert.equal(
+      await count(`SELECT count(*) FROM ${some.sql} WHERE event_id <= 100001 AND event_id > 70004 AND (100001 - event_id) % 3 = 0`),
+      await count(ids),
+    );
+  });
+
+  it('leaves out files by what their footers say, and tells', async () => {
+    const types = new Map(
+      (await connector.describe({ schema: 'py', table: 'events_day' }))!.columns.map((one) => [one.name, one.type.oid]),
+    );
+    const reported: PruningStep[] = [];
+    await relation('events_day', [parseFilter('event_id < 100000', types)], { report: (step) => reported.push(step) });
+    assert.ok(reported.length > 0);
+    assert.ok(reported.every(({ step, before: some, after: left }) => step === 'row groups' && some === 1 && left === 1));
+  });
 
   it('counts what each step leaves', async () => {
     const types = new Map([
