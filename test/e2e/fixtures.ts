@@ -43,6 +43,10 @@ function canonical(oid: number, text: string | null): string {
       const value = Number(text);
       return Number.isFinite(value) ? String(value) : JSON.stringify(text);
     }
+    case Oid.timestamp: {
+      const [, date, time, fraction = ''] = /^(\S+) ([\d:]+)(?:\.(\d+))?$/.exec(text) ?? [];
+      return JSON.stringify(`${date}T${time}.${fraction.padEnd(6, '0')}`);
+    }
     case Oid.timestamptz: {
       const [, date, time, fraction = ''] = /^(\S+) ([\d:]+)(?:\.(\d+))?\+00$/.exec(text) ?? [];
       return JSON.stringify(`${date}T${time}.${fraction.padEnd(6, '0')}Z`);

@@ -166,6 +166,7 @@ function variantLayout(node: ParquetNode): Layout {
   return { kind: 'variant', encoded: true };
 }
 
-function isUnknown(type: IcebergType): boolean {
+/** Columns of this type hold nothing but NULL, whatever a file says. */
+export function isUnknown(type: IcebergType): boolean {
   return type.kind === 'other' && type.name === 'unknown';
 }

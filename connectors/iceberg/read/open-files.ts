@@ -11,6 +11,7 @@ import { hasFieldIds } from './file-layout.js';
 import { mappedFooter } from './mapped-footer.js';
 import type { OpenedFile } from './opened-file.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
+import { refuseUnreadableChunks } from './readable-chunks.js';
 import type { BoundColumn } from './relation.js';
 import { selectLocal } from './selected-rows.js';
 import { openWhole } from './whole-file.js';
@@ -85,6 +86,7 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | 
   if (!hasFieldIds(mapped)) {
     throw unsupportedFeature(`reading data files without field ids and without a name mapping (file "${name}")`, table);
   }
+  refuseUnreadableChunks(request.columns, mapped, name);
   const { groups, ranges } = await selectLocal({
     ...request,
     path,

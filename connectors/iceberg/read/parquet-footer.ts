@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadata, parquetSchema } from 'hyparquet';
+import { unsupported } from '../../../sql/errors.js';
 import { corrupt } from '../format/corrupt.js';
 import { type FooterStatistics, footerStatistics } from './parquet-statistics.js';
 import { type GroupKind, groupKind, leafType } from './parquet-type.js';
@@ -36,6 +37,7 @@ export interface ParquetFooter {
 }
 
 const MAGIC = 'PAR1';
+const ENCRYPTED_MAGIC = 'PARE';
 const TAIL_BYTES = 32 << 10;
 const MAX_FOOTER_BYTES = 64 << 20;
 
@@ -54,6 +56,7 @@ export async function readFooter(options: {
     charge(guess);
     let tail = await readRange(handle, size - guess, guess);
     const magic = tail.subarray(-4).toString('latin1');
+    if (magic === ENCRYPTED_MAGIC) throw unsupported(`reading encrypted Parquet files (file "${file}")`);
     if (magic !== MAGIC) throw corrupt(file, 'it does not end as a Parquet file does (cut off, or not Parquet)');
     const footer = tail.readUInt32LE(tail.length - 8);
     if (footer > size - 12 || footer > MAX_FOOTER_BYTES) throw corrupt(file, `its footer says that it has ${footer} bytes`);

@@ -5,7 +5,7 @@ import type { ColumnDescription } from '../../connector.js';
 import type { IcebergType, SchemaField } from '../format/schema.js';
 import { duckdbScalar, postgresType } from '../format/types.js';
 import { type AbsentValue, absentLiteral } from './absent-value.js';
-import { type FoundField, findField } from './file-layout.js';
+import { type FoundField, findField, isUnknown } from './file-layout.js';
 import { type FileScan, scanById, scanByPosition } from './file-scan.js';
 import { jsonText } from './json-projection.js';
 import { LAST_UPDATED_FIELD, type MetadataColumn, ROW_ID_FIELD } from './metadata-columns.js';
@@ -159,6 +159,7 @@ function fieldValue(column: FieldColumn, found: FoundField | undefined, scan: Fi
 function scalarValue(field: SchemaField, found: FoundField, scan: FileScan): string {
   const { layout } = found;
   const target = kernelType(postgresType(field.type));
+  if (isUnknown(field.type)) return `CAST(NULL AS ${target})`;
   const value = scan.value(field, found);
   // Other files of the scan may hold what this one does not.
   if (scan.casts && (layout.kind !== 'absent' || layout.value.kind === 'null')) return value;
