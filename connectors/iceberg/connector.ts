@@ -327,7 +327,6 @@ function refuseFormat(metadata: TableMetadata, table: TableName): void {
 }
 
 function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], handle: IcebergHandle): BoundColumn[] {
-  const seen = new Set<string>();
   const table = fullName(handle);
   const beside = handle.rows === true ? metadataColumns(schema) : [];
   return wanted.map((column): BoundColumn => {
@@ -341,9 +340,6 @@ function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], handl
         message: `column "${column.name}" does not exist in this snapshot of table ${table}`,
       });
     }
-    const folded = column.name.toLowerCase();
-    if (seen.has(folded)) throw unsupportedFeature(`reading columns that differ in case only ("${column.name}")`, table);
-    seen.add(folded);
     return { kind: 'field', field, wanted: column };
   });
 }

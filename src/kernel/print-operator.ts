@@ -53,8 +53,13 @@ export function printOperator(op: Operator, context: PrintContext): string {
       const readable = context.scans[op.scan];
       if (readable === undefined || readable.kind !== 'sql') throw internal(`scan ${op.scan} was not opened`);
       // A cast to the type that a column has already costs nothing and keeps filters and projections pushed into the file scan.
-      const items = op.fields.map((field) => `CAST(${quoteName(field.name)} AS ${duckdbType(field.type)}) AS ${column(field)}`);
-      return `SELECT ${columnList(items)} FROM ${readable.relation}`;
+      // Names that differ in case only are one name to DuckDB: then columns go by position.
+      const isByName = new Set(op.fields.map((field) => field.name.toLowerCase())).size === op.fields.length;
+      const items = op.fields.map(
+        (field, index) => `CAST(${isByName ? quoteName(field.name) : `s${index}`} AS ${duckdbType(field.type)}) AS ${column(field)}`,
+      );
+      const alias = isByName ? '' : ` AS s(${op.fields.map((_, index) => `s${index}`).join(', ')})`;
+      return `SELECT ${columnList(items)} FROM ${readable.relation}${alias}`;
     }
     case 'exchange_read':
       return printExchangeRead(op, context);

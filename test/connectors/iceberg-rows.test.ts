@@ -108,6 +108,18 @@ describe('Iceberg rows of one data file', () => {
     assert.equal((await read([column('k')], [{ ...file, deletes }, file])).length, kept.length + ROWS);
   });
 
+  it('have columns of names that differ in case only', async () => {
+    const [n, k] = [column('n'), column('k')];
+    const upper = { ...n, wanted: { ...n.wanted, name: 'K' } } as BoundColumn;
+    const rows = await runDuck(
+      `SELECT a, b FROM ${relationOf([k, upper], [file, { ...file, ranges: [{ start: 1, rows: 1 }] }])} AS s(a, b) WHERE b = 1`,
+    );
+    assert.deepEqual(rows, [
+      ['1', '1'],
+      ['1', '1'],
+    ]);
+  });
+
   it('show where they are and whence they come', async () => {
     const columns = [column('n'), ...(['_file', '_pos', '_row_id', '_last_updated_sequence_number'] as const).map(beside)];
     const bare = await read(columns, [file]);

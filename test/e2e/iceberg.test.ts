@@ -66,6 +66,12 @@ describe('Iceberg tables through the server', () => {
     assert.deepEqual(places.rows, [{ n: wanted.rows, places: wanted.rows }]);
   });
 
+  it('reads files without field ids by the name mapping', async () => {
+    const { rows } = await client.query({ text: 'SELECT * FROM py.imported ORDER BY 1', rowMode: 'array' });
+    assert.equal(rows.length, tables['imported']!.current.rows);
+    assert.deepEqual(rows[0], ['1', 'x', { k: 1 }]);
+  });
+
   it('reads variants and nested values as jsonb', async () => {
     const { rows } = await client.query("SELECT v->>'k' AS k, v->'a'->3->>'z' AS z, s->'b'->0->>'d' AS d, m FROM db.v3_types WHERE id = 2");
     assert.deepEqual(rows, [{ k: '2', z: '1.5', d: '2025-01-01T00:00:00', m: { 1: { x: 2 } } }]);
