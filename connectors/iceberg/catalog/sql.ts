@@ -31,6 +31,8 @@ export class SqlCatalog implements IcebergCatalog {
   readonly #path: string;
   readonly #name: string | undefined;
   #read: { readonly version: string; readonly rows: readonly CatalogRow[] } | undefined;
+  #chosen: { readonly of: readonly CatalogRow[]; readonly rows: readonly CatalogRow[] } | undefined;
+  #index: { readonly rows: readonly CatalogRow[]; readonly byName: ReadonlyMap<string, string> } | undefined;
 
   /**
    * `uri`: `sqlite:///relative-or-/absolute path`, `sqlite:////absolute`, `file:///absolute` or a path. `name`: the catalog's own name.
@@ -49,8 +51,11 @@ export class SqlCatalog implements IcebergCatalog {
   }
 
   async load(table: TableName, signal?: AbortSignal): Promise<LoadedTable | undefined> {
-    const found = (await this.#rows(signal)).find((row) => row.schema === table.schema && row.table === table.table);
-    return found === undefined ? undefined : { metadataLocation: found.metadata };
+    const rows = await this.#rows(signal);
+    // The same rows are asked for one table after the other.
+    if (this.#index?.rows !== rows) this.#index = { rows, byName: new Map(rows.map((row) => [keyOf(row), row.metadata])) };
+    const metadataLocation = this.#index.byName.get(keyOf(table));
+    return metadataLocation === undefined ? undefined : { metadataLocation };
   }
 
   async #nameForRows(): Promise<string> {
@@ -67,7 +72,9 @@ export class SqlCatalog implements IcebergCatalog {
     } catch (error) {
       throw error instanceof TimelineError ? error : fileError(`SQL catalog "${this.#path}"`, error);
     }
-    return this.#choose(this.#read.rows);
+    const { rows } = this.#read;
+    if (this.#chosen?.of !== rows) this.#chosen = { of: rows, rows: this.#choose(rows) };
+    return this.#chosen.rows;
   }
 
   /** Rows of the catalog asked for: by name, or the only one in the file. */
@@ -120,6 +127,10 @@ export class SqlCatalog implements IcebergCatalog {
       await file.close();
     }
   }
+}
+
+function keyOf(table: TableName): string {
+  return JSON.stringify([table.schema, table.table]);
 }
 
 function readRows(copy: string, name: string): CatalogRow[] {
