@@ -131,4 +131,19 @@ describe('Iceberg rows of one data file', () => {
     assert.deepEqual(kept[16], ['16', 's3://b/moved.parquet', '16', '116', '3']);
     assert.deepEqual(kept[17], ['17', 's3://b/moved.parquet', '17', '1017', '5']);
   });
+
+  it('are compared with deletes as Iceberg does: NaN is NaN, NULL is NULL, but zeros of two signs differ', async () => {
+    const path = join(folder, 'zeros.parquet');
+    const values = `(VALUES (0, 0.0::DOUBLE), (1, '-0.0'::DOUBLE), (2, 'nan'::DOUBLE), (3, NULL), (4, 1.0)) v(n, x)`;
+    await runDuck(`COPY (SELECT n::BIGINT AS n, x FROM ${values}) TO '${path}' (FORMAT parquet, FIELD_IDS {n: 1, x: 9})`);
+    const zeros: OpenedFile = { location: 'zeros', path, footer: await readFooter({ path, file: 'zeros', charge: () => undefined }) };
+    const fields = parseFields([{ id: 9, name: 'x', required: false, type: 'double' }]);
+    const left = async (deleted: string): Promise<number[]> => {
+      const relation = `(SELECT x::DOUBLE AS f9 FROM (VALUES ${deleted}) e(x))`;
+      return numbers({ ...zeros, deletes: { fields, equality: [{ columns: [9], relation }] } });
+    };
+    assert.deepEqual(await left(`('-0.0'), ('nan'), (NULL)`), [0, 4]);
+    assert.deepEqual(await left(`('0.0')`), [1, 2, 3, 4]);
+    assert.deepEqual(await left(`('-nan'), ('1')`), [0, 1, 3]);
+  });
 });

@@ -119,11 +119,19 @@ function rowConditions(file: OpenedFile, scan: FileScan): { readonly where: stri
       if (field === undefined) throw internal(`no field ${id} of an equality delete`);
       if (duckdbScalar(field.type) === undefined) throw unsupported(`equality deletes by column "${field.name}"`);
       const found = findField(field, file.footer, file.constants);
-      return `${scalarValue(field, found, scan)} IS NOT DISTINCT FROM e${index}.f${id}`;
+      return sameValue(field.type, scalarValue(field, found, scan), `e${index}.f${id}`);
     });
     joins.push(`ANTI JOIN ${relation} AS e${index} ON ${equal.join(' AND ')}`);
   }
   return { where: ranges === undefined ? '' : ` WHERE ${inRanges('file_row_number', sliceRanges(ranges, runs))}`, joins };
+}
+
+/** NULL is NULL and NaN is NaN; but zeros of two signs are not equal, as they are not for Iceberg's own library. */
+function sameValue(type: IcebergType, a: string, b: string): string {
+  const same = `${a} IS NOT DISTINCT FROM ${b}`;
+  if (type.kind !== 'primitive' || (type.name !== 'float' && type.name !== 'double')) return same;
+  const isMinusZero = (value: string): string => `coalesce(${value} = 0 AND signbit(${value}), false)`;
+  return `${same} AND ${isMinusZero(a)} = ${isMinusZero(b)}`;
 }
 
 /** A file that rows have been moved to keeps their lineage in columns of its own. */
