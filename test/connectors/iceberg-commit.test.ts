@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'mocha';
 import type { CommitResult } from '../../connectors/connector.js';
@@ -13,8 +16,11 @@ import { parseFields } from '../../connectors/iceberg/format/schema.js';
 import { FileIo } from '../../connectors/iceberg/read/file-io.js';
 import { IcebergWriter } from '../../connectors/iceberg/write/iceberg-writer.js';
 import { TimelineError } from '../../sql/errors.js';
+import { type PostgresServer, startPostgresServer } from '../support/postgres-server.js';
+import { type RestServer, restCatalogJars, startRestCatalog } from '../support/rest-catalog.js';
 import { findVersitygw, type S3Server, startVersitygw } from '../support/versitygw.js';
 import { newLake, openLake, readBack, SIGNAL, type TestLake, writeRows } from './iceberg-lake.js';
+import { restConfig } from './rest-config.js';
 
 const CHILD = fileURLToPath(new URL('./iceberg-commit-child.js', import.meta.url));
 const FIELDS = parseFields([
@@ -66,17 +72,38 @@ async function makeEmpty(writer: IcebergWriter, options: Record<string, string> 
   await writer.commit(handle, { written: [], batch: 'made', summary: {}, signal: SIGNAL });
 }
 
-const KINDS = ['sql', 'filesystem', 's3'] as const;
+const KINDS = ['sql', 'filesystem', 's3', 'rest', 'postgres'] as const;
+const TITLES = {
+  sql: 'SQLite catalog',
+  filesystem: 'filesystem catalog',
+  s3: 'filesystem catalog on S3',
+  rest: "Iceberg's REST server",
+  postgres: 'PostgreSQL catalog',
+};
 
 for (const kind of KINDS) {
-  describe(`Iceberg commits, ${kind === 's3' ? 'filesystem catalog on S3' : `${kind} catalog`}`, function () {
+  describe(`Iceberg commits, ${TITLES[kind]}`, function () {
     this.timeout(180_000);
     let lake: TestLake;
     let s3: S3Server | undefined;
     let config: IcebergConfig;
+    let rest: RestServer | undefined;
+    let postgres: PostgresServer | undefined;
+    let shared = '';
 
     before(async function () {
       this.timeout(600_000);
+      shared = mkdtempSync(join(tmpdir(), 'timeline-commit-'));
+      if (kind === 'rest') {
+        const jars = await restCatalogJars();
+        if (jars === undefined) return this.skip();
+        const jdbc = { uri: `jdbc:sqlite:${shared}/catalog.db`, 'jdbc.schema-version': 'V1' };
+        rest = await startRestCatalog(jars, { ...jdbc, warehouse: `file://${shared}/warehouse` });
+      }
+      if (kind === 'postgres') {
+        postgres = await startPostgresServer(shared);
+        if (postgres === undefined) return this.skip();
+      }
       if (kind === 's3') {
         const program = findVersitygw();
         if (program === undefined) return this.skip();
@@ -84,14 +111,19 @@ for (const kind of KINDS) {
       }
     });
 
+    const catalogConfig = (of: typeof kind, folder: string, warehouse: string): IcebergConfig['catalog'] => {
+      if (of === 'sql') return { type: 'sql', uri: `sqlite:///${folder}/catalog.db`, name: 'c', warehouse };
+      if (of === 'rest') return restConfig(rest?.uri ?? '');
+      const name = `c${folder.slice(-6)}`;
+      if (of === 'postgres') return { type: 'sql', uri: `postgresql://postgres@/postgres?host=${shared}`, name, warehouse };
+      return { type: 'filesystem', warehouse };
+    };
+
     beforeEach(async () => {
       const probe = await newLake('filesystem');
       const warehouse = s3 === undefined ? `file://${probe.folder}/warehouse` : `s3://${s3.bucket}/w${Math.random().toString(36).slice(2)}`;
       config = {
-        catalog:
-          kind === 'sql'
-            ? { type: 'sql', uri: `sqlite:///${probe.folder}/catalog.db`, name: 'c', warehouse }
-            : { type: 'filesystem', warehouse },
+        catalog: catalogConfig(kind, probe.folder, warehouse),
         locations: {},
         write: { schemas: '*' },
         ...(s3 === undefined ? {} : { s3: s3.options }),
@@ -101,8 +133,17 @@ for (const kind of KINDS) {
       lake = { ...probe, connector, writer: connector.writer! };
     });
 
-    afterEach(() => lake.close());
-    after(() => s3?.close());
+    afterEach(async () => {
+      // A REST server's tables outlive a test.
+      if (rest !== undefined) await lake.writer.dropTable(TABLE, { purge: true, signal: SIGNAL }).catch(() => undefined);
+      await lake.close();
+    });
+    after(async () => {
+      await s3?.close();
+      await rest?.stop();
+      await postgres?.stop();
+      rmSync(shared, { recursive: true, force: true });
+    });
 
     const ids = async (): Promise<number[]> => (await readBack(lake, 'ns', 't', ['id'])).map(([id]) => Number(id)).sort((a, b) => a - b);
     const run = (batches: readonly (readonly [string, number])[], dieAt?: string) =>
