@@ -25,6 +25,7 @@ import type { Schema } from './format/schema.js';
 import { postgresType } from './format/types.js';
 import { asHandle, asSplit, type IcebergHandle, type SplitFile } from './handle.js';
 import { Lru } from './lru.js';
+import { maintainTables } from './maintain/maintain-table.js';
 import type { MetadataTable } from './metadata-tables/metadata-table.js';
 import { type AboutRequest, aboutSplits, metadataTable, readAbout } from './metadata-tables/read-metadata-table.js';
 import { ManifestSource, manifestCache } from './prune/manifest-source.js';
@@ -95,8 +96,14 @@ export class IcebergConnector implements Connector {
         const loaded = await catalog.load(table, signal);
         return loaded === undefined ? undefined : this.#load(loaded, signal);
       },
-      maintain: async (procedure) => {
-        throw unsupported(`the procedure ${procedure} for Iceberg tables`);
+      maintain: async (procedure, table, args, signal) => {
+        if (catalog.writer === undefined) throw unsupported(`writing to tables of catalog ${name}`);
+        const load = async (of: TableName) => {
+          const loaded = await catalog.load(of, signal);
+          return loaded === undefined ? undefined : { metadata: await this.#load(loaded, signal), location: loaded.metadataLocation };
+        };
+        const host = { io, writer: catalog.writer, manifests: this.#manifests, reader: this, load, onStep: () => undefined };
+        return maintainTables(host)(procedure, table, args, signal);
       },
     });
   }

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SqlCatalog } from '../../connectors/iceberg/catalog/sql.js';
+import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { parseMetadata, type Snapshot, type SnapshotRef, type TableMetadata } from '../../connectors/iceberg/format/metadata.js';
 import type { MaintainHost, MaintainStep } from '../../connectors/iceberg/maintain/maintain-host.js';
 import { maintainTables } from '../../connectors/iceberg/maintain/maintain-table.js';
 import { retainedSnapshots } from '../../connectors/iceberg/maintain/retained-snapshots.js';
 import { manifestCache } from '../../connectors/iceberg/prune/manifest-source.js';
 import { FileIo } from '../../connectors/iceberg/read/file-io.js';
-import { temporaryFolder } from './iceberg-fixtures.js';
+import { expectedTables, FIXTURES, OLD_PREFIX, openConnector, readTable, temporaryFolder } from './iceberg-fixtures.js';
 import { pyicebergPython, runPython } from './pyiceberg.js';
+import { digest } from './relation-rows.js';
 
 const TABLE = { schema: 'm', table: 't' };
 const SIGNAL = new AbortController().signal;
@@ -41,7 +43,8 @@ import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 folder = sys.argv[1]
 table = SqlCatalog('c', uri='sqlite:///' + folder + '/catalog.db', warehouse='file://' + folder + '/lake').load_table('m.t')
-if len(sys.argv) > 2: table.append(pa.table({'id': pa.array([int(sys.argv[2])], pa.int64()), 'v': pa.array(['late'])}))
+if len(sys.argv) > 2 and sys.argv[2] == 'delete': table.delete('id = 20')
+elif len(sys.argv) > 2: table.append(pa.table({'id': pa.array([int(sys.argv[2])], pa.int64()), 'v': pa.array(['late'])}))
 ids = lambda **k: sorted(table.scan(**k).to_arrow()['id'].to_pylist())
 tag = table.refs().get('kept')
 print(json.dumps({'now': ids(), 'tag': ids(snapshot_id=tag.snapshot_id) if tag else None, 'snapshots': [str(s.snapshot_id) for s in table.snapshots()]}))
@@ -51,6 +54,7 @@ describe('Iceberg maintenance', () => {
   let folder: string;
   let python: string;
   let io: FileIo;
+  let connector: IcebergConnector;
 
   before(async function () {
     const found = await pyicebergPython();
@@ -61,9 +65,16 @@ describe('Iceberg maintenance', () => {
     folder = temporaryFolder();
     await runPython(python, MAKE, [folder]);
     const cache = { folder: join(folder, 'cache'), maxBytes: 1 << 30 };
+    const config = {
+      catalog: { type: 'sql', uri: `sqlite:///${folder}/catalog.db`, name: 'c', warehouse: `file://${folder}/lake` },
+      locations: {},
+      write: { schemas: ['m'] },
+    } as const;
+    connector = await openConnector(config, join(folder, 'cache'));
     io = new FileIo({ locations: {}, warehouse: `file://${folder}/lake`, s3: undefined, cache });
   });
   afterEach(async () => {
+    await connector?.close();
     await io?.close();
     await rm(folder, { recursive: true, force: true });
   });
@@ -75,6 +86,7 @@ describe('Iceberg maintenance', () => {
       io,
       writer: catalog.writer,
       manifests: manifestCache(),
+      reader: connector,
       onStep,
       async load(table) {
         const loaded = await catalog.load(table);
@@ -175,6 +187,58 @@ describe('Iceberg maintenance', () => {
     await assert.rejects(run('remove_orphan_files', { older_than: new Date().toISOString() }), /at least 24 hours ago/);
   });
 
+  it('puts small files together once; pyiceberg reads the same', async () => {
+    const before = await read();
+    const { rows: [row] = [] } = (await connector.writer?.maintain('optimize', TABLE, {}, SIGNAL)) ?? {};
+    assert.deepEqual(row?.slice(0, 2), ['3', '1']);
+    assert.equal(row?.[4], String(before.now.length));
+    const after = await read();
+    assert.deepEqual([after.now, after.tag], [before.now, before.tag]);
+    assert.equal(after.snapshots.at(-1), row?.[5]);
+    const again = (await connector.writer?.maintain('optimize', TABLE, {}, SIGNAL))?.rows;
+    assert.deepEqual(again, [['0', '0', '0', '0', '0', after.snapshots.at(-1)]]);
+    await assert.rejects(async () => connector.writer?.maintain('optimize', { schema: 'other', table: 't' }, {}, SIGNAL), {
+      sqlstate: '42501',
+    });
+    await assert.rejects(async () => connector.writer?.maintain('optimize', TABLE, { target_file_bytes: '0' }, SIGNAL), {
+      sqlstate: '22023',
+    });
+  });
+
+  for (const [what, change, ids] of [
+    ['an append', '777', [777]],
+    ['a delete', 'delete', []],
+  ] as const) {
+    it(`compaction and ${what} of another process at once: both are there`, async () => {
+      const before = await read();
+      let once = false;
+      const plain = host();
+      const racing: MaintainHost = {
+        ...plain,
+        async onStep(step) {
+          if (step !== 'files written' || once) return;
+          once = true;
+          await read(change);
+        },
+      };
+      const [row] = await run('optimize', {}, racing);
+      assert.ok(Number(row?.[0]) > 1);
+      const after = await read();
+      const kept = change === 'delete' ? before.now.filter((id) => id !== 20) : before.now;
+      assert.deepEqual(after.now, [...kept, ...ids]);
+      assert.deepEqual(after.tag, before.tag);
+    });
+  }
+
+  it('a compaction that dies before its commit changes nothing', async () => {
+    const before = await read();
+    const dying = host((step) => {
+      if (step === 'files written') throw new Error('died');
+    });
+    await assert.rejects(run('optimize', {}, dying), /died/);
+    assert.deepEqual(await read(), before);
+  });
+
   it('refuses tables whose files belong to others, and procedures that it does not know', async () => {
     const plain = host();
     const guarded: MaintainHost = {
@@ -189,6 +253,41 @@ describe('Iceberg maintenance', () => {
     await assert.rejects(run('remove_orphan_files', {}, guarded), { sqlstate: '55000' });
     await assert.rejects(run('vacuum', {}), { sqlstate: '0A000' });
   });
+});
+
+describe('Iceberg compaction', () => {
+  for (const name of ['v2_posdel', 'v2_eqdel']) {
+    it(`of ${name}, by Spark, applies its deletes and keeps every row and version`, async function () {
+      this.timeout(60_000);
+      const expected = expectedTables()[name];
+      assert.ok(expected);
+      const folder = temporaryFolder();
+      await cp(join(FIXTURES, 'spark'), join(folder, 'spark'), { recursive: true });
+      const config = {
+        catalog: { type: 'filesystem', warehouse: `${folder}/spark` },
+        locations: { [OLD_PREFIX]: folder },
+        write: { schemas: ['db'] },
+      } as const;
+      const connector = await openConnector(config, join(folder, 'cache'));
+      try {
+        const table = { schema: 'db', table: name };
+        const [row] = (await connector.writer?.maintain('optimize', table, {}, SIGNAL))?.rows ?? [];
+        assert.ok(Number(row?.[0]) > Number(row?.[1]), String(row));
+        const now = await readTable({ connector, schema: 'db', expected });
+        assert.equal(digest(now.rows), expected.current.sha256);
+        for (const { id, sha256 } of expected.snapshots)
+          assert.equal(digest((await readTable({ connector, schema: 'db', expected, asOf: id })).rows), sha256, id);
+        const { handle } = await connector.pin(table);
+        const { splits } = await connector.splits(handle, SIGNAL);
+        const files = splits.flatMap(({ data }) => (data as { files: { deletes?: unknown }[] }).files);
+        assert.ok(files.every((file) => file.deletes === undefined));
+        assert.equal((await connector.writer?.maintain('optimize', table, {}, SIGNAL))?.rows[0]?.[0], '0');
+      } finally {
+        await connector.close();
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+  }
 });
 
 describe('snapshots that stay', () => {

@@ -1,5 +1,5 @@
 import { TimelineError } from '../../../sql/errors.js';
-import type { TableName } from '../../connector.js';
+import type { Connector, TableName } from '../../connector.js';
 import type { CatalogWriter } from '../catalog/catalog.js';
 import type { TableMetadata } from '../format/metadata.js';
 import type { ManifestCache } from '../prune/manifest-source.js';
@@ -10,6 +10,8 @@ export interface MaintainHost {
   readonly io: FileIo;
   readonly writer: CatalogWriter;
   readonly manifests: ManifestCache;
+  /** Reads rows, with deletes applied. */
+  readonly reader: Pick<Connector, 'pin' | 'splits' | 'read'>;
   /** The table as it is now, and where its metadata file lies; undefined: there is none. */
   readonly load: (
     table: TableName,
@@ -19,7 +21,7 @@ export interface MaintainHost {
   readonly onStep: (step: MaintainStep) => void | Promise<void>;
 }
 
-export type MaintainStep = 'snapshots expired' | 'file deleted';
+export type MaintainStep = 'snapshots expired' | 'file deleted' | 'files written' | 'files replaced';
 
 export type Args = Readonly<Record<string, string | null>>;
 export type ResultRows = readonly (readonly (string | null)[])[];

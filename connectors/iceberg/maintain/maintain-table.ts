@@ -3,9 +3,10 @@ import { Oid, type } from '../../../sql/types.js';
 import { type ColumnDescription, type ConnectorWriter, PROCEDURES } from '../../connector.js';
 import { expireSnapshots } from './expire-snapshots.js';
 import type { MaintainHost } from './maintain-host.js';
+import { optimize } from './optimize.js';
 import { removeOrphanFiles } from './remove-orphan-files.js';
 
-const TASKS = { expire_snapshots: expireSnapshots, remove_orphan_files: removeOrphanFiles };
+const TASKS = { optimize, expire_snapshots: expireSnapshots, remove_orphan_files: removeOrphanFiles };
 
 /** ConnectorWriter.maintain of a catalog. The caller has looked whether the table may be written. */
 export function maintainTables(host: MaintainHost): ConnectorWriter['maintain'] {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { internal } from '../../../sql/errors.js';
 import { type AvroField, type AvroRecord, type AvroValue, readAvro } from '../format/avro-reader.js';
 import { type AvroStruct, type AvroField as AvroWriterField, writeAvroFile } from '../format/avro-writer.js';
 import { compareData, type Datum, decodeBound } from '../format/datum.js';
@@ -81,8 +82,24 @@ interface RawManifest {
   readonly partition: readonly AvroField[];
 }
 
+/** The manifest without the files of these paths (FileIo.place), which it says are deleted now. */
+export async function withoutFiles(
+  request: Omit<MergeRequest, 'manifests'>,
+  manifest: ManifestListEntry,
+  removed: ReadonlySet<string>,
+): Promise<ManifestListEntry> {
+  const written = await mergeBin({ ...request, manifests: [manifest] }, [manifest], manifest.specId, removed);
+  if (written === undefined) throw internal(`manifest ${request.io.display(manifest.path)} is of a partition spec that is gone`);
+  return written;
+}
+
 /** Undefined: they cannot be one (their partition tuples are of different types). */
-async function mergeBin(request: MergeRequest, bin: readonly ManifestListEntry[], specId: number): Promise<ManifestListEntry | undefined> {
+async function mergeBin(
+  request: MergeRequest,
+  bin: readonly ManifestListEntry[],
+  specId: number,
+  removed: ReadonlySet<string> = new Set(),
+): Promise<ManifestListEntry | undefined> {
   const { io, metadata, folder, snapshotId, sequence, signal } = request;
   const spec = metadata.specs.get(specId);
   const schema = metadata.schemas.get(metadata.currentSchemaId);
@@ -114,7 +131,11 @@ async function mergeBin(request: MergeRequest, bin: readonly ManifestListEntry[]
         nextRow += BigInt(rows);
       }
       const own = at(3) === null ? inherits : Number(at(3));
-      if (added) {
+      const gone = removed.size > 0 && removed.has(io.place(String(ofFile(100))));
+      if (gone) {
+        counts.deletedFiles++;
+        counts.deletedRows += rows;
+      } else if (added) {
         counts.addedFiles++;
         counts.addedRows += rows;
       } else {
@@ -124,8 +145,8 @@ async function mergeBin(request: MergeRequest, bin: readonly ManifestListEntry[]
       }
       return [
         {
-          status: added ? 1 : 0,
-          snapshot_id: added ? snapshotId : ((at(1) ?? BigInt(one.entry.addedSnapshot ?? 0)) as AvroValue),
+          status: gone ? 2 : added ? 1 : 0,
+          snapshot_id: added || gone ? snapshotId : ((at(1) ?? BigInt(one.entry.addedSnapshot ?? 0)) as AvroValue),
           sequence_number: added ? null : own,
           file_sequence_number: added ? null : ((at(4) ?? inherits) as AvroValue),
           data_file: { ...byOurNames(ofFile), first_row_id: firstRowId } as AvroStruct,
