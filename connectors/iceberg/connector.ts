@@ -116,6 +116,10 @@ export class IcebergConnector implements Connector {
     readonly cacheBytes: number;
     /** For tests: told of each step of a write. */
     readonly onWriteStep?: OnStep;
+    /** Bytes of footers and indexes in memory. */
+    readonly cacheMemory?: number | undefined;
+    /** False: data files from S3 are fetched whole. */
+    readonly slices?: boolean | undefined;
   }): Promise<IcebergConnector> {
     const { name, config } = options;
     const io = new FileIo({
@@ -123,7 +127,7 @@ export class IcebergConnector implements Connector {
       // A REST catalog's warehouse is a name of the server's.
       warehouse: config.catalog.type === 'rest' ? undefined : config.catalog.warehouse,
       s3: config.s3,
-      cache: { folder: options.cacheFolder, maxBytes: options.cacheBytes },
+      cache: { folder: options.cacheFolder, maxBytes: options.cacheBytes, memoryBytes: options.cacheMemory, slices: options.slices },
     });
     const write = config.write === undefined ? undefined : { schemas: config.write.schemas, onStep: options.onWriteStep };
     return new IcebergConnector(name, io, openCatalog(name, config.catalog, io), write);

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, throwIfAborted } from './store-error.js';
 
@@ -19,6 +19,12 @@ export interface CacheRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Hears of entries as they come and go, by their names. */
+export interface CacheWatcher {
+  added(name: string): void;
+  gone(name: string): void;
+}
+
 interface Entry {
   readonly size: number;
   leases: number;
@@ -31,8 +37,11 @@ interface Download {
   waiting: number;
 }
 
+/** The folder is looked through each time that so large a part of its bound was written. */
+const SCANS = 16;
+
 /**
- * Whole objects as local files, least recently used out first. The bound holds for all files but those in use: a lease is a hard link
+ * Whole objects as local files, and small entries, least recently used out first. The bound holds for all files but those in use: a lease is a hard link
  * in a folder of this process's own, so that another process on the same folder may evict the entry and the reader keeps its file.
  */
 export class DiskCache {
@@ -41,8 +50,12 @@ export class DiskCache {
   readonly #leases: string;
   readonly #entries = new Map<string, Entry>();
   readonly #downloads = new Map<string, Download>();
+  readonly #watchers: CacheWatcher[] = [];
   #total = 0;
   #reserved = 0;
+  /** Bytes written since the folder was looked through. */
+  #written = 0;
+  #scanning: Promise<void> | undefined;
   #clock = 0;
 
   private constructor(folder: string, maxBytes: number, leases: string) {
@@ -82,6 +95,58 @@ export class DiskCache {
       // Another process evicted it between the two steps.
       if (attempt === 3) throw fileError(`cache folder ${this.folder}`, new Error('files vanish as fast as they are fetched'));
     }
+  }
+
+  /** Hears at once of what there is. */
+  watch(watcher: CacheWatcher): void {
+    this.#watchers.push(watcher);
+    for (const name of this.#entries.keys()) watcher.added(name);
+  }
+
+  /** Keeps a small entry. Never fails: without room on the disk there is just less in the cache. */
+  async keep(name: string, bytes: Uint8Array): Promise<void> {
+    if (bytes.length > this.#maxBytes || this.#entries.has(name)) return;
+    this.#reserved += bytes.length;
+    const temporary = this.scratch('part');
+    try {
+      await this.#evict();
+      await writeFile(temporary, bytes, { flag: 'wx' });
+      await rename(temporary, join(this.folder, 'files', name));
+      this.#add(name, bytes.length);
+    } catch {
+      await rm(temporary, { force: true }).catch(() => undefined);
+    } finally {
+      this.#reserved -= bytes.length;
+    }
+    await this.#look();
+  }
+
+  /** Undefined: it is gone. */
+  async load(name: string): Promise<Uint8Array | undefined> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return undefined;
+    entry.used = ++this.#clock;
+    const path = join(this.folder, 'files', name);
+    try {
+      const bytes = await readFile(path);
+      const now = new Date();
+      await utimes(path, now, now).catch(() => undefined);
+      return bytes;
+    } catch {
+      this.#forget(name, entry);
+      return undefined;
+    }
+  }
+
+  async drop(name: string): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) this.#forget(name, entry);
+    await rm(join(this.folder, 'files', name), { force: true }).catch(() => undefined);
+  }
+
+  /** A path for a file of this process's own, in the cache's folder; it goes with close(), or when the process is dead. */
+  scratch(extension: string): string {
+    return join(this.#leases, `${randomBytes(6).toString('hex')}.${extension}`);
   }
 
   async close(): Promise<void> {
@@ -149,8 +214,9 @@ export class DiskCache {
   }
 
   async #fetch(name: string, request: CacheRequest, signal: AbortSignal): Promise<void> {
+    await this.#look();
     this.#reserved += request.size;
-    const temporary = join(this.#leases, `${randomBytes(6).toString('hex')}.part`);
+    const temporary = this.scratch('part');
     try {
       await this.#evict();
       await request.fetch(temporary, signal);
@@ -158,14 +224,33 @@ export class DiskCache {
       await rename(temporary, join(this.folder, 'files', name));
       const known = this.#entries.get(name);
       if (known !== undefined) this.#forget(name, known);
-      this.#entries.set(name, { size, leases: 0, used: ++this.#clock });
-      this.#total += size;
+      this.#add(name, size);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
     } finally {
       this.#reserved -= request.size;
     }
+  }
+
+  #add(name: string, size: number): void {
+    this.#entries.set(name, { size, leases: 0, used: ++this.#clock });
+    this.#total += size;
+    this.#written += size;
+    for (const watcher of this.#watchers) watcher.added(name);
+  }
+
+  /** Other processes write into the folder too: it is looked through again now and then, so that one bound holds for all. */
+  async #look(): Promise<void> {
+    if (this.#written < this.#maxBytes / SCANS) return;
+    this.#written = 0;
+    this.#scanning ??= this.#scan()
+      .then(() => this.#evict())
+      .catch(() => undefined)
+      .finally(() => {
+        this.#scanning = undefined;
+      });
+    await this.#scanning;
   }
 
   async #evict(): Promise<void> {
@@ -184,18 +269,26 @@ export class DiskCache {
     if (this.#entries.get(name) !== entry) return;
     this.#entries.delete(name);
     this.#total -= entry.size;
+    for (const watcher of this.#watchers) watcher.gone(name);
   }
 
   async #scan(): Promise<void> {
+    const began = this.#clock;
     const found: { name: string; size: number; time: number }[] = [];
     for (const name of await readdir(join(this.folder, 'files'))) {
       const stats = await stat(join(this.folder, 'files', name)).catch(() => undefined);
       if (stats?.isFile()) found.push({ name, size: stats.size, time: stats.mtimeMs });
     }
-    for (const { name, size } of found.sort((a, b) => a.time - b.time)) {
-      this.#entries.set(name, { size, leases: 0, used: ++this.#clock });
-      this.#total += size;
+    const there = new Set(found.map(({ name }) => name));
+    for (const [name, entry] of this.#entries) {
+      // What was added while the folder was read is younger than the list.
+      if (entry.used <= began && !there.has(name)) this.#forget(name, entry);
     }
+    for (const { name, size } of found.sort((a, b) => a.time - b.time)) {
+      if (this.#entries.has(name)) continue;
+      this.#add(name, size);
+    }
+    this.#written = 0;
   }
 }
 

@@ -2,8 +2,17 @@ import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { constants, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { ListedObject, ObjectBody, ObjectInfo, ObjectStore, ReadOptions, RequestOptions } from './object-store.js';
-import { errorCode, fileError, notAllowed, throwIfAborted, tooLarge } from './store-error.js';
+import type {
+  ListedObject,
+  ObjectBody,
+  ObjectInfo,
+  ObjectPart,
+  ObjectStore,
+  PartOptions,
+  ReadOptions,
+  RequestOptions,
+} from './object-store.js';
+import { changed, errorCode, fileError, notAllowed, notFound, throwIfAborted, tooLarge } from './store-error.js';
 
 /** Objects as files below a folder. */
 export class LocalStore implements ObjectStore {
@@ -41,6 +50,13 @@ export class LocalStore implements ObjectStore {
         await file.close();
       }
     });
+  }
+
+  async readPart(path: string, options: PartOptions): Promise<ObjectPart> {
+    const found = await this.head(path, options);
+    if (found === undefined) throw notFound(`${this.root}/${path}`);
+    if (options.etag !== undefined && options.etag !== found.etag) throw changed(path);
+    return { bytes: await this.read(path, options), ...found };
   }
 
   async head(path: string, options: RequestOptions = {}): Promise<ObjectInfo | undefined> {

@@ -7,6 +7,8 @@ export interface ObjectStore {
   readonly root: string;
   /** All of an object, or the bytes [start, end) of it. A range that reaches past the end gives what there is. */
   read(path: string, options?: ReadOptions): Promise<Uint8Array>;
+  /** The bytes [start, end) of an object, with what the storage says of the whole of it. The end may lie past the object's. */
+  readPart(path: string, options: PartOptions): Promise<ObjectPart>;
   /** Undefined: no such object. */
   head(path: string, options?: RequestOptions): Promise<ObjectInfo | undefined>;
   /** Objects whose path begins with `prefix` (a text prefix, '' for all), in no particular order. */
@@ -59,6 +61,18 @@ export interface ReadOptions extends RequestOptions {
   readonly maxBytes?: number;
 }
 
+export interface PartOptions extends RequestOptions {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** Only of the object as it was then: 58030 (not retryable) when it has changed. */
+  readonly etag?: string | undefined;
+}
+
+export interface ObjectPart extends ObjectInfo {
+  readonly bytes: Uint8Array;
+}
+
 /** How to reach an S3 service (the configuration's `s3` fits). Without static credentials the SDK's default chain is used. */
 export interface S3Options {
   readonly endpoint?: string;
@@ -68,7 +82,20 @@ export interface S3Options {
   readonly sessionToken?: string;
   /** Requests are not signed. */
   readonly anonymous?: boolean;
+  /** Of the shared AWS configuration files. */
+  readonly profile?: string;
   /** A role that the credentials are exchanged for (STS). */
   readonly roleArn?: string;
+  /** Another STS service than the region's. */
+  readonly stsEndpoint?: string;
+  /** Milliseconds without a byte after which an answer counts as lost. */
+  readonly stallMs?: number;
+  /** Bytes between two wanted ranges that are rather fetched than asked apart. */
+  readonly coalesceGap?: number;
+  /** Bytes that one request may ask for. */
+  readonly maxRequestBytes?: number;
+  /** Tries of one request, and milliseconds after which no other begins. */
+  readonly attempts?: number;
+  readonly totalMs?: number;
   readonly pathStyle: boolean;
 }

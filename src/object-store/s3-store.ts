@@ -1,27 +1,35 @@
 import { randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { type Readable, Transform } from 'node:stream';
+import { createWriteStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
+  type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { TimelineError } from '../../sql/errors.js';
-import type { ListedObject, ObjectBody, ObjectInfo, ObjectStore, ReadOptions, RequestOptions, S3Options } from './object-store.js';
-import { fileError, notAllowed, notFound, storageFailed, throwIfAborted, tooLarge } from './store-error.js';
+import type {
+  ListedObject,
+  ObjectBody,
+  ObjectInfo,
+  ObjectPart,
+  ObjectStore,
+  PartOptions,
+  ReadOptions,
+  RequestOptions,
+  S3Options,
+} from './object-store.js';
+import { RETRY, type RetryOptions, retried, retryAfterMs } from './retry.js';
+import { answeredChecksum, type BodyOptions, bodyChunks, contentRange } from './s3-body.js';
+import { STALL_MS, s3Client } from './s3-client.js';
+import { type UploadRequest, upload } from './s3-upload.js';
+import { changed, notAllowed, notFound, storageFailed, tooLarge } from './store-error.js';
 
-/** The SDK's own retries cover single requests; these cover a body that breaks off midway. */
-const ATTEMPTS = 4;
 /** User metadata of a conditionally created object. */
 const NONCE = 'timeline-nonce';
-/** Files up to this size are sent from memory: the SDK can repeat such a request, and no stream breaks on an early answer. */
-const MEMORY_BYTES = 8 << 20;
 
 /** Objects of one bucket below a key prefix. */
 export class S3Store implements ObjectStore {
@@ -29,52 +37,31 @@ export class S3Store implements ObjectStore {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #stallMs: number;
+  readonly #retry: RetryOptions;
 
   constructor(options: { readonly bucket: string; readonly prefix: string; readonly config: S3Options | undefined }) {
     const { bucket, prefix, config } = options;
     this.#bucket = bucket;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
     this.root = prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`;
-    this.#client = new S3Client({
-      region: config?.region ?? 'us-east-1',
-      forcePathStyle: config?.pathStyle ?? false,
-      maxAttempts: ATTEMPTS,
-      logger: SILENT,
-      // Checksums of newer SDKs are not understood by every S3 server.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000 },
-      ...(config?.endpoint === undefined ? {} : { endpoint: config.endpoint }),
-      ...(config?.accessKeyId === undefined || config.secretAccessKey === undefined
-        ? {}
-        : {
-            credentials: {
-              accessKeyId: config.accessKeyId,
-              secretAccessKey: config.secretAccessKey,
-              ...(config.sessionToken === undefined ? {} : { sessionToken: config.sessionToken }),
-            },
-          }),
-    });
+    this.#client = s3Client(config);
+    this.#stallMs = config?.stallMs ?? STALL_MS;
+    this.#retry = { ...RETRY, attempts: config?.attempts ?? RETRY.attempts, totalMs: config?.totalMs ?? RETRY.totalMs };
   }
 
   async read(path: string, options: ReadOptions = {}): Promise<Uint8Array> {
-    const key = this.#key(path);
     const start = options.start ?? 0;
     if (options.end !== undefined && options.end <= start) return new Uint8Array(0);
     const ranged = options.end !== undefined || start > 0;
     const range = ranged ? `bytes=${start}-${options.end === undefined ? '' : options.end - 1}` : undefined;
     return this.#attempts(path, options.signal, async () => {
       charge(options, 0, 1);
-      const answer = await this.#client
-        .send(
-          new GetObjectCommand({ Bucket: this.#bucket, Key: key, ...(range === undefined ? {} : { Range: range }) }),
-          abortable(options.signal),
-        )
-        .catch((error: unknown) => {
-          // A range that begins at or after the end of the object.
-          if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 416) return undefined;
-          throw error;
-        });
+      const answer = await this.#get(path, { Range: range }, options.signal).catch((error: unknown) => {
+        // A range that begins at or after the end of the object.
+        if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 416) return undefined;
+        throw error;
+      });
       if (answer === undefined) return new Uint8Array(0);
       const length = answer.ContentLength ?? 0;
       const body = answer.Body as Readable;
@@ -85,17 +72,80 @@ export class S3Store implements ObjectStore {
         body.destroy();
         throw error;
       }
-      const bytes = new Uint8Array(length);
-      let filled = 0;
-      for await (const chunk of body as AsyncIterable<Uint8Array>) {
-        throwIfAborted(options.signal);
-        if (filled + chunk.length > length) throw storageFailed(`${path}: the storage sent more than the ${length} bytes it announced`);
-        bytes.set(chunk, filled);
-        filled += chunk.length;
-      }
-      if (filled < length) throw storageFailed(`${path}: the storage sent ${filled} of ${length} bytes`);
-      return bytes;
+      const checksum = range === undefined ? answeredChecksum(answer) : undefined;
+      return this.#collect(path, body, { length, checksum, signal: options.signal });
     });
+  }
+
+  async readPart(path: string, options: PartOptions): Promise<ObjectPart> {
+    const { start, end, etag, signal } = options;
+    let uncharged = true;
+    return this.#attempts(path, signal, async () => {
+      // Bytes that came for nothing are charged like others; those of a try that gave none are not charged again.
+      charge(options, uncharged ? end - start : 0, 1);
+      uncharged = false;
+      const answer = await this.#get(
+        path,
+        { Range: `bytes=${start}-${end - 1}`, IfMatch: etag?.startsWith('W/') ? undefined : etag },
+        signal,
+      ).catch((error: unknown) => {
+        if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 416) return undefined;
+        throw error;
+      });
+      if (answer === undefined) {
+        const whole = await this.head(path, options);
+        if (whole === undefined || whole.size > start) throw changed(`${this.root}/${path}`);
+        return { bytes: new Uint8Array(0), ...whole };
+      }
+      const body = answer.Body as Readable;
+      const length = answer.ContentLength ?? 0;
+      const range = contentRange(answer.ContentRange);
+      const wanted =
+        range !== undefined && range.start === start && range.end === Math.min(end, range.size) && length === range.end - start;
+      if (!wanted || answer.ETag === undefined) {
+        body.destroy();
+        const said = answer.ContentRange ?? `${length} bytes without a range`;
+        throw storageFailed(`${path}: the storage answers ${said} where bytes ${start} to ${end} were asked for`);
+      }
+      if (etag !== undefined && answer.ETag !== etag) {
+        body.destroy();
+        throw changed(`${this.root}/${path}`);
+      }
+      uncharged = true;
+      const checksum = length === range.size ? answeredChecksum(answer) : undefined;
+      const bytes = await this.#collect(path, body, { length, checksum, signal });
+      return { bytes, size: range.size, etag: answer.ETag };
+    });
+  }
+
+  #get(path: string, wanted: { readonly Range?: string | undefined; readonly IfMatch?: string | undefined }, signal?: AbortSignal) {
+    const { Range, IfMatch } = wanted;
+    const command = new GetObjectCommand({
+      Bucket: this.#bucket,
+      Key: this.#key(path),
+      ...(Range === undefined ? {} : { Range }),
+      ...(IfMatch === undefined ? {} : { IfMatch }),
+    });
+    // Asked for by a header of ours: the SDK would test sums of the whole against ranges of it.
+    command.middlewareStack.add(
+      (next) => (args) => {
+        const { headers } = args.request as { readonly headers?: Record<string, string> };
+        if (headers !== undefined) headers['x-amz-checksum-mode'] = 'ENABLED';
+        return next(args);
+      },
+      { step: 'build', name: 'statedChecksums' },
+    );
+    return this.#client.send(command, abortable(signal));
+  }
+
+  async #collect(path: string, body: Readable, options: Omit<BodyOptions, 'name' | 'stallMs'>): Promise<Uint8Array> {
+    const bytes = new Uint8Array(options.length);
+    let filled = 0;
+    for await (const chunk of bodyChunks(body, { ...options, name: path, stallMs: this.#stallMs })) {
+      bytes.set(chunk, filled);
+      filled += chunk.length;
+    }
+    return bytes;
   }
 
   async head(path: string, options: RequestOptions = {}): Promise<ObjectInfo | undefined> {
@@ -160,50 +210,55 @@ export class S3Store implements ObjectStore {
   }
 
   async putIfAbsent(path: string, body: ObjectBody, options: RequestOptions = {}): Promise<boolean> {
-    const key = this.#key(path);
     // The nonce tells afterwards whose object it is, when an answer is lost on the way.
     const nonce = randomBytes(16).toString('hex');
     let uncertain = false;
-    return this.#attempts(path, options.signal, async () => {
-      charge(options, 0, 1);
-      try {
-        const command = new PutObjectCommand({
-          Bucket: this.#bucket,
-          Key: key,
-          IfNoneMatch: '*',
-          Metadata: { [NONCE]: nonce },
-          ...(await contents(path, body)),
-        });
-        await this.#client.send(command, abortable(options.signal));
-        return true;
-      } catch (error) {
-        const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-        const retried = error instanceof S3ServiceException && (error.$metadata.attempts ?? 1) > 1;
-        if (status !== 412) {
-          uncertain = true;
-          throw error;
+    const send: UploadRequest['send'] = (work, final) =>
+      this.#attempts(path, options.signal, async () => {
+        charge(options, 0, 1);
+        try {
+          return await work(abortable(options.signal));
+        } catch (error) {
+          const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+          if (!final) throw error;
+          // After a try whose outcome is unknown the object that exists, or the upload that is gone, may be our own.
+          const gone = error instanceof S3ServiceException && error.name === 'NoSuchUpload' && uncertain;
+          if (status !== 412 && !gone) {
+            uncertain = true;
+            throw error;
+          }
+          if (uncertain && (await this.#nonce(path, options)) === nonce) throw new Finished(true);
+          if (gone) throw error;
+          throw new Finished(false);
         }
-        // After a retry the object that exists may be the one that we sent ourselves.
-        return (uncertain || retried) && (await this.#nonce(key, options)) === nonce;
-      }
-    });
+      });
+    try {
+      await upload({ ...this.#upload(path), metadata: { [NONCE]: nonce }, ifAbsent: true, signal: options.signal, send }, body);
+      return true;
+    } catch (error) {
+      if (error instanceof Finished) return error.created;
+      throw error;
+    }
   }
 
-  async #nonce(key: string, options: RequestOptions): Promise<string | undefined> {
+  async #nonce(path: string, options: RequestOptions): Promise<string | undefined> {
     charge(options, 0, 1);
-    const answer = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }), abortable(options.signal));
+    const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#key(path) });
+    const answer = await this.#client.send(command, abortable(options.signal));
     return answer.Metadata?.[NONCE];
   }
 
   async put(path: string, body: ObjectBody, options: RequestOptions = {}): Promise<void> {
-    const key = this.#key(path);
-    await this.#attempts(path, options.signal, async () => {
-      charge(options, 0, 1);
-      await this.#client.send(
-        new PutObjectCommand({ Bucket: this.#bucket, Key: key, ...(await contents(path, body)) }),
-        abortable(options.signal),
-      );
-    });
+    const send: UploadRequest['send'] = (work) =>
+      this.#attempts(path, options.signal, () => {
+        charge(options, 0, 1);
+        return work(abortable(options.signal));
+      });
+    await upload({ ...this.#upload(path), ifAbsent: false, signal: options.signal, send }, body);
+  }
+
+  #upload(path: string): Pick<UploadRequest, 'client' | 'bucket' | 'key' | 'name'> {
+    return { client: this.#client, bucket: this.#bucket, key: this.#key(path), name: path };
   }
 
   async delete(path: string, options: RequestOptions = {}): Promise<void> {
@@ -215,10 +270,9 @@ export class S3Store implements ObjectStore {
   }
 
   async download(path: string, target: string, options: RequestOptions = {}): Promise<void> {
-    const key = this.#key(path);
     await this.#attempts(path, options.signal, async () => {
       charge(options, 0, 1);
-      const answer = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }), abortable(options.signal));
+      const answer = await this.#get(path, {}, options.signal);
       const body = answer.Body as Readable;
       const length = answer.ContentLength ?? 0;
       try {
@@ -227,15 +281,9 @@ export class S3Store implements ObjectStore {
         body.destroy();
         throw error;
       }
-      let received = 0;
-      const count = new Transform({
-        transform(chunk: Uint8Array, _encoding, done) {
-          received += chunk.length;
-          done(null, chunk);
-        },
-      });
-      await pipeline(body, count, createWriteStream(target), { signal: options.signal });
-      if (received !== length) throw storageFailed(`${path}: the storage sent ${received} of ${length} bytes`);
+      const { signal } = options;
+      const chunks = bodyChunks(body, { name: path, length, checksum: answeredChecksum(answer), stallMs: this.#stallMs, signal });
+      await pipeline(chunks, createWriteStream(target));
     });
   }
 
@@ -254,20 +302,13 @@ export class S3Store implements ObjectStore {
     return this.#prefix + path;
   }
 
-  /** Tries again what may succeed then, waiting longer each time; every other failure becomes a TimelineError. */
-  async #attempts<T>(path: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      throwIfAborted(signal);
-      try {
-        return await work();
-      } catch (error) {
-        throwIfAborted(signal);
-        if (error instanceof Refusal) throw error.cause;
-        const translated = this.#translate(path, error);
-        if (!translated.retryable || attempt >= ATTEMPTS) throw translated;
-        await pause(Math.random() * 100 * 2 ** attempt, signal);
-      }
-    }
+  /** Tries again what may succeed then; every other failure becomes a TimelineError. */
+  #attempts<T>(path: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    return retried(this.#retry, signal, work, (error) => {
+      if (error instanceof Refusal) throw error.cause;
+      if (error instanceof Finished) throw error;
+      return { error: this.#translate(path, error), afterMs: retryAfterMs(retryAfter(error)) };
+    });
   }
 
   #translate(path: string, error: unknown): TimelineError {
@@ -277,17 +318,30 @@ export class S3Store implements ObjectStore {
       const status = error.$metadata.httpStatusCode ?? 0;
       if (error.name === 'NoSuchBucket') return notFound(`bucket "${this.#bucket}"`, error);
       if (status === 404) return notFound(where, error);
+      if (status === 412) return changed(where, error);
+      // The SDK sets its clock by such an answer.
+      if (error.name === 'RequestTimeTooSkewed') return storageFailed(`${where}: the storage's clock is another one`, error);
       if (status === 401 || status === 403) return notAllowed(`${where}: the storage refuses access (${error.name})`, error);
       return storageFailed(
         `${where}: the storage answers ${status} ${error.name}`,
         error,
-        status >= 500 || status === 429 || status === 409 || status === 0,
+        status >= 500 || [0, 408, 409, 429].includes(status) || ['SlowDown', 'Throttling', 'RequestTimeout'].includes(error.name),
       );
     }
     const message = error instanceof Error ? error.message || error.name : String(error);
     if (error instanceof Error && error.name === 'CredentialsProviderError')
       return notAllowed(`${where}: no S3 credentials (${message})`, error);
     return storageFailed(`${where}: ${message}`, error);
+  }
+}
+
+/** An upload whose end is known, though by an error. */
+class Finished extends Error {
+  readonly created: boolean;
+
+  constructor(created: boolean) {
+    super('the upload has ended');
+    this.created = created;
   }
 }
 
@@ -302,37 +356,14 @@ function charge(options: RequestOptions, bytes: number, requests: number): void 
   }
 }
 
-/** The SDK would write remarks on retries to the console. */
-const SILENT = { trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-
-async function contents(path: string, body: ObjectBody): Promise<{ Body: Uint8Array | Readable; ContentLength: number }> {
-  if (body instanceof Uint8Array) return { Body: body, ContentLength: body.length };
-  try {
-    const { size } = await stat(body.file);
-    if (size <= MEMORY_BYTES) {
-      const bytes = await readFile(body.file);
-      return { Body: bytes, ContentLength: bytes.length };
-    }
-    return { Body: createReadStream(body.file), ContentLength: size };
-  } catch (error) {
-    throw fileError(`the file to be stored as ${path}`, error);
-  }
-}
-
 function abortable(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
   return signal === undefined ? {} : { abortSignal: signal };
 }
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort);
-      resolve();
-    }, ms);
-    signal?.addEventListener('abort', abort, { once: true });
-  });
+/** The header of an answer that refuses. */
+function retryAfter(error: unknown): string | undefined {
+  if (!(error instanceof S3ServiceException)) return undefined;
+  const headers: unknown = error.$response?.headers;
+  const value: unknown = headers !== null && typeof headers === 'object' ? Reflect.get(headers, 'retry-after') : undefined;
+  return typeof value === 'string' ? value : undefined;
 }

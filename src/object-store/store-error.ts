@@ -15,6 +15,11 @@ export function storageFailed(message: string, cause?: unknown, retryable = true
   return new TimelineError({ kind: 'connector', sqlstate: '58030', message, cause, retryable });
 }
 
+/** 58030, for good: the object is another one than at first. */
+export function changed(what: string, cause?: unknown): TimelineError {
+  return storageFailed(`${what} has changed while it was read`, cause, false);
+}
+
 /** 54000: larger than what may be held in memory. */
 export function tooLarge(what: string, bytes: number, most: number): TimelineError {
   return new TimelineError({ kind: 'limit', sqlstate: '54000', message: `${what} has ${bytes} bytes, at most ${most} are read` });

@@ -115,15 +115,11 @@ function filterText(): fc.Arbitrary<string> {
 
 function sourceOf(path: string, log?: (bytes: number) => void): ByteSource {
   const bytes = readFileSync(path);
-  return {
-    name: path,
-    size: bytes.length,
-    etag: '',
-    read: async (start, end) => {
-      log?.(end - start);
-      return bytes.subarray(start, end);
-    },
+  const read = async (start: number, end: number): Promise<Uint8Array> => {
+    log?.(end - start);
+    return bytes.subarray(start, end);
   };
+  return { name: path, size: bytes.length, etag: '', read, readOnce: read };
 }
 
 describe('Iceberg row selection', () => {

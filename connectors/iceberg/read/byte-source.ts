@@ -7,8 +7,10 @@ export interface ByteSource {
   readonly size: number;
   /** Changes with the content. */
   readonly etag: string;
-  /** The bytes [start, end). Reads asked for in one turn of the event loop may share a request. */
+  /** The bytes [start, end), which must not be written to. Reads asked for in one turn of the event loop may share a request. Footers, indexes: kept in memory. */
   read(start: number, end: number): Promise<Uint8Array>;
+  /** The same for large ranges, which are kept on disk at most. */
+  readOnce(start: number, end: number): Promise<Uint8Array>;
 }
 
 export interface ByteRequest {

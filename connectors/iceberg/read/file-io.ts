@@ -3,14 +3,32 @@ import { type CachedFile, DiskCache } from '../../../src/object-store/disk-cache
 import { below, parseLocation, Relocation, spellingsOf } from '../../../src/object-store/location.js';
 import type { ListedObject, ObjectBody, ObjectStore, RequestOptions, S3Options } from '../../../src/object-store/object-store.js';
 import { openStore } from '../../../src/object-store/open-store.js';
+import { RangeCache } from '../../../src/object-store/range-cache.js';
 import { notAllowed, notFound } from '../../../src/object-store/store-error.js';
 import type { VendedStorage } from '../catalog/catalog.js';
+import { Lru } from '../lru.js';
+import { REQUEST_SHAPE } from './byte-plan.js';
 import type { ByteRequest, ByteSource } from './byte-source.js';
+import { RemoteFile } from './remote-file.js';
 import { StorageGrants } from './storage-grants.js';
 
 /** Requests under way may still use a store whose access was renewed. */
 const STORE_GRACE_MS = 600_000;
 const VENDED_STORES = 256;
+
+/** Remote files whose etags are known and whose requests are shared. */
+const REMOTE_FILES = 4096;
+const CACHE_MEMORY = 64 << 20;
+
+export interface CacheOptions {
+  readonly folder: string;
+  /** Of files and ranges of files together; 0: nothing is kept. */
+  readonly maxBytes: number;
+  /** Of ranges in memory. */
+  readonly memoryBytes?: number | undefined;
+  /** False: remote data files are fetched whole. */
+  readonly slices?: boolean | undefined;
+}
 
 /** A location as the table's metadata spells it, resolved to where it lies and may be read. */
 interface Place {
@@ -31,14 +49,16 @@ export class FileIo {
   readonly #grants: StorageGrants;
   readonly #stores = new Map<string, ObjectStore>();
   readonly #vendedStores = new Map<string, ObjectStore>();
-  readonly #cacheOptions: { readonly folder: string; readonly maxBytes: number };
+  readonly #cacheOptions: CacheOptions;
+  readonly #remoteFiles = new Lru<RemoteFile>(REMOTE_FILES);
   #cache: Promise<DiskCache> | undefined;
+  #ranges: Promise<RangeCache> | undefined;
 
   constructor(options: {
     readonly locations: Readonly<Record<string, string>>;
     readonly warehouse: string | undefined;
     readonly s3: S3Options | undefined;
-    readonly cache: { readonly folder: string; readonly maxBytes: number };
+    readonly cache: CacheOptions;
   }) {
     this.#relocation = new Relocation(options.locations);
     this.#warehouse = options.warehouse === undefined ? undefined : this.#relocation.apply(options.warehouse);
@@ -106,8 +126,7 @@ export class FileIo {
     },
   ): Promise<CachedFile> {
     const { store, path } = this.#place(location);
-    this.#cache ??= DiskCache.open(this.#cacheOptions);
-    const cache = await this.#cache;
+    const cache = await this.#diskCache();
     return cache.get({ key: `${store.root}/${path}\n${options.key}`, size: options.size, fetch: options.make, signal: options.signal });
   }
 
@@ -150,8 +169,7 @@ export class FileIo {
     }
     const local = store.localPath(path);
     if (local !== undefined) return { path: local, inPlace: true, etag: info.etag, release: async () => undefined };
-    this.#cache ??= DiskCache.open(this.#cacheOptions);
-    const cache = await this.#cache;
+    const cache = await this.#diskCache();
     const cached = await this.#named(location, () =>
       cache.get({
         key: `${store.root}/${path}\n${info.etag}\n${info.size}`,
@@ -163,15 +181,74 @@ export class FileIo {
     return { ...cached, inPlace: false, etag: info.etag };
   }
 
-  /** The object's bytes by range; undefined `size`: it is asked for. */
+  /** Is of remote data files only fetched what is wanted? */
+  get slices(): boolean {
+    return this.#cacheOptions.slices ?? true;
+  }
+
+  /** Does it lie in this machine's file system? */
+  isLocal(location: string): boolean {
+    const { store, path } = this.#place(location);
+    return store.localPath(path) !== undefined;
+  }
+
+  /** The object's bytes by range; undefined `size`: it is asked for. Remote ones are cached, and those of another size are refused (XX001). */
   async source(location: string, request: ByteRequest & { readonly size?: number }): Promise<ByteSource> {
     const { store, path } = this.#place(location);
-    const info = await this.#named(location, () => store.head(path, request));
     const name = this.display(location);
+    if (store.localPath(path) === undefined && request.size !== undefined) return this.#remote(location, request.size, request);
+    const info = await this.#named(location, () => store.head(path, request));
     if (info === undefined) throw notFound(`file "${name}"`);
+    if (store.localPath(path) === undefined) return this.#remote(location, info.size, request);
     const read = (start: number, end: number): Promise<Uint8Array> =>
       this.#named(location, () => store.read(path, { ...request, start, end }));
-    return { name, size: info.size, etag: info.etag, read };
+    return { name, size: info.size, etag: info.etag, read, readOnce: read };
+  }
+
+  async #remote(location: string, size: number, request: ByteRequest): Promise<ByteSource> {
+    const place = this.place(location);
+    const key = `${place}\n${size}`;
+    let file = this.#remoteFiles.get(key);
+    if (file === undefined) {
+      const { coalesceGap: gap = REQUEST_SHAPE.gap, maxRequestBytes: maxBytes = REQUEST_SHAPE.maxBytes } = this.#s3 ?? {};
+      const cache = await this.#rangeCache();
+      file =
+        this.#remoteFiles.get(key) ??
+        new RemoteFile({
+          name: this.display(location),
+          place,
+          size,
+          cache,
+          shape: { gap, maxBytes },
+          fetch: ({ start, end }, etag, { meter, signal }) =>
+            this.#named(location, () => {
+              // Looked up each time: access to the storage may have been renewed.
+              const { store, path } = this.#place(location);
+              return store.readPart(path, { start, end, etag, meter, signal });
+            }),
+        });
+      this.#remoteFiles.set(key, file);
+    }
+    return file.open(request);
+  }
+
+  #rangeCache(): Promise<RangeCache> {
+    const open = async (): Promise<RangeCache> => {
+      const disk = this.#cacheOptions.maxBytes > 0 ? await this.#diskCache() : undefined;
+      return new RangeCache({ disk, memoryBytes: this.#cacheOptions.memoryBytes ?? CACHE_MEMORY });
+    };
+    this.#ranges ??= open();
+    return this.#ranges;
+  }
+
+  #diskCache(): Promise<DiskCache> {
+    this.#cache ??= DiskCache.open(this.#cacheOptions);
+    return this.#cache;
+  }
+
+  /** A path for a file that DuckDB is to read, below one of `localFolders`; whoever asks for it removes it. */
+  async scratchFile(extension: string): Promise<string> {
+    return (await this.#diskCache()).scratch(extension);
   }
 
   /** Creates the object, whole or not at all; false: there is one already. */

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { Meter, PruningStep, Skipping } from '../../connector.js';
 import { corrupt, unsupportedFeature } from '../format/corrupt.js';
 import type { TableMetadata } from '../format/metadata.js';
@@ -9,11 +10,13 @@ import { DeleteOpener } from './deletes/open-deletes.js';
 import type { FileIo } from './file-io.js';
 import { hasFieldIds } from './file-layout.js';
 import { mappedFooter } from './mapped-footer.js';
+import { LAST_UPDATED_FIELD, ROW_ID_FIELD } from './metadata-columns.js';
 import type { OpenedFile } from './opened-file.js';
-import { type ParquetFooter, readFooter } from './parquet-footer.js';
+import { type ParquetFooter, type ParquetNode, readFooter, readSourceFooter } from './parquet-footer.js';
 import { refuseUnreadableChunks } from './readable-chunks.js';
 import type { BoundColumn } from './relation.js';
-import { selectLocal } from './selected-rows.js';
+import { selectLocal, selectRemote } from './selected-rows.js';
+import { writeSlice } from './slice.js';
 import { openWhole } from './whole-file.js';
 
 const PARALLEL_OPENS = 4;
@@ -78,15 +81,11 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
 }
 
 async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | undefined> {
-  const { io, table, deleteOpener } = request;
+  const { io } = request;
   const name = io.display(file.path);
+  if (file.format !== 'avro' && io.slices && !io.isLocal(file.path)) return openSlice(request, file);
   const { path, footer, charge } = file.format === 'avro' ? await openAvro(request, file) : await openParquet(request, file);
-  if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
-  const mapped = mappedFooter(footer, request.nameMapping);
-  if (!hasFieldIds(mapped)) {
-    throw unsupportedFeature(`reading data files without field ids and without a name mapping (file "${name}")`, table);
-  }
-  refuseUnreadableChunks(request.columns, mapped, name);
+  const mapped = checkedFooter(request, file, footer);
   const { groups, ranges } = await selectLocal({
     ...request,
     path,
@@ -104,13 +103,49 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | 
       groups.map((index) => ({ index })),
     ),
   );
+  return { ...(await inherited(request, file)), path, footer: mapped, ...(ranges === undefined ? {} : { ranges }) };
+}
+
+/** What of a remote file is wanted, as a local one. */
+async function openSlice(request: Opening, file: SplitFile): Promise<OpenedFile | undefined> {
+  const { io, meter, signal, releases } = request;
+  const source = await io.source(file.path, { meter, signal, size: file.bytes });
+  const { footer, raw } = await readSourceFooter(source);
+  const mapped = checkedFooter(request, file, footer);
+  const { groups } = await selectRemote({ ...request, source, footer: mapped, file });
+  if (groups.length === 0) return undefined;
+  const path = await io.scratchFile('parquet');
+  releases.push(() => rm(path, { force: true }));
+  const columns = sliceColumns(request.columns, mapped, file);
+  const slice = await writeSlice({ source, raw, columns, groups: groups.map(({ index }) => index), path, signal });
+  const isWhole = groups.length === footer.metadata.row_groups.length;
+  const runs = groups.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
+  return {
+    ...(await inherited(request, file)),
+    path,
+    footer: mappedFooter(slice.footer, request.nameMapping),
+    ...(isWhole ? {} : { runs }),
+  };
+}
+
+/** The footer with field ids. */
+function checkedFooter(request: OpenRequest, file: SplitFile, footer: ParquetFooter): ParquetFooter {
+  const name = request.io.display(file.path);
+  if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
+  const mapped = mappedFooter(footer, request.nameMapping);
+  if (!hasFieldIds(mapped)) {
+    throw unsupportedFeature(`reading data files without field ids and without a name mapping (file "${name}")`, request.table);
+  }
+  refuseUnreadableChunks(request.columns, mapped, name);
+  return mapped;
+}
+
+/** What the manifest says of all rows of a file. */
+async function inherited(request: Opening, file: SplitFile): Promise<Omit<OpenedFile, 'path' | 'footer' | 'runs' | 'ranges'>> {
   const { constants, firstRowId, sequence } = file;
-  const deletes = await deleteOpener.open(file);
+  const deletes = await request.deleteOpener.open(file);
   return {
     location: file.path,
-    path,
-    footer: mapped,
-    ...(ranges === undefined ? {} : { ranges }),
     ...(constants === undefined ? {} : { constants }),
     ...(firstRowId === undefined ? {} : { firstRowId }),
     ...(sequence === undefined ? {} : { sequence }),
@@ -153,6 +188,24 @@ async function footerOf(request: OpenRequest, key: string, file: Parameters<type
   const footer = await readFooter({ ...file, charge });
   if (footer.bytes <= MAX_KEPT_BYTES) request.footers.set(key, { footer, charged });
   return footer;
+}
+
+/** Names of the top-level columns that may be asked for: by their ids, or having none. Of no wanted columns the cheapest one, for its rows. */
+function sliceColumns(columns: readonly BoundColumn[], footer: ParquetFooter, file: SplitFile): ReadonlySet<string> {
+  const deleted = (file.deletes ?? []).flatMap((one) => (one.kind === 'equality' ? one.columns : []));
+  const ids = new Set<number>([...deleted, ...columns.flatMap((column) => (column.kind === 'field' ? [column.field.id] : []))]);
+  // A file that rows have been moved to keeps their lineage in columns of its own.
+  if (columns.some((column) => column.kind === 'metadata')) for (const id of [ROW_ID_FIELD, LAST_UPDATED_FIELD]) ids.add(id);
+  const holds = (node: ParquetNode): boolean => node.fieldId === undefined || ids.has(node.fieldId) || node.children.some(hasAny);
+  const hasAny = (node: ParquetNode): boolean => (node.fieldId !== undefined && ids.has(node.fieldId)) || node.children.some(hasAny);
+  const names = footer.columns.filter(holds).map(({ name }) => name);
+  if (names.length > 0) return new Set(names);
+  const bytes = ({ name }: ParquetNode): number => footer.columnBytes.get(name) ?? 0;
+  const cheapest = footer.columns.reduce<ParquetNode | undefined>(
+    (best, one) => (best === undefined || bytes(one) < bytes(best) ? one : best),
+    undefined,
+  );
+  return new Set(cheapest === undefined ? [] : [cheapest.name]);
 }
 
 /** Of the wanted columns' chunks in the row groups. */

@@ -2,8 +2,10 @@ import { open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadata, parquetSchema } from 'hyparquet';
 import { unsupported } from '../../../sql/errors.js';
 import { corrupt } from '../format/corrupt.js';
+import type { ByteSource } from './byte-source.js';
 import { type FooterStatistics, footerStatistics } from './parquet-statistics.js';
 import { type GroupKind, groupKind, leafType } from './parquet-type.js';
+import { TAIL_BYTES } from './remote-file.js';
 
 /** A column of a Parquet file, with what it holds inside. */
 export interface ParquetNode {
@@ -38,7 +40,7 @@ export interface ParquetFooter {
 
 const MAGIC = 'PAR1';
 const ENCRYPTED_MAGIC = 'PARE';
-const TAIL_BYTES = 32 << 10;
+const LOCAL_TAIL_BYTES = 32 << 10;
 const MAX_FOOTER_BYTES = 64 << 20;
 
 /** Reads the footer of a local file. Errors: XX001 naming `file` where it is not a whole Parquet file. */
@@ -51,23 +53,52 @@ export async function readFooter(options: {
   const handle = await open(path, 'r');
   try {
     const { size } = await handle.stat();
-    if (size < 12) throw corrupt(file, `it is not a Parquet file (${size} bytes)`);
-    const guess = Math.min(size, TAIL_BYTES);
-    charge(guess);
-    let tail = await readRange(handle, size - guess, guess);
-    const magic = tail.subarray(-4).toString('latin1');
-    if (magic === ENCRYPTED_MAGIC) throw unsupported(`reading encrypted Parquet files (file "${file}")`);
-    if (magic !== MAGIC) throw corrupt(file, 'it does not end as a Parquet file does (cut off, or not Parquet)');
-    const footer = tail.readUInt32LE(tail.length - 8);
-    if (footer > size - 12 || footer > MAX_FOOTER_BYTES) throw corrupt(file, `its footer says that it has ${footer} bytes`);
-    if (footer + 8 > tail.length) {
-      charge(footer + 8 - tail.length);
-      tail = await readRange(handle, size - footer - 8, footer + 8);
-    }
-    return parse(tail, footer + 8, file);
+    const read = (start: number, end: number): Promise<Buffer> => {
+      charge(end - start);
+      return readRange(handle, start, end - start);
+    };
+    const { tail, bytes } = await footerBytes({ file, size, read, guess: LOCAL_TAIL_BYTES });
+    return parse(tail, bytes, file);
   } finally {
     await handle.close();
   }
+}
+
+/** Reads the footer of a file by its bytes, with `raw`, the footer as it lies in the file. */
+export async function readSourceFooter(source: ByteSource): Promise<{ readonly footer: ParquetFooter; readonly raw: Uint8Array }> {
+  const { name: file, size } = source;
+  const read = async (start: number, end: number): Promise<Buffer> => {
+    const bytes = await source.read(start, end);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  };
+  const { tail, bytes } = await footerBytes({ file, size, read, guess: TAIL_BYTES });
+  return { footer: parse(tail, bytes, file), raw: tail.subarray(tail.length - bytes, tail.length - 8) };
+}
+
+/** The end of the file, at least the footer with its length and magic: `bytes` of it. */
+async function footerBytes(options: {
+  readonly file: string;
+  readonly size: number;
+  readonly read: (start: number, end: number) => Promise<Buffer>;
+  readonly guess: number;
+}): Promise<{ readonly tail: Buffer; readonly bytes: number }> {
+  const { file, size, read } = options;
+  if (size < 12) throw corrupt(file, `it is not a Parquet file (${size} bytes)`);
+  const guess = Math.min(size, options.guess);
+  const tail = await read(size - guess, size);
+  const magic = tail.subarray(-4).toString('latin1');
+  if (magic === ENCRYPTED_MAGIC) throw unsupported(`reading encrypted Parquet files (file "${file}")`);
+  if (magic !== MAGIC) throw corrupt(file, 'it does not end as a Parquet file does (cut off, or not Parquet)');
+  const footer = tail.readUInt32LE(tail.length - 8);
+  if (footer > size - 12 || footer > MAX_FOOTER_BYTES) throw corrupt(file, `its footer says that it has ${footer} bytes`);
+  if (footer + 8 <= tail.length) return { tail, bytes: footer + 8 };
+  const rest = await read(size - footer - 8, size - guess);
+  return { tail: Buffer.concat([rest, tail]), bytes: footer + 8 };
+}
+
+/** Of a file's end: its footer with length and magic. */
+export function parseFooter(tail: Uint8Array, file: string): ParquetFooter {
+  return parse(Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength), tail.length, file);
 }
 
 async function readRange(handle: Awaited<ReturnType<typeof open>>, start: number, length: number): Promise<Buffer> {

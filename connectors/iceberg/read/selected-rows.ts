@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import type { PruningStep, Skipping } from '../../connector.js';
 import type { SplitFile } from '../handle.js';
 import type { Condition } from '../prune/predicate.js';
-import { rowGroups } from '../prune/row-groups.js';
+import { type RowGroupPlace, rowGroups } from '../prune/row-groups.js';
 import { rowCount } from '../prune/row-ranges.js';
 import { selectRows } from '../prune/row-selection.js';
 import type { ByteSource } from './byte-source.js';
@@ -59,6 +59,30 @@ export async function selectLocal(request: {
   return { groups: selection.groups, ranges };
 }
 
+/** What of a remote file is fetched: row groups, each step's own bytes being worth less than a chunk. */
+export async function selectRemote(request: {
+  readonly source: ByteSource;
+  readonly footer: ParquetFooter;
+  readonly file: SplitFile;
+  readonly condition: Condition;
+  readonly skipping: Skipping;
+  readonly report: (step: PruningStep) => void;
+}): Promise<{ readonly groups: readonly RowGroupPlace[]; readonly ranges?: readonly RowRun[] }> {
+  const { source, footer, file, condition, skipping } = request;
+  const places = rowGroups(footer, file).filter(({ rows }) => rows > 0);
+  if (condition.kind === 'any') return { groups: places };
+  const { groups, ranges, steps } = await selectRows({
+    footer,
+    source,
+    condition,
+    part: file.part,
+    pageIndex: skipping.pageIndex !== 'off',
+    bloomFilters: skipping.bloomFilters !== 'off',
+  });
+  for (const step of steps) request.report(step);
+  return { groups: places.filter(({ index }) => groups.includes(index)), ...(ranges === undefined ? {} : { ranges }) };
+}
+
 async function withLocalSource<T>(
   request: { readonly path: string; readonly name: string; readonly file: SplitFile; readonly charge: (bytes: number) => void },
   work: (source: ByteSource) => Promise<T>,
@@ -75,7 +99,7 @@ async function withLocalSource<T>(
   try {
     // Rows of Avro files lie in a Parquet file made of them, of another size.
     const size = request.file.format === 'avro' ? (await stat(path)).size : request.file.bytes;
-    return await work({ name, size, etag: '', read });
+    return await work({ name, size, etag: '', read, readOnce: read });
   } finally {
     await (await handle)?.close();
   }
