@@ -185,10 +185,18 @@ export async function runWrite(
   const notices = plan.notices.map(notice);
   const { run, record } = await startRun(plan, statement.original, context, notices);
   let result: WriteResult | undefined;
-  for await (const batch of resultBatches(plan, run, record, { ...context, maxRows: undefined }, notices)) {
-    if (batch.kind !== 'columns') continue;
-    const [rows, snapshot] = batch.columns.map((column) => column[0] ?? null);
-    result = { rows: Number(rows), snapshot: typeof snapshot === 'string' ? snapshot : null, notices };
+  try {
+    for await (const batch of resultBatches(plan, run, record, { ...context, maxRows: undefined }, notices)) {
+      if (batch.kind !== 'columns') continue;
+      const [rows, snapshot] = batch.columns.map((column) => column[0] ?? null);
+      result = { rows: Number(rows), snapshot: typeof snapshot === 'string' ? snapshot : null, notices };
+    }
+  } catch (thrown) {
+    const error = asTimelineError(thrown);
+    if (error.kind !== 'cancelled' || error.detail !== undefined) throw error;
+    // A commit that has been sent cannot be called back, and nobody waited for its answer.
+    const detail = `Unless its commit was under way, nothing was written; the batch would be ${run.id}.`;
+    throw new TimelineError({ ...error.toJSON(), detail, cause: error.cause });
   }
   if (result === undefined) throw internal('a write ended without its result');
   return result;
