@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import type { CatalogConfig, Config, CopyConfig, LimitsConfig, S3Config, TemporalConfig, WriteConfig } from './config.js';
+import type { CatalogConfig, Config, CopyConfig, LimitsConfig, TemporalConfig, WriteConfig } from './config.js';
 import { absoluteLocation, readIcebergCatalog } from './config-catalog.js';
-import { configError, isObject, Reader } from './config-reader.js';
+import { byteCount, configError, isObject, Reader } from './config-reader.js';
+import { readS3 } from './config-s3.js';
 import { normalLocation } from './object-store/location.js';
 
 export interface ConfigSources {
@@ -118,21 +119,6 @@ function readLocations(value: unknown, path: string, folder: string): Readonly<R
   );
 }
 
-function readS3(reader: Reader): S3Config | undefined {
-  if (!reader.has('s3')) return undefined;
-  const s3 = reader.section('s3', ['endpoint', 'region', 'access_key_id', 'secret_access_key', 'path_style']);
-  const endpoint = s3.string('endpoint');
-  const accessKeyId = s3.string('access_key_id');
-  const secretAccessKey = s3.string('secret_access_key');
-  return {
-    ...(endpoint === undefined ? {} : { endpoint }),
-    region: s3.string('region') ?? 'us-east-1',
-    ...(accessKeyId === undefined ? {} : { accessKeyId }),
-    ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
-    pathStyle: s3.boolean('path_style') ?? endpoint !== undefined,
-  };
-}
-
 function readCopy(root: Reader, folder: string): CopyConfig {
   const copy = root.section('copy', ['locations', 's3']);
   const list = copy.value('locations') ?? [];
@@ -167,6 +153,7 @@ function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
     'max_bytes',
     'task_memory',
     'cache_bytes',
+    'cache_memory',
     'temp_bytes',
     'max_rows',
     'statement_timeout',
@@ -185,6 +172,7 @@ function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {
     statementTimeout: limited('statement_timeout'),
     batchRows: batchRows(env['TIMELINE_LIMITS_BATCH_ROWS'] ?? limits.value('batch_rows') ?? 2048),
     cacheBytes: count('cache_bytes', 4 * 2 ** 30),
+    cacheMemory: count('cache_memory', 64 << 20),
   };
 }
 
@@ -200,12 +188,4 @@ function port(value: unknown, name: string): number {
   if (!Number.isInteger(number) || number < 0 || number > 65535)
     throw configError(`${name}: must be a port from 0 to 65535, not ${String(value)}`);
   return number;
-}
-
-/** `1073741824`, `512MB`, `4GiB` as bytes. */
-export function byteCount(value: unknown, name: string): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])i?b?|b)?\s*$/i.exec(String(value));
-  if (match === null) throw configError(`${name}: must be a number of bytes such as 512MB, not ${String(value)}`);
-  const exponent = match[2] === undefined ? 0 : ' kmgt'.indexOf(match[2].toLowerCase());
-  return Math.round(Number(match[1]) * 1024 ** exponent);
 }

@@ -57,15 +57,23 @@ export class Reader {
     return new Reader(this.values[key], this.name(key), known);
   }
 
-  private name(key: string): string {
+  name(key: string): string {
     return this.path === '' ? key : `${this.path}.${key}`;
   }
 
-  private error(name: string, problem: string): TimelineError {
+  error(name: string, problem: string): TimelineError {
     return new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message: `${name}: ${problem}` });
   }
 }
 
 export function configError(message: string, hint?: string): TimelineError {
   return new TimelineError({ kind: 'semantic', sqlstate: 'F0000', message, ...(hint === undefined ? {} : { hint }) });
+}
+
+/** `1073741824`, `512MB`, `4GiB` as bytes. */
+export function byteCount(value: unknown, name: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])i?b?|b)?\s*$/i.exec(String(value));
+  if (match === null) throw configError(`${name}: must be a number of bytes such as 512MB, not ${String(value)}`);
+  const exponent = match[2] === undefined ? 0 : ' kmgt'.indexOf(match[2].toLowerCase());
+  return Math.round(Number(match[1]) * 1024 ** exponent);
 }

@@ -1,4 +1,5 @@
 import type { RestCatalogConfig } from '../connectors/iceberg/catalog/rest/rest-config.js';
+import type { S3Options } from './object-store/object-store.js';
 
 /** The configuration of one process, after files, environment and defaults. See config-file.ts for where it comes from. */
 export interface Config {
@@ -40,13 +41,7 @@ export interface WriteConfig {
   readonly schemas: readonly string[] | '*';
 }
 
-export interface S3Config {
-  readonly endpoint?: string;
-  readonly region: string;
-  readonly accessKeyId?: string;
-  readonly secretAccessKey?: string;
-  readonly pathStyle: boolean;
-}
+export type S3Config = S3Options;
 
 export interface TemporalConfig {
   /** off: queries run in-process. dev: start a development server. address: connect. */
@@ -72,4 +67,6 @@ export interface LimitsConfig {
   readonly batchRows: number;
   /** Bound of the object-store disk cache, bytes. */
   readonly cacheBytes: number;
+  /** Bound of what each catalog keeps in memory of remote files (footers, indexes), bytes. */
+  readonly cacheMemory: number;
 }

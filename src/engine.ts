@@ -239,6 +239,7 @@ export async function openSources(config: Config, system: readonly Connector[]):
       config: catalog,
       cacheFolder: join(config.home, 'cache'),
       cacheBytes: config.limits.cacheBytes,
+      cacheMemory: config.limits.cacheMemory,
     });
     sources.push({ connector, prefix: catalog.prefix ?? '' });
   }

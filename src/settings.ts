@@ -1,7 +1,7 @@
 import { DIALECTS } from '../sql/dialect.js';
 import { TimelineError, unsupported } from '../sql/errors.js';
 import { nearestName } from '../sql/nearest-name.js';
-import { byteCount } from './config-file.js';
+import { byteCount } from './config-reader.js';
 
 /** Name, default and check of a setting that this server acts on. `check` gives the value to keep, or throws 22023. */
 interface OwnSetting {

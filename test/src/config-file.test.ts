@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TimelineError } from '../../sql/errors.js';
-import { buildConfig, byteCount, loadConfig } from '../../src/config-file.js';
+import { buildConfig, loadConfig } from '../../src/config-file.js';
+import { byteCount } from '../../src/config-reader.js';
 import { tempFolder } from '../support/temp-folder.js';
 
 const build = (document: unknown, env: Record<string, string> = {}) =>
@@ -63,6 +64,37 @@ describe('configuration', () => {
       s3: { endpoint: 'http://127.0.0.1:9', region: 'us-east-1', accessKeyId: 'k', secretAccessKey: 's', pathStyle: true },
     });
     assert.deepEqual(catalogs['lake']?.catalog, { type: 'filesystem', warehouse: 'file:///etc/data' });
+  });
+
+  it('reads how to reach an S3 service', () => {
+    const s3 = (keys: object) => {
+      const catalog = { type: 'filesystem', warehouse: 's3://b' };
+      return build({ catalogs: { a: { type: 'iceberg', catalog, s3: keys } } }).catalogs['a']?.s3;
+    };
+    assert.deepEqual(
+      s3({
+        session_token: 't',
+        profile: 'p',
+        role_arn: 'arn:aws:iam::1:role/r',
+        sts_endpoint: 'http://sts',
+        coalesce_gap: '64KiB',
+        max_request_bytes: 1000,
+      }),
+      {
+        region: 'us-east-1',
+        pathStyle: false,
+        sessionToken: 't',
+        profile: 'p',
+        roleArn: 'arn:aws:iam::1:role/r',
+        stsEndpoint: 'http://sts',
+        coalesceGap: 65536,
+        maxRequestBytes: 1000,
+      },
+    );
+    assert.deepEqual(s3({ anonymous: true }), { region: 'us-east-1', pathStyle: false, anonymous: true });
+    assert.match(failure(() => s3({ max_request_bytes: 0 })).message, /catalogs.a.s3.max_request_bytes: must be 1 at least/);
+    assert.match(failure(() => s3({ anonymous: true, profile: 'p' })).message, /catalogs.a.s3.anonymous: nothing is signed/);
+    assert.match(failure(() => s3({ access_key_id: 'k' })).message, /catalogs.a.s3.secret_access_key: is required/);
   });
 
   it('names an unknown key with its path and the nearest known one', () => {
