@@ -74,6 +74,8 @@ export function callPostgres(spec: PostgresSpec, texts: readonly string[], type:
 /** DuckDB SQL of a value's text, as PostgreSQL's input functions take it. */
 function toPostgresText(sql: string, type: Type): string {
   if (type.oid === Oid.record) throw unsupported('a row as a column of a subquery that is looked into later');
+  // Numerics of a fixed scale are decimals, the others texts.
+  if (ELEMENT_OF.get(type.oid) === Oid.numeric) return `tl_out_${type.oid}(CAST(${sql} AS VARCHAR[]))`;
   if (ELEMENT_OF.has(type.oid)) return `tl_out_${type.oid}(${sql})`;
   // PostgreSQL reads any JSON text.
   if (type.oid === Oid.jsonb) return sql;
