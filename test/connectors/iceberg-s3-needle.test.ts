@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'mocha';
+import { IcebergConnector } from '../../connectors/iceberg/connector.js';
+import { parseFields } from '../../connectors/iceberg/format/schema.js';
+import { makeTable } from '../../connectors/iceberg/write/made-table.js';
+import { openStore } from '../../src/object-store/open-store.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import { findVersitygw, type S3Server, startVersitygw } from '../support/versitygw.js';
+import { parseFilter } from './filters.js';
+import { temporaryFolder } from './iceberg-fixtures.js';
+import { newLake, type TestLake } from './iceberg-lake.js';
+
+const FILES = 8;
+const ROWS = 70_000;
+const TABLE = { schema: 'db', table: 'events' };
+const FIELDS = parseFields(
+  [
+    ['session_id', 'string'],
+    ['ts', 'timestamptz'],
+    ['ms', 'long'],
+    ['payload', 'string'],
+  ].map(([name, type], at) => ({ id: at + 1, name, type })),
+);
+
+/** Sessions of 40 rows, each in all files, in no order of theirs; their rows side by side. */
+const relation = (file: number): string => `(SELECT 's' || lpad((range // 40)::VARCHAR, 6, '0') AS session_id,
+  TIMESTAMPTZ '2025-01-01 00:00:00+00' + INTERVAL (range + ${file * ROWS}) SECOND AS ts, hash(range * ${file + 1}) % 1000000 AS ms,
+  md5((range * 8 + ${file})::VARCHAR) AS payload FROM range(${ROWS}))`;
+
+describe('a needle in files on S3', () => {
+  let server: S3Server;
+  let lake: TestLake;
+  let proxy: FaultProxy;
+  let stored = 0;
+  const caches: string[] = [];
+
+  before(async function () {
+    this.timeout(600_000);
+    const program = findVersitygw();
+    if (program === undefined) return this.skip();
+    server = await startVersitygw(program);
+    lake = await newLake();
+    await makeTable({
+      writer: lake.writer,
+      table: TABLE,
+      fields: FIELDS,
+      options: { 'timeline.key': 'session_id', sorted_by: 'session_id' },
+      connection: lake.connection,
+      relations: Array.from({ length: FILES }, (_, file) => relation(file)),
+      batch: 'needle',
+    });
+    const store = openStore(`s3://${server.bucket}/lake`, { s3: server.options });
+    const local = openStore(`${lake.folder}/warehouse`);
+    for await (const { path, size } of local.list('')) {
+      await store.put(path, { file: join(lake.folder, 'warehouse', path) });
+      if (path.endsWith('.parquet')) stored += size;
+    }
+    store.close();
+    proxy = await startFaultProxy(server.options.endpoint!);
+  });
+  after(async () => {
+    await proxy?.close();
+    await lake?.close();
+    await server?.close();
+    for (const cache of caches) rmSync(cache, { recursive: true, force: true });
+  });
+
+  const open = (cacheFolder: string, more: { slices?: boolean; cacheBytes?: number; cacheMemory?: number } = {}) =>
+    IcebergConnector.open({
+      name: 's3',
+      cacheFolder,
+      cacheBytes: 1 << 28,
+      ...more,
+      config: {
+        catalog: { type: 'filesystem', warehouse: `s3://${server.bucket}/lake` },
+        locations: { [`file://${lake.folder}/warehouse`]: `s3://${server.bucket}/lake` },
+        s3: { ...server.options, endpoint: proxy.endpoint },
+      },
+    });
+  const cacheFolder = (): string => {
+    caches.push(temporaryFolder());
+    return caches.at(-1)!;
+  };
+
+  interface Answer {
+    readonly rows: readonly unknown[];
+    readonly requests: number;
+    readonly bytes: number;
+    readonly charged: number;
+  }
+
+  /** The rows of one session, by the columns wanted; requests and bytes are of data files. */
+  async function ask(connector: IcebergConnector, session: string, names: readonly string[]): Promise<Answer> {
+    const columns = (await connector.describe(TABLE))!.columns.filter(({ name }) => names.includes(name));
+    const { handle } = await connector.pin(TABLE);
+    const filter = parseFilter(`session_id = '${session}'`, new Map([['session_id', 25]]));
+    const pushed = connector.pushdown(handle, { filters: [filter], columns: names, limit: undefined });
+    const signal = new AbortController().signal;
+    const plan = await connector.splits(pushed.handle, signal);
+    proxy.seen();
+    let charged = 0;
+    const charge = (bytes: number): void => {
+      charged += bytes;
+    };
+    const splits = plan.splits.map((split) => split.data);
+    const opened = await connector.read(pushed.handle, splits, { columns, meter: { charge }, signal });
+    assert.ok(opened.kind === 'sql');
+    const rows = await lake.query(`SELECT * FROM ${opened.relation} WHERE session_id = '${session}' ORDER BY ALL`);
+    await opened.release();
+    const seen = proxy.seen().filter(({ text }) => text.includes('.parquet'));
+    return { rows, requests: seen.length, bytes: seen.reduce((sum, one) => sum + one.bytes, 0), charged };
+  }
+
+  it('needs two requests a file and few of its bytes, none the second time, and the same rows as whole files', async function () {
+    this.timeout(120_000);
+    const names = ['session_id', 'ms'];
+    const wholeFiles = await open(cacheFolder(), { slices: false });
+    const whole = await ask(wholeFiles, 's000777', names);
+    await wholeFiles.close();
+    assert.equal(whole.rows.length, FILES * 40);
+    assert.equal(whole.bytes, stored);
+    const folder = cacheFolder();
+    const first = await open(folder);
+    const cold = await ask(first, 's000777', names);
+    assert.deepEqual(cold.rows, whole.rows);
+    assert.equal(cold.bytes, cold.charged);
+    assert.ok(cold.requests <= 2 * FILES, `${cold.requests} requests`);
+    assert.ok(cold.bytes < stored / 5, `${cold.bytes} of ${stored} bytes`);
+    const warm = await ask(first, 's000777', names);
+    assert.deepEqual([warm.rows, warm.requests, warm.bytes, warm.charged], [whole.rows, 0, 0, 0]);
+    await first.close();
+    const later = await open(folder);
+    const restarted = await ask(later, 's000777', names);
+    assert.deepEqual([restarted.rows, restarted.requests, restarted.bytes], [whole.rows, 0, 0]);
+    // Other columns of the same rows: what is known of the files is not asked again.
+    const other = await ask(later, 's000777', ['session_id', 'ms', 'ts']);
+    assert.ok(other.requests <= FILES && other.rows.length === whole.rows.length, `${other.requests} requests`);
+    await later.close();
+  });
+
+  it('asks one request of each file for what no file has', async () => {
+    const connector = await open(cacheFolder());
+    const absent = await ask(connector, 's000777x', ['session_id', 'ms']);
+    assert.deepEqual(absent.rows, []);
+    assert.ok(absent.requests <= FILES, `${absent.requests} requests`);
+    assert.ok(absent.bytes <= FILES * (64 << 10), `${absent.bytes} bytes`);
+    await connector.close();
+  });
+
+  it('shares requests among tasks that read the same at once', async function () {
+    this.timeout(60_000);
+    proxy.delay(50);
+    const connector = await open(cacheFolder());
+    await connector.describe(TABLE);
+    const alone = await open(cacheFolder());
+    const wanted = await ask(alone, 's000001', ['session_id']);
+    const both = await Promise.all([1, 2, 3].map(() => ask(connector, 's000001', ['session_id'])));
+    proxy.delay(0);
+    for (const one of both) assert.deepEqual(one.rows, wanted.rows);
+    const charged = both.reduce((sum, one) => sum + one.charged, 0);
+    assert.equal(charged, wanted.charged);
+    await Promise.all([connector.close(), alone.close()]);
+  });
+});
