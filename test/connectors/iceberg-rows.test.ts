@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { parseFields } from '../../connectors/iceberg/format/schema.js';
 import { postgresType } from '../../connectors/iceberg/format/types.js';
+import type { DeletedRows } from '../../connectors/iceberg/read/deletes/deleted-rows.js';
 import type { MetadataColumn } from '../../connectors/iceberg/read/metadata-columns.js';
 import type { OpenedFile, RowRun } from '../../connectors/iceberg/read/opened-file.js';
 import { readFooter } from '../../connectors/iceberg/read/parquet-footer.js';
 import { type BoundColumn, relationOf } from '../../connectors/iceberg/read/relation.js';
 import { Oid, type } from '../../sql/types.js';
+import { Dice } from '../e2e/oracle-dice.js';
 import { temporaryFolder } from './iceberg-fixtures.js';
 import { runDuck } from './relation-rows.js';
 
@@ -80,7 +82,9 @@ describe('Iceberg rows of one data file', () => {
     assert.equal(rows.length, all.filter(among(runs)).length);
     for (const [pos, n] of rows) assert.equal(pos, n);
     const ranges = Array.from({ length: 60 }, (_, index) => ({ start: index * 83, rows: 41 }));
-    const positions = `(SELECT range * 3 AS pos FROM range(${ROWS}))`;
+    const positions: DeletedRows[] = [
+      { kind: 'runs', runs: Array.from({ length: Math.ceil(ROWS / 3) }, (_, index) => ({ start: index * 3, rows: 1 })) },
+    ];
     assert.deepEqual(
       await numbers({ ...slice, ranges, deletes: { positions, fields: [], equality: [] } }),
       all
@@ -92,7 +96,7 @@ describe('Iceberg rows of one data file', () => {
 
   it('are those that no position or equality delete takes, NULL being equal to NULL', async () => {
     const deletes = {
-      positions: '(SELECT unnest([0, 17, 4999])::BIGINT AS pos)',
+      positions: [{ kind: 'runs', runs: [0, 17, 4999].map((start) => ({ start, rows: 1 })) } as const],
       fields: [...FIELDS, ...DROPPED],
       equality: [
         { columns: [2], relation: '(SELECT unnest([1, NULL]) AS f2)' },
@@ -106,6 +110,58 @@ describe('Iceberg rows of one data file', () => {
     assert.equal((await read([], [{ ...file, deletes }])).length, kept.length);
     // Beside a file without deletes.
     assert.equal((await read([column('k')], [{ ...file, deletes }, file])).length, kept.length + ROWS);
+  });
+
+  it('are told apart by file where many files are read at once, with deletes of every kind', async () => {
+    const dice = new Dice(20261121);
+    const some = (chance: number): number[] => all.filter(() => dice.chance(chance));
+    const positionFile = join(folder, 'named.parquet');
+    const lines: string[] = [];
+    const equality = [{ columns: [2], relation: '(SELECT unnest([1, NULL]) AS f2)' }];
+    const wanted: string[] = [];
+    const files: OpenedFile[] = [];
+    for (let at = 0; at < 24; at++) {
+      const written = await write(`many[${at}].parquet`);
+      const location = `s3://b/${at}`;
+      const gone = new Set<number>();
+      const positions: DeletedRows[] = [];
+      const remove = (rows: readonly number[]): void => {
+        for (const row of rows) gone.add(row);
+      };
+      if (at % 2 === 0) {
+        const starts = some(0.002);
+        const long = at % 6 === 0 ? [{ start: at * 10, rows: 20_000 }] : [];
+        positions.push({ kind: 'runs', runs: [...starts.map((start) => ({ start, rows: 3 })), ...long] });
+        remove(starts.flatMap((start) => [start, start + 1, start + 2]));
+        if (long.length > 0) remove(all.filter((n) => n >= at * 10));
+      }
+      if (at % 3 === 0) {
+        const rows = some(0.1);
+        const path = join(folder, `vector${at}.parquet`);
+        const list = rows.map((row) => `(${row})`).join(', ');
+        await runDuck(`COPY (SELECT v.pos::BIGINT AS pos FROM (VALUES ${list}) AS v(pos)) TO '${path}' (FORMAT parquet)`);
+        positions.push({ kind: 'file', path });
+        remove(rows);
+      }
+      if (at % 4 < 2) {
+        const rows = some(0.05);
+        for (const [index, row] of rows.entries()) lines.push(`('${index % 2 === 0 ? location : `x:${at}`}', ${row})`);
+        positions.push({ kind: 'named', path: positionFile, place: 'in', pos: 'Pos', spellings: [location, `x:${at}`] });
+        remove(rows);
+      } else lines.push(`('${location}', ${at})`); // names a file that it does not apply to
+      const byValue = at % 5 === 0 ? equality : [];
+      if (byValue.length > 0) remove(all.filter((n) => n % 7 === 1 || n % 7 === 6));
+      const deletes = { positions, fields: FIELDS, equality: byValue };
+      files.push({ ...written, location, firstRowId: String(at * 100_000), sequence: at, ...(at === 23 ? {} : { deletes }) });
+      wanted.push(...(at === 23 ? all : all.filter((n) => !gone.has(n))).map((n) => `${location} ${n} ${n} ${at * 100_000 + n} ${at}`));
+    }
+    const values = `(SELECT v."in", v.pos::BIGINT AS "Pos" FROM (VALUES ${lines.join(', ')}) AS v("in", pos))`;
+    await runDuck(`COPY ${values} TO '${positionFile}' (FORMAT parquet)`);
+    const columns = [...(['_file', '_pos'] as const).map(beside), column('n'), beside('_row_id'), beside('_last_updated_sequence_number')];
+    const relation = relationOf(columns, files);
+    assert.equal(relation.split('union_by_name').length - 1, 2 + 2 * 2, 'one scan a group of files, with its delete files');
+    const rows = (await runDuck(`SELECT * FROM ${relation} AS r`)).map((row) => row.join(' '));
+    assert.deepEqual(rows.sort(), wanted.sort());
   });
 
   it('have columns of names that differ in case only', async () => {

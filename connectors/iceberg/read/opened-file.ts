@@ -1,4 +1,5 @@
 import type { SchemaField } from '../format/schema.js';
+import type { DeletedRows } from './deletes/deleted-rows.js';
 import type { ParquetFooter } from './parquet-footer.js';
 
 /** A data file made ready for DuckDB: a local Parquet file with what must be done to its rows. Row numbers count from 0 in the data file. */
@@ -25,12 +26,11 @@ export interface RowRun {
   readonly rows: number;
 }
 
-/** Relations that DuckDB can read, to be anti-joined. */
+/** What goes of a file's rows, by their numbers in the data file or by equal values. */
 export interface OpenedDeletes {
-  /** Gives one column `pos` BIGINT: row numbers in the data file. */
-  readonly positions?: string;
+  readonly positions?: readonly DeletedRows[];
   /** All columns that `equality` names, with the types that its relations give them in. */
   readonly fields: readonly SchemaField[];
-  /** Each gives columns `f<id>`; a row goes when all are equal, NULL to NULL too. They may be columns that the query, or today's schema, does not have. */
+  /** Relations that DuckDB can read, to be anti-joined. Each gives columns `f<id>`; a row goes when all are equal, NULL to NULL too. They may be columns that the query, or today's schema, does not have. */
   readonly equality: readonly { readonly columns: readonly number[]; readonly relation: string }[];
 }

@@ -5,6 +5,7 @@ import type { ColumnDescription } from '../../connector.js';
 import type { IcebergType, SchemaField } from '../format/schema.js';
 import { duckdbScalar, postgresType } from '../format/types.js';
 import { type AbsentValue, absentLiteral } from './absent-value.js';
+import { byFile, deletedRows } from './deletes/deleted-rows.js';
 import { type FoundField, findField, isUnknown } from './file-layout.js';
 import { type FileScan, scanById, scanByPosition } from './file-scan.js';
 import { jsonText } from './json-projection.js';
@@ -27,19 +28,22 @@ interface FieldColumn {
 const ROW_MARK = 'row';
 /** Name of the row's number in its data file, beside the columns'. */
 const POSITION = 'pos';
+/** Name of the file's place in its group. */
+const FILE = 'file';
 
 /** One file, or many that are read alike. */
 interface Group {
   readonly scan: FileScan;
   readonly fields: readonly (FoundField | undefined)[];
   readonly paths: string[];
-  /** A file of which the rows' numbers matter. */
-  readonly rows: OpenedFile | undefined;
+  /** The files, where their rows' numbers matter. */
+  readonly numbered: OpenedFile[] | undefined;
 }
 
 /**
  * DuckDB's relation over local Parquet files, its columns named and typed as the table's. Files that hold the wanted columns in the same
- * way are read together; each file of which the rows' numbers matter is read apart. `display` names a file in errors.
+ * way are read together, those of which the rows' numbers matter apart from the rest; a file of which only parts are read by itself, as
+ * DuckDB leaves out row groups for a condition on row numbers only where that is the same for all files. `display` names a file in errors.
  */
 export function relationOf(
   columns: readonly BoundColumn[],
@@ -52,12 +56,17 @@ export function relationOf(
     try {
       const fields = columns.map((column) => (column.kind === 'field' ? findField(column.field, file.footer, file.constants) : undefined));
       const byId = columns.every((column, at) => column.kind === 'metadata' || isFoundById(column.field, fields[at]));
-      const rows = needsRowNumbers(columns, file) ? file : undefined;
-      const key = rows === undefined ? groupKey(fields, file, byId) : String(index);
-      const group = groups.get(key);
-      if (group !== undefined) group.paths.push(file.path);
-      else
-        groups.set(key, { scan: byId && rows === undefined ? scanById() : scanByPosition(file.footer), fields, paths: [file.path], rows });
+      const numbered = needsRowNumbers(columns, file);
+      const key = !numbered ? groupKey(fields, file, byId) : isAlone(file) ? String(index) : numberedKey(fields, file);
+      const group = groups.get(key) ?? {
+        scan: byId && !numbered ? scanById() : scanByPosition(file.footer),
+        fields,
+        paths: [],
+        numbered: numbered ? [] : undefined,
+      };
+      groups.set(key, group);
+      group.paths.push(file.path);
+      group.numbered?.push(file);
     } catch (error) {
       if (error instanceof TimelineError) throw error;
       throw new Error(`${error instanceof Error ? error.message : String(error)} in file "${display(file.location)}"`);
@@ -83,6 +92,19 @@ function groupKey(fields: readonly (FoundField | undefined)[], file: OpenedFile,
   return JSON.stringify([file.footer.columns.map((column) => column.name), fields]);
 }
 
+function isAlone({ ranges, runs }: OpenedFile): boolean {
+  return ranges !== undefined || runs !== undefined;
+}
+
+/** Equal for files that one scan reads with their rows' numbers: all alike but for deleted positions, names and lineage. */
+function numberedKey(fields: readonly (FoundField | undefined)[], { footer, constants, deletes }: OpenedFile): string {
+  const columns = footer.columns.map(({ name, native, type, children }) => [name, native, type, children]);
+  const equality = deletes?.equality ?? [];
+  const compared = equality.length === 0 ? [] : deletes?.fields.map((field) => findField(field, footer, constants));
+  const lineage = [ROW_ID_FIELD, LAST_UPDATED_FIELD].map((id) => footer.columns.findIndex((column) => column.fieldId === id));
+  return `numbered ${JSON.stringify([columns, fields, compared, equality, lineage])}`;
+}
+
 function absentKey(value: AbsentValue): AbsentValue | null {
   return value.kind === 'null' ? null : value;
 }
@@ -96,23 +118,33 @@ function needsRowNumbers(columns: readonly BoundColumn[], file: OpenedFile): boo
   );
 }
 
-function select(columns: readonly BoundColumn[], { scan, fields, paths, rows }: Group): string {
+function select(columns: readonly BoundColumn[], { scan, fields, paths, numbered }: Group): string {
   const outputs = columns.map((column, index) => {
-    const value = column.kind === 'field' ? fieldValue(column, fields[index], scan) : metadataValue(column.name, rows, scan);
+    const value = column.kind === 'field' ? fieldValue(column, fields[index], scan) : metadataValue(column.name, numbered ?? [], scan);
     return `${value} AS ${quoteName(column.wanted.name)}`;
   });
-  const conditions = rows === undefined ? undefined : rowConditions(rows, scan);
+  const [first] = numbered ?? [];
+  const conditions = numbered === undefined || first === undefined ? undefined : rowConditions(numbered, first, scan);
   const list = outputs.length === 0 ? `true AS ${ROW_MARK}` : outputs.join(', ');
-  if (rows === undefined || conditions === undefined) return `SELECT ${list} FROM ${scan.print(paths)}`;
-  const numbered = `(SELECT *, ${dataRowNumber('file_row_number', rows.runs)} AS ${POSITION} FROM ${scan.print(paths)}${conditions.where}) AS d`;
-  return `SELECT ${list} FROM ${[numbered, ...conditions.joins].join(' ')}`;
+  if (first === undefined || conditions === undefined) return `SELECT ${list} FROM ${scan.print(paths)}`;
+  const numbers = `CAST(file_index AS BIGINT) AS ${FILE}, ${dataRowNumber('file_row_number', first.runs)} AS ${POSITION}`;
+  const rows = `(SELECT *, ${numbers} FROM ${scan.print(paths)}${conditions.where}) AS d`;
+  return `SELECT ${list} FROM ${[rows, ...conditions.joins].join(' ')}`;
 }
 
-/** What leaves out rows outside of the file's ranges and deleted ones, which are known by their numbers or by equal values. */
-function rowConditions(file: OpenedFile, scan: FileScan): { readonly where: string; readonly joins: readonly string[] } {
+/**
+ * What leaves out rows outside of a file's ranges and deleted ones, which are known by their numbers or by equal values. All but numbers
+ * is as the first file has it.
+ */
+function rowConditions(
+  files: readonly OpenedFile[],
+  file: OpenedFile,
+  scan: FileScan,
+): { readonly where: string; readonly joins: readonly string[] } {
   const { deletes, ranges, runs } = file;
   const joins: string[] = [];
-  if (deletes?.positions !== undefined) joins.push(`ANTI JOIN ${deletes.positions} AS p ON d.${POSITION} = p.${POSITION}`);
+  const deleted = deletedRows(files);
+  if (deleted !== undefined) joins.push(`ANTI JOIN ${deleted} AS p ON d.${FILE} = p.${FILE} AND d.${POSITION} = p.${POSITION}`);
   for (const [index, { columns: ids, relation }] of (deletes?.equality ?? []).entries()) {
     const equal = ids.map((id) => {
       const field = deletes?.fields.find((one) => one.id === id);
@@ -135,23 +167,30 @@ function sameValue(type: IcebergType, a: string, b: string): string {
 }
 
 /** A file that rows have been moved to keeps their lineage in columns of its own. */
-function metadataValue(name: MetadataColumn, file: OpenedFile | undefined, scan: FileScan): string {
-  if (file === undefined) throw internal('a metadata column without its file');
-  const { firstRowId, sequence = 0 } = file;
+function metadataValue(name: MetadataColumn, files: readonly OpenedFile[], scan: FileScan): string {
+  const [first] = files;
+  if (first === undefined) throw internal('a metadata column without its file');
+  const each = (print: (file: OpenedFile) => string): string => byFile(`d.${FILE}`, files.map(print));
   const kept = (id: number, otherwise: string): string => {
     const field: SchemaField = { id, name, required: false, type: { kind: 'primitive', name: 'long' }, doc: undefined };
-    const found = findField(field, file.footer);
+    const found = findField(field, first.footer);
     return found.layout.kind === 'absent' ? otherwise : `coalesce(${scalarValue(field, found, scan)}, ${otherwise})`;
   };
   switch (name) {
     case '_file':
-      return quoteText(file.location);
+      return each(({ location }) => quoteText(location));
     case '_pos':
       return `CAST(d.${POSITION} AS BIGINT)`;
     case '_row_id':
-      return kept(ROW_ID_FIELD, firstRowId === undefined ? 'CAST(NULL AS BIGINT)' : `(${BigInt(firstRowId)}::BIGINT + d.${POSITION})`);
+      return kept(
+        ROW_ID_FIELD,
+        `(${each(({ firstRowId }) => (firstRowId === undefined ? 'CAST(NULL AS BIGINT)' : `${BigInt(firstRowId)}::BIGINT`))} + d.${POSITION})`,
+      );
     case '_last_updated_sequence_number':
-      return kept(LAST_UPDATED_FIELD, `CAST(${firstRowId === undefined ? 'NULL' : sequence} AS BIGINT)`);
+      return kept(
+        LAST_UPDATED_FIELD,
+        each(({ firstRowId, sequence = 0 }) => `CAST(${firstRowId === undefined ? 'NULL' : sequence} AS BIGINT)`),
+      );
   }
 }
 

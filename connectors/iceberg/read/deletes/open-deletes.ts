@@ -10,8 +10,8 @@ import type { OpenedDeletes, OpenedFile } from '../opened-file.js';
 import { checkPages } from '../page-checksums.js';
 import type { ParquetNode } from '../parquet-footer.js';
 import { relationOf } from '../relation.js';
-import { globLiteral, quoteName, quoteText } from '../sql-text.js';
 import { openWhole, type WholeFileRequest } from '../whole-file.js';
+import type { DeletedRows } from './deleted-rows.js';
 import { readDeletionVector } from './deletion-vector.js';
 import { writePositions } from './position-file.js';
 import type { PositionRun } from './roaring.js';
@@ -24,6 +24,7 @@ const MOST_INLINE = 16;
 const MAX_VECTOR_BYTES = 1 << 30;
 
 type PositionFile = Extract<DeleteFile, { readonly kind: 'positions' }>;
+type NamedRows = Extract<DeletedRows, { readonly kind: 'named' }>;
 type EqualityFile = Extract<DeleteFile, { readonly kind: 'equality' }>;
 type VectorBlob = Extract<DeleteFile, { readonly kind: 'vector' }>;
 
@@ -39,7 +40,7 @@ export interface DeleteRequest extends WholeFileRequest {
 export class DeleteOpener {
   readonly #request: DeleteRequest;
   readonly #fields: ReadonlyMap<number, SchemaField>;
-  readonly #positions = new Map<string, Promise<(spellings: readonly string[]) => string | undefined>>();
+  readonly #positions = new Map<string, Promise<Omit<NamedRows, 'spellings'>>>();
   readonly #equality = new Map<string, Promise<OpenedFile>>();
 
   constructor(request: DeleteRequest) {
@@ -52,47 +53,44 @@ export class DeleteOpener {
   /** Undefined: nothing is deleted. */
   async open(file: SplitFile): Promise<OpenedDeletes | undefined> {
     const { deletes = [] } = file;
-    const relations: string[] = [];
+    const positions: DeletedRows[] = [];
     for (const one of deletes) {
-      const relation =
+      const rows =
         one.kind === 'vector' ? await this.#vector(one, file) : one.kind === 'positions' ? await this.#rows(one, file) : undefined;
-      if (relation !== undefined) relations.push(relation);
+      if (rows !== undefined) positions.push(rows);
     }
     const equality = await this.#equal(deletes.filter((one) => one.kind === 'equality'));
-    if (relations.length === 0 && equality.length === 0) return undefined;
+    if (positions.length === 0 && equality.length === 0) return undefined;
     const ids = new Set(equality.flatMap(({ columns }) => columns));
     return {
-      ...(relations.length === 0 ? {} : { positions: `(${relations.join(' UNION ALL ')})` }),
+      ...(positions.length === 0 ? {} : { positions }),
       fields: [...ids].map((id) => this.#field(id)),
       equality,
     };
   }
 
-  async #rows(file: PositionFile, of: SplitFile): Promise<string | undefined> {
+  async #rows(file: PositionFile, of: SplitFile): Promise<NamedRows> {
     let opening = this.#positions.get(file.path);
     if (opening === undefined) {
       opening = this.#openPositions(file);
       this.#positions.set(file.path, opening);
     }
-    return (await opening)(this.#request.io.spellings(of.path));
+    return { ...(await opening), spellings: this.#request.io.spellings(of.path) };
   }
 
-  async #openPositions(file: PositionFile): Promise<(spellings: readonly string[]) => string | undefined> {
+  async #openPositions(file: PositionFile): Promise<Omit<NamedRows, 'spellings'>> {
     const { path, footer } = await this.#open(file);
     const column = ({ id, name }: typeof POS, type: RegExp): ParquetNode => {
       const found = footer.columns.find((one) => one.fieldId === id) ?? footer.columns.find((one) => one.name === name);
       if (found === undefined || !type.test(found.type)) throw this.#corrupt(file.path, `it has no column ${name} of position deletes`);
       return found;
     };
-    const place = quoteName(column(FILE_PATH, /^BYTE_ARRAY (STRING|UTF8)$/).name);
-    const pos = quoteName(column(POS, /^INT64/).name);
-    const source = `read_parquet([${quoteText(globLiteral(path))}], hive_partitioning = false)`;
-    return (spellings) =>
-      `SELECT ${pos} AS ${POS.name} FROM ${source} WHERE ${place} IN (${spellings.map((text) => quoteText(text)).join(', ')})`;
+    const place = column(FILE_PATH, /^BYTE_ARRAY (STRING|UTF8)$/).name;
+    return { kind: 'named', path, place, pos: column(POS, /^INT64/).name };
   }
 
   /** Few runs stand in the query, more in a file of the cache. */
-  async #vector(blob: VectorBlob, of: SplitFile): Promise<string | undefined> {
+  async #vector(blob: VectorBlob, of: SplitFile): Promise<DeletedRows | undefined> {
     const { io, meter, signal, releases } = this.#request;
     if (blob.length > MAX_VECTOR_BYTES) throw this.#corrupt(blob.path, `a deletion vector of ${blob.length} bytes`);
     const source = await io.source(blob.path, { meter, signal });
@@ -103,8 +101,7 @@ export class DeleteOpener {
     // Everything is checked before anything is used.
     for (const run of runs()) if (few.length <= MOST_INLINE) few.push(run);
     if (few.length === 0) return undefined;
-    if (few.length <= MOST_INLINE)
-      return few.map(({ start, rows }) => `SELECT range AS ${POS.name} FROM range(${start}, ${start + rows})`).join(' UNION ALL ');
+    if (few.length <= MOST_INLINE) return { kind: 'runs', runs: few };
     const made = await io.derived(blob.path, {
       key: `deletion vector\n${source.etag}\n${blob.offset}\n${blob.length}`,
       size: blob.rows * 2,
@@ -112,7 +109,7 @@ export class DeleteOpener {
       make: (target, stop) => writePositions(target, runs(), stop),
     });
     releases.push(made.release);
-    return `SELECT ${POS.name} FROM read_parquet([${quoteText(globLiteral(made.path))}], hive_partitioning = false)`;
+    return { kind: 'file', path: made.path };
   }
 
   /** Files that compare the same columns are one relation. */
