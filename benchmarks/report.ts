@@ -1,5 +1,6 @@
 import { DELIVERY_SQL, type Delivery } from './delivery.js';
 import type { Measurement } from './measure.js';
+import { type BytesResult, Q7_TITLE } from './q7.js';
 import { type PlanningResult, Q10_TITLE } from './q10.js';
 import type { Question } from './question.js';
 
@@ -18,6 +19,7 @@ export interface ReportFacts {
   readonly machine: readonly (readonly [name: string, value: string])[];
   readonly results: readonly QuestionResult[];
   readonly delivery: readonly Delivery[];
+  readonly remote: readonly BytesResult[];
   readonly planning: readonly PlanningResult[];
   /** Of the last minute, at the end. */
   readonly load: number;
@@ -70,6 +72,7 @@ export function printReport(facts: ReportFacts): string {
     ...temporalSection(facts),
     '',
     ...deliverySection(facts.delivery),
+    ...remoteSection(facts.remote),
     ...planningSection(facts.planning),
     '## Against the goals',
     '',
@@ -102,6 +105,26 @@ function deliverySection(deliveries: readonly Delivery[]): string[] {
     ...deliveries.map(
       ({ format, rows, bytes, wall, first, cpu, peak }) =>
         `| ${format} | ${rows} | ${(bytes / 1e6).toFixed(0)} | ${ms(wall)} | ${((rows / wall) * 1000).toFixed(0)} | ${ms(first)} | ${((cpu * 1000) / rows).toFixed(2)} us | ${mb(peak)} |`,
+    ),
+    '',
+  ];
+}
+
+function remoteSection(results: readonly BytesResult[]): string[] {
+  if (results.length === 0) return [];
+  const kib = (bytes: number): string => (bytes / 1024).toFixed(0);
+  return [
+    `## Q7 without an index: ${Q7_TITLE}`,
+    '',
+    'Two columns of 320 rows. Requests and bytes are all that crossed, metadata among them (DuckDB is given the list of files); warm: the same',
+    'question again in the same process, best of three. Timeline here is catalog, planning and kernel, without parser and wire.',
+    '',
+    '| side | wall, cold | requests | KiB | wall, warm | requests | KiB |',
+    '|---|---|---|---|---|---|---|',
+    ...results.map(({ side, figures }) =>
+      'error' in figures
+        ? `| ${side} | failed: ${cell(figures.error)} | | | | | |`
+        : `| ${side} | ${ms(figures.cold)} | ${figures.requests} | ${kib(figures.bytes)} | ${ms(figures.warm)} | ${figures.warmRequests} | ${kib(figures.warmBytes)} |`,
     ),
     '',
   ];

@@ -15,6 +15,7 @@ import { q2 } from './q2.js';
 import { q3 } from './q3.js';
 import { q5 } from './q5.js';
 import { q6 } from './q6.js';
+import { measureBytes } from './q7.js';
 import { measurePlanning } from './q10.js';
 import type { Question, QuestionFacts } from './question.js';
 import { parquet } from './question.js';
@@ -68,6 +69,7 @@ async function main(): Promise<number> {
     const results: QuestionResult[] = [];
     for (const question of questions) results.push(await compare(question, facts, timeline, duckdb));
     const delivery = asked('Q9') ? await measureDelivery(timeline, Number(options.runs)) : [];
+    const remote = asked('Q7') ? await measureBytes(options.cache, say) : [];
     const planning = asked('Q10') ? await measurePlanning(options.cache, root, say) : [];
     const missing = options['no-temporal'] ? 'left out by --no-temporal' : await temporalMissing(timeline, questions, facts);
     const withTemporal: QuestionResult[] = [];
@@ -84,6 +86,7 @@ async function main(): Promise<number> {
         ],
         results: withTemporal,
         delivery,
+        remote,
         planning,
         load: loadavg()[0] ?? 0,
         idle,
