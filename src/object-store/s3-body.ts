@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { type RunningChecksum, statedChecksum } from './checksum.js';
 import { storageFailed } from './store-error.js';
+import { transfers } from './transfer-counters.js';
 
 export interface BodyOptions {
   /** For errors. */
@@ -29,6 +30,7 @@ export async function* bodyChunks(body: Readable, options: BodyOptions): AsyncGe
       clearTimeout(timer);
       signal?.throwIfAborted();
       received += chunk.length;
+      transfers.bytes += chunk.length;
       if (received > length) throw storageFailed(`${name}: the storage sent more than the ${length} bytes it announced`);
       checksum?.update(chunk);
       yield chunk;

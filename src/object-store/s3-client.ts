@@ -1,6 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import type { S3Options } from './object-store.js';
+import { transfers } from './transfer-counters.js';
 
 /** The SDK would write remarks on retries to the console. */
 const SILENT = { trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -8,7 +9,7 @@ const SILENT = { trace: () => undefined, debug: () => undefined, info: () => und
 /** A client that tries nothing twice: retries are the store's. Nothing is asked of anybody yet. */
 export function s3Client(config: S3Options | undefined): S3Client {
   const region = config?.region ?? 'us-east-1';
-  return new S3Client({
+  const client = new S3Client({
     region,
     forcePathStyle: config?.pathStyle ?? false,
     maxAttempts: 1,
@@ -20,6 +21,14 @@ export function s3Client(config: S3Options | undefined): S3Client {
     ...(config?.endpoint === undefined ? {} : { endpoint: config.endpoint }),
     ...access(config, region),
   });
+  client.middlewareStack.add(
+    (next) => (args) => {
+      transfers.requests++;
+      return next(args);
+    },
+    { step: 'finalizeRequest', name: 'countedRequests' },
+  );
+  return client;
 }
 
 /** A server that has sent nothing for so long will not. */

@@ -1,4 +1,13 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { transfers } from '../object-store/transfer-counters.js';
+
+/** Of this process; what Temporal workers elsewhere ask for is theirs to tell. */
+const TRANSFERS = [
+  ['timeline_storage_requests_total', 'Requests to object stores', 'requests'],
+  ['timeline_storage_bytes_total', 'Bytes received from object stores', 'bytes'],
+  ['timeline_storage_cache_hits_total', 'Reads of ranges answered by the cache', 'cacheHits'],
+  ['timeline_storage_cache_hit_bytes_total', 'Bytes of ranges answered by the cache', 'cacheHitBytes'],
+] as const;
 
 /** What `/metrics` shows. One object a server, so that tests can run several in one process. */
 export class Metrics {
@@ -27,5 +36,16 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    for (const [name, help, key] of TRANSFERS) {
+      new Counter({
+        name,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.reset();
+          this.inc(transfers[key]);
+        },
+      });
+    }
   }
 }

@@ -6,6 +6,7 @@ import { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { parseFields } from '../../connectors/iceberg/format/schema.js';
 import { makeTable } from '../../connectors/iceberg/write/made-table.js';
 import { openStore } from '../../src/object-store/open-store.js';
+import { transfers } from '../../src/object-store/transfer-counters.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { findVersitygw, type S3Server, startVersitygw } from '../support/versitygw.js';
 import { parseFilter } from './filters.js';
@@ -128,7 +129,9 @@ describe('a needle in files on S3', () => {
     assert.equal(cold.bytes, cold.charged);
     assert.ok(cold.requests <= 2 * FILES, `${cold.requests} requests`);
     assert.ok(cold.bytes < stored / 5, `${cold.bytes} of ${stored} bytes`);
+    const before = { ...transfers };
     const warm = await ask(first, 's000777', names);
+    assert.ok(transfers.cacheHits >= before.cacheHits + 2 * FILES && transfers.cacheHitBytes > before.cacheHitBytes);
     assert.deepEqual([warm.rows, warm.requests, warm.bytes, warm.charged], [whole.rows, 0, 0, 0]);
     await first.close();
     const later = await open(folder);

@@ -4,6 +4,7 @@ import { Gate } from '../../../src/object-store/gate.js';
 import type { Piece } from '../../../src/object-store/memory-ranges.js';
 import type { ObjectPart } from '../../../src/object-store/object-store.js';
 import { endOf, type RangeCache, uncovered } from '../../../src/object-store/range-cache.js';
+import { transfers } from '../../../src/object-store/transfer-counters.js';
 import { corrupt } from '../format/corrupt.js';
 import { type ByteRange, planRequests, type RequestShape } from './byte-plan.js';
 import type { ByteRequest, ByteSource } from './byte-source.js';
@@ -128,7 +129,14 @@ export class RemoteFile {
   #start(request: Reader, wanted: readonly { read: Read; pieces: readonly Piece[] }[]): void {
     const { size, shape } = this.#options;
     const known = (pieces: readonly Piece[]): ByteRange[] => [...pieces.map(endOf), ...this.#flights];
-    const missing = wanted.flatMap(({ read, pieces }) => uncovered(known(pieces), read.start, read.end));
+    const missing = wanted.flatMap(({ read, pieces }) => {
+      const gaps = uncovered(known(pieces), read.start, read.end);
+      if (gaps.length === 0) {
+        transfers.cacheHits++;
+        transfers.cacheHitBytes += read.end - read.start;
+      }
+      return gaps;
+    });
     const whole = missing.length > 0 && size <= SMALL_FILE_BYTES;
     const hot = wanted.some(({ read }) => read.hot);
     for (const range of planRequests(whole ? [{ start: 0, end: size }] : missing, shape)) this.#launch(range, request, hot);
