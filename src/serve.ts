@@ -65,6 +65,8 @@ export async function withDemoLake(config: Config): Promise<Config> {
         type: 'iceberg',
         catalog: { type: 'sql', uri: lake.catalogUri, warehouse: lake.warehouse, name: lake.catalogName },
         locations: lake.locations,
+        // So that CREATE TABLE results.x AS … can be tried at once; the events themselves stay as they are.
+        write: { schemas: ['results'] },
       },
     },
   };
