@@ -1,7 +1,7 @@
 import { internal, TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import type { Query } from '../sql/query.js';
-import type { Type } from '../sql/types.js';
+import { numericModifier, type Type } from '../sql/types.js';
 import { checkFunctions } from './check-functions.js';
 import { columnRef } from './expression.js';
 import { foldQuery } from './fold.js';
@@ -56,10 +56,18 @@ function writtenRows(input: Operator, { sink, from }: WriteTarget, planning: Pla
     const field = source === undefined ? undefined : fields[source];
     if (source !== undefined && field === undefined)
       throw internal(`column ${name} is written from column ${source}, which the query does not have`);
-    const expr: PlanExpr = field === undefined ? { kind: 'constant', type, value: null } : columnRef(field);
+    const expr: PlanExpr = field === undefined ? { kind: 'constant', type, value: null } : kept(field, name, type, planning);
     return { field: planning.newField(name, type), expr };
   });
   return { kind: 'project', input, items };
+}
+
+/** A numeric without a scale is kept with one where its table needs that; a number that it does not fit fails. */
+function kept(field: Field, name: string, type: Type, planning: Planning): PlanExpr {
+  const modifier = numericModifier(type);
+  if (modifier === undefined || numericModifier(field.type) !== undefined) return columnRef(field);
+  planning.notices.push(`column "${name}" is kept as numeric(${modifier.precision},${modifier.scale})`);
+  return { kind: 'cast', via: 'exact', arg: columnRef(field), type };
 }
 
 /** Milliseconds of planning at a time; other sessions have their turn then, and a cancellation arrives. */

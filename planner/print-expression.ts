@@ -94,7 +94,7 @@ function print(expr: PlanExpr, names: ColumnNames): Printed {
       return node(`${at(expr.arg, CAST)}[${at(expr.index, 0)}]`, ATOM);
     case 'cast':
       // a relabel changes nothing that a reader of a plan would want to see
-      return expr.via === 'relabel' ? print(expr.arg, names) : node(`${at(expr.arg, CAST)}::${printType(expr.type)}`, CAST);
+      return expr.via !== 'io' ? print(expr.arg, names) : node(`${at(expr.arg, CAST)}::${printType(expr.type)}`, CAST);
     case 'call': {
       const [a, b] = expr.args;
       if (expr.isCast === true && a !== undefined) return node(`${at(a, CAST)}::${printType(expr.type)}`, CAST);

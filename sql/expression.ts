@@ -23,8 +23,8 @@ export type Expr<L> =
   | { readonly kind: 'array'; readonly elements: readonly Expr<L>[]; readonly type: Type }
   | Template<L>
   | { readonly kind: 'subscript'; readonly arg: Expr<L>; readonly index: Expr<L>; readonly type: Type }
-  /** A change of type by text output and input (CoerceViaIO), or without a change of bits (RelabelType). */
-  | { readonly kind: 'cast'; readonly via: 'io' | 'relabel'; readonly arg: Expr<L>; readonly type: Type };
+  /** A change of type by text output and input (CoerceViaIO), without a change of bits (RelabelType), or of a numeric to a scale that must hold all its digits. */
+  | { readonly kind: 'cast'; readonly via: 'io' | 'relabel' | 'exact'; readonly arg: Expr<L>; readonly type: Type };
 
 /** `value` is PostgreSQL's text form (ISO dates, UTC for timestamptz, `postgres` intervals); null is NULL. */
 export interface Constant {

@@ -5,6 +5,7 @@ import { parseOne } from '../sql/parse.js';
 import { taggedNode } from '../sql/parse-tree.js';
 import { relationNodes } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
+import { numericModifier, type Type } from '../sql/types.js';
 import { commandExecution, textExecution } from './execution.js';
 import { checkPlace } from './file-places.js';
 import type { WriteStatement } from './prepare.js';
@@ -99,7 +100,7 @@ async function createTable(
     (column): ColumnDescription => ({ ...column, comment: undefined }),
   );
   const made = await creating(table, create.ifNotExists, context, () => {
-    const list = columns.map(({ type }) => `null::${context.engine.postgres.names.typeSql(type.oid)}`).join(', ');
+    const list = columns.map(({ type }) => `null::${context.engine.postgres.names.typeSql(type.oid)}${modifierSql(type)}`).join(', ');
     const statement = ownStatement(`select ${list} limit 0`, text);
     return runWrite(statement, [], context, createWriting(table, { columns, options: create.options, withData: false }, context));
   });
@@ -239,4 +240,9 @@ async function fileWriting({ file, statement }: WriteStatement & { readonly kind
     const columns = statement.columns.map(({ name, type }) => ({ name, type }));
     return { query, write: { sink: { kind: 'file', file: { ...file, location }, columns }, from: columns.map((_, n) => n) } };
   };
+}
+
+function modifierSql(type: Type): string {
+  const modifier = numericModifier(type);
+  return modifier === undefined ? '' : `(${modifier.precision},${modifier.scale})`;
 }

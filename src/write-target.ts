@@ -99,7 +99,6 @@ export function createWriting(
       { table: table.source, create: { columns: wanted, orReplace: false, ifNotExists: false, options } },
       context.signal,
     );
-    requireSameColumns(wanted, columns, `${table.schema}.${table.source.table}`);
     const name = { schema: table.schema, table: table.source.table };
     const sink: PlanSink = { kind: 'table', table: sinkTable(table.connector, name, handle, context), columns: columns.map(sinkColumn) };
     return { query, write: { sink, from: columns.map(({ name: column }) => wanted.findIndex((one) => one.name === column)) } };

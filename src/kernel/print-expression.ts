@@ -9,7 +9,7 @@ import { fill, type PrintedArgument } from '../../sql/functions/entry.js';
 import { inputTemplate, outputTemplate } from '../../sql/functions/io-casts.js';
 import { isEqualByText, isNative, isOrdered, nativeTemplate } from '../../sql/functions/native.js';
 import { functionName } from '../../sql/functions/signature.js';
-import { ELEMENT_OF, Oid, type Type, typeName } from '../../sql/types.js';
+import { ELEMENT_OF, numericModifier, Oid, type Type, typeName } from '../../sql/types.js';
 import { parseArrayText } from '../../sql/value-array.js';
 import {
   chosenDecimal,
@@ -414,6 +414,16 @@ function printAnyAll(expr: AnyAll<PlanLeaf>, scope: Scope): Printed {
   return plain(`(${tests.join(expr.quantifier === 'any' ? ' OR ' : ' AND ')})`, BOOL);
 }
 
+/** DuckDB SQL of a numeric's text as a decimal that has all of its digits. */
+function exactNumeric(text: string, to: Type): string {
+  const modifier = numericModifier(to);
+  if (modifier === undefined) throw internal('an exact cast is to a numeric with a scale');
+  const { precision, scale } = modifier;
+  const fits = `regexp_full_match(${text}, '-?\\d{1,${precision - scale}}(\\.\\d{0,${scale}}0*)?')`;
+  const message = `a number has more digits than numeric(${precision},${scale}) keeps: cast the column to a numeric with another scale, or to text`;
+  return `CASE WHEN ${text} IS NULL OR ${fits} THEN CAST(${text} AS DECIMAL(${precision},${scale})) ELSE error('TL22003:${message}') END`;
+}
+
 /** The elements of ARRAY[…] or of an array constant; null: a NULL array. */
 function arrayElements(array: PlanExpr): readonly PlanExpr[] | null | undefined {
   if (array.kind === 'array') return array.elements;
@@ -438,6 +448,7 @@ function printCast(expr: Extract<PlanExpr, { kind: 'cast' }>, scope: Scope): Pri
     const same = fixed(settled(printed, expr.type), expr.type);
     return same.scale === undefined && printed.decimal !== undefined ? { ...printed, type: expr.type } : same;
   }
+  if (expr.via === 'exact') return fixed(exactNumeric(asArgument(printed), expr.type), expr.type);
   const text = outputTemplate(from.oid);
   const input = inputTemplate(expr.type.oid);
   if (text === undefined) throw unsupported(`a cast from ${typeName(from)} to text`);

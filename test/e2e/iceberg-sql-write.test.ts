@@ -63,6 +63,26 @@ for (const driver of ['local', 'temporal'] as const) {
       assert.match(stdout, /SELECT 1\na\|integer\|\|\|\nb\|text\|\|\|\nDROP TABLE/);
     });
 
+    it('a numeric without a scale is kept with all of its digits, or refused', async () => {
+      const notices: string[] = [];
+      const noted = (notice: { message?: string | undefined }): void => void notices.push(notice.message ?? '');
+      client.on('notice', noted);
+      const numbers = `values (1 / 3.0), (-0.5), (null), (999999999999999999.5), (1.10), (sqrt(2::numeric))`;
+      await client.query(`create table results.numbers as select x from (${numbers}) v(x)`);
+      client.off('notice', noted);
+      assert.ok(notices.includes('column "x" is kept as numeric(38,20)'), notices.join());
+      const kept = await rows('select trim_scale(x) from results.numbers order by x');
+      assert.deepEqual(kept, await rows(`select trim_scale(x) from (${numbers}) v(x) order by x`));
+      for (const lost of ['1e-21', "'NaN'", '1e18', "'Infinity'"]) {
+        await assert.rejects(client.query(`create table results.lost as select ${lost}::numeric as x from results.numbers`), {
+          code: '22003',
+          message: /a number has more digits than numeric\(38,20\) keeps/,
+        });
+        assert.deepEqual(await rows("select to_regclass('results.lost') is null"), [[true]]);
+      }
+      await client.query('drop table results.numbers');
+    });
+
     it('INSERT, by two sessions at once, and snapshots of it', async () => {
       const other = await server.connect();
       await other.query(`set timeline.driver = ${driver}`);

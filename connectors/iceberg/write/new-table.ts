@@ -66,10 +66,11 @@ function scalarType(column: ColumnDescription, type: Type): IcebergType {
   const what = `column "${column.name}" of type ${typeName(type)} in an Iceberg table`;
   if (type.oid !== Oid.numeric) throw unsupported(what, { hint: `Cast it, for example "${column.name}"::text.` });
   const modifier = numericModifier(type);
-  if (modifier === undefined)
-    throw unsupported(`${what} (a numeric without precision and scale)`, {
-      hint: `Iceberg's decimals have at most 38 digits and a fixed scale: cast it, for example "${column.name}"::numeric(38, 9), or ::text.`,
-    });
+  const inList = column.type.oid !== type.oid;
+  if (modifier === undefined && inList)
+    throw unsupported(`${what} (without precision and scale)`, { hint: `Cast it, for example "${column.name}"::numeric(38, 9)[].` });
+  // Iceberg's decimals have a scale: what a division or an average of PostgreSQL's gives fits this one, and what does not is refused when it comes.
+  if (modifier === undefined) return { kind: 'decimal', precision: 38, scale: 20 };
   const { precision, scale } = modifier;
   if (scale < 0 || precision > 38 || scale > precision)
     throw unsupported(`${what} (precision ${precision}, scale ${scale})`, {
