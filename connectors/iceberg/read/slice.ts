@@ -53,13 +53,14 @@ export async function writeSlice(request: SliceRequest): Promise<{ readonly foot
   end.writeUInt32LE(footer.length, 0);
   const tail = Buffer.concat([footer, end]);
   parts.push({ kind: 'made', bytes: tail, at });
+  const parsed = parseFooter(tail, source.name);
   try {
     await writeParts(source, parts, path, signal);
   } catch (error) {
     await rm(path, { force: true });
     throw error instanceof TimelineError || signal.aborted ? error : fileError('the cache folder', error);
   }
-  return { footer: parseFooter(tail, source.name), bytes: at + tail.length };
+  return { footer: parsed, bytes: at + tail.length };
 }
 
 function readSliceFooter(source: ByteSource, raw: Uint8Array, columns: ReadonlySet<string>): SliceFooter {
