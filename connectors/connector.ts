@@ -8,6 +8,13 @@ export interface TableColumn {
   readonly type: Type;
 }
 
+/** A member of a jsonb column's objects, as `column->'a'->'b'` reads it, or (`text`) `column->'a'->>'b'`. At least one key. */
+export interface ColumnPath {
+  readonly column: string;
+  readonly keys: readonly string[];
+  readonly as: 'jsonb' | 'text';
+}
+
 export type TablePredicate = Expr<TableColumn>;
 
 export interface TableName {
@@ -23,6 +30,11 @@ export interface TableDescription extends TableName {
   readonly rowEstimate: number | undefined;
   /** Changes when and only when the columns change. */
   readonly schemaVersion: string;
+}
+
+/** A column to read, or (`path`) a member of one, which `name` and `type` are then of. */
+export interface ReadColumn extends ColumnDescription {
+  readonly path?: ColumnPath;
 }
 
 export interface ColumnDescription {
@@ -115,7 +127,8 @@ export interface Skipping {
 }
 
 export interface ReadRequest {
-  readonly columns: readonly ColumnDescription[];
+  /** With paths only where `readsPath` says yes. */
+  readonly columns: readonly ReadColumn[];
   readonly meter: Meter;
   readonly signal: AbortSignal;
   /** Told of pruning that needs the files themselves (row groups, pages, bloom filters): steps of one name are summed over tasks. */
@@ -248,6 +261,8 @@ export interface Connector {
   /** Pins the current snapshot, or one by id, tag or instant (text form of timestamptz). */
   pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer;
+  /** Can a member of a column be read without the rest of it, just as PostgreSQL's operators would give it? Absent: none. */
+  readsPath?(handle: Handle, path: ColumnPath): boolean;
   statistics(handle: Handle): Promise<TableStatistics>;
   splits(handle: Handle, signal: AbortSignal, wish?: SplitWish): Promise<SplitPlan>;
   /** Leaves out what holds no row that passes all filters, as far as the splits' bounds tell. Absent: never anything. */

@@ -215,7 +215,7 @@ class Finder {
   #targets(op: Operator, id: number, stage: number): readonly Target[] {
     switch (op.kind) {
       case 'scan':
-        return op.fields.some((field) => field.id === id) ? [{ scan: op, column: id, stage }] : [];
+        return op.fields.some((field) => field.id === id && field.path === undefined) ? [{ scan: op, column: id, stage }] : [];
       case 'filter':
       case 'distinct':
       case 'table_function':

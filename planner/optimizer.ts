@@ -4,6 +4,7 @@ import { mapInputs, mapSubplans, operatorsIn } from './logical-plan.js';
 import { fieldsOf, type Operator } from './physical-plan.js';
 import type { Planning } from './planning.js';
 import { narrowBounds } from './rules/bounds.js';
+import { readPaths } from './rules/column-paths.js';
 import { askConnectors, settleConnectors } from './rules/connector-pushdown.js';
 import { derivePredicates } from './rules/derive-predicates.js';
 import { factorOr } from './rules/factor-or.js';
@@ -38,6 +39,9 @@ export const RULES: readonly Rule[] = [
   { name: 'merge-projects', apply: mergeProjects },
   { name: 'connector-pushdown', apply: askConnectors },
   { name: 'projection-pruning', apply: pruneColumns },
+  // when connectors have seen predicates over whole columns, and it is known who reads these
+  { name: 'column-paths', apply: readPaths },
+  { name: 'projection-pruning again', apply: pruneColumns },
   { name: 'connector-columns', apply: settleConnectors },
 ];
 

@@ -1,4 +1,4 @@
-import type { PruningStep, Skipping } from '../connectors/connector.js';
+import type { ColumnPath, PruningStep, Skipping } from '../connectors/connector.js';
 import type { CopyFile } from '../sql/copy-statement.js';
 import type { Expr } from '../sql/expression.js';
 import type { WindowFrame } from '../sql/query.js';
@@ -182,12 +182,16 @@ export interface ScanOperator {
   readonly table: string;
   /** The connector's pinned and pushed-down handle. */
   readonly handle: unknown;
-  /** Fields of the output, each a table column of the same name. */
-  readonly fields: readonly Field[];
+  /** Fields of the output, each a table column of the same name, or a member of one. */
+  readonly fields: readonly ScanField[];
   /** For EXPLAIN: what was pushed and how it was answered; files and bytes before and after each pruning step. */
   readonly pushed: readonly PushedPredicate[];
   readonly pruning: readonly PruningStep[];
   readonly dynamic?: readonly DynamicFilter[];
+}
+
+export interface ScanField extends Field {
+  readonly path?: ColumnPath;
 }
 
 /** Of a scan only those rows matter whose `column` is among the values that the field `key` has in an earlier stage's rows (no NULLs). */

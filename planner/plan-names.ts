@@ -14,6 +14,8 @@ export interface PlanNames {
 
 export function planNames(plan: PhysicalPlan): PlanNames {
   const byId = new Map<number, string>();
+  /** Members of columns, whose names are SQL. */
+  const paths = new Set<number>();
   const definitions = new Map<number, PlanExpr>();
   /** Columns that only pass another one on share its meaning, so they share its name without a mark. */
   const origin = new Map<number, number>();
@@ -24,6 +26,7 @@ export function planNames(plan: PhysicalPlan): PlanNames {
   for (const stage of plan.stages) {
     for (const op of operatorsIn(stage.root)) {
       for (const field of fieldsOf(op)) byId.set(field.id, field.name);
+      if (op.kind === 'scan') for (const field of op.fields) if (field.path !== undefined) paths.add(field.id);
       if (op.kind === 'aggregate') for (const call of op.aggregates) byId.set(call.field.id, call.field.name);
       const items = op.kind === 'project' ? op.items : op.kind === 'aggregate' && op.phase !== 'final' ? op.keys : [];
       for (const { field, expr } of items) {
@@ -57,7 +60,8 @@ export function planNames(plan: PhysicalPlan): PlanNames {
   const name = (id: number): string => {
     const plain = nameOf(id);
     if (plain === undefined) return `c${id}`;
-    return (roots.get(plain)?.size ?? 1) > 1 ? `${quoteIdentifier(plain)}#${root(id)}` : quoteIdentifier(plain);
+    const shown = paths.has(root(id)) ? plain : quoteIdentifier(plain);
+    return (roots.get(plain)?.size ?? 1) > 1 ? `${shown}#${root(id)}` : shown;
   };
   return {
     name,

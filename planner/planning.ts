@@ -6,7 +6,7 @@ import type { Type } from '../sql/types.js';
 import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperator } from './physical-plan.js';
 
 /** The part of a connector that planning needs. */
-export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'splits'>;
+export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'readsPath' | 'splits'>;
 
 export interface TaskTargets {
   /** Bytes up to which a connector puts small files into one split; absent: as it likes. */

@@ -1,3 +1,4 @@
+import type { ColumnPath } from '../connectors/connector.js';
 import type { Case } from '../sql/expression.js';
 import { functionName } from '../sql/functions/signature.js';
 import { Oid, type Type, typeName } from '../sql/types.js';
@@ -8,6 +9,12 @@ export type ColumnNames = (id: number) => string;
 
 export function scanNames(scan: ScanOperator): ColumnNames {
   return (id) => quoteIdentifier(scan.fields.find((field) => field.id === id)?.name ?? `c${id}`);
+}
+
+/** A member of a column, as SQL. */
+export function printPath({ column, keys, as }: ColumnPath): string {
+  const members = keys.map((key, n) => `${as === 'text' && n === keys.length - 1 ? '->>' : '->'}'${key.replaceAll("'", "''")}'`);
+  return `${quoteIdentifier(column)}${members.join('')}`;
 }
 
 /** Binding strength, loosest first; an operand that binds looser than its place is put in parentheses. */

@@ -1,6 +1,7 @@
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import type {
   ColumnDescription,
+  ColumnPath,
   Connector,
   ConnectorSplit,
   Handle,
@@ -8,6 +9,7 @@ import type {
   PushdownAnswer,
   PushdownRequest,
   Readable,
+  ReadColumn,
   ReadRequest,
   SplitPlan,
   SplitWish,
@@ -33,6 +35,7 @@ import { planFiles } from './prune/plan-files.js';
 import { narrowSplits } from './prune/split-bounds.js';
 import { conditionOfHandle, pushFilters } from './pushdown.js';
 import { FileIo } from './read/file-io.js';
+import { isReadableMember } from './read/member-value.js';
 import { metadataColumns, ROWS_SUFFIX } from './read/metadata-columns.js';
 import { type FooterCache, openFiles } from './read/open-files.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
@@ -206,6 +209,13 @@ export class IcebergConnector implements Connector {
     return pushFilters(pinned, schema, request);
   }
 
+  readsPath(handle: Handle, path: ColumnPath): boolean {
+    const pinned = asHandle(handle);
+    const schema = this.#parsed.get(pinned.metadata)?.schemas.get(pinned.schemaId);
+    const field = schema?.fields.find(({ name }) => name === path.column);
+    return pinned.about === undefined && field !== undefined && isReadableMember(field.type, path);
+  }
+
   async statistics(handle: Handle): Promise<TableStatistics> {
     const pinned = asHandle(handle);
     const { snapshot } = await this.#version(pinned);
@@ -337,21 +347,22 @@ function refuseFormat(metadata: TableMetadata, table: TableName): void {
   if (metadata.formatVersion > NEWEST_FORMAT) throw unsupportedFeature(`Iceberg format version ${metadata.formatVersion}`, fullName(table));
 }
 
-function bindColumns(schema: Schema, wanted: readonly ColumnDescription[], handle: IcebergHandle): BoundColumn[] {
+function bindColumns(schema: Schema, wanted: readonly ReadColumn[], handle: IcebergHandle): BoundColumn[] {
   const table = fullName(handle);
   const beside = handle.rows === true ? metadataColumns(schema) : [];
   return wanted.map((column): BoundColumn => {
-    const field = schema.fields.find((candidate) => candidate.name === column.name);
-    const metadata = beside.find((candidate) => candidate.name === column.name);
+    const name = column.path?.column ?? column.name;
+    const field = schema.fields.find((candidate) => candidate.name === name);
+    const metadata = beside.find((candidate) => candidate.name === name);
     if (field === undefined && metadata !== undefined) return { kind: 'metadata', name: metadata.name, wanted: column };
     if (field === undefined) {
       throw new TimelineError({
         kind: 'semantic',
         sqlstate: '42703',
-        message: `column "${column.name}" does not exist in this snapshot of table ${table}`,
+        message: `column "${name}" does not exist in this snapshot of table ${table}`,
       });
     }
-    return { kind: 'field', field, wanted: column };
+    return { kind: 'field', field, wanted: column, ...(column.path === undefined ? {} : { path: column.path }) };
   });
 }
 

@@ -23,7 +23,11 @@ function asked(scan: ScanOperator, parts: readonly PlanExpr[], context: RuleCont
   );
   const filters = offered.map((part) => tablePredicate(part, scan));
   const { connector, handle } = context.planning.table(scan.schema, scan.table);
-  const { answers } = connector.pushdown(handle, { filters, columns: scan.fields.map((field) => field.name), limit: undefined });
+  const { answers } = connector.pushdown(handle, {
+    filters,
+    columns: scan.fields.map((field) => field.path?.column ?? field.name),
+    limit: undefined,
+  });
   if (answers.length !== filters.length)
     throw internal(`connector ${scan.connector} answered ${answers.length} of ${filters.length} predicates`);
   context.asked.set(scan.scan, filters);
@@ -47,7 +51,7 @@ export function settleConnectors(op: Operator, context: RuleContext): Operator {
 function settled(scan: ScanOperator, context: RuleContext, limit: number | undefined): ScanOperator {
   const { connector, handle } = context.planning.table(scan.schema, scan.table);
   const filters = context.asked.get(scan.scan) ?? [];
-  const answer = connector.pushdown(handle, { filters, columns: scan.fields.map((field) => field.name), limit });
+  const answer = connector.pushdown(handle, { filters, columns: scan.fields.map((field) => field.path?.column ?? field.name), limit });
   // a residual that went because of an exact answer must not come back
   if (filters.some((_, n) => (answer.answers[n] === 'exact') !== (scan.pushed[n]?.answer === 'exact'))) {
     throw internal(`connector ${scan.connector} changed its answer about a predicate`);

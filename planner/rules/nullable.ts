@@ -22,7 +22,7 @@ export function isNeverNull(expr: PlanExpr, op: Operator, planning: Planning): b
 function isFilled(id: number, op: Operator, planning: Planning): boolean {
   switch (op.kind) {
     case 'scan': {
-      const field = op.fields.find((one) => one.id === id);
+      const field = op.fields.find((one) => one.id === id && one.path === undefined);
       const column = field && planning.table(op.schema, op.table).description.columns.find(({ name }) => name === field.name);
       return column?.nullable === false;
     }

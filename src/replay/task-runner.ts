@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Connector, Readable, TableColumn, TablePredicate } from '../../connectors/connector.js';
+import type { Connector, Readable, ReadColumn, TableColumn, TablePredicate } from '../../connectors/connector.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
 import type { Operator, PhysicalPlan, PruningStep, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
 import { sinkResult } from '../../planner/sink.js';
@@ -173,7 +173,9 @@ async function openScan(
   meter: ReturnType<Budget['meter']>,
   report: (step: PruningStep) => void,
 ): Promise<Readable> {
-  const columns = scan.fields.map((field) => ({ name: field.name, type: field.type, nullable: true, comment: undefined }));
+  const columns = scan.fields.map(({ name, type, path }): ReadColumn => {
+    return { name, type, nullable: true, comment: undefined, ...(path === undefined ? {} : { path }) };
+  });
   return connectorOf(options, scan).read(scan.handle, splits, {
     columns,
     meter,

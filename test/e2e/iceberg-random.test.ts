@@ -10,6 +10,7 @@ import { tempFolder } from '../support/temp-folder.js';
 import { startTimeline, type TimelineServer } from '../support/timeline-server.js';
 import { type Asked, likeness, openAsked, shown } from './asked.js';
 import { type Columns, randomFilter } from './iceberg-random.js';
+import { keyPaths, randomAccess } from './iceberg-random-paths.js';
 import { Dice } from './oracle-dice.js';
 
 /** One seed that stays, and another each time; ICEBERG_SEED repeats it. */
@@ -86,6 +87,31 @@ describe('random Iceberg tables', function () {
         assert.ok(wrong.length === 0, `${wrong.length} of ${compared} versions\n${wrong.slice(0, 10).join('\n')}`);
       });
 
+      it(`${rounds / 2} reads of members give what reading whole columns gives`, async () => {
+        const wrong: string[] = [];
+        let filled = 0;
+        let alone = 0;
+        const nested = await nestedColumns(asked, made);
+        for (let round = 0; round < rounds / 2; round++) {
+          const dice = new Dice(seed * 9_000_011 + round);
+          const { table, column, paths } = dice.pick(nested);
+          const access = (): string => `(${randomAccess(dice, column, paths)})::text`;
+          const where = dice.chance(0.4) ? '' : ` WHERE ${access()} ${dice.pick(['IS NULL', 'IS NOT NULL', "> '3'", "<= 'm'", "= '7'"])}`;
+          const items = [access(), access()].join(', ');
+          const rest = dice.chance(0.3) ? ' GROUP BY 1, 2' : dice.chance(0.3) ? ' ORDER BY 1, 2' : '';
+          const member = `SELECT ${items} FROM db.${table}${where}${rest}`;
+          const whole = `SELECT ${items} FROM (SELECT * FROM db.${table} OFFSET 0) q${where}${rest}`;
+          const [a, b, plan] = await asked.askAll([{ sql: member }, { sql: whole }, { sql: `EXPLAIN ${member}` }]);
+          if (a === undefined || b === undefined || plan === undefined) throw new Error('a question was not asked');
+          if (b.kind === 'rows' && b.rows.some((row) => row.some((value) => value !== null))) filled++;
+          if (plan.kind === 'rows' && plan.rows.some(([line]) => /^ *Scan .*->/.test(line ?? ''))) alone++;
+          if (a.kind === 'error' || likeness(a, b, false) !== 'same') wrong.push(`${member}\n  ${shown(a)}\n  whole ${shown(b)}`);
+        }
+        assert.ok(wrong.length === 0, `${wrong.length} of ${rounds / 2} reads\n${wrong.slice(0, 10).join('\n')}`);
+        assert.ok(filled > rounds / 8, `only ${filled} reads gave a value`);
+        assert.ok(alone > rounds / 8, `only ${alone} plans read members`);
+      });
+
       it(`${rounds} filters give what they give without pushdown`, async () => {
         const wrong: string[] = [];
         let selective = 0;
@@ -114,6 +140,20 @@ describe('random Iceberg tables', function () {
     });
   }
 });
+
+async function nestedColumns(
+  asked: Asked,
+  tables: readonly RandomTable[],
+): Promise<{ table: string; column: string; paths: readonly (readonly string[])[] }[]> {
+  const found: Awaited<ReturnType<typeof nestedColumns>> = [];
+  for (const { table } of tables) {
+    for (const { name, type, values } of await columnsOf(asked, table)) {
+      const paths = type === 'jsonb' ? keyPaths(values.map((text) => JSON.parse(text) as unknown)) : [];
+      if (paths.length > 0) found.push({ table, column: `"${name}"`, paths });
+    }
+  }
+  return found;
+}
 
 async function columnsOf(asked: Asked, table: string): Promise<Columns> {
   const typed = await asked.ask(

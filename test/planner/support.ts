@@ -13,6 +13,8 @@ export interface TestTable {
   readonly columns: readonly (readonly [name: string, type: Type])[];
   /** By column: how conjuncts that read just this column are answered; default unsupported. */
   readonly answers?: Readonly<Record<string, 'exact' | 'inexact'>>;
+  /** Columns of which members are read alone, but for those below the key `list`. */
+  readonly paths?: readonly string[];
   readonly splits?: readonly { readonly bytes: number; readonly rows: number }[];
 }
 
@@ -40,6 +42,10 @@ export function testConnector(tables: Readonly<Record<string, TestTable>>): Plan
         limit: request.limit,
       };
       return { handle: pushed, answers, limitDone: false };
+    },
+    readsPath: (handle, { column, keys, as }) => {
+      const { table } = handle as TestHandle;
+      return tables[table]?.paths?.includes(column) === true && !keys.includes('list') && (as === 'jsonb' || !keys.includes('number'));
     },
     splits: async (handle: unknown) => {
       const { table, filters } = handle as TestHandle;

@@ -36,6 +36,7 @@ const TABLES: Readonly<Record<string, TestTable>> = {
       ['attributes', type(Oid.jsonb)],
     ],
     answers: { cdn: 'exact', ts: 'inexact', session_id: 'inexact' },
+    paths: ['attributes'],
     splits: Array.from({ length: 8 }, () => ({ bytes: 20 * 2 ** 20, rows: 100_000 })),
   },
   log: {

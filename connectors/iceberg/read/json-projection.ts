@@ -54,7 +54,7 @@ function isPlain(type: IcebergType, layout: Layout): boolean {
 const PLAIN: ReadonlySet<string> = new Set(['boolean', 'int', 'long', 'string', 'date', 'uuid', 'time']);
 
 /** JSON text, 'null' for NULL. */
-function jsonValue(type: IcebergType, layout: Layout, value: string, depth: number): string {
+export function jsonValue(type: IcebergType, layout: Layout, value: string, depth: number): string {
   const variable = `x${depth}`;
   switch (layout.kind) {
     case 'absent':
@@ -140,7 +140,8 @@ function scalarJson(type: IcebergType, value: string): string {
   }
 }
 
-function scalarText(type: IcebergType, value: string): string {
+/** The text of a scalar other than a float, as the string or number in JSON has it. */
+export function scalarText(type: IcebergType, value: string): string {
   if (type.kind === 'fixed') return bytesText(value);
   if (type.kind !== 'primitive') return `CAST(${value} AS VARCHAR)`;
   switch (type.name) {

@@ -1,7 +1,7 @@
 import { duckdbType } from '../../../sql/duckdb-type.js';
 import { internal, TimelineError, unsupported } from '../../../sql/errors.js';
 import { ELEMENT_OF, Oid, type Type, typeName } from '../../../sql/types.js';
-import type { ColumnDescription } from '../../connector.js';
+import type { ColumnDescription, ColumnPath } from '../../connector.js';
 import type { IcebergType, SchemaField } from '../format/schema.js';
 import { duckdbScalar, postgresType } from '../format/types.js';
 import { type AbsentValue, absentLiteral } from './absent-value.js';
@@ -9,6 +9,7 @@ import { byFile, deletedRows } from './deletes/deleted-rows.js';
 import { type FoundField, findField, isUnknown } from './file-layout.js';
 import { type FileScan, scanById, scanByPosition } from './file-scan.js';
 import { jsonText } from './json-projection.js';
+import { memberValue } from './member-value.js';
 import { LAST_UPDATED_FIELD, type MetadataColumn, ROW_ID_FIELD } from './metadata-columns.js';
 import type { OpenedFile } from './opened-file.js';
 import { dataRowNumber, inRanges, sliceRanges } from './row-number.js';
@@ -22,6 +23,8 @@ interface FieldColumn {
   readonly kind: 'field';
   readonly field: SchemaField;
   readonly wanted: ColumnDescription;
+  /** Only this member of it. */
+  readonly path?: ColumnPath;
 }
 
 /** Read in place of a column by queries that need rows only. */
@@ -195,8 +198,9 @@ function metadataValue(name: MetadataColumn, files: readonly OpenedFile[], scan:
 }
 
 function fieldValue(column: FieldColumn, found: FoundField | undefined, scan: FileScan): string {
-  const { field, wanted } = column;
+  const { field, wanted, path } = column;
   if (found === undefined) throw internal('a column without its place');
+  if (path !== undefined) return memberValue(field.type, { layout: found.layout, value: () => scan.value(field, found) }, path);
   const own = postgresType(field.type);
   if (own.oid === Oid.jsonb) return jsonText(field.type, found.layout, scan.value(field, found));
   return cast(scalarValue(field, found, scan), own, wanted.type);
