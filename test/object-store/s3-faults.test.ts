@@ -163,6 +163,18 @@ describe('S3 store with a storage that fails', () => {
     await assert.rejects(store.readPart('one', { start: 0, end: 10, etag }), /has changed/);
   });
 
+  it('tells contents apart by their time where there is no ETag', async () => {
+    const headers = { kind: 'headers', change: { etag: '' } } as const;
+    proxy.once(headers);
+    const { etag, bytes } = await store.readPart('one', { start: 0, end: 10 });
+    assert.ok(etag.startsWith('modified 2') && CONTENT.subarray(0, 10).equals(bytes));
+    proxy.once(headers);
+    await store.readPart('one', { start: 10, end: 20, etag });
+    proxy.once({ kind: 'headers', change: { etag: '', 'last-modified': 'Wed, 01 Jan 2020 00:00:00 GMT' } });
+    await assert.rejects(store.readPart('one', { start: 10, end: 20, etag }), /has changed/);
+    assert.equal(proxy.fired.length, 3);
+  });
+
   it('charges before it asks, and again what came for nothing', async () => {
     const charges: [number, number][] = [];
     const meter = {
