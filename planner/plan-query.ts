@@ -1,26 +1,19 @@
-import { internal, TimelineError } from '../sql/errors.js';
+import { TimelineError } from '../sql/errors.js';
 import type { Constant } from '../sql/expression.js';
 import type { Query } from '../sql/query.js';
-import { numericModifier, type Type } from '../sql/types.js';
+import type { Type } from '../sql/types.js';
 import { checkFunctions } from './check-functions.js';
-import { columnRef } from './expression.js';
 import { foldQuery } from './fold.js';
 import { planFrom } from './from-clause.js';
 import { inlineOnceRead } from './from-cte.js';
 import { planSelect } from './from-query.js';
 import { checkNesting } from './nesting.js';
 import { optimizeShared, optimizing } from './optimizer.js';
-import { type Field, fieldsOf, type Operator, type PhysicalPlan, type PlanExpr, type ScanOperator } from './physical-plan.js';
+import type { Field, PhysicalPlan, ScanOperator } from './physical-plan.js';
 import { planStages } from './physical-planner.js';
 import type { PlanContext, Planning } from './planning.js';
-import type { PlanSink } from './sink.js';
 import { PlanTables } from './tables.js';
-
-/** Where the rows go; the sink's column n is column `from[n]` of the query (from 0), NULL where it is undefined. */
-export interface WriteTarget {
-  readonly sink: PlanSink;
-  readonly from: readonly (number | undefined)[];
-}
+import { type WriteTarget, writtenRows } from './written-rows.js';
 
 /**
  * The physical plan of an analysed query. `parameters` are the values of $1, $2, … in text form.
@@ -47,27 +40,6 @@ export async function planQuery(request: {
   const { notices, newField } = planning;
   const plan = await planStages(optimized, { context, tables, shared, notices, sink: write?.sink, newField });
   return computed.size === 0 ? plan : { ...plan, computedByPostgres: [...computed] };
-}
-
-function writtenRows(input: Operator, { sink, from }: WriteTarget, planning: Planning): Operator {
-  const fields = fieldsOf(input);
-  const items = sink.columns.map(({ name, type }, n) => {
-    const source = from[n];
-    const field = source === undefined ? undefined : fields[source];
-    if (source !== undefined && field === undefined)
-      throw internal(`column ${name} is written from column ${source}, which the query does not have`);
-    const expr: PlanExpr = field === undefined ? { kind: 'constant', type, value: null } : kept(field, name, type, planning);
-    return { field: planning.newField(name, type), expr };
-  });
-  return { kind: 'project', input, items };
-}
-
-/** A numeric without a scale is kept with one where its table needs that; a number that it does not fit fails. */
-function kept(field: Field, name: string, type: Type, planning: Planning): PlanExpr {
-  const modifier = numericModifier(type);
-  if (modifier === undefined || numericModifier(field.type) !== undefined) return columnRef(field);
-  planning.notices.push(`column "${name}" is kept as numeric(${modifier.precision},${modifier.scale})`);
-  return { kind: 'cast', via: 'exact', arg: columnRef(field), type };
 }
 
 /** Milliseconds of planning at a time; other sessions have their turn then, and a cancellation arrives. */

@@ -28,7 +28,7 @@ import {
 } from './node-tree-template.js';
 import type { AggregateCall, Query, QueryExpr, SubLink } from './query.js';
 import { quoteIdentifier } from './quote.js';
-import { Oid, type Type, type } from './types.js';
+import { ELEMENT_OF, numericModifier, Oid, type Type, type } from './types.js';
 
 const BOOL = type(Oid.bool);
 const ANY = 2276;
@@ -344,11 +344,14 @@ export class ExpressionReader {
     const via = element.node === 'RELABELTYPE' ? 'relabel' : element.node === 'COERCEVIAIO' ? 'io' : undefined;
     const inner = via === undefined ? undefined : nodeField(element, 'arg');
     if (via === undefined || inner?.node !== 'CASETESTEXPR') {
-      if (resultType.typmod >= 0) return unknown('a cast of array elements to a length', resultType);
+      // Of character types an assignment (22001) and a cast (cut off) differ; of numerics they do not.
+      const digits = numericModifier({ oid: ELEMENT_OF.get(resultType.oid) ?? 0, typmod: resultType.typmod });
+      if (resultType.typmod >= 0 && digits === undefined) return unknown('a cast of array elements to a length', resultType);
+      const sql = digits === undefined ? this.names.typeSql(resultType.oid) : `pg_catalog.numeric(${digits.precision},${digits.scale})[]`;
       return new Pieces()
         .add('cast(')
         .arg(this.read(requiredNode(node, 'arg')))
-        .add(` as ${this.names.typeSql(resultType.oid)})`)
+        .add(` as ${sql})`)
         .template('cast of elements', resultType);
     }
     return { kind: 'cast', via, arg: this.read(requiredNode(node, 'arg')), type: resultType };

@@ -48,6 +48,9 @@ export function insertStatement(body: ParseNode): InsertStatement {
   if (body['onConflictClause'] !== undefined) throw unsupported('INSERT … ON CONFLICT');
   if (body['returningClause'] !== undefined) throw unsupported('INSERT … RETURNING');
   if ((body['override'] ?? 'OVERRIDING_NOT_SET') !== 'OVERRIDING_NOT_SET') throw unsupported('INSERT … OVERRIDING');
+  // Its column is among the columns by number only: what is assigned would be lost.
+  if (listOf(body['cols']).some((column) => listOf(taggedNode(column).body['indirection']).length > 0))
+    throw unsupported('INSERT into parts of a column');
   return { table: relationName(nodeOf(body['relation'])) };
 }
 

@@ -46,7 +46,8 @@ export function literal(value: Value | null, type: Type): string {
       return `CAST('${months} months ${days} days ${micros} microseconds' AS INTERVAL)`;
     }
     default:
-      return sqlType === 'VARCHAR' ? quote(value as string) : `CAST(${quote(String(value))} AS ${sqlType})`;
+      // String() knows no -0.
+      return sqlType === 'VARCHAR' ? quote(value as string) : `CAST(${quote(Object.is(value, -0) ? '-0' : String(value))} AS ${sqlType})`;
   }
 }
 

@@ -248,6 +248,28 @@ describe('bad input', function () {
     }
   });
 
+  it('a catalog that is not there, and one that is not SQLite: serve says so and goes on, and so do statements', async () => {
+    await mkdir(join(home.path, 'text', 'py'), { recursive: true });
+    await writeFile(join(home.path, 'text', 'py', 'catalog.db'), 'no database at all'.repeat(100));
+    for (const [folder, message] of [
+      ['nowhere', /nowhere\/py\/catalog\.db" does not exist/],
+      ['text', /catalog\.db" cannot be read: file is not a database/],
+    ] as const) {
+      const lame = await startTimeline({ home: join(home.path, `${folder}-home`), config: lakeConfig(join(home.path, folder)) });
+      try {
+        assert.match(lame.output(), message);
+        assert.doesNotMatch(lame.output(), /\n\s+at /);
+        for (const secret of SECRETS) assert.ok(!lame.output().includes(secret));
+        const asking = await lame.connect();
+        await assert.rejects(asking.query(LAKE_QUERY), { message });
+        assert.equal((await asking.query('SELECT 1 AS one')).rows[0]?.one, 1);
+        await asking.end();
+      } finally {
+        await lame.stop();
+      }
+    }
+  });
+
   describe('what serve refuses', () => {
     const serve = (env: NodeJS.ProcessEnv): Promise<ProgramResult> =>
       runProgram(process.execPath, [join(projectRoot(), 'bin', 'timeline.js'), 'serve'], {
@@ -280,16 +302,6 @@ describe('bad input', function () {
       ['a configuration cut off', () => config('catalogs: [1'), /\.yaml: /],
       ['a key that is none', () => config('catalogues: {}'), /catalogues/],
       ['a configuration that is not there', async () => ({ TIMELINE_CONFIG: join(home.path, 'nothing.yaml') }), /nothing\.yaml: ENOENT/],
-      ['a catalog that is not there', () => config(lakeConfig(join(home.path, 'nowhere'))), /nowhere\/py\/catalog\.db" does not exist/],
-      [
-        'a catalog that is not SQLite',
-        async () => {
-          await mkdir(join(home.path, 'text', 'py'), { recursive: true });
-          await writeFile(join(home.path, 'text', 'py', 'catalog.db'), 'no database at all'.repeat(100));
-          return config(lakeConfig(join(home.path, 'text')));
-        },
-        /catalog\.db" cannot be read: file is not a database/,
-      ],
     ];
     for (const [name, env, message] of cases) {
       it(name, async () => {

@@ -23,6 +23,12 @@ export class EmbeddedPostgres {
     await this.#messages(query(sql));
   }
 
+  /** The command tag of one statement. */
+  async command(sql: string): Promise<string> {
+    const tag = (await this.#messages(query(sql))).find((m) => m.type === 'C')?.body;
+    return tag?.toString('utf8', 0, tag.length - 1) ?? '';
+  }
+
   /** The rows of one statement as they come on the wire; `parameters` in their text form (binary where a Buffer). */
   async rows(
     sql: string,

@@ -8,7 +8,7 @@ import { DEFAULT_WIRE_LIMITS, startWireServer } from '../../src/wire/server.js';
 export interface TestEngine {
   readonly engine: TimelineEngine;
   readonly port: number;
-  connect(): Promise<pg.Client>;
+  connect(options?: pg.ClientConfig): Promise<pg.Client>;
   close(): Promise<void>;
 }
 
@@ -26,8 +26,8 @@ export async function openEngine(options: {
   return {
     engine,
     port: server.port,
-    async connect() {
-      const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'analyst', database: 'timeline' });
+    async connect(options = {}) {
+      const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'analyst', database: 'timeline', ...options });
       client.on('error', () => undefined);
       await client.connect();
       clients.push(client);

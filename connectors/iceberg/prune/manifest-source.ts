@@ -58,7 +58,14 @@ export class ManifestSource {
   async scan(manifest: ManifestListEntry, scan: ManifestScan): Promise<Iterable<ManifestFileEntry>> {
     this.#signal.throwIfAborted();
     if (manifest.encrypted) throw unsupportedFeature('reading encrypted manifests', this.table);
-    return scanManifest(await this.#bytes(manifest.path), this.#io.display(manifest.path), manifest, scan);
+    const bytes = await this.#bytes(manifest.path);
+    const { manifests } = this.#cache;
+    try {
+      return forgetting(await scanManifest(bytes, this.#io.display(manifest.path), manifest, scan), () => manifests.delete(manifest.path));
+    } catch (error) {
+      manifests.delete(manifest.path);
+      throw error;
+    }
   }
 
   /** Hands each manifest to `work`, a few at a time; stops with the first error. */
@@ -89,6 +96,16 @@ export class ManifestSource {
 }
 
 const PARALLEL_READS = 8;
+
+/** What turns out to be damaged is not kept: the file may have been put right when it is asked for again. */
+function* forgetting<T>(entries: Iterable<T>, forget: () => void): Iterable<T> {
+  try {
+    yield* entries;
+  } catch (error) {
+    forget();
+    throw error;
+  }
+}
 
 /** Of a v1 table without a manifest list. */
 function unlisted(path: string, snapshot: string): ManifestListEntry {
