@@ -464,6 +464,16 @@ describe('Iceberg layouts of data files', () => {
       assert.deepEqual(await through('variant', { value, ids: '1' }), ['{"a":[1,null,"x"],"b":1.50}', '7', '"text"', null]);
     });
 
+    it('have NaN and the infinities as text, and strings that look so as they are', async () => {
+      const text = `'say \\ "NaN", -Infinity: \\"'`;
+      const value = `unnest([{a: ['-inf'::DOUBLE, 'inf'::DOUBLE], "NaN": 'nan'::FLOAT}::VARIANT, 'nan'::DOUBLE::VARIANT, {"Infinity": ${text}, x: 'inf'::DOUBLE}::VARIANT])`;
+      const texts = await through('variant', { value, ids: '1' });
+      assert.deepEqual(
+        texts.map((json) => JSON.parse(json ?? 'null') as unknown),
+        [{ a: ['-Infinity', 'Infinity'], NaN: 'NaN' }, 'NaN', { Infinity: text.slice(1, -1), x: 'Infinity' }],
+      );
+    });
+
     it('may be a struct without annotation', async () => {
       const value = `unnest([{metadata: '\\x01\\x00\\x00'::BLOB, value: '\\x0C\\x05'::BLOB}, {metadata: '\\x01\\x00\\x00'::BLOB, value: '\\x00'::BLOB}, NULL])`;
       assert.deepEqual(await through('variant', { value, ids: '1' }), ['5', 'null', null]);

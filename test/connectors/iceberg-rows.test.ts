@@ -188,6 +188,23 @@ describe('Iceberg rows of one data file', () => {
     assert.deepEqual(kept[17], ['17', 's3://b/moved.parquet', '17', '1017', '5']);
   });
 
+  it('are compared with deletes by a member of a struct, NULL where the struct is', async () => {
+    const path = join(folder, 'structs.parquet');
+    const values = `(VALUES (0, {x: 1, y: 'a'}), (1, {x: 2, y: 'b'}), (2, {x: NULL, y: 'c'}), (3, NULL), (4, {x: 1, y: 'd'})) v(n, s)`;
+    const ids = '{n: 1, s: {__duckdb_field_id: 10, x: 11, y: 12}}';
+    await runDuck(`COPY (SELECT n::BIGINT AS n, s FROM ${values}) TO '${path}' (FORMAT parquet, FIELD_IDS ${ids})`);
+    const structs: OpenedFile = { location: 'structs', path, footer: await readFooter({ path, file: 'structs', charge: () => undefined }) };
+    const fields = parseFields([
+      { id: 11, name: 'x', required: false, type: 'int' },
+      { id: 12, name: 'y', required: false, type: 'string' },
+    ]);
+    const left = async (columns: readonly number[], relation: string): Promise<number[]> =>
+      numbers({ ...structs, deletes: { fields, equality: [{ columns, relation: `(${relation})` }] } });
+    assert.deepEqual(await left([11], 'SELECT 1 AS f11'), [1, 2, 3]);
+    assert.deepEqual(await left([11], 'SELECT NULL::INTEGER AS f11'), [0, 1, 4]);
+    assert.deepEqual(await left([11, 12], `SELECT 1 AS f11, 'd' AS f12`), [0, 1, 2, 3]);
+  });
+
   it('are compared with deletes as Iceberg does: NaN is NaN, NULL is NULL, but zeros of two signs differ', async () => {
     const path = join(folder, 'zeros.parquet');
     const values = `(VALUES (0, 0.0::DOUBLE), (1, '-0.0'::DOUBLE), (2, 'nan'::DOUBLE), (3, NULL), (4, 1.0)) v(n, x)`;

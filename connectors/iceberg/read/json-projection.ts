@@ -108,10 +108,13 @@ function conversion(type: IcebergType, native: string): Conversion {
   return found;
 }
 
-/** DuckDB writes NaN and the infinities as they are, which is no JSON. */
+/** DuckDB writes NaN and the infinities as they are, which is no JSON: they become text, as in columns of floats, but not inside of strings. */
 function variantJson(value: string, encoded: boolean): string {
   const variant = encoded ? `variant_bytes_to_variant(struct_extract_at(${value}, 1) || struct_extract_at(${value}, 2))` : value;
-  return `CAST(CAST(${variant} AS JSON) AS VARCHAR)`;
+  const text = `CAST(CAST(${variant} AS JSON) AS VARCHAR)`;
+  const tokens = `regexp_extract_all(${text}, '"(?:[^"\\\\]|\\\\.)*"|[^"]+')`;
+  const quoted = `list_transform(${tokens}, lambda t: CASE WHEN t[1] = '"' THEN t ELSE regexp_replace(t, '-?(NaN|Infinity)', '"\\0"', 'g') END)`;
+  return `CASE WHEN regexp_matches(${text}, 'NaN|Infinity') THEN array_to_string(${quoted}, '') ELSE ${text} END`;
 }
 
 function orNull(value: string, text: string): string {

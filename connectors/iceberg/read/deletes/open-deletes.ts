@@ -161,7 +161,14 @@ export class DeleteOpener {
   #field(id: number): SchemaField {
     const field = this.#fields.get(id);
     if (field === undefined) throw unsupportedFeature(`equality deletes by field ${id}, which no schema has`, this.#request.table);
+    // Where a file lacks it, it is there in rows only that have the struct.
+    if (field.initialDefault !== undefined && !this.#isColumn(id))
+      throw unsupportedFeature(`equality deletes by field "${field.name}" of a struct, which has a default,`, this.#request.table);
     return field;
+  }
+
+  #isColumn(id: number): boolean {
+    return [...this.#request.metadata.schemas.values()].some(({ fields }) => fields.some((field) => field.id === id));
   }
 
   *#checked(path: string, runs: Iterable<PositionRun>): Generator<PositionRun> {
