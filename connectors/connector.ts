@@ -1,3 +1,4 @@
+import type { TimelineError } from '../sql/errors.js';
 import type { Expr } from '../sql/expression.js';
 import type { Type } from '../sql/types.js';
 
@@ -117,7 +118,13 @@ export interface Meter {
  * (physical types: src/kernel/duckdb-type.ts). `rows`: values in column order in PostgreSQL's text form.
  */
 export type Readable =
-  | { readonly kind: 'sql'; readonly relation: string; readonly release: () => Promise<void> }
+  | {
+      readonly kind: 'sql';
+      readonly relation: string;
+      readonly release: () => Promise<void>;
+      /** Of an error of the kernel's that may come from a file's damage: the same, naming file and table; undefined: it has another cause. */
+      readonly explain?: (error: TimelineError) => Promise<TimelineError | undefined>;
+    }
   | { readonly kind: 'rows'; readonly rows: readonly (readonly (string | null)[])[] };
 
 /** Whether files' own indexes are used to skip rows; absent: where it pays. For tests and for files with wrong indexes. */

@@ -21,7 +21,7 @@ import type {
 import type { IcebergCatalog, LoadedTable } from './catalog/catalog.js';
 import { openCatalog } from './catalog/open-catalog.js';
 import type { IcebergConfig } from './config.js';
-import { unsupportedFeature } from './format/corrupt.js';
+import { namingTable, unsupportedFeature } from './format/corrupt.js';
 import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './format/metadata.js';
 import type { Schema } from './format/schema.js';
 import { postgresType } from './format/types.js';
@@ -34,6 +34,7 @@ import { ManifestSource, manifestCache } from './prune/manifest-source.js';
 import { planFiles } from './prune/plan-files.js';
 import { narrowSplits } from './prune/split-bounds.js';
 import { conditionOfHandle, pushFilters } from './pushdown.js';
+import { explainDamage } from './read/explain-damage.js';
 import { FileIo } from './read/file-io.js';
 import { isReadableMember } from './read/member-value.js';
 import { metadataColumns, ROWS_SUFFIX } from './read/metadata-columns.js';
@@ -145,7 +146,11 @@ export class IcebergConnector implements Connector {
     return this.#catalog.tables(signal);
   }
 
-  async describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined> {
+  describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined> {
+    return namingTable(fullName(table), () => this.#describe(table, signal, asOf));
+  }
+
+  async #describe(table: TableName, signal: AbortSignal | undefined, asOf: string | undefined): Promise<TableDescription | undefined> {
     const found = await this.#find(table, signal);
     if (found === undefined) return undefined;
     const version = `${found.loaded.metadataLocation}\n${table.schema}\n${table.table}`;
@@ -177,7 +182,11 @@ export class IcebergConnector implements Connector {
     return description;
   }
 
-  async pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }> {
+  pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }> {
+    return namingTable(fullName(table), () => this.#pin(table, asOf, signal));
+  }
+
+  async #pin(table: TableName, asOf: string | undefined, signal: AbortSignal | undefined): ReturnType<IcebergConnector['pin']> {
     const found = await this.#find(table, signal);
     if (found === undefined) {
       throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${fullName(table)}" does not exist` });
@@ -227,8 +236,10 @@ export class IcebergConnector implements Connector {
   async splits(handle: Handle, signal: AbortSignal, wish: SplitWish = {}): Promise<SplitPlan> {
     signal.throwIfAborted();
     const pinned = asHandle(handle);
-    if (pinned.about !== undefined) return aboutSplits(await this.#about(pinned, pinned.about, signal));
-    return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...(await this.#version(pinned, signal)), wish, signal });
+    return namingTable(fullName(pinned), async () => {
+      if (pinned.about !== undefined) return aboutSplits(await this.#about(pinned, pinned.about, signal));
+      return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...(await this.#version(pinned, signal)), wish, signal });
+    });
   }
 
   async narrow(
@@ -247,6 +258,10 @@ export class IcebergConnector implements Connector {
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
     request.signal.throwIfAborted();
     const pinned = asHandle(handle);
+    return namingTable(fullName(pinned), () => this.#readPinned(pinned, splits, request));
+  }
+
+  async #readPinned(pinned: IcebergHandle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
     if (pinned.about !== undefined)
       return readAbout({ ...(await this.#about(pinned, pinned.about, request.signal)), splits, read: request });
     const { schema, metadata } = await this.#version(pinned, request.signal);
@@ -267,7 +282,14 @@ export class IcebergConnector implements Connector {
       signal: request.signal,
     });
     try {
-      return { kind: 'sql', relation: this.#relation(columns, opened.files, fullName(pinned)), release: opened.release };
+      const table = fullName(pinned);
+      return {
+        kind: 'sql',
+        relation: this.#relation(columns, opened.files, table),
+        release: opened.release,
+        explain: (error) =>
+          explainDamage(error, { files: opened.files, table, display: (location) => this.#io.display(location), signal: request.signal }),
+      };
     } catch (error) {
       await opened.release();
       throw error;

@@ -23,7 +23,8 @@ export function kernelError(thrown: unknown): TimelineError {
     const sqlstate = own[1] as string;
     return new TimelineError({ kind: ownKind(sqlstate), sqlstate, message: own[2] as string });
   }
-  const first = message.split('\n')[0] as string;
+  // Files by their last component: no paths of this machine.
+  const first = (message.split('\n')[0] as string).replace(/(["'])\/(?:[^"'\n]*\/)?([^"'/\n]+)\1/g, '"$2"');
   if (/No space left on device|Disk quota exceeded|could not write|max_temp_directory_size/i.test(message)) {
     return limit('53100', 'could not write temporary or stage file: no space left on device');
   }
@@ -33,7 +34,7 @@ export function kernelError(thrown: unknown): TimelineError {
   const file = namedFile(message);
   if (
     /^(Invalid Input Error|IO Error|Invalid Error|Serialization Error|INTERNAL Error)/.test(message) &&
-    /parquet|magic bytes|thrift|footer|zstd|snappy|Corrupt/i.test(message)
+    /parquet|magic bytes|thrift|TProtocol|don't know what type|footer|zstd|snappy|Corrupt/i.test(message)
   ) {
     if (/No such file|No files found|Cannot open file/i.test(message))
       return new TimelineError({

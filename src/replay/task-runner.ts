@@ -94,7 +94,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     }
     const named = namedOutput(sink);
     const root = settled === undefined ? stage.root : sinkResult(stage.root, settled);
-    const output = await kernel.run(
+    const running = kernel.run(
       {
         root: filters.size === 0 ? root : withKeyFilters(root, filters),
         session: plan.session,
@@ -109,6 +109,9 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       },
       settled === undefined ? signal : new AbortController().signal,
     );
+    const output = await running.catch(async (error: unknown) => {
+      throw await explained(error, opened, signal);
+    });
     if (settled === undefined) signal.throwIfAborted();
     const written = sink?.kind === 'write' ? await writeRows(options, sink, output, { folder, meter }) : undefined;
     const { inline, rows, notices } = output;
@@ -133,6 +136,16 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     for (const readable of opened) if (readable.kind === 'sql') await readable.release();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The kernel knows local files only: what one of them is, its connector knows. */
+async function explained(error: unknown, opened: readonly Readable[], signal: AbortSignal): Promise<unknown> {
+  if (!(error instanceof TimelineError) || signal.aborted) return error;
+  for (const readable of opened) {
+    const better = readable.kind === 'sql' ? await readable.explain?.(error) : undefined;
+    if (better !== undefined) return better;
+  }
+  return error;
 }
 
 /** A task's splits without what dynamic filters exclude. */

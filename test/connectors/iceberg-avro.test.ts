@@ -107,6 +107,14 @@ describe('Avro reader', () => {
       container('null', plain, [Buffer.alloc(12, 0xff)], of('long')),
       container('null', plain, records, { type: 'array', items: 'int' }),
       container('null', plain, [Buffer.alloc(5)], { type: 'record', name: 'self', fields: [{ name: 'a', type: 'self' }] }),
+      container(
+        'deflate',
+        (block) => deflateRawSync(block),
+        [varint(200n << 20n), Buffer.alloc(200 << 20)],
+        of({ type: 'array', items: 'int' }),
+      ),
+      container('null', plain, [endless(varint(100_000n), 100_000)], of({ type: 'array', items: { type: 'array', items: 'null' } })),
+      container('null', plain, [varint(1n)], doubled(40)),
     ];
     for (const [index, bytes] of bad.entries()) {
       await assert.rejects(
@@ -117,6 +125,24 @@ describe('Avro reader', () => {
     }
   });
 });
+
+/** An array of arrays of items without bytes. */
+function endless(count: Buffer, times: number): Buffer {
+  return Buffer.concat([count, ...Array.from({ length: times }, () => Buffer.concat([count, varint(0n)])), varint(0n)]);
+}
+
+/** Each type holds the one before it twice; the first one has no bytes. */
+function doubled(times: number): unknown {
+  const types = Array.from({ length: times }, (_, index) => ({
+    name: `f${index}`,
+    type: {
+      type: 'record',
+      name: `r${index}`,
+      fields: ['a', 'b'].flatMap((name) => (index === 0 ? [] : [{ name, type: `r${index - 1}` }])),
+    },
+  }));
+  return { type: 'record', name: 'top', fields: [...types, { name: 'end', type: 'int' }] };
+}
 
 function bigints(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? `${value}n` : value;

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
 import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { readAvro } from '../../connectors/iceberg/format/avro-reader.js';
+import { NO_COUNTS, NOTHING_INHERITED, readManifest } from '../../connectors/iceberg/format/manifest.js';
 import { parseMetadata } from '../../connectors/iceberg/format/metadata.js';
 import { TimelineError } from '../../sql/errors.js';
 import { FIXTURES, NO_METER, openConnector, sqlConfig, temporaryFolder } from './iceberg-fixtures.js';
@@ -69,6 +71,7 @@ describe('Iceberg tables with damage', () => {
         assert.equal(error.sqlstate, wanted.sqlstate, error.message);
         assert.match(error.message, wanted.message);
         assert.ok(error.message.includes(`"${path}"`), `names the file: ${error.message}`);
+        assert.ok(error.message.includes('py.events_day'), `names the table: ${error.message}`);
         assert.ok(!error.message.includes(folder), `no machine path: ${error.message}`);
         return true;
       });
@@ -85,7 +88,7 @@ describe('Iceberg tables with damage', () => {
 
   it('names a missing file of every kind', async () => {
     for (const path of [METADATA, list, manifest, data]) {
-      await damaged(path, 'remove', { sqlstate: '58P01', message: /does not exist$/ });
+      await damaged(path, 'remove', { sqlstate: '58P01', message: /does not exist \(table py\.events_day\)$/ });
       await connector.close();
       connector = await openConnector(sqlConfig(folder), cache);
     }
@@ -124,6 +127,49 @@ describe('Iceberg tables with damage', () => {
   });
 
   it('reads again once all is well', () => read());
+
+  const metadataWith = (from: string | RegExp, to: string): ((bytes: Buffer) => Buffer) => {
+    return (bytes) => Buffer.from(bytes.toString('utf8').replace(from, to));
+  };
+
+  it('takes no metadata that would give fewer rows, or other ones', async () => {
+    for (const [from, to, message] of [
+      [/"current-snapshot-id":\d+/, '"current-snapshot-id":-1', /branch main is at snapshot/],
+      [/"current-snapshot-id":/, '"kurrent-snapshot-id":', /branch main is at snapshot/],
+      [/"current-schema-id":/, '"kurrent-schema-id":', /current-schema-id is not an integer/],
+      [/"partition-specs":/, '"kartition-specs":', /partition-specs is not a list/],
+      [/"manifest-list":/g, '"kanifest-list":', /has no manifest list/],
+      [/"spec-id":0,"fields":\[/, '"spec-id":0,"felds":[', /fields of a partition spec is not a list/],
+      // Last: it is read, and kept.
+      [/"spec-id":0/, '"spec-id":7', /has no partition spec 0/],
+    ] as const)
+      await damaged(METADATA, metadataWith(from, to), { sqlstate: 'XX001', message });
+  });
+
+  it('takes no metadata that is small when packed only', async () => {
+    const bomb = gzipSync(Buffer.from(`[${'{"":{}},'.repeat(31 << 20)}1]`), { level: 1 });
+    await damaged(METADATA, () => bomb, { sqlstate: 'XX001', message: /more than 8000000 values/ });
+    await damaged(METADATA, () => gzipSync(Buffer.alloc(300 << 20), { level: 1 }), { sqlstate: 'XX001', message: /cannot be unpacked/ });
+  });
+
+  it('takes no other manifest than the listed one', async () => {
+    await damaged(manifest, (bytes) => Buffer.concat([bytes, bytes.subarray(-16)]), {
+      sqlstate: 'XX001',
+      message: /bytes, its manifest list says/,
+    });
+    const bytes = readFileSync(join(folder, manifest));
+    const files = await readManifest(bytes, 'm.avro');
+    const rows = files.reduce((sum, file) => sum + file.rows, 0);
+    const said = { ...NO_COUNTS, addedFiles: files.length, existingFiles: 0, addedRows: rows, existingRows: 0 };
+    assert.equal((await readManifest(bytes, 'm.avro', { ...NOTHING_INHERITED, counts: said })).length, files.length);
+    for (const counts of [
+      { ...said, addedFiles: files.length + 1 },
+      { ...said, addedFiles: 0, existingFiles: files.length },
+      { ...said, existingRows: 1 },
+      { ...said, addedRows: rows - 1 },
+    ])
+      await assert.rejects(readManifest(bytes, 'm.avro', { ...NOTHING_INHERITED, counts }), { sqlstate: 'XX001', message: /list says/ });
+  });
 
   it('stays within the allowed roots', async () => {
     const escaping = readFileSync(join(folder, METADATA), 'utf8').replaceAll(

@@ -159,7 +159,7 @@ describe('Iceberg on S3', () => {
     const signal = new AbortController().signal;
     await assert.rejects(connector.read(handle, splits, { columns: [], meter: NO_METER, signal }), {
       sqlstate: '58P01',
-      message: 'file "py/py/empty/data/gone.parquet" does not exist',
+      message: 'file "py/py/empty/data/gone.parquet" does not exist (table py.empty)',
     });
   });
 

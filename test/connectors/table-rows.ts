@@ -1,9 +1,10 @@
 import type { Connector, TableName } from '../../connectors/connector.js';
+import { kernelError } from '../../src/kernel/kernel-error.js';
 import { runDuck } from './relation-rows.js';
 
 const METER = { charge: () => undefined };
 
-/** All rows of a table as texts, ordered by all columns. */
+/** All rows of a table as texts, ordered by all columns. Rejects as a task does. */
 export async function rowsOf(connector: Connector, table: TableName): Promise<(string | null)[][]> {
   const { signal } = new AbortController();
   const description = await connector.describe(table);
@@ -20,6 +21,9 @@ export async function rowsOf(connector: Connector, table: TableName): Promise<(s
   try {
     const texts = columns.map((column) => `CAST("${column.name}" AS VARCHAR)`).join(', ');
     return await runDuck(`SELECT ${texts} FROM ${readable.relation} AS r ORDER BY ALL`);
+  } catch (thrown) {
+    const error = kernelError(thrown);
+    throw (await readable.explain?.(error)) ?? error;
   } finally {
     await readable.release();
   }

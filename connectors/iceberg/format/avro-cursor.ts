@@ -1,8 +1,12 @@
+/** Items of arrays and maps, and values of no bytes, in one record: a few bytes may say that there are any number of them. */
+const MOST_VALUES = 4_000_000;
+
 /** Reads Avro's binary encoding; throws plain errors where it is cut off. */
 export class AvroCursor {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
+  #values = 0;
 
   constructor(bytes: Uint8Array) {
     // Not a Buffer: its slice() would be a view that keeps the whole block alive.
@@ -20,6 +24,17 @@ export class AvroCursor {
 
   get position(): number {
     return this.#at;
+  }
+
+  /** Before each record of a block. A record of no bytes could repeat for ever. */
+  startRecord(index: number, count: number): void {
+    if (this.atEnd) throw new Error(`a block ends after ${index} of ${count} records`);
+    this.#values = 0;
+  }
+
+  /** Once for each value that may have no bytes, or takes more memory than it has bytes. */
+  countValue(): void {
+    if (++this.#values > MOST_VALUES) throw new Error(`a record holds more than ${MOST_VALUES} values`);
   }
 
   /** Goes back to a position that it had before. */
@@ -48,7 +63,11 @@ export class AvroCursor {
       if (count < 0) this.skip(this.int());
       else {
         if (count > this.left) throw new Error('it is cut off');
-        for (let index = 0; index < count; index++) item(this);
+        for (let index = 0; index < count; index++) {
+          const before = this.#at;
+          item(this);
+          if (this.#at === before) this.countValue();
+        }
       }
     }
   }

@@ -83,6 +83,8 @@ export class AvroCompiler {
       case 'record': {
         const fields = fieldsOf(schema).map((field) => this.skipper(field.type, depth + 1));
         return (cursor) => {
+          // A type that holds another one twice, and so on, is endless in no bytes.
+          cursor.countValue();
           for (const field of fields) field(cursor);
         };
       }
@@ -173,6 +175,7 @@ export class AvroCompiler {
         : { name: field.name, run: this.decoder(field.type, picked, depth + 1) };
     });
     return (cursor) => {
+      cursor.countValue();
       const record: Record<string, AvroValue> = {};
       for (const { name, run } of steps) {
         const value = run(cursor);
@@ -221,7 +224,10 @@ function items(item: Decoder): Decoder {
     const values: AvroValue[] = [];
     for (let count = cursor.blockCount(); count > 0; count = cursor.blockCount()) {
       if (count > cursor.left) throw new Error('it is cut off');
-      for (let index = 0; index < count; index++) values.push(item(cursor));
+      for (let index = 0; index < count; index++) {
+        cursor.countValue();
+        values.push(item(cursor));
+      }
     }
     return values;
   };

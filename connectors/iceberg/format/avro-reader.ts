@@ -23,6 +23,10 @@ export interface AvroContainer {
 }
 
 const SYNC_BYTES = 16;
+/** Of one file, all of which are kept. */
+const MOST_RECORDS = 2_000_000;
+/** Of all blocks of one file, unpacked: packed ones may say a thousand times as much. */
+const MOST_BYTES = 2 ** 30;
 
 /**
  * Reads an Avro object container file of records (codecs null, deflate, snappy, zstandard).
@@ -42,11 +46,10 @@ export async function readAvro(options: {
     const records: AvroRecord[] = [];
     for (const { cursor, count } of container.blocks()) {
       for (let index = 0; index < count; index++) {
-        // A record of no bytes could repeat for ever.
-        if (cursor.atEnd) throw new Error(`a block ends after ${index} of ${count} records`);
+        cursor.startRecord(index, count);
         const record = decode(cursor) as Record<string, AvroRecord[string]>;
         for (const name of dropped) delete record[name];
-        records.push(record);
+        if (records.push(record) > MOST_RECORDS) throw new Error(`it has more than ${MOST_RECORDS} records`);
       }
     }
     return { fields, metadata, records };
@@ -70,9 +73,11 @@ export async function openAvro(bytes: Uint8Array): Promise<AvroContainer> {
   if (schema.type !== ('record' as unknown) || !Array.isArray(schema.fields)) throw new Error('its schema is not a record');
   const unpack = await blockDecoder(new TextDecoder().decode(metadata.get('avro.codec') ?? new Uint8Array()) || 'null');
   function* blocks(): Iterable<{ readonly cursor: AvroCursor; readonly count: number }> {
-    while (!cursor.atEnd) {
+    for (let total = 0; !cursor.atEnd; ) {
       const count = cursor.int();
       const block = new AvroCursor(unpack(cursor.bytes()));
+      total += block.left;
+      if (total > MOST_BYTES) throw new Error(`it unpacks to more than ${MOST_BYTES} bytes`);
       if (Buffer.compare(cursor.take(SYNC_BYTES), sync) !== 0) throw new Error('a block does not end with its marker');
       if (count < 0) throw new Error('a block has a negative number of records');
       yield { cursor: block, count };

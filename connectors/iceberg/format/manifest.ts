@@ -52,7 +52,10 @@ export const NO_COUNTS: ManifestCounts = {
 };
 
 /** What the entries of a manifest take from its entry in the manifest list. */
-export type ManifestInheritance = Pick<ManifestListEntry, 'content' | 'specId' | 'sequence' | 'addedSnapshot' | 'firstRowId'>;
+export type ManifestInheritance = Pick<ManifestListEntry, 'content' | 'specId' | 'sequence' | 'addedSnapshot' | 'firstRowId'> & {
+  /** What it must hold. */
+  readonly counts?: ManifestCounts;
+};
 
 export interface PartitionSummary {
   readonly containsNull: boolean;
@@ -201,17 +204,22 @@ function entriesOf(container: AvroContainer, file: string, manifest: ManifestInh
   const decodeHead = compiler.decoder(schema, { kind: 'fields', fields: HEAD });
   const decodeEntry = compiler.decoder(schema, { kind: 'fields', fields: wholeEntry(scan) });
   const blocks = container.blocks()[Symbol.iterator]();
+  const tally = new LiveTally(manifest.counts ?? NO_COUNTS);
   return (function* () {
     for (;;) {
       const block = checked(file, () => blocks.next());
-      if (block.done === true) return;
+      if (block.done === true) {
+        checked(file, () => tally.check());
+        return;
+      }
       const { cursor, count } = block.value;
       for (let index = 0; index < count; index++) {
         const start = cursor.position;
         const head = checked(file, () => {
-          if (cursor.atEnd) throw new Error(`a block ends after ${index} of ${count} records`);
+          cursor.startRecord(index, count);
           return headOf(decodeHead(cursor) as AvroRecord);
         });
+        tally.add(head);
         if (head.status === 'deleted' && scan.deleted !== true) continue;
         if (scan.wants !== undefined && !scan.wants(head)) continue;
         yield checked(file, () => {
@@ -221,6 +229,34 @@ function entriesOf(container: AvroContainer, file: string, manifest: ManifestInh
       }
     }
   })();
+}
+
+/** Live files and rows of a manifest against what its list says: a status that is damaged would drop a file, or bring one back, unseen. */
+class LiveTally {
+  readonly #counts: ManifestCounts;
+  readonly #files = { added: 0, existing: 0, deleted: 0 };
+  readonly #rows = { added: 0, existing: 0, deleted: 0 };
+
+  constructor(counts: ManifestCounts) {
+    this.#counts = counts;
+  }
+
+  add({ status, rows }: ManifestHead): void {
+    this.#files[status]++;
+    this.#rows[status] += rows;
+  }
+
+  /** Throws a plain Error. */
+  check(): void {
+    const { addedFiles, existingFiles, addedRows, existingRows } = this.#counts;
+    const compare = (what: string, found: number, said: number | undefined): void => {
+      if (said !== undefined && found !== said) throw new Error(`it has ${found} ${what}, its manifest list says ${said}`);
+    };
+    compare('added files', this.#files.added, addedFiles);
+    compare('existing files', this.#files.existing, existingFiles);
+    compare('added rows', this.#rows.added, addedRows);
+    compare('existing rows', this.#rows.existing, existingRows);
+  }
 }
 
 type Head = ManifestHead & Pick<ManifestFileEntry, 'firstRowId'>;

@@ -55,6 +55,8 @@ export interface Snapshot {
 }
 
 export const MAX_METADATA_BYTES = 256 << 20;
+/** In JSON, where two bytes may become a hundred of memory. */
+const MOST_VALUES = 8_000_000;
 
 /** Reads a metadata file's bytes (JSON, or gzip of it by its magic bytes). `file` names it in errors: XX001 for what it may not hold. */
 export function parseMetadata(bytes: Uint8Array, file: string): TableMetadata {
@@ -71,6 +73,7 @@ export function metadataJson(bytes: Uint8Array, file: string): unknown {
   let text: string;
   try {
     const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes, { maxOutputLength: MAX_METADATA_BYTES }) : bytes;
+    if (valuesIn(plain) > MOST_VALUES) throw new Error(`it holds more than ${MOST_VALUES} values`);
     text = new TextDecoder('utf-8', { fatal: true }).decode(plain);
   } catch (error) {
     throw corrupt(file, `it cannot be unpacked as table metadata (${reason(error)})`, error);
@@ -83,6 +86,16 @@ export function metadataJson(bytes: Uint8Array, file: string): unknown {
   }
 }
 
+/** At least as many as a JSON text has; counts no further than MOST_VALUES. */
+function valuesIn(text: Uint8Array): number {
+  let count = 1;
+  for (let at = 0; at < text.length && count <= MOST_VALUES; at++) {
+    const byte = text[at];
+    if (byte === 0x2c || byte === 0x5b || byte === 0x7b) count++;
+  }
+  return count;
+}
+
 function read(json: Record<string, unknown>): TableMetadata {
   const formatVersion = asInteger(json['format-version'], 'format-version');
   const schemas = new Map<number, Schema>();
@@ -91,12 +104,21 @@ function read(json: Record<string, unknown>): TableMetadata {
     const id = schema['schema-id'] === undefined ? 0 : asInteger(schema['schema-id'], 'schema-id');
     schemas.set(id, { id, fields: parseFields(schema['fields']) });
   }
+  // Every format version demands it beside a list of schemas; the first one would be a guess.
   const currentSchemaId =
-    json['current-schema-id'] === undefined ? [...schemas.keys()][0] : asInteger(json['current-schema-id'], 'current-schema-id');
+    json['current-schema-id'] === undefined && !Array.isArray(json['schemas'])
+      ? [...schemas.keys()][0]
+      : asInteger(json['current-schema-id'], 'current-schema-id');
   if (currentSchemaId === undefined || !schemas.has(currentSchemaId)) throw new Error(`schema ${currentSchemaId} is missing`);
   const snapshots = list(json['snapshots']).map(readSnapshot);
   const current = snapshotId(json['current-snapshot-id']);
   if (current !== null && !snapshots.some((snapshot) => snapshot.id === current)) throw new Error(`snapshot ${current} is missing`);
+  const refs = new Map(
+    Object.entries(asObject(json['refs'] ?? {}, 'refs')).map(([name, item]) => [name, readRef(asObject(item, 'a ref'))]),
+  );
+  const main = refs.get('main');
+  if (main !== undefined && main.snapshotId !== current)
+    throw new Error(`its branch main is at snapshot ${main.snapshotId}, its current snapshot is ${current ?? 'none'}`);
   return {
     formatVersion,
     uuid: typeof json['table-uuid'] === 'string' ? json['table-uuid'] : '',
@@ -116,12 +138,7 @@ function read(json: Record<string, unknown>): TableMetadata {
       const entry = asObject(item, 'a snapshot-log entry');
       return { snapshotId: String(entry['snapshot-id']), timestampMs: asInteger(entry['timestamp-ms'], 'timestamp-ms') };
     }),
-    refs: new Map(
-      Object.entries(asObject(json['refs'] ?? {}, 'refs')).map(([name, item]) => {
-        const ref = asObject(item, 'a ref');
-        return [name, readRef(ref)];
-      }),
-    ),
+    refs,
     properties: texts(json['properties']),
     nameMapping: readNameMapping(texts(json['properties'])),
   };
@@ -133,12 +150,16 @@ function readNameMapping(properties: Readonly<Record<string, string>>): NameMapp
 }
 
 function readSpecs(json: Record<string, unknown>): Map<number, PartitionSpec> {
-  const specs = Array.isArray(json['partition-specs']) ? json['partition-specs'] : [{ 'spec-id': 0, fields: json['partition-spec'] }];
+  // Version 1 may have one spec only. Taken for empty, a damaged one would lose the values of partition columns.
+  const specs =
+    json['format-version'] === 1 && json['partition-specs'] === undefined
+      ? [{ 'spec-id': 0, fields: json['partition-spec'] }]
+      : array(json['partition-specs'], 'partition-specs');
   return new Map(
     specs.map((item: unknown): [number, PartitionSpec] => {
       const spec = asObject(item, 'a partition spec');
       const id = asInteger(spec['spec-id'], 'spec-id');
-      const fields = list(spec['fields']).map((entry, index) => {
+      const fields = array(spec['fields'], 'fields of a partition spec').map((entry, index) => {
         const field = asObject(entry, 'a partition field');
         return {
           // v1 writers may leave the id out: they count from 1000.
@@ -196,6 +217,8 @@ function readSnapshot(item: unknown): Snapshot {
   const json = asObject(item, 'a snapshot');
   const id = snapshotId(json['snapshot-id']);
   if (id === null) throw new Error('a snapshot has no id');
+  if (typeof json['manifest-list'] !== 'string' && !Array.isArray(json['manifests']))
+    throw new Error(`snapshot ${id} has no manifest list`);
   return {
     id,
     parentId: snapshotId(json['parent-snapshot-id']),
@@ -212,6 +235,11 @@ function readSnapshot(item: unknown): Snapshot {
 function snapshotId(json: unknown): string | null {
   if (json === undefined || json === null || json === '-1') return null;
   if (typeof json !== 'string' || !/^-?\d{1,19}$/.test(json)) throw new Error('a snapshot id is not an integer');
+  return json;
+}
+
+function array(json: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(json)) throw new Error(`${what} is not a list`);
   return json;
 }
 

@@ -1,4 +1,4 @@
-import { unsupportedFeature } from '../format/corrupt.js';
+import { corrupt, unsupportedFeature } from '../format/corrupt.js';
 import {
   type ManifestFileEntry,
   type ManifestListEntry,
@@ -58,10 +58,14 @@ export class ManifestSource {
   async scan(manifest: ManifestListEntry, scan: ManifestScan): Promise<Iterable<ManifestFileEntry>> {
     this.#signal.throwIfAborted();
     if (manifest.encrypted) throw unsupportedFeature('reading encrypted manifests', this.table);
+    const file = this.#io.display(manifest.path);
     const bytes = await this.#bytes(manifest.path);
     const { manifests } = this.#cache;
     try {
-      return forgetting(await scanManifest(bytes, this.#io.display(manifest.path), manifest, scan), () => manifests.delete(manifest.path));
+      // Avro that is cut off between two blocks looks whole.
+      if (manifest.length !== undefined && bytes.length !== manifest.length)
+        throw corrupt(file, `it has ${bytes.length} bytes, its manifest list says ${manifest.length}`);
+      return forgetting(await scanManifest(bytes, file, manifest, scan), () => manifests.delete(manifest.path));
     } catch (error) {
       manifests.delete(manifest.path);
       throw error;

@@ -1,5 +1,5 @@
 import type { PruningStep, SplitPlan, SplitWish } from '../../connector.js';
-import { unsupportedFeature } from '../format/corrupt.js';
+import { corrupt, unsupportedFeature } from '../format/corrupt.js';
 import type { ManifestFileEntry, ManifestListEntry } from '../format/manifest.js';
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import type { Schema } from '../format/schema.js';
@@ -51,6 +51,11 @@ export async function planFiles(request: PlanRequest): Promise<SplitPlan> {
   const source = new ManifestSource({ io, cache, table: `${handle.schema}.${handle.table}`, signal });
   const manifests = await source.list(snapshot);
   const specs = request.metadata.specs;
+  for (const { specId, path } of manifests) {
+    // Without it, values of partition columns that the files do not hold would be NULL.
+    if (!specs.has(specId))
+      throw corrupt(io.display(handle.metadata), `it has no partition spec ${specId}, which manifest "${io.display(path)}" has`);
+  }
   const kept = manifests.filter((manifest) => manifestMayMatch(condition, manifest, specs.get(manifest.specId)));
   const data = kept.filter((manifest) => manifest.content === 'data');
   const deletes = await loadDeletes(request, source, kept, condition);
