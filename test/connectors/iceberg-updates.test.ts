@@ -89,6 +89,17 @@ describe('updates of Iceberg table metadata', () => {
     assert.equal(json(apply(two, { updates: append(7n, 3) }, 5, 'm2'))['last-updated-ms'], 3000);
   });
 
+  it('knows ids beyond 2^53 that doubles print alike', () => {
+    for (const id of [2n ** 62n, 2n ** 53n, BigInt(String(2 ** 62 + 1024 * 7)), -(2n ** 60n)]) {
+      const positive = id < 0n ? -id : id;
+      assert.equal(printExactJson(parseExactJson(`[${id}]`)), `[${id}]`);
+      const text = apply(created, { updates: append(positive, 1) });
+      const requirements = [{ type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': positive }];
+      assert.match(apply(text, { requirements, updates: append(2n, 2, positive) }), /"current-snapshot-id":\s*2,/);
+    }
+    assert.equal(printExactJson(parseExactJson('[1e3,0.5,1000,9007199254740993]')), '[1e3,0.5,1000,9007199254740993]');
+  });
+
   it('keeps as many earlier metadata files as the table wishes', () => {
     let text = apply(created, { updates: [{ action: 'set-properties', updates: { 'write.metadata.previous-versions-max': '2' } }] });
     for (let version = 0; version < 5; version++) text = apply(text, {}, 3000 + version, `m${version}`);
@@ -110,7 +121,10 @@ describe('updates of Iceberg table metadata', () => {
     text = apply(text, { updates: append(2n, 2, 1n) });
     assert.deepEqual((json(text)['refs'] as Json)['old'], { 'snapshot-id': 1, type: 'tag', 'max-ref-age-ms': 5 });
     assert.throws(() => apply(text, { updates: [{ action: 'remove-snapshots', 'snapshot-ids': [2] }] }), { sqlstate: 'XX001' });
-    const left = json(apply(text, { updates: [{ action: 'remove-snapshots', 'snapshot-ids': [1n] }] }));
+    // A tag that the change does not know of: others have just made it.
+    const removal = { action: 'remove-snapshots', 'snapshot-ids': [1n] };
+    assert.throws(() => apply(text, { updates: [removal] }), /conflict: branch or tag "old" needs snapshot 1/);
+    const left = json(apply(text, { updates: [{ action: 'remove-snapshot-ref', 'ref-name': 'old' }, removal] }));
     assert.deepEqual(Object.keys(left['refs'] as Json), ['main']);
     assert.deepEqual(left['statistics'], []);
     assert.deepEqual((left['snapshot-log'] as Json[]).length, 1);

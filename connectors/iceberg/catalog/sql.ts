@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { copyFile, type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sqlite from 'node-sqlite3-wasm';
@@ -23,12 +23,15 @@ const BUSY_PAUSE_MS = 50;
 
 /**
  * A SQL catalog in a SQLite file (pyiceberg's or Java's schema, with or without `iceberg_type`). The file is never opened in place: this
- * SQLite build makes lock folders beside what it opens, and the catalog may lie in a folder that can only be read. A copy taken between
- * two equal change counters, with no journal there, is a consistent state.
+ * SQLite build makes lock folders beside what it opens, and the catalog may lie in a folder that can only be read. A copy is a consistent
+ * state when no journal was there before it and after it, and the change counter is the same on both sides: a writer's pages go into the file
+ * only while its journal is there, and its last one out of the journal changes the counter. A journal before the copy must be looked for, too: a
+ * writer may have written the first page, which holds the counter, and not the others yet, and file times may be too coarse to tell.
  */
 export class SqlCatalog implements IcebergCatalog {
   readonly writer?: CatalogWriter;
   readonly #path: string;
+  readonly #copyFile: typeof copyFile;
   readonly #name: string | undefined;
   #read: { readonly version: string; readonly rows: readonly CatalogRow[] } | undefined;
   #chosen: { readonly of: readonly CatalogRow[]; readonly rows: readonly CatalogRow[] } | undefined;
@@ -36,9 +39,10 @@ export class SqlCatalog implements IcebergCatalog {
 
   /**
    * `uri`: `sqlite:///relative-or-/absolute path`, `sqlite:////absolute`, `file:///absolute` or a path. `name`: the catalog's own name.
-   * Without `io` it cannot be written.
+   * Without `io` it cannot be written. `copy`: how the file is copied, where a test lets a writer come in between.
    */
-  constructor(options: { readonly uri: string; readonly name: string | undefined; readonly io?: FileIo }) {
+  constructor(options: { readonly uri: string; readonly name: string | undefined; readonly io?: FileIo; readonly copy?: typeof copyFile }) {
+    this.#copyFile = options.copy ?? copyFile;
     this.#path = sqlitePath(options.uri);
     this.#name = options.name;
     if (options.io === undefined) return;
@@ -99,9 +103,10 @@ export class SqlCatalog implements IcebergCatalog {
         signal?.throwIfAborted();
         if (await exists(`${this.#path}-wal`, 1)) throw unsupported(`the SQL catalog "${this.#path}" in write-ahead-log mode`);
         const before = await this.#version();
-        await copyFile(this.#path, copy);
-        const quiet = !(await exists(`${this.#path}-journal`, 1)) && !(await exists(`${this.#path}.lock`, 0));
-        if (quiet && before === (await this.#version())) return { version: before, rows: readRows(copy, this.#path) };
+        if (await this.#isQuiet()) {
+          await this.#copyFile(this.#path, copy);
+          if ((await this.#isQuiet()) && before === (await this.#version())) return { version: before, rows: readRows(copy, this.#path) };
+        }
         await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
       }
       throw new TimelineError({
@@ -113,6 +118,11 @@ export class SqlCatalog implements IcebergCatalog {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  /** No transaction is under way that may have written into the file. */
+  async #isQuiet(): Promise<boolean> {
+    return !(await isHotJournal(`${this.#path}-journal`)) && !(await exists(`${this.#path}.lock`, 0));
   }
 
   /** Time of change, size, and SQLite's own change counter (bytes 24 to 27 of the file). */
@@ -168,6 +178,23 @@ export function sqlitePath(uri: string): string {
   if (/^[a-z][a-z0-9+.-]*:/i.test(uri))
     throw unsupported(`a SQL catalog at ${uri.split(':')[0]}:`, { hint: 'SQLite files can be read: sqlite:///path.' });
   return uri;
+}
+
+/** Journals that stay behind (PRAGMA journal_mode = PERSIST, TRUNCATE) have a header of zeros, or no bytes. */
+async function isHotJournal(path: string): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
+    return buffer.subarray(0, bytesRead).some((byte) => byte !== 0);
+  } finally {
+    await file.close();
+  }
 }
 
 async function exists(path: string, minBytes: number): Promise<boolean> {

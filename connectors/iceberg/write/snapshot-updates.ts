@@ -75,20 +75,25 @@ export function removeRef(draft: Draft, name: string): void {
   if (name === MAIN && gone !== undefined) draft['current-snapshot-id'] = null;
 }
 
-/** With their refs and statistics. What the log tells of times before a removed snapshot is no longer sure, and goes too. */
-export function removeSnapshots(state: ChangeState, ids: readonly Json[]): void {
+/**
+ * With their statistics. What the log tells of times before a removed snapshot is no longer sure, and goes too. A branch or tag that the change
+ * has not removed before came from others meanwhile: it is not lost, the snapshot cannot be removed now.
+ */
+export function removeSnapshots(state: ChangeState, ids: readonly Json[]): string | undefined {
   const { draft } = state;
   const gone = new Set(ids.map((id) => String(snapshotIdOf(id, 'snapshot-ids'))));
   const isGone = (entry: JsonObject): boolean => gone.has(integerText(entry['snapshot-id']) ?? '');
   if (gone.has(integerText(draft['current-snapshot-id']) ?? '')) throw malformed('its current snapshot cannot be removed');
+  const ref = Object.entries(refsOf(draft)).find(([, one]) => isGone(one));
+  if (ref !== undefined) return `branch or tag "${ref[0]}" needs snapshot ${integerText(ref[1]['snapshot-id'])}`;
   draft['snapshots'] = objects(draft, 'snapshots').filter((entry) => !isGone(entry));
-  for (const [name, ref] of Object.entries(refsOf(draft))) if (isGone(ref)) removeRef(draft, name);
   const log = objects(draft, 'snapshot-log');
   const lastGone = log.findLastIndex(isGone);
   draft['snapshot-log'] = log.slice(lastGone + 1);
   for (const key of ['statistics', 'partition-statistics']) {
     if (draft[key] !== undefined) draft[key] = objects(draft, key).filter((entry) => !isGone(entry));
   }
+  return undefined;
 }
 
 export function setStatistics(draft: Draft, key: 'statistics' | 'partition-statistics', given: unknown): void {

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from 'node-sqlite3-wasm';
 import sqlite from 'node-sqlite3-wasm';
@@ -18,6 +19,8 @@ export interface TableIdentifier {
 
 /** How long a commit waits for others that hold the file. */
 const BUSY_MS = 10_000;
+/** A journal that nobody has written to for so long is a crash's: the next transaction rolls it back. */
+const CRASHED_MS = 3000;
 
 const TABLES_DDL = `CREATE TABLE IF NOT EXISTS iceberg_tables (
   catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT NULL, table_name VARCHAR(255) NOT NULL,
@@ -92,12 +95,22 @@ async function transaction<T>(catalog: SqlCatalog, work: (database: Database) =>
   const deadline = Date.now() + BUSY_MS;
   for (;;) {
     try {
+      await waitForOthers(catalog, deadline);
       return attempt(catalog, work);
     } catch (error) {
       if (!isBusy(error)) throw asCatalogError(catalog, error);
       if (Date.now() > deadline) throw lockError(catalog, error);
       await sleep(5 + Math.random() * 40);
     }
+  }
+}
+
+/** Others lock the file in SQLite's own way, which the library does not see: it would take their journal for one that a crash has left, and undo it. */
+async function waitForOthers(catalog: SqlCatalog, deadline: number): Promise<void> {
+  while (Date.now() < deadline) {
+    const journal = await stat(`${catalog.file}-journal`).catch(() => undefined);
+    if (journal === undefined || journal.size === 0 || Date.now() - journal.mtimeMs > CRASHED_MS) return;
+    await sleep(5 + Math.random() * 10);
   }
 }
 

@@ -120,7 +120,7 @@ function applyUpdate(state: ChangeState, update: Update): string | undefined {
     case 'set-snapshot-ref':
       return setRef(state, update);
     case 'remove-snapshots':
-      return void removeSnapshots(state, list(update['snapshot-ids'], 'snapshot-ids'));
+      return removeSnapshots(state, list(update['snapshot-ids'], 'snapshot-ids'));
     case 'remove-snapshot-ref':
       return void removeRef(draft, asText(update['ref-name'], 'ref-name'));
     case 'set-statistics':
