@@ -197,7 +197,7 @@ export interface Procedure {
 /** What ConnectorWriter.maintain knows. A count that a connector does not know is NULL. */
 export const PROCEDURES: Readonly<Record<string, Procedure>> = {
   optimize: {
-    parameters: { target_file_bytes: 'int8' },
+    parameters: { target_file_bytes: 'int8', min_input_files: 'int4' },
     columns: [
       ['files_before', 'int8'],
       ['files_after', 'int8'],
@@ -222,6 +222,14 @@ export const PROCEDURES: Readonly<Record<string, Procedure>> = {
       ['bytes', 'int8'],
     ],
   },
+  rewrite_manifests: {
+    parameters: {},
+    columns: [
+      ['manifests_before', 'int8'],
+      ['manifests_after', 'int8'],
+      ['snapshot', 'text'],
+    ],
+  },
 };
 
 /** The writing side of a connector. Nothing is seen of an append before its commit; after it, everything. */
@@ -242,7 +250,7 @@ export interface ConnectorWriter {
   commit(handle: WriteHandle, request: CommitRequest): Promise<CommitResult>;
   /** Removes the table from its catalog and, with `purge`, its files. */
   dropTable(table: TableName, options: { readonly purge: boolean; readonly signal: AbortSignal }): Promise<void>;
-  /** A maintenance procedure by name, with its named arguments as text: `optimize`, `expire_snapshots`, `remove_orphan_files`. Its result as named columns, those of PROCEDURES. */
+  /** A maintenance procedure by name, with its named arguments as text: `optimize`, `expire_snapshots`, `remove_orphan_files`, `rewrite_manifests`. Its result as named columns, those of PROCEDURES. */
   maintain(
     procedure: string,
     table: TableName,

@@ -91,7 +91,8 @@ const HINTS: Readonly<Record<string, string>> = {
   LockStmt: 'There are no locks here: a transaction keeps the snapshots that it has seen.',
   ListenStmt: 'There are no notifications here; UNLISTEN is accepted.',
   NotifyStmt: 'There are no notifications here.',
-  VacuumStmt: 'CALL timeline.optimize(…), timeline.expire_snapshots(…) and timeline.remove_orphan_files(…) maintain tables.',
+  VacuumStmt:
+    'CALL timeline.optimize(…), timeline.expire_snapshots(…), timeline.remove_orphan_files(…) and timeline.rewrite_manifests(…) maintain tables.',
 };
 
 function vacuumName(node: Node): string {

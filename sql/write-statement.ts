@@ -120,7 +120,7 @@ export function procedureCall(body: ParseNode): ProcedureCall {
       kind: 'semantic',
       sqlstate: '42883',
       message: `procedure ${written} does not exist`,
-      hint: 'There are timeline.optimize, timeline.expire_snapshots and timeline.remove_orphan_files.',
+      hint: 'There are timeline.optimize, timeline.expire_snapshots, timeline.remove_orphan_files and timeline.rewrite_manifests.',
     });
   }
   const location = Number(call['location'] ?? 0);

@@ -43,9 +43,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       await queryCommand(sql, String(values['format']), String(values['dialect']));
     },
   },
-  optimize: maintenance('optimize TABLE [--target-file-bytes N]', 'rewrite small files of a table, deletes applied', 'optimize', {
-    'target-file-bytes': 'target_file_bytes',
-  }),
+  optimize: maintenance(
+    'optimize TABLE [--target-file-bytes N] [--min-input-files N]',
+    'rewrite small files of a table, deletes applied',
+    'optimize',
+    { 'target-file-bytes': 'target_file_bytes', 'min-input-files': 'min_input_files' },
+  ),
+  'rewrite-manifests': maintenance('rewrite-manifests TABLE', 'put small manifests of a table together', 'rewrite_manifests', {}),
   'expire-snapshots': maintenance(
     'expire-snapshots TABLE [--older-than TIME] [--retain-last N]',
     'forget old snapshots of a table, and delete the files that only they have',

@@ -167,6 +167,51 @@ describe('Iceberg maintenance', () => {
     assert.equal(after.tag?.length, 20);
   });
 
+  it('a tag that others make meanwhile on what would go keeps it', async () => {
+    const plain = host();
+    const [first] = (await plain.load(TABLE, SIGNAL))?.metadata.snapshots ?? [];
+    const before = await read();
+    let raced = false;
+    const racing: MaintainHost = {
+      ...plain,
+      async load(table, signal) {
+        const loaded = await plain.load(table, signal);
+        if (!raced) {
+          raced = true;
+          const updates = [{ action: 'set-snapshot-ref', 'ref-name': 'late', type: 'tag', 'snapshot-id': BigInt(first?.id ?? 0) }];
+          assert.equal((await plain.writer.commit(TABLE, { requirements: [], updates }, SIGNAL)).kind, 'committed');
+        }
+        return loaded;
+      },
+    };
+    await run('expire_snapshots', { older_than: future }, racing);
+    const { metadata } = (await plain.load(TABLE, SIGNAL)) ?? {};
+    assert.equal(metadata?.refs.get('late')?.snapshotId, first?.id);
+    assert.ok(metadata?.snapshots.some((one) => one.id === first?.id));
+    assert.equal((await read()).snapshots.length, 3);
+    assert.deepEqual((await read()).now, before.now);
+  });
+
+  it('a death at any deleted file leaves a whole table; the next call and orphan removal do the rest', async () => {
+    const before = await read();
+    for (let died = 1; ; died++) {
+      let left = died;
+      const dying = host((step) => {
+        if (step === 'file deleted' && --left === 0) throw new Error('died');
+      });
+      const done = await run(
+        died === 1 ? 'expire_snapshots' : 'remove_orphan_files',
+        { older_than: future, ...(died === 1 ? {} : { force: 'true' }) },
+        dying,
+      ).catch((error: Error) => assert.equal(error.message, 'died'));
+      const after = await read();
+      assert.deepEqual([after.now, after.tag], [before.now, before.tag]);
+      if (done !== undefined) break;
+      assert.ok(died < 50);
+    }
+    assert.deepEqual(await run('remove_orphan_files', { older_than: future, force: 'true' }), []);
+  });
+
   it('removes old files that nothing refers to, and only those', async () => {
     const before = await read();
     const stray = join(folder, 'lake', 'm', 't', 'data', 'stray.parquet');
@@ -203,6 +248,45 @@ describe('Iceberg maintenance', () => {
     await assert.rejects(async () => connector.writer?.maintain('optimize', TABLE, { target_file_bytes: '0' }, SIGNAL), {
       sqlstate: '22023',
     });
+  });
+
+  it('leaves partitions of fewer files than asked for', async () => {
+    assert.equal((await run('optimize', { min_input_files: '4' }))[0]?.[0], '0');
+    await assert.rejects(run('optimize', { min_input_files: '0' }), { sqlstate: '22023' });
+    assert.equal((await run('optimize', { min_input_files: '3' }))[0]?.[0], '3');
+  });
+
+  it('puts small manifests together once; pyiceberg reads the same, whatever others commit meanwhile', async () => {
+    const before = await read();
+    let once = false;
+    const racing = host();
+    const [row] = await run(
+      'rewrite_manifests',
+      {},
+      {
+        ...racing,
+        async onStep(step) {
+          if (step !== 'files written' || once) return;
+          once = true;
+          await read('777');
+        },
+      },
+    );
+    // Of the appends, and of what the deletes wrote; pyiceberg's append came in between.
+    assert.ok(Number(row?.[0]) >= 3, String(row));
+    assert.equal(row?.[1], '1');
+    const after = await read();
+    assert.deepEqual([after.now, after.tag], [[...before.now, 777], before.tag]);
+    assert.equal(after.snapshots.at(-1), row?.[2]);
+    assert.deepEqual(await run('rewrite_manifests', {}), [['0', '0', after.snapshots.at(-1)]]);
+    // What the first attempt wrote is gone.
+    const merged = readdirSync(join(folder, 'lake', 'm', 't', 'metadata')).filter((name) => name.includes('-merged-'));
+    assert.equal(merged.length, 1);
+    await run('remove_orphan_files', { older_than: future, force: 'true' });
+    assert.deepEqual(
+      (await read('delete')).now,
+      after.now.filter((id) => id !== 20),
+    );
   });
 
   for (const [what, change, ids] of [

@@ -29,7 +29,16 @@ describe('command line', function () {
   it('--help names every command', async () => {
     const { code, stdout } = await timeline('--help');
     assert.equal(code, 0);
-    for (const command of ['serve', 'worker', 'query', 'replay list', 'optimize', 'expire-snapshots', 'remove-orphans'])
+    for (const command of [
+      'serve',
+      'worker',
+      'query',
+      'replay list',
+      'optimize',
+      'expire-snapshots',
+      'remove-orphans',
+      'rewrite-manifests',
+    ])
       assert.match(stdout, new RegExp(`timeline ${command}`));
   });
 

@@ -5,8 +5,9 @@ import { expireSnapshots } from './expire-snapshots.js';
 import type { MaintainHost } from './maintain-host.js';
 import { optimize } from './optimize.js';
 import { removeOrphanFiles } from './remove-orphan-files.js';
+import { rewriteManifests } from './rewrite-manifests.js';
 
-const TASKS = { optimize, expire_snapshots: expireSnapshots, remove_orphan_files: removeOrphanFiles };
+const TASKS = { optimize, expire_snapshots: expireSnapshots, remove_orphan_files: removeOrphanFiles, rewrite_manifests: rewriteManifests };
 
 /** ConnectorWriter.maintain of a catalog. The caller has looked whether the table may be written. */
 export function maintainTables(host: MaintainHost): ConnectorWriter['maintain'] {

@@ -25,6 +25,7 @@ const LARGE_ENOUGH = 0.75;
 /** Data files that one call rewrites: the next call goes on. */
 const MOST_FILES = 20_000;
 const ATTEMPTS = 3;
+const LEAST_FILES = 2;
 const NO_METER = { charge: (): void => undefined };
 
 interface Candidate {
@@ -42,7 +43,7 @@ export async function optimize(host: MaintainHost, table: TableName, args: Args,
     if (loaded === undefined) throw noTable(table);
     const { metadata } = loaded;
     const shape = wishedShape(metadata, table, args);
-    const { snapshot, groups } = await groupsOf(host, table, shape, signal);
+    const { snapshot, groups } = await groupsOf(host, table, { shape, leastFiles: leastFilesOf(args) }, signal);
     const files = groups.flat();
     const sum = (some: readonly { readonly bytes: number }[]): string => String(some.reduce((bytes, one) => bytes + one.bytes, 0));
     if (snapshot === null || files.length === 0) return [['0', '0', '0', '0', '0', snapshot]];
@@ -112,7 +113,7 @@ function isExact(type: IcebergType, top: boolean): boolean {
 async function groupsOf(
   host: MaintainHost,
   table: TableName,
-  shape: TableShape,
+  { shape, leastFiles }: { readonly shape: TableShape; readonly leastFiles: number },
   signal: AbortSignal,
 ): Promise<{ readonly snapshot: string | null; readonly groups: readonly (readonly Candidate[])[] }> {
   const { handle } = await host.reader.pin(table, undefined, signal);
@@ -149,13 +150,21 @@ async function groupsOf(
       group.set(place, { file, place });
     }
   }
-  const worth = [...groups.values()].map((group) => [...group.values()]).filter((group) => isWorth(group, target));
+  const worth = [...groups.values()].map((group) => [...group.values()]).filter((group) => isWorth(group, target, leastFiles));
   return { snapshot: snapshot.id, groups: worth };
 }
 
+/** How many files of a partition make it worth the work, where no deletes do. Throws 22023. */
+function leastFilesOf(args: Args): number {
+  const count = Number(args['min_input_files'] ?? LEAST_FILES);
+  if (!Number.isInteger(count) || count < 1) throw invalidArgument('"min_input_files" must be at least 1');
+  return count;
+}
+
 /** Fewer files come out, or deletes are gone. */
-function isWorth(group: readonly Candidate[], target: number): boolean {
+function isWorth(group: readonly Candidate[], target: number, leastFiles: number): boolean {
   if (group.some(({ file }) => file.deletes !== undefined)) return true;
+  if (group.length < leastFiles) return false;
   const bytes = group.reduce((sum, { file }) => sum + file.bytes, 0);
   return Math.max(1, Math.ceil(bytes / target)) < group.length;
 }

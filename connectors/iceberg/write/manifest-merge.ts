@@ -20,6 +20,8 @@ export interface MergeRequest {
   readonly sequence: number;
   /** The new snapshot's, newest first. */
   readonly manifests: readonly ManifestListEntry[];
+  /** Whatever the table's properties say of when: two are enough. Their files are then in the order of partitions. */
+  readonly always?: boolean;
   /** Told of each manifest that was written. */
   readonly onWritten: (path: string) => void | Promise<void>;
   readonly signal: AbortSignal;
@@ -36,16 +38,17 @@ const MAX_MANIFEST_BYTES = 256 << 20;
 export async function mergeManifests(request: MergeRequest): Promise<readonly ManifestListEntry[]> {
   const { metadata, manifests } = request;
   const { properties } = metadata;
-  if (properties['commit.manifest-merge.enabled'] === 'false') return manifests;
+  const always = request.always === true;
+  if (properties['commit.manifest-merge.enabled'] === 'false' && !always) return manifests;
   const target = whole(properties['commit.manifest.target-size-bytes'], DEFAULT_TARGET_BYTES);
-  const minCount = Math.max(2, whole(properties['commit.manifest.min-count-to-merge'], DEFAULT_MIN_COUNT));
+  const minCount = always ? 2 : Math.max(2, whole(properties['commit.manifest.min-count-to-merge'], DEFAULT_MIN_COUNT));
   let merged = manifests;
   for (const specId of new Set(manifests.map((manifest) => manifest.specId))) {
     const small = merged.filter(
       (one) => one.content === 'data' && one.specId === specId && !one.encrypted && (one.length ?? target) < target && countsFiles(one),
     );
     if (small.length < minCount || !metadata.specs.has(specId)) continue;
-    for (const bin of binsOf(small, target)) {
+    for (const bin of binsOf(always ? byPartition(metadata, specId, small) : small, target)) {
       if (bin.length < 2) continue;
       const one = await mergeBin(request, bin, specId);
       // The oldest one's place: row ids without one are given in order.
@@ -53,6 +56,46 @@ export async function mergeManifests(request: MergeRequest): Promise<readonly Ma
     }
   }
   return merged;
+}
+
+/** By the lowest partition value that they hold: those of one partition come together where they can. */
+function byPartition(metadata: TableMetadata, specId: number, manifests: readonly ManifestListEntry[]): readonly ManifestListEntry[] {
+  const types = metadata.specs.get(specId)?.fields.map((field) => partitionType(metadata, field)) ?? [];
+  const lowest = new Map(
+    manifests.map((one) => [
+      one,
+      types.map((type, at) => {
+        const bytes = one.partitions?.[at]?.lower;
+        return type === undefined || bytes === undefined ? undefined : decodeBound(type, bytes);
+      }),
+    ]),
+  );
+  return manifests.toSorted((a, b) => {
+    for (const at of types.keys()) {
+      const [left, right] = [lowest.get(a)?.[at], lowest.get(b)?.[at]];
+      const order =
+        left === undefined || right === undefined ? Number(left !== undefined) - Number(right !== undefined) : compareData(left, right);
+      if (order !== 0) return order;
+    }
+    return 0;
+  });
+}
+
+/** Any order that puts equal tuples together, and numbers and texts as they follow each other. */
+function comparePartitions(a: AvroStruct, b: AvroStruct): number {
+  const valuesOf = (record: AvroStruct): AvroValue[] => Object.values((record['data_file'] as AvroRecord)['partition'] as AvroRecord);
+  const others = valuesOf(b);
+  for (const [at, one] of valuesOf(a).entries()) {
+    const order = compareValues(one, others[at] ?? null);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function compareValues(a: AvroValue, b: AvroValue): number {
+  if (a === null || b === null) return Number(a !== null) - Number(b !== null);
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function countsFiles(manifest: ManifestListEntry): boolean {
@@ -114,7 +157,7 @@ async function mergeBin(
   const avro = manifestEntrySchema(metadata.formatVersion, first.partition as unknown as readonly AvroWriterField[]);
   const counts = { addedFiles: 0, existingFiles: 0, deletedFiles: 0, addedRows: 0, existingRows: 0, deletedRows: 0 };
   let minSequence = sequence;
-  const records = raw.flatMap((one) => {
+  const unsorted = raw.flatMap((one) => {
     let nextRow = one.entry.firstRowId;
     return one.records.flatMap((record): AvroStruct[] => {
       const at = (id: number): AvroValue => record[one.top.get(id) ?? ''] ?? null;
@@ -154,6 +197,7 @@ async function mergeBin(
       ];
     });
   });
+  const records = request.always === true ? unsorted.sort(comparePartitions) : unsorted;
   const bytes = writeAvroFile({ schema: avro, records, metadata: manifestHeader({ schema, spec }, metadata.formatVersion) });
   const path = `${folder}/${randomUUID()}-merged-${snapshotId}.avro`;
   await io.create(path, bytes, { signal });
