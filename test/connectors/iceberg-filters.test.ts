@@ -7,7 +7,12 @@ import { conditionOf } from '../../connectors/iceberg/prune/filter-condition.js'
 import { Oid, type } from '../../sql/types.js';
 import { call, column, constant } from './filters.js';
 
-const COLUMNS: Readonly<Record<string, string>> = {
+const struct = (...fields: readonly (readonly [number, string, unknown])[]): unknown => ({
+  type: 'struct',
+  fields: fields.map(([id, name, fieldType]) => ({ id, name, required: false, type: fieldType })),
+});
+/** Members have ids of columns above. */
+const COLUMNS: Readonly<Record<string, unknown>> = {
   i: 'int',
   n: 'decimal(9,2)',
   d: 'date',
@@ -17,6 +22,8 @@ const COLUMNS: Readonly<Record<string, string>> = {
   f: 'double',
   b: 'boolean',
   u: 'uuid',
+  o: struct([5, 'k', 'string'], [0, 'i', 'int'], [99, 'in', struct([5, 'x', 'string'])]),
+  m: { type: 'map', 'key-id': 90, key: 'string', 'value-id': 5, value: 'string' },
 };
 
 /** A condition in few words: `3<=5` is column 3 at most 5. */
@@ -47,11 +54,21 @@ const cast = (fn: string, arg: TablePredicate): TablePredicate => ({
   isCast: true,
 });
 const i = column('i', Oid.int4);
+const member = (outer: TablePredicate, key: string, as: '' | '_text' = '_text'): TablePredicate =>
+  call(`jsonb_object_field${as}(jsonb,text)`, outer, constant(Oid.text, key));
+const [o, m] = [column('o', Oid.jsonb), column('m', Oid.jsonb)];
+const isX = (arg: TablePredicate): TablePredicate => call('texteq(text,text)', arg, constant(Oid.text, 'x'));
 const not = (arg: TablePredicate): TablePredicate => ({ kind: 'not', arg });
 
 describe('Iceberg filter conditions', () => {
   const cases: readonly (readonly [string, TablePredicate, string])[] = [
     ['a constant on the left', call('int4lt(int4,int4)', constant(Oid.int4, '5'), i), 'i>5'],
+    ["a struct's text", isX(member(o, 'k')), 's=x'],
+    ["a struct's struct's text", isX(member(member(o, 'in', ''), 'x')), 's=x'],
+    ["a struct's number as text, which is ordered otherwise", isX(member(o, 'i')), 'any'],
+    ["a struct's member that is not there", isX(member(o, 'K')), 'any'],
+    ["a map's value, whose bounds are of all keys", isX(member(m, 'k')), 'any'],
+    ["whether a struct's text is there", { kind: 'is_null', arg: member(o, 'k'), negated: false }, 'any'],
     ['another width', call('int48ge(int4,int8)', i, constant(Oid.int8, '-7')), 'i>=-7'],
     [
       'an int against a fraction, below',

@@ -133,7 +133,21 @@ function columnOf(expr: TablePredicate, columns: ColumnLookup): ConditionColumn 
     const arg = expr.args[0];
     return arg === undefined ? undefined : columnOf(arg, columns);
   }
+  if (expr.kind === 'call' && expr.fn === 'jsonb_object_field_text(jsonb,text)') {
+    const member = memberOf(expr.args, columns);
+    // Of other types ->> gives a text, which has another order.
+    return member !== undefined && isText(member.type) ? member : undefined;
+  }
   return undefined;
+}
+
+/** A member of a struct, by its name: statistics have its own id. */
+function memberOf([outer, key]: readonly TablePredicate[], columns: ColumnLookup): ConditionColumn | undefined {
+  if (outer === undefined || key?.kind !== 'constant') return undefined;
+  const isMember = outer.kind === 'call' && outer.fn === 'jsonb_object_field(jsonb,text)';
+  const struct = isMember ? memberOf(outer.args, columns) : columnOf(outer, columns);
+  const field = struct?.type.kind === 'struct' ? struct.type.fields.findLast(({ name }) => name === key.value) : undefined;
+  return field === undefined ? undefined : { id: field.id, type: field.type };
 }
 
 const LOSSLESS: ReadonlySet<string> = new Set([
