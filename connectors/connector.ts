@@ -115,7 +115,7 @@ export interface Meter {
 
 /**
  * What the kernel reads. `sql`: a relation for DuckDB's FROM clause whose columns are named and typed as the table's, and in the order asked for where names differ in case only
- * (physical types: src/kernel/duckdb-type.ts). `rows`: values in column order in PostgreSQL's text form.
+ * (physical types: sql/duckdb-type.ts). `rows`: values in column order in PostgreSQL's text form.
  */
 export type Readable =
   | {

@@ -34,7 +34,7 @@ function cleanPath(path: string, text: string): string {
 }
 
 /** One spelling for one place, without a slash at the end. */
-export function formatLocation(location: Location): string {
+function formatLocation(location: Location): string {
   if (location.kind === 'file') return `file://${location.path}`;
   return location.key === '' ? `s3://${location.bucket}` : `s3://${location.bucket}/${location.key}`;
 }

@@ -86,7 +86,7 @@ export function column(name: string, oid: number): TablePredicate {
 const NAMES: Readonly<Record<string, string>> = { '=': 'eq', '<>': 'ne', '<': 'lt', '<=': 'le', '>': 'gt', '>=': 'ge' };
 
 /** pg_operator.oprcode with its argument types, for one type on both sides. */
-export function operatorFunction(operator: string, oid: number): string {
+function operatorFunction(operator: string, oid: number): string {
   const name = NAMES[operator];
   const typed = typeName(oid);
   const joined =

@@ -54,7 +54,7 @@ export async function openConnector(config: IcebergConfig, cacheFolder: string):
 }
 
 /** The JSON types of a snapshot's columns, straight from the metadata file. */
-export function schemaTypes(metadata: string, columns: readonly string[], folder = FIXTURES): unknown[] {
+function schemaTypes(metadata: string, columns: readonly string[], folder = FIXTURES): unknown[] {
   const bytes = readFileSync(join(folder, metadata));
   const json = JSON.parse((bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString('utf8')) as {
     schemas: { fields: { name: string; type: unknown }[] }[];

@@ -12,7 +12,7 @@ function fieldJson(field: SchemaField): Json {
   return { id, name, required, type: typeJson(field.type), ...(doc === undefined ? {} : { doc }) };
 }
 
-export function typeJson(type: IcebergType): unknown {
+function typeJson(type: IcebergType): unknown {
   switch (type.kind) {
     case 'primitive':
     case 'other':

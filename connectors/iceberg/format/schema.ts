@@ -14,7 +14,7 @@ export interface StructType {
   readonly fields: readonly SchemaField[];
 }
 
-export const PRIMITIVES = [
+const PRIMITIVES = [
   'boolean',
   'int',
   'long',

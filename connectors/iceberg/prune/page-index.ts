@@ -15,7 +15,7 @@ export interface ColumnPages {
 
 const MAX_INDEX_BYTES = 16 << 20;
 
-export function hasPageIndex(chunk: ColumnChunk | undefined): boolean {
+function hasPageIndex(chunk: ColumnChunk | undefined): boolean {
   return (
     placeOf(chunk?.column_index_offset, chunk?.column_index_length) !== undefined &&
     placeOf(chunk?.offset_index_offset, chunk?.offset_index_length) !== undefined

@@ -10,7 +10,7 @@ import { type ByteRange, planRequests, type RequestShape } from './byte-plan.js'
 import type { ByteRequest, ByteSource } from './byte-source.js';
 
 /** Files up to this size are fetched whole with the first read. */
-export const SMALL_FILE_BYTES = 1 << 20;
+const SMALL_FILE_BYTES = 1 << 20;
 /** Holds the footers of most files, with their page indexes and bloom filters. */
 export const TAIL_BYTES = 64 << 10;
 /** Requests for files' bytes under way in this process. */

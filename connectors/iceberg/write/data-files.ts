@@ -6,7 +6,7 @@ import { internal, TimelineError, unsupported } from '../../../sql/errors.js';
 import type { Meter } from '../../connector.js';
 import { transformText } from '../format/schema-json.js';
 import type { FileIo } from '../read/file-io.js';
-import { quoteName, quoteText } from '../read/sql-text.js';
+import { globLiteral, quoteName, quoteText } from '../read/sql-text.js';
 import { dictionaryOption } from './duckdb-parquet.js';
 import type { OnStep } from './on-step.js';
 import type { ParquetWriter } from './parquet-writer.js';
@@ -253,7 +253,7 @@ function targetBytes(shape: TableShape): number {
   return Number.isFinite(bytes) && bytes >= 1 ? bytes : DEFAULT_FILE_BYTES;
 }
 
-export function dataFolder(shape: Pick<TableShape, 'location' | 'properties'>): string {
+function dataFolder(shape: Pick<TableShape, 'location' | 'properties'>): string {
   return (shape.properties['write.data.path'] ?? `${shape.location}/data`).replace(/\/+$/, '');
 }
 
@@ -271,9 +271,4 @@ function explained(error: unknown, thrown: TimelineError | undefined, shape: Tab
       cause: error,
     });
   return internal(`writing files of table ${shape.name} failed: ${message}`, error);
-}
-
-/** DuckDB takes every path for a pattern. */
-function globLiteral(path: string): string {
-  return path.replace(/[*?[]/g, (character) => `[${character}]`);
 }

@@ -21,11 +21,11 @@ export interface PartitionColumn {
   readonly helper: TransformHelper | undefined;
 }
 
+/** From a datum's text to a datum's text. */
 export interface TransformHelper {
   readonly name: string;
   readonly transform: Transform;
   readonly source: IcebergType;
-  /** What comes in and goes out: a datum's text. */
 }
 
 const DAY_MICROS = '86400000000';
