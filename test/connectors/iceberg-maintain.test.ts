@@ -335,6 +335,16 @@ describe('Iceberg maintenance', () => {
     };
     await assert.rejects(run('expire_snapshots', {}, guarded), { sqlstate: '55000' });
     await assert.rejects(run('remove_orphan_files', {}, guarded), { sqlstate: '55000' });
+    const newer: MaintainHost = {
+      ...plain,
+      async load(table, signal) {
+        const loaded = await plain.load(table, signal);
+        return loaded === undefined ? undefined : { ...loaded, metadata: { ...loaded.metadata, formatVersion: 4 } };
+      },
+    };
+    for (const procedure of ['optimize', 'expire_snapshots', 'remove_orphan_files'])
+      await assert.rejects(run(procedure, {}, newer), { sqlstate: '0A000' }, procedure);
+    await assert.rejects(run('remove_orphan_files', { dry_run: 'TRUE' }), { sqlstate: '22023' });
     await assert.rejects(run('vacuum', {}), { sqlstate: '0A000' });
   });
 });

@@ -412,11 +412,23 @@ describe('Iceberg writer', () => {
         batch: 'b',
       });
       const folder = `${other.folder}/warehouse/ns/gone`;
-      const files = async () => (await lake.query(`SELECT count(*) FROM glob('${folder}/**')`))[0]?.[0];
+      const files = async (under = folder) => (await lake.query(`SELECT count(*) FROM glob('${under}/**')`))[0]?.[0];
       assert.notEqual(await files(), '0');
       await other.writer.dropTable({ schema: 'ns', table: 'gone' }, { purge: true, signal: SIGNAL });
       assert.equal(await files(), '0');
       assert.equal(await other.connector.describe({ schema: 'ns', table: 'gone' }), undefined);
+      await makeTable({
+        writer: other.writer,
+        table: { schema: 'ns', table: 'shared' },
+        fields: FIELDS.slice(0, 1),
+        options: { 'gc.enabled': 'false' },
+        connection: other.connection,
+        relations: ['(SELECT 1::BIGINT AS id)'],
+        batch: 'b',
+      });
+      await other.writer.dropTable({ schema: 'ns', table: 'shared' }, { purge: true, signal: SIGNAL });
+      const shared = `${other.folder}/warehouse/ns/shared`;
+      assert.deepEqual([await files(`${shared}/data`), await files(`${shared}/metadata`)], ['1', '0']);
       await assert.rejects(
         other.writer.dropTable({ schema: 'ns', table: 'gone' }, { purge: false, signal: SIGNAL }),
         (error: { sqlstate: string }) => error.sqlstate === '42P01',

@@ -4,6 +4,7 @@ import { TimelineError } from '../../../sql/errors.js';
 import { corrupt } from '../format/corrupt.js';
 import { MAX_METADATA_BYTES } from '../format/metadata.js';
 import type { FileIo } from '../read/file-io.js';
+import { metadataFolder } from '../write/snapshot-commit.js';
 import type { AppliedChange } from '../write/updates.js';
 
 type Applied = AppliedChange & { readonly kind: 'applied' };
@@ -35,7 +36,7 @@ export async function writeNumberedMetadata(
   applied: Applied,
   options: { readonly previous: string | undefined; readonly signal: AbortSignal },
 ): Promise<string> {
-  const folder = applied.properties['write.metadata.path']?.replace(/\/+$/, '') ?? `${applied.location}/metadata`;
+  const folder = metadataFolder(applied);
   const { bytes, ending } = encodeMetadata(applied);
   // Names of other writers count as -1: their successor is 0.
   const number = Number(/(?:^|\/)(\d{1,9})-[^/]*$/.exec(options.previous ?? '')?.[1] ?? -1) + 1;

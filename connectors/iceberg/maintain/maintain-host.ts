@@ -1,4 +1,4 @@
-import { TimelineError } from '../../../sql/errors.js';
+import { TimelineError, unsupported } from '../../../sql/errors.js';
 import type { Connector, TableName } from '../../connector.js';
 import type { CatalogWriter } from '../catalog/catalog.js';
 import type { TableMetadata } from '../format/metadata.js';
@@ -38,8 +38,12 @@ export function invalidArgument(message: string, hint?: string): TimelineError {
   return new TimelineError({ kind: 'semantic', sqlstate: '22023', message, ...(hint === undefined ? {} : { hint }) });
 }
 
-/** 55000: the table says that its files are not ours to delete. */
+const NEWEST_FORMAT = 3;
+
+/** 55000: the table says that its files are not ours to delete. 0A000: of a newer format nobody here knows what it refers to. */
 export function checkCollectable(metadata: TableMetadata, table: TableName): void {
+  if (metadata.formatVersion > NEWEST_FORMAT)
+    throw unsupported(`deleting files of Iceberg table ${fullName(table)} of format version ${metadata.formatVersion}`);
   if (metadata.properties['gc.enabled']?.toLowerCase() !== 'false') return;
   const message = `files of table ${fullName(table)} must not be deleted: its property gc.enabled is false`;
   throw new TimelineError({ kind: 'semantic', sqlstate: '55000', message, hint: 'Other tables may use the same files.' });

@@ -3,6 +3,7 @@ import type { TableName } from '../../connector.js';
 import { MAX_METADATA_BYTES, metadataJson, type TableMetadata } from '../format/metadata.js';
 import { asObject } from '../format/schema.js';
 import { timestampMicros } from '../prune/constant.js';
+import { metadataFolder } from '../write/snapshot-commit.js';
 import {
   type Args,
   checkCollectable,
@@ -29,6 +30,7 @@ const MOST_FILES = 5_000_000;
  */
 export async function removeOrphanFiles(host: MaintainHost, table: TableName, args: Args, signal: AbortSignal): Promise<ResultRows> {
   const olderThanMs = threshold(args);
+  const dry = flag(args, 'dry_run');
   const before = await host.load(table, signal);
   if (before === undefined) throw noTable(table);
   checkCollectable(before.metadata, table);
@@ -38,8 +40,7 @@ export async function removeOrphanFiles(host: MaintainHost, table: TableName, ar
   if (now === undefined || now.metadata.uuid !== before.metadata.uuid) throw noTable(table);
   if (orphans.size > 0) await keepReferred(host, table, now, orphans, signal);
   const found = [...orphans].sort(([a], [b]) => (a < b ? -1 : 1));
-  if (args['dry_run'] === 'true' || args['dry_run'] === 't' || args['dry_run'] === 'on')
-    return found.map(([path, bytes]) => [path, String(bytes)]);
+  if (dry) return found.map(([path, bytes]) => [path, String(bytes)]);
   const left = new Set(
     await deleteFiles(
       host,
@@ -50,6 +51,14 @@ export async function removeOrphanFiles(host: MaintainHost, table: TableName, ar
   return found.filter(([path]) => !left.has(path)).map(([path, bytes]) => [path, String(bytes)]);
 }
 
+/** A text that is neither true nor false must not pass for either: one of them deletes. */
+function flag(args: Args, name: string): boolean {
+  const text = args[name] ?? 'false';
+  if (['true', 't', 'on'].includes(text)) return true;
+  if (['false', 'f', 'off'].includes(text)) return false;
+  throw invalidArgument(`"${name}" must be true or false, not "${text}"`);
+}
+
 function threshold(args: Args): number {
   const now = Date.now();
   const text = args['older_than'] ?? null;
@@ -57,8 +66,7 @@ function threshold(args: Args): number {
   const micros = timestampMicros(text);
   if (micros === undefined) throw invalidArgument(`"older_than" must be an instant, not "${text}"`);
   const ms = Number(micros / 1000n);
-  const forced = ['true', 't', 'on'].includes(args['force'] ?? '');
-  if (ms > now - LEAST_AGE_MS && !forced)
+  if (ms > now - LEAST_AGE_MS && !flag(args, 'force'))
     throw invalidArgument(
       '"older_than" must be at least 24 hours ago: younger files may belong to a write under way',
       'With force => true nobody may be writing to the table.',
@@ -77,7 +85,7 @@ async function oldFiles(
   const root = io.place(metadata.location);
   if (metadata.location === '' || (io.warehouse !== undefined && io.place(io.warehouse) === root))
     throw unsupported(`removing orphan files of table ${fullName(table)}, which has no folder of its own,`);
-  const own = io.place((metadata.properties['write.metadata.path'] ?? `${metadata.location}/metadata`).replace(/\/+$/, ''));
+  const own = io.place(metadataFolder(metadata));
   const current = metadata.snapshots.find((snapshot) => snapshot.id === metadata.currentSnapshotId)?.manifestList;
   const witness = current === undefined ? undefined : io.place(current);
   let seen = witness?.startsWith(`${root}/`) !== true;

@@ -8,10 +8,12 @@ const AT_ONCE = 64;
 
 /**
  * Finds what a table's snapshots refer to, while its metadata is there, and gives what deletes it once the catalog has forgotten the
- * table: data and delete files, manifests, lists, and what lies in its metadata folder. Files outside of the table's folder are another's, and stay.
+ * table: data and delete files, manifests, lists, and what lies in its metadata folder. Files outside of the table's folder are another's, and stay;
+ * so do data and delete files of a table with gc.enabled = false, which others may share.
  */
 export async function purgeFiles(io: FileIo, metadata: TableMetadata, signal: AbortSignal): Promise<() => Promise<void>> {
   const own = new Set<string>();
+  const shared = metadata.properties['gc.enabled']?.toLowerCase() === 'false';
   const roots = [metadata.location, metadataFolder(metadata), metadata.properties['write.data.path'] ?? metadata.location];
   const inside = (path: string): boolean => roots.some((root) => path.startsWith(`${root.replace(/\/+$/, '')}/`));
   for (const snapshot of metadata.snapshots) {
@@ -21,6 +23,7 @@ export async function purgeFiles(io: FileIo, metadata: TableMetadata, signal: Ab
     for (const manifest of await readManifestList(await io.read(list, { maxBytes: MAX_BYTES, signal }), io.display(list))) {
       if (own.has(manifest.path) || !inside(manifest.path)) continue;
       own.add(manifest.path);
+      if (shared) continue;
       const bytes = await io.read(manifest.path, { maxBytes: MAX_BYTES, signal });
       for (const entry of await readManifest(bytes, io.display(manifest.path), manifest)) if (inside(entry.path)) own.add(entry.path);
     }
