@@ -186,6 +186,8 @@ export interface CommitResult {
   readonly snapshot: string | null;
   /** The batch had been committed before. */
   readonly repeated: boolean;
+  /** Data files that it added; absent: not known. */
+  readonly files?: number;
 }
 
 /** A maintenance procedure: its arguments in order, by PostgreSQL's type names, after the table's; and the columns of its result. */
@@ -236,6 +238,8 @@ export const PROCEDURES: Readonly<Record<string, Procedure>> = {
 export interface ConnectorWriter {
   /** Does the configuration allow tables of this schema to be made, written and dropped? */
   allows(schema: string): boolean;
+  /** The schemas that the configuration names: shown to users before they have tables, too. */
+  readonly schemas?: readonly string[];
   /**
    * The answer's columns are as the table keeps them (int2 as int4, jsonb as text, …): `write` wants rows of exactly these types.
    * Errors: 42501 where the configuration does not allow it, 42P01 no such table, 42P07 it exists, 0A000 a type that cannot be written.
@@ -248,6 +252,8 @@ export interface ConnectorWriter {
   write(handle: WriteHandle, input: WriteInput): Promise<readonly unknown[]>;
   /** All rows or none, once, whatever dies in between. Errors: 40001 (retryable) when others won again and again, 08007 outcome unknown. */
   commit(handle: WriteHandle, request: CommitRequest): Promise<CommitResult>;
+  /** Deletes what `write` gave, of a query that ended before its commit began. */
+  discard?(handle: WriteHandle, written: readonly unknown[], signal: AbortSignal): Promise<void>;
   /** Removes the table from its catalog and, with `purge`, its files. */
   dropTable(table: TableName, options: { readonly purge: boolean; readonly signal: AbortSignal }): Promise<void>;
   /** A maintenance procedure by name, with its named arguments as text: `optimize`, `expire_snapshots`, `remove_orphan_files`, `rewrite_manifests`. Its result as named columns, those of PROCEDURES. */

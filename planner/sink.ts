@@ -39,13 +39,23 @@ function oneTask(id: number, kind: Stage['kind'], reads: number, root: Operator,
 }
 
 function resultRoot(newField: Fields): Operator {
-  const fields = [newField('rows', type(Oid.int8)), newField('snapshot', type(Oid.text)), newField('repeated', type(Oid.bool))];
+  const fields = [
+    newField('rows', type(Oid.int8)),
+    newField('snapshot', type(Oid.text)),
+    newField('repeated', type(Oid.bool)),
+    newField('files', type(Oid.int8)),
+  ];
   return { kind: 'values', fields, rows: [] };
 }
 
 /** The root of a stage that commits or publishes, with what came of it. */
 export function sinkResult(root: Operator, result: CommitResult): Operator {
-  const values = [String(result.rows), result.snapshot, result.repeated ? 't' : 'f'];
+  const values = [
+    String(result.rows),
+    result.snapshot,
+    result.repeated ? 't' : 'f',
+    result.files === undefined ? null : String(result.files),
+  ];
   const row = fieldsOf(root).map((field, n) => ({ kind: 'constant' as const, type: field.type, value: values[n] ?? null }));
   return { kind: 'values', fields: fieldsOf(root), rows: [row] };
 }

@@ -63,6 +63,7 @@ export class PostgresLane {
   private busy = false;
   private closed = false;
   private wanted: readonly MirrorTable[] = [];
+  private schemas: readonly string[] = [];
   private current: Promise<Live>;
   /** What `current` came to. */
   private live: Live | undefined;
@@ -76,9 +77,10 @@ export class PostgresLane {
     this.current.catch(() => undefined);
   }
 
-  /** Makes the mirror these tables and no others. Tables whose columns did not change keep their OIDs. */
-  async setMirror(tables: readonly MirrorTable[]): Promise<readonly MirrorFailure[]> {
+  /** Makes the mirror these tables and no others, and schemas for them and those named. Tables whose columns did not change keep their OIDs. */
+  async setMirror(tables: readonly MirrorTable[], schemas: readonly string[]): Promise<readonly MirrorFailure[]> {
     this.wanted = tables;
+    this.schemas = schemas.filter((schema) => !isReservedSchema(schema));
     return this.exclusive((live) => this.applyMirror(live), { timeout: MIRROR_TIMEOUT });
   }
 
@@ -238,7 +240,7 @@ export class PostgresLane {
       thread,
       [...wanted.values()].flatMap((table) => table.columns.map((column) => column.type)),
     );
-    const steps = mirrorSteps(live.mirror, wanted, typeSql);
+    const steps = mirrorSteps(live.mirror, wanted, typeSql, this.schemas);
     if (steps.length > 0) {
       try {
         await systemQuery(thread, steps.map((step) => step.sql).join(';\n'));

@@ -48,15 +48,19 @@ export interface MirrorStep {
   readonly sql: string;
 }
 
-/** What turns one mirror into another, in order. `typeSql`: the name of a type with its modifier, as format_type gives it. */
+/**
+ * What turns one mirror into another, in order. `typeSql`: the name of a type with its modifier, as format_type gives it. `lasting`: schemas that
+ * are there without tables, too.
+ */
 export function mirrorSteps(
   before: ReadonlyMap<string, MirrorTable>,
   wanted: ReadonlyMap<string, MirrorTable>,
   typeSql: (type: Type) => string,
+  lasting: readonly string[] = [],
 ): readonly MirrorStep[] {
   const steps: MirrorStep[] = [];
   const schemasBefore = new Set([...before.values()].map((table) => table.schema));
-  const schemas = new Set([...wanted.values()].map((table) => table.schema));
+  const schemas = new Set([...lasting, ...[...wanted.values()].map((table) => table.schema)]);
   for (const [key, table] of before) {
     const next = wanted.get(key);
     if (next === undefined || !sameShape(table, next)) steps.push({ table: undefined, sql: dropTable(table) });

@@ -143,10 +143,10 @@ export class EmbeddedPostgres {
   }
 
   /** Makes the mirror these tables and no others. Tables whose columns did not change keep their OIDs. */
-  async setMirror(tables: readonly MirrorTable[]): Promise<readonly MirrorFailure[]> {
+  async setMirror(tables: readonly MirrorTable[], schemas: readonly string[] = []): Promise<readonly MirrorFailure[]> {
     this.forget();
     const lanes = this.values === this.main ? [this.main] : [this.main, this.values];
-    const [failures = []] = await Promise.all(lanes.map((lane) => lane.setMirror(tables)));
+    const [failures = []] = await Promise.all(lanes.map((lane) => lane.setMirror(tables, schemas)));
     this.forget();
     return failures;
   }

@@ -84,6 +84,16 @@ export class Catalog {
     return this.tables().some((entry) => entry.description.schema === schema);
   }
 
+  /** A configured catalog by its name. */
+  connector(name: string): Connector | undefined {
+    return this.sources.find(({ connector }) => connector.name === name)?.connector;
+  }
+
+  /** Schemas that the configuration lets tables be made in, by name. */
+  writableSchemas(): readonly string[] {
+    return this.sources.flatMap(({ connector, prefix }) => (connector.writer?.schemas ?? []).map((schema) => prefix + schema));
+  }
+
   /** Catalogs that may make tables in a schema, which need not have any yet; `schema` of each is the connector's own name for it. */
   writers(schema: string): readonly { readonly connector: Connector; readonly schema: string }[] {
     return this.sources.flatMap(({ connector, prefix }) => {

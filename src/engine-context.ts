@@ -4,6 +4,7 @@ import type { Config } from './config.js';
 import type { History } from './history.js';
 import type { Kernel } from './kernel/kernel.js';
 import type { Driver } from './replay/driver.js';
+import type { StageStore } from './replay/stage-store.js';
 import type { PostgresSetting } from './settings.js';
 import type { Metrics } from './telemetry/metrics.js';
 
@@ -15,6 +16,7 @@ export interface EngineContext {
   readonly kernel: Kernel;
   readonly history: History;
   readonly metrics: Metrics;
+  readonly store: StageStore;
   readonly drivers: Drivers;
   catalog(): Catalog;
   /** Asks the connectors again; true when anything changed. */

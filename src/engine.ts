@@ -129,7 +129,7 @@ export class TimelineEngine implements Engine {
     const postgresSettings = await readPostgresSettings(postgres);
     const engine = new TimelineEngine(
       { config, postgres, kernel, history, metrics, sources, connectors, store, local },
-      { config, postgres, postgresSettings, kernel, history, metrics },
+      { config, postgres, postgresSettings, kernel, history, metrics, store },
       EMPTY,
     );
     opened.engine = engine;
@@ -194,7 +194,10 @@ export class TimelineEngine implements Engine {
     const next = await readCatalog(this.parts.sources, before);
     const changed = !next.sameAs(before);
     if (changed) {
-      for (const failure of await this.parts.postgres.setMirror(next.tables().map((entry) => entry.description))) {
+      for (const failure of await this.parts.postgres.setMirror(
+        next.tables().map((entry) => entry.description),
+        next.writableSchemas(),
+      )) {
         log('warn', `table ${failure.schema}.${failure.table} cannot be shown: ${failure.error.message}`);
       }
     }

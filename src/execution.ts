@@ -7,6 +7,21 @@ export function commandExecution(tag: string, notices: readonly Notice[] = []): 
   return { columns: undefined, batches: batchesOf([]), tag: () => tag, notices };
 }
 
+const LEVELS = ['debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'log', 'notice', 'warning', 'error'];
+
+/** Without the notices that client_min_messages keeps back; INFO always comes. */
+export function quieter(execution: Execution, least: string): Execution {
+  const shown = ({ severity }: Notice): boolean =>
+    severity === 'INFO' || LEVELS.indexOf(severity.toLowerCase()) >= LEVELS.indexOf(least.toLowerCase());
+  return {
+    ...execution,
+    // More may come while rows are read.
+    get notices() {
+      return execution.notices.filter(shown);
+    },
+  };
+}
+
 /** Rows that are already there, as text. */
 export function textExecution(options: {
   readonly columns: readonly ResultColumn[];

@@ -17,6 +17,8 @@ export interface ReplayRecord {
   readonly tasks: number;
   readonly tasksDone: number;
   readonly rows: number;
+  /** Of what writes tables or files. */
+  readonly rowsWritten?: number;
   readonly bytesRead: number;
   readonly filesTotal: number;
   readonly filesRead: number;

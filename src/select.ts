@@ -20,6 +20,7 @@ import { quoteIdentifier } from '../sql/quote.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
 import { Oid, type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
+import { discardWritten } from './discard-written.js';
 import type { EngineContext } from './engine-context.js';
 import { closable, textColumn, textExecution } from './execution.js';
 import type { ReplayRecord } from './history.js';
@@ -186,11 +187,15 @@ export async function runWrite(
   const notices = plan.notices.map(notice);
   const { run, record } = await startRun(plan, statement.original, context, notices);
   let result: WriteResult | undefined;
+  const unwritten = (error: TimelineError): Promise<void> =>
+    discardWritten({ plan, run, driver: record.driver, error, engine: context.engine });
   try {
-    for await (const batch of resultBatches(plan, run, record, { ...context, maxRows: undefined }, notices)) {
+    for await (const batch of resultBatches(plan, run, record, { ...context, maxRows: undefined }, notices, unwritten)) {
       if (batch.kind !== 'columns') continue;
-      const [rows, snapshot] = batch.columns.map((column) => column[0] ?? null);
+      const [rows, snapshot, , files] = batch.columns.map((column) => column[0] ?? null);
       result = { rows: Number(rows), snapshot: typeof snapshot === 'string' ? snapshot : null, notices };
+      if (result.snapshot !== null && files != null && Number(files) > 0)
+        notices.push(notice(`snapshot ${result.snapshot}: ${counted(Number(files), 'file')}, ${counted(result.rows, 'row')}`));
     }
   } catch (thrown) {
     const error = asTimelineError(thrown);
@@ -201,6 +206,10 @@ export async function runWrite(
   }
   if (result === undefined) throw internal('a write ended without its result');
   return result;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 const XML = 142;
@@ -354,15 +363,20 @@ async function* resultBatches(
   record: ReplayRecord,
   context: SelectContext,
   notices: Notice[],
+  failed?: (error: TimelineError) => Promise<void>,
 ): AsyncGenerator<Batch> {
   const { engine } = context;
+  const writes = plan.stages.at(-1)?.sink !== undefined;
   let rows = 0;
+  let rowsWritten: number | undefined;
   let failure: TimelineError | undefined;
   let finished = false;
   try {
     for await (const file of run.files) {
       for await (const batch of engine.kernel.read([file], plan.output, context.signal)) {
         rows += batch.kind === 'columns' ? batch.rowCount : batch.rows.length;
+        // The only row of such a plan says what was written.
+        if (writes && batch.kind === 'columns') rowsWritten = Number(batch.columns[0]?.[0] ?? 0);
         if (context.maxRows !== undefined && rows > context.maxRows) throw tooManyRows(context.maxRows);
         yield batch;
       }
@@ -370,7 +384,7 @@ async function* resultBatches(
     const summary = await run.summary;
     notices.push(...summary.notices.map(notice));
     finished = true;
-    endRecord(engine, { ...record, rows }, undefined, summary);
+    endRecord(engine, { ...record, rows: rowsWritten ?? rows, ...(rowsWritten === undefined ? {} : { rowsWritten }) }, undefined, summary);
   } catch (thrown) {
     const reason: unknown = context.signal.aborted ? context.signal.reason : thrown;
     failure = withMemoryHint(asTimelineError(reason), context.memory);
@@ -378,6 +392,7 @@ async function* resultBatches(
   } finally {
     // A portal closed half-way: the rows the client wanted have been sent, and closing run.files ended the work.
     if (!finished) endRecord(engine, { ...record, rows }, failure ?? closedEarly(), undefined);
+    if (failure !== undefined) await failed?.(failure);
     await run.release();
   }
 }

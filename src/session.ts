@@ -7,7 +7,7 @@ import { Oid } from '../sql/types.js';
 import { withDeadline } from './deadline.js';
 import { planDialectStatement } from './dialect-statement.js';
 import type { EngineContext } from './engine-context.js';
-import { commandExecution, textExecution } from './execution.js';
+import { commandExecution, quieter, textExecution } from './execution.js';
 import { StatementTable } from './named-statements.js';
 import type { ExecuteCall, PlannedStatement, ReadStatement } from './prepare.js';
 import { explainColumn, explainSelect, runSelect, type SelectContext, tooManyRows } from './select.js';
@@ -114,7 +114,10 @@ export class TimelineSession implements Session {
         this.views.begin();
       }
       const timeout = lowest(this.engine.config.limits.statementTimeout, Number(this.settings.own('statement_timeout'))) ?? 0;
-      return withDeadline({ milliseconds: timeout, signal: options.signal }, (signal) => this.run(planned, parameters, signal));
+      const execution = await withDeadline({ milliseconds: timeout, signal: options.signal }, (signal) =>
+        this.run(planned, parameters, signal),
+      );
+      return quieter(execution, this.settings.own('client_min_messages'));
     });
   }
 

@@ -62,6 +62,7 @@ function queries(history: History): SystemTable {
       ['tasks', Oid.int4, (record) => String(record.tasks)],
       ['rows', Oid.int8, (record) => String(record.rows)],
       ['bytes_read', Oid.int8, (record) => String(record.bytesRead)],
+      ['rows_written', Oid.int8, (record) => (record.rowsWritten === undefined ? null : String(record.rowsWritten))],
       ['files_total', Oid.int8, (record) => String(record.filesTotal)],
       ['files_read', Oid.int8, (record) => String(record.filesRead)],
       ['row_groups_total', Oid.int8, (record) => (record.rowGroupsTotal === undefined ? null : String(record.rowGroupsTotal))],

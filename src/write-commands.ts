@@ -1,11 +1,12 @@
 import type { ColumnDescription } from '../connectors/connector.js';
+import { decimalScale } from '../sql/duckdb-type.js';
 import { TimelineError } from '../sql/errors.js';
 import { readQuery } from '../sql/node-tree.js';
 import { parseOne } from '../sql/parse.js';
 import { taggedNode } from '../sql/parse-tree.js';
 import { relationNodes } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
-import { numericModifier, type Type } from '../sql/types.js';
+import { ELEMENT_OF, numericModifier, Oid, type Type } from '../sql/types.js';
 import { commandExecution, textExecution } from './execution.js';
 import { checkPlace } from './file-places.js';
 import type { WriteStatement } from './prepare.js';
@@ -52,7 +53,7 @@ export async function runWriteStatement(
       return callProcedure(planned, parameters, select);
     case 'copy_file': {
       const result = await runWrite(planned.statement, parameters, select, await fileWriting(planned, select));
-      return commandExecution(`COPY ${result.rows}`, result.notices);
+      return commandExecution(`COPY ${result.rows}`, [...result.notices, ...textNumerics(planned)]);
     }
   }
 }
@@ -240,6 +241,21 @@ async function fileWriting({ file, statement }: WriteStatement & { readonly kind
     const columns = statement.columns.map(({ name, type }) => ({ name, type }));
     return { query, write: { sink: { kind: 'file', file: { ...file, location }, columns }, from: columns.map((_, n) => n) } };
   };
+}
+
+/** Parquet's decimals have a scale. */
+function textNumerics({ file, statement }: WriteStatement & { readonly kind: 'copy_file' }): readonly Notice[] {
+  if (file.format.kind !== 'parquet') return [];
+  return statement.columns
+    .filter(
+      ({ type }) => [type.oid, ELEMENT_OF.get(type.oid)].includes(Oid.numeric) && decimalScale({ ...type, oid: Oid.numeric }) === undefined,
+    )
+    .map(({ name }) => ({
+      severity: 'NOTICE' as const,
+      sqlstate: '00000',
+      message: `column "${name}" of type numeric is written as text`,
+      hint: `Cast it to numeric(38, 9), for example, for a decimal.`,
+    }));
 }
 
 function modifierSql(type: Type): string {

@@ -59,6 +59,11 @@ export class IcebergWriter implements ConnectorWriter {
     return schemas === '*' || schemas.includes(schema);
   }
 
+  get schemas(): readonly string[] {
+    const { schemas } = this.#options;
+    return schemas === '*' ? [] : schemas;
+  }
+
   /** Makes the namespace where it is missing, and with it a SQLite catalog's file. */
   async createNamespace(schema: string, signal: AbortSignal): Promise<void> {
     await this.#check({ schema, table: '' }).createNamespace(schema, signal);
@@ -148,7 +153,19 @@ export class IcebergWriter implements ConnectorWriter {
       signal,
     });
     for (const one of written) if (one.kind === 'list') await this.#options.io.delete(one.path).catch(() => undefined);
-    return result;
+    return { ...result, files: files.length };
+  }
+
+  async discard(handle: WriteHandle, written: readonly unknown[], signal: AbortSignal): Promise<void> {
+    const begun = asWriteHandle(handle);
+    this.#check(begun.table);
+    // Its place is trusted by that.
+    await this.#shape(begun, signal);
+    const { io } = this.#options;
+    for (const one of written.map(asWritten)) {
+      for (const { path } of await this.#files(one, signal)) await io.delete(path, { signal });
+      if (one.kind === 'list') await io.delete(one.path, { signal });
+    }
   }
 
   async dropTable(table: TableName, options: { readonly purge: boolean; readonly signal: AbortSignal }): Promise<void> {
