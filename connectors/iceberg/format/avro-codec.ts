@@ -1,11 +1,18 @@
-import { crc32, inflateRawSync } from 'node:zlib';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { crc32, inflateRaw } from 'node:zlib';
 import { snappyUncompress } from 'hyparquet';
 import { ZSTDDecoder } from 'zstddec/stream';
 
 /** A block that claims to unpack to more than this is refused. */
 const MAX_BLOCK_BYTES = 256 << 20;
 
-export type BlockDecoder = (block: Uint8Array) => Uint8Array;
+/** Deflate is unpacked by other threads; after the others, too, the event loop has its turn. */
+export type BlockDecoder = (block: Uint8Array) => Promise<Uint8Array>;
+
+const inflate = promisify(inflateRaw);
+const MIN_CHUNK_BYTES = 16 << 10;
+const MAX_CHUNK_BYTES = 1 << 20;
 
 let zstd: Promise<ZSTDDecoder> | undefined;
 
@@ -13,19 +20,29 @@ let zstd: Promise<ZSTDDecoder> | undefined;
 export async function blockDecoder(codec: string): Promise<BlockDecoder> {
   switch (codec) {
     case 'null':
-      return (block) => block;
+      return async (block) => yielding(block);
     case 'deflate':
-      return (block) => inflateRawSync(block, { maxOutputLength: MAX_BLOCK_BYTES });
+      return (block) =>
+        // One chunk for most blocks: each further one is a round through the event loop.
+        inflate(block, {
+          maxOutputLength: MAX_BLOCK_BYTES,
+          chunkSize: Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, block.length * 8)),
+        });
     case 'snappy':
-      return snappy;
+      return async (block) => yielding(snappy(block));
     case 'zstandard': {
       zstd ??= startZstd();
       const decoder = await zstd;
-      return (block) => joined(decoder.decodeStreaming([block]));
+      return async (block) => yielding(joined(decoder.decodeStreaming([block])));
     }
     default:
       throw new Error(`its codec "${codec}" is unknown`);
   }
+}
+
+async function yielding(block: Uint8Array): Promise<Uint8Array> {
+  await setImmediate();
+  return block;
 }
 
 async function startZstd(): Promise<ZSTDDecoder> {

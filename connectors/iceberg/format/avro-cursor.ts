@@ -37,7 +37,7 @@ export class AvroCursor {
     if (++this.#values > MOST_VALUES) throw new Error(`a record holds more than ${MOST_VALUES} values`);
   }
 
-  /** Goes back to a position that it had before. */
+  /** Goes to a position that it had before. */
   rewind(position: number): void {
     this.#at = position;
   }
@@ -67,6 +67,34 @@ export class AvroCursor {
           const before = this.#at;
           item(this);
           if (this.#at === before) this.countValue();
+        }
+      }
+    }
+  }
+
+  /** Like skipItems for pairs of integers: the counts of a manifest's columns. */
+  skipLongPairs(): void {
+    for (let count = this.int(); count !== 0; count = this.int()) {
+      if (count < 0) this.skip(this.int());
+      else {
+        if (count > this.left) throw new Error('it is cut off');
+        for (let index = 0; index < count; index++) {
+          this.skipLong();
+          this.skipLong();
+        }
+      }
+    }
+  }
+
+  /** Like skipItems for pairs of an integer and bytes: the bounds of a manifest's columns. */
+  skipLongAndBytes(): void {
+    for (let count = this.int(); count !== 0; count = this.int()) {
+      if (count < 0) this.skip(this.int());
+      else {
+        if (count > this.left) throw new Error('it is cut off');
+        for (let index = 0; index < count; index++) {
+          this.skipLong();
+          this.skip(this.int());
         }
       }
     }

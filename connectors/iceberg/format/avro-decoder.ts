@@ -22,8 +22,8 @@ export type AvroPick =
   /** Of a map by integer, which Avro has as an array of {key, value}: only the items with these keys. */
   | { readonly kind: 'keys'; readonly keys: ReadonlySet<number> };
 
-type Decoder = (cursor: AvroCursor) => AvroValue;
-type Skipper = (cursor: AvroCursor) => void;
+export type Decoder = (cursor: AvroCursor) => AvroValue;
+export type Skipper = (cursor: AvroCursor) => void;
 type Schema = Readonly<Record<string, unknown>>;
 
 const MAX_DEPTH = 64;
@@ -90,6 +90,9 @@ export class AvroCompiler {
       }
       case 'array': {
         const item = this.skipper(schema['items'], depth + 1);
+        const pair = pairOf(schema['items']);
+        if (pair === 'longs') return (cursor) => cursor.skipLongPairs();
+        if (pair === 'long and bytes') return (cursor) => cursor.skipLongAndBytes();
         return (cursor) => cursor.skipItems(item);
       }
       case 'map': {
@@ -219,6 +222,15 @@ export class AvroCompiler {
   }
 }
 
+/** Items of the maps by integer in manifests, which are passed over most. */
+function pairOf(item: unknown): 'longs' | 'long and bytes' | undefined {
+  if (!isObject(item) || item['type'] !== 'record') return undefined;
+  const [key, value, ...more] = fieldsOf(item).map(({ type }) => type);
+  if ((key !== 'int' && key !== 'long') || more.length > 0) return undefined;
+  if (value === 'int' || value === 'long') return 'longs';
+  return value === 'bytes' || value === 'string' ? 'long and bytes' : undefined;
+}
+
 function items(item: Decoder): Decoder {
   return (cursor) => {
     const values: AvroValue[] = [];
@@ -233,7 +245,7 @@ function items(item: Decoder): Decoder {
   };
 }
 
-function branchOf<F>(branches: readonly F[], cursor: AvroCursor): F {
+export function branchOf<F>(branches: readonly F[], cursor: AvroCursor): F {
   const branch = branches[cursor.int()];
   if (branch === undefined) throw new Error('a union has no such branch');
   return branch;
@@ -245,11 +257,11 @@ function sizeOf(schema: Schema): number {
   return size;
 }
 
-function fieldsOf(schema: Schema): readonly AvroField[] {
+export function fieldsOf(schema: Schema): readonly AvroField[] {
   if (!Array.isArray(schema['fields'])) throw new Error('a record of its schema has no fields');
   return schema['fields'] as AvroField[];
 }
 
-function isObject(value: unknown): value is Schema {
+export function isObject(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

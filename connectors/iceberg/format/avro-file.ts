@@ -46,7 +46,7 @@ export async function openAvroFile(path: string): Promise<AvroFileReader> {
         if (block.length < length + SYNC_BYTES) throw new Error('it is cut off');
         if (Buffer.compare(block.subarray(length), header.sync) !== 0) throw new Error('a block does not end with its marker');
         at += block.length;
-        yield { cursor: new AvroCursor(unpack(block.subarray(0, length))), count };
+        yield { cursor: new AvroCursor(await unpack(block.subarray(0, length))), count };
       }
     }
     return { schema, compiler: new AvroCompiler(schema), blocks, close: () => handle.close() };

@@ -19,7 +19,7 @@ export interface AvroContainer {
   readonly schema: unknown;
   readonly compiler: AvroCompiler;
   /** Unpacked one at a time, with the number of records that each holds. */
-  blocks(): Iterable<{ readonly cursor: AvroCursor; readonly count: number }>;
+  blocks(): AsyncIterable<{ readonly cursor: AvroCursor; readonly count: number }>;
 }
 
 const SYNC_BYTES = 16;
@@ -44,7 +44,7 @@ export async function readAvro(options: {
     const decode = compiler.decoder(schema);
     const dropped = fields.filter((field) => field['field-id'] !== undefined && skip.has(field['field-id'])).map((field) => field.name);
     const records: AvroRecord[] = [];
-    for (const { cursor, count } of container.blocks()) {
+    for await (const { cursor, count } of container.blocks()) {
       for (let index = 0; index < count; index++) {
         cursor.startRecord(index, count);
         const record = decode(cursor) as Record<string, AvroRecord[string]>;
@@ -72,10 +72,10 @@ export async function openAvro(bytes: Uint8Array): Promise<AvroContainer> {
   };
   if (schema.type !== ('record' as unknown) || !Array.isArray(schema.fields)) throw new Error('its schema is not a record');
   const unpack = await blockDecoder(new TextDecoder().decode(metadata.get('avro.codec') ?? new Uint8Array()) || 'null');
-  function* blocks(): Iterable<{ readonly cursor: AvroCursor; readonly count: number }> {
+  async function* blocks(): AsyncIterable<{ readonly cursor: AvroCursor; readonly count: number }> {
     for (let total = 0; !cursor.atEnd; ) {
       const count = cursor.int();
-      const block = new AvroCursor(unpack(cursor.bytes()));
+      const block = new AvroCursor(await unpack(cursor.bytes()));
       total += block.left;
       if (total > MOST_BYTES) throw new Error(`it unpacks to more than ${MOST_BYTES} bytes`);
       if (Buffer.compare(cursor.take(SYNC_BYTES), sync) !== 0) throw new Error('a block does not end with its marker');

@@ -1,4 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
+import type { AvroCursor } from './avro-cursor.js';
 import { checked, checkedAsync, fieldNames, id, integer, integers, natural, object, recordFields, rowId, text } from './avro-fields.js';
+import { AvroOutline } from './avro-outline.js';
 import {
   type AvroContainer,
   type AvroField,
@@ -9,6 +12,7 @@ import {
   openAvro,
   readAvro,
 } from './avro-reader.js';
+import { EntryStatistics, type ManifestStatistics } from './manifest-statistics.js';
 
 export interface ManifestListEntry {
   readonly path: string;
@@ -144,6 +148,8 @@ export interface ManifestScan {
   readonly sizes?: boolean;
   /** Entries that it refuses are passed over. */
   readonly wants?: (head: ManifestHead) => boolean;
+  /** Then so are those it refuses, of which no more than what it asks for has been decoded. Valid during the call only. */
+  readonly matches?: (statistics: ManifestStatistics) => boolean;
 }
 
 export const NOTHING_INHERITED: ManifestInheritance = {
@@ -161,7 +167,9 @@ export async function readManifest(
   manifest: ManifestInheritance = NOTHING_INHERITED,
   scan: ManifestScan = {},
 ): Promise<ManifestFileEntry[]> {
-  return [...(await scanManifest(bytes, file, manifest, scan))];
+  const found: ManifestFileEntry[] = [];
+  for await (const entry of await scanManifest(bytes, file, manifest, scan)) found.push(entry);
+  return found;
 }
 
 /**
@@ -173,17 +181,14 @@ export async function scanManifest(
   file: string,
   manifest: ManifestInheritance,
   scan: ManifestScan = {},
-): Promise<Iterable<ManifestFileEntry>> {
+): Promise<AsyncIterable<ManifestFileEntry>> {
   const container = await checkedAsync(file, () => openAvro(bytes));
   return checked(file, () => entriesOf(container, file, manifest, scan));
 }
 
 const WHOLE = { kind: 'whole' } as const;
-/** Status and data_file: content, partition, record_count, file_size_in_bytes, first_row_id. */
-const HEAD: AvroSelection = new Map<number, AvroPick>([
-  [0, WHOLE],
-  [2, { kind: 'fields', fields: new Map([134, 102, 103, 104, 142].map((id) => [id, WHOLE])) }],
-]);
+/** Status; of data_file: content, record_count, file_size_in_bytes, partition, first_row_id. */
+const HEAD = [0, 134, 103, 104, 102, 142];
 /** value_counts, null_value_counts, nan_value_counts, lower_bounds, upper_bounds. */
 const STATISTICS = [109, 110, 137, 125, 128];
 
@@ -197,35 +202,56 @@ function wholeEntry({ columns, sizes }: ManifestScan): AvroSelection {
   return new Map<number, AvroPick>([...[0, 1, 3, 4].map((id) => [id, WHOLE] as const), [2, { kind: 'fields', fields }]]);
 }
 
-function entriesOf(container: AvroContainer, file: string, manifest: ManifestInheritance, scan: ManifestScan): Iterable<ManifestFileEntry> {
+/** After so many entries of one block others have their turn. */
+const ENTRIES_AT_ONCE = 2048;
+
+function entriesOf(
+  container: AvroContainer,
+  file: string,
+  manifest: ManifestInheritance,
+  scan: ManifestScan,
+): AsyncIterable<ManifestFileEntry> {
   const { compiler, schema, fields } = container;
-  const headOf = headReader(fields, manifest);
+  const statisticsPick: AvroPick = scan.columns === undefined ? WHOLE : { kind: 'keys', keys: scan.columns };
+  const outline = new AvroOutline(compiler, schema, {
+    picks: new Map<number, AvroPick>([...HEAD.map((id) => [id, WHOLE] as const), ...STATISTICS.map((id) => [id, statisticsPick] as const)]),
+    into: new Set([2]),
+  });
+  const headOf = headReader(fields, manifest, (id) => outline.value(id));
+  const statistics = new EntryStatistics((id) => outline.value(id));
   const entryOf = entryReader(fields, manifest, scan.sizes === true);
-  const decodeHead = compiler.decoder(schema, { kind: 'fields', fields: HEAD });
   const decodeEntry = compiler.decoder(schema, { kind: 'fields', fields: wholeEntry(scan) });
-  const blocks = container.blocks()[Symbol.iterator]();
   const tally = new LiveTally(manifest.counts ?? NO_COUNTS);
-  return (function* () {
+  const wanted = (cursor: AvroCursor): Head | undefined => {
+    outline.pass(cursor);
+    const head = headOf();
+    tally.add(head);
+    if (head.status === 'deleted' && scan.deleted !== true) return undefined;
+    if (scan.wants !== undefined && !scan.wants(head)) return undefined;
+    if (scan.matches === undefined) return head;
+    statistics.begin(head.rows);
+    return scan.matches(statistics) ? head : undefined;
+  };
+  const blocks = container.blocks()[Symbol.asyncIterator]();
+  return (async function* () {
     for (;;) {
-      const block = checked(file, () => blocks.next());
+      const block = await checkedAsync(file, () => blocks.next());
       if (block.done === true) {
         checked(file, () => tally.check());
         return;
       }
       const { cursor, count } = block.value;
       for (let index = 0; index < count; index++) {
-        const start = cursor.position;
-        const head = checked(file, () => {
+        if (index % ENTRIES_AT_ONCE === ENTRIES_AT_ONCE - 1) await setImmediate();
+        const entry = checked(file, () => {
           cursor.startRecord(index, count);
-          return headOf(decodeHead(cursor) as AvroRecord);
-        });
-        tally.add(head);
-        if (head.status === 'deleted' && scan.deleted !== true) continue;
-        if (scan.wants !== undefined && !scan.wants(head)) continue;
-        yield checked(file, () => {
+          const start = cursor.position;
+          const head = wanted(cursor);
+          if (head === undefined) return undefined;
           cursor.rewind(start);
           return entryOf(decodeEntry(cursor) as AvroRecord, head);
         });
+        if (entry !== undefined) yield entry;
       }
     }
   })();
@@ -261,14 +287,13 @@ class LiveTally {
 
 type Head = ManifestHead & Pick<ManifestFileEntry, 'firstRowId'>;
 
-/** Must be given every record of the manifest in order, since row ids run over them. Throws plain errors. */
-function headReader(fields: readonly AvroField[], manifest: ManifestInheritance): (record: AvroRecord) => Head {
-  const { name, fileNames, partitionFields } = entryNames(fields);
+/** Must be asked for every record of the manifest in order, since row ids run over them. Throws plain errors. */
+function headReader(fields: readonly AvroField[], manifest: ManifestInheritance, at: (id: number) => AvroValue): () => Head {
+  const { name, partitionFields } = entryNames(fields);
+  if (name(2) === '') throw new Error('data_file is missing');
   let nextRowId = manifest.firstRowId;
-  return (record) => {
-    const file = object(record[name(2)], 'data_file');
-    const at = (id: number): AvroValue => file[fileNames.get(id) ?? ''] ?? null;
-    const status = STATUSES[integer(record[name(0)] ?? 0, 'status')];
+  return () => {
+    const status = STATUSES[integer(at(0) ?? 0, 'status')];
     if (status === undefined) throw new Error('an entry has an unknown status');
     const content = CONTENTS[integer(at(134) ?? 0, 'content')];
     if (content === undefined) throw new Error('a file has an unknown content');

@@ -130,7 +130,7 @@ async function groupsOf(
   for (const manifest of await source.list(snapshot)) {
     const spec = metadata.specs.get(manifest.specId);
     if (manifest.content !== 'data' || spec === undefined) continue;
-    for (const file of await source.scan(manifest, { columns: new Set() }))
+    for await (const file of await source.scan(manifest, { columns: new Set() }))
       partitions.set(host.io.place(file.path), whole ? '' : partitionKey(file, spec, types));
   }
   const target = Number(shape.properties['write.target-file-size-bytes'] ?? DEFAULT_FILE_BYTES);

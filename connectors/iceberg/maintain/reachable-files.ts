@@ -41,7 +41,7 @@ export async function eachFile(
   const source = sourceOf(host, table, signal);
   for (const manifest of manifests) {
     signal.throwIfAborted();
-    for (const file of await source.scan(manifest, { columns: new Set() })) {
+    for await (const file of await source.scan(manifest, { columns: new Set() })) {
       if (found(host.io.place(file.path), file.bytes)) return;
     }
   }

@@ -104,7 +104,7 @@ async function countFiles(
   places: ReadonlySet<string>,
 ): Promise<number> {
   let count = 0;
-  for (const file of await source.scan(manifest, { columns: new Set() })) if (places.has(host.io.place(file.path))) count += 1;
+  for await (const file of await source.scan(manifest, { columns: new Set() })) if (places.has(host.io.place(file.path))) count += 1;
   return count;
 }
 

@@ -91,7 +91,7 @@ export async function readAbout(
         for (const { index, from, to } of parts) {
           const files = await scan(source, manifests[index], needsStatistics(read.columns.map((column) => column.name)));
           let n = 0;
-          for (const file of files) {
+          for await (const file of files) {
             if (n % 1000 === 0) read.signal.throwIfAborted();
             if (to !== null && n >= to) break;
             if (n++ >= from) rows.push(table.row(file, version, wanted));
@@ -103,7 +103,7 @@ export async function readAbout(
       for (let n = 0; n < request.splits.length; n++) {
         const totals = table.totals(version);
         for (const manifest of manifests) {
-          for (const file of await scan(source, manifest, false)) totals.add(file);
+          for await (const file of await scan(source, manifest, false)) totals.add(file);
           read.signal.throwIfAborted();
         }
         const all = totals.rows();

@@ -55,7 +55,7 @@ export class ManifestSource {
   }
 
   /** The manifest's entries as the iteration asks for them. */
-  async scan(manifest: ManifestListEntry, scan: ManifestScan): Promise<Iterable<ManifestFileEntry>> {
+  async scan(manifest: ManifestListEntry, scan: ManifestScan): Promise<AsyncIterable<ManifestFileEntry>> {
     this.#signal.throwIfAborted();
     if (manifest.encrypted) throw unsupportedFeature('reading encrypted manifests', this.table);
     const file = this.#io.display(manifest.path);
@@ -102,7 +102,7 @@ export class ManifestSource {
 const PARALLEL_READS = 8;
 
 /** What turns out to be damaged is not kept: the file may have been put right when it is asked for again. */
-function* forgetting<T>(entries: Iterable<T>, forget: () => void): Iterable<T> {
+async function* forgetting<T>(entries: AsyncIterable<T>, forget: () => void): AsyncIterable<T> {
   try {
     yield* entries;
   } catch (error) {

@@ -79,7 +79,7 @@ async function loadDeletes(
   const live = manifests.filter((manifest) => manifest.content === 'deletes' && manifest.liveFiles !== 0);
   await source.each(live, async (manifest) => {
     const spec = metadata.specs.get(manifest.specId);
-    for (const entry of await source.scan(manifest, { wants: (head) => partitionMayMatch(condition, head, spec) })) index.add(entry);
+    for await (const entry of await source.scan(manifest, { wants: (head) => partitionMayMatch(condition, head, spec) })) index.add(entry);
   });
   return index;
 }
@@ -108,10 +108,10 @@ async function survivors(
         count(inPartition, head);
         return true;
       },
+      matches: (statistics) => statisticsMayMatch(condition, statistics),
     });
     const kept: PlannedFile[] = [];
-    for (const entry of entries) {
-      if (!statisticsMayMatch(condition, entry)) continue;
+    for await (const entry of entries) {
       refuseFile(entry, source.table);
       kept.push({
         file: splitFile(entry, { display: request.io.display.bind(request.io), spec, types, deletes }),

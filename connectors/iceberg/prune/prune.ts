@@ -1,5 +1,6 @@
 import { type Datum, decodeBound, isNaNDatum, partitionDatum } from '../format/datum.js';
 import type { ManifestFileEntry, ManifestListEntry, PartitionSummary } from '../format/manifest.js';
+import type { ManifestStatistics } from '../format/manifest-statistics.js';
 import type { IcebergType, PartitionField, PartitionSpec } from '../format/schema.js';
 import { resultType } from '../format/transforms.js';
 import { type Evidence, mayPass } from './evidence.js';
@@ -39,10 +40,8 @@ export function partitionMayMatch(
   );
 }
 
-export type ColumnStatistics = Pick<ManifestFileEntry, 'rows' | 'lower' | 'upper' | 'valueCounts' | 'nullCounts' | 'nanCounts'>;
-
 /** May the file hold matching rows? From its columns' bounds and counts. */
-export function statisticsMayMatch(condition: Condition, file: ColumnStatistics): boolean {
+export function statisticsMayMatch(condition: Condition, file: ManifestStatistics): boolean {
   if (file.rows === 0) return false;
   return mayMatch(condition, (column, test) => mayPass(test, columnEvidence(column, file)));
 }
@@ -92,7 +91,7 @@ function summaryEvidence(summary: PartitionSummary, type: IcebergType): Evidence
 }
 
 /** What the manifest says of one column of a file. */
-export function columnEvidence(column: ConditionColumn, file: ColumnStatistics): Evidence {
+export function columnEvidence(column: ConditionColumn, file: ManifestStatistics): Evidence {
   const nulls = file.nullCounts.get(column.id);
   const values = file.valueCounts.get(column.id) ?? file.rows;
   const { lower, upper } = usableBounds(column.type, file.lower.get(column.id), file.upper.get(column.id));

@@ -1,11 +1,12 @@
 import { compareData } from '../format/datum.js';
 import type { ManifestFileEntry } from '../format/manifest.js';
+import type { ManifestStatistics } from '../format/manifest-statistics.js';
 import type { Evidence } from './evidence.js';
 import type { ColumnTypes } from './partition-values.js';
-import { type ColumnStatistics, columnEvidence } from './prune.js';
+import { columnEvidence } from './prune.js';
 
 /** May a row of the equality deletes be equal to one of the data file, in all columns that are compared? NULL is equal to NULL, NaN to NaN. */
-export function mayShareRow(data: ColumnStatistics, deletes: ManifestFileEntry, types: ColumnTypes): boolean {
+export function mayShareRow(data: ManifestStatistics, deletes: ManifestFileEntry, types: ColumnTypes): boolean {
   return deletes.equalityIds.every((id) => {
     const type = types(id);
     if (type === undefined) return true;

@@ -1,12 +1,13 @@
 import { internal } from '../../../sql/errors.js';
 import type { ConnectorSplit, NarrowedSplits, TablePredicate } from '../../connector.js';
 import type { ManifestFileEntry } from '../format/manifest.js';
+import type { ManifestStatistics } from '../format/manifest-statistics.js';
 import type { Schema } from '../format/schema.js';
 import { asSplit, type IcebergSplit, rowsOf, type SplitFile } from '../handle.js';
 import { columnLookup } from '../pushdown.js';
 import { conditionOf } from './filter-condition.js';
 import { allOf, type Condition } from './predicate.js';
-import { type ColumnStatistics, statisticsMayMatch } from './prune.js';
+import { statisticsMayMatch } from './prune.js';
 
 /** What a manifest says of some columns of a file, as JSON: by column id, the bounds in base64, and 1 if all values are NULL. */
 export type FileBounds = Readonly<Record<string, readonly [lower: string | null, upper: string | null, onlyNulls: 0 | 1]>>;
@@ -65,7 +66,7 @@ function mayMatch(condition: Condition, file: SplitFile, bounds: FileBounds | un
   return bounds === undefined || statisticsMayMatch(condition, statisticsOf(file, bounds));
 }
 
-function statisticsOf(file: SplitFile, bounds: FileBounds): ColumnStatistics {
+function statisticsOf(file: SplitFile, bounds: FileBounds): ManifestStatistics {
   const [lower, upper] = [new Map<number, Uint8Array>(), new Map<number, Uint8Array>()];
   const nullCounts = new Map<number, number>();
   for (const [id, [low, high, onlyNulls]] of Object.entries(bounds)) {
