@@ -10,7 +10,7 @@ import { ManifestSource } from '../prune/manifest-source.js';
 import { columnTypes, isUnpartitioned, partitionKey } from '../prune/partition-values.js';
 import { quoteName, quoteText } from '../read/sql-text.js';
 import { writeDataFiles } from '../write/data-files.js';
-import { writeWithDuckdb } from '../write/duckdb-parquet.js';
+import { parquetWriterOf } from '../write/indexed-parquet.js';
 import { noStep } from '../write/on-step.js';
 import { discard } from '../write/snapshot-commit.js';
 import { shapeOf, type TableShape } from '../write/table-shape.js';
@@ -196,7 +196,7 @@ async function rewrite(
     return await writeDataFiles({
       io,
       shape,
-      parquet: writeWithDuckdb,
+      parquet: parquetWriterOf(shape),
       files: [file],
       rows,
       name,

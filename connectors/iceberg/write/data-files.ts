@@ -43,7 +43,7 @@ const SORTED_GROUP_ROWS = 20_480;
 
 /**
  * Writes rows as data files of the table: one or more for each partition, each sorted by the table's order, of about the size it
- * wishes. What was uploaded is deleted again when it fails. Errors: 23502 NULL in a required column, 22008 an infinite date or time.
+ * wishes. What was uploaded is deleted again when it fails. Errors: 23502 NULL in a required column, 22008 an infinite date or time, 24:00, bytes of the wrong length.
  */
 export async function writeDataFiles(request: DataFilesRequest): Promise<WrittenFile[]> {
   const { shape, files, io } = request;
@@ -220,7 +220,7 @@ async function checkInput(connection: DuckDBConnection, input: string, { shape, 
     ...required.map((field) => `count(*) FILTER (WHERE ${quoteName(field.name)} IS NULL)`),
     ...shape.schema.fields.map((field) => {
       const test = unholdable(field.type, quoteName(field.name));
-      return test === undefined ? '0' : `count(*) FILTER (WHERE ${test})`;
+      return test === undefined ? '0' : `count(*) FILTER (WHERE ${test.sql})`;
     }),
   ];
   const counted = (await connection.runAndReadAll(`SELECT ${checks.join(', ')} FROM ${input}`)).getRowsJson()[0]?.map(Number) ?? [];
@@ -232,7 +232,8 @@ async function checkInput(connection: DuckDBConnection, input: string, { shape, 
   }
   for (const [at, field] of shape.schema.fields.entries()) {
     if (counted[1 + required.length + at] === 0) continue;
-    const message = `infinite dates and times cannot be kept in column "${field.name}" of Iceberg table ${shape.name}`;
+    const what = unholdable(field.type, '')?.what ?? 'such a value';
+    const message = `${what} cannot be kept in column "${field.name}" of Iceberg table ${shape.name}`;
     throw new TimelineError({ kind: 'data', sqlstate: '22008', message });
   }
 }

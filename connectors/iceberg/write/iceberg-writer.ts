@@ -17,8 +17,7 @@ import { postgresType } from '../format/types.js';
 import type { FileIo } from '../read/file-io.js';
 import { appendFiles, missing } from './append.js';
 import { writeDataFiles } from './data-files.js';
-import { writeWithDuckdb } from './duckdb-parquet.js';
-import { keyColumns, writeWithIndexes } from './indexed-parquet.js';
+import { parquetWriterOf } from './indexed-parquet.js';
 import { creationMetadata, creationUpdates, newFields, newShape } from './new-table.js';
 import { noStep, type OnStep } from './on-step.js';
 import { partitionColumns } from './partition-values.js';
@@ -114,7 +113,7 @@ export class IcebergWriter implements ConnectorWriter {
       ...input,
       io,
       shape,
-      parquet: keyColumns(shape).size > 0 ? writeWithIndexes : writeWithDuckdb,
+      parquet: parquetWriterOf(shape),
       name,
       onStep: this.#onStep,
     });

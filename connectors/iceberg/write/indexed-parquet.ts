@@ -18,10 +18,11 @@ import type { CompressionCodec } from 'hyparquet';
 import { ByteWriter, ParquetWriter as HyparquetWriter } from 'hyparquet-writer';
 import { internal } from '../../../sql/errors.js';
 import type { IcebergType, SchemaField } from '../format/schema.js';
+import { writeWithDuckdb } from './duckdb-parquet.js';
 import { isFloating, measureFile } from './file-metrics.js';
 import { parquetSchema } from './parquet-schema.js';
-import type { ParquetJob } from './parquet-writer.js';
-import type { TableShape } from './table-shape.js';
+import type { ParquetJob, ParquetWriter } from './parquet-writer.js';
+import { leavesOf, type TableShape } from './table-shape.js';
 import type { FileMetrics } from './written-file.js';
 
 /** Less than DuckDB's: a row group is encoded in one go on this thread. */
@@ -42,6 +43,12 @@ export function keyColumns(shape: TableShape): ReadonlySet<string> {
     else names.delete(key.slice(BLOOM.length));
   }
   return new Set(shape.schema.fields.filter((field) => names.has(field.name)).map((field) => field.name));
+}
+
+/** DuckDB writes no FIXED_LEN_BYTE_ARRAY but for uuids and decimals. */
+export function parquetWriterOf(shape: TableShape): ParquetWriter {
+  const fixed = leavesOf(shape.schema.fields).some(({ type }) => type.kind === 'fixed');
+  return fixed || keyColumns(shape).size > 0 ? writeWithIndexes : writeWithDuckdb;
 }
 
 /** What hyparquet-writer can make a filter of: no uuids, decimals, dates or times. */
@@ -95,7 +102,7 @@ export async function writeWithIndexes(job: ParquetJob): Promise<FileMetrics> {
 }
 
 function columnOf(field: SchemaField, data: unknown[], blooms: ReadonlySet<string>) {
-  const flat = field.type.kind === 'primitive' || field.type.kind === 'decimal';
+  const flat = field.type.kind === 'primitive' || field.type.kind === 'decimal' || field.type.kind === 'fixed';
   return {
     name: field.name,
     data,

@@ -1,6 +1,7 @@
 import { TimelineError } from '../../../sql/errors.js';
 import { ExactNumber, isJsonObject, type Json, parseExactJson } from '../format/exact-json.js';
 import type { IcebergType, SchemaField } from '../format/schema.js';
+import { comesAsEntries } from './physical-columns.js';
 
 /**
  * A jsonb text for a struct, map or list column as the JSON that from_json takes apart: all members there, every scalar a text in
@@ -35,6 +36,11 @@ function shaped(type: IcebergType, json: Json | undefined, path: string): unknow
       return json.map((item: Json) => shaped(type.element, item, `${path}[]`));
     case 'map':
       if (!isJsonObject(json)) throw wrong(path, 'an object is wanted');
+      if (comesAsEntries(type))
+        return Object.entries(json).map(([key, value]) => ({
+          k: scalarText(type.key, key, path),
+          v: shaped(type.value, value, `${path}.${key}`),
+        }));
       return Object.fromEntries(
         Object.entries(json).map(([key, value]) => [scalarText(type.key, key, path), shaped(type.value, value, `${path}.${key}`)]),
       );
@@ -50,9 +56,11 @@ function scalarText(type: IcebergType, json: Json, path: string): string {
     throw wrong(path, 'a scalar is wanted');
   }
   const text = json instanceof ExactNumber ? json.text : String(json);
+  if (type.kind === 'primitive' && type.name === 'time' && text.startsWith('24')) throw wrong(path, 'the time 24:00');
   const binary = type.kind === 'fixed' || (type.kind === 'primitive' && type.name === 'binary');
   if (!binary) return text;
   if (!/^\\x([0-9a-f]{2})*$/i.test(text)) throw wrong(path, 'bytes are wanted, as \\x and hexadecimal digits');
+  if (type.kind === 'fixed' && text.length !== 2 + 2 * type.length) throw wrong(path, `${type.length} bytes are wanted`);
   return text.slice(2).replace(/../g, (digits) => `\\x${digits.toUpperCase()}`);
 }
 

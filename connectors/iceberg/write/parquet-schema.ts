@@ -45,6 +45,7 @@ function scalar(type: IcebergType): Partial<SchemaElement> {
       ? { type: 'INT64', ...decimal }
       : { type: 'FIXED_LEN_BYTE_ARRAY', type_length: decimalBytes(precision), ...decimal };
   }
+  if (type.kind === 'fixed') return { type: 'FIXED_LEN_BYTE_ARRAY', type_length: type.length };
   const name = type.kind === 'primitive' ? type.name : type.kind;
   switch (name) {
     case 'boolean':

@@ -15,8 +15,8 @@ export function physicalType(type: IcebergType): string {
     case 'map':
       return `MAP(${physicalType(type.key)}, ${physicalType(type.value)})`;
     default: {
-      // Nanoseconds would be cut, and DuckDB writes no FIXED_LEN_BYTE_ARRAY.
-      const readOnly = type.kind === 'fixed' || (type.kind === 'primitive' && type.name.endsWith('_ns'));
+      // Nanoseconds would be cut.
+      const readOnly = type.kind === 'primitive' && type.name.endsWith('_ns');
       const scalar = readOnly ? undefined : duckdbScalar(type);
       if (scalar === undefined) throw unsupported(`writing a column of type ${'name' in type ? type.name : type.kind}`);
       return scalar;
@@ -43,7 +43,50 @@ export function nestedFunction(field: SchemaField): string {
 export function physicalColumn(field: SchemaField): string {
   const name = quoteName(field.name);
   if (!comesAsJson(field.type)) return `CAST(${name} AS ${physicalType(field.type)})`;
-  return `CAST(from_json(${nestedFunction(field)}(${name}), ${quoteText(JSON.stringify(jsonStructure(field.type)))}) AS ${physicalType(field.type)})`;
+  const parsed = `from_json(${nestedFunction(field)}(${name}), ${quoteText(JSON.stringify(jsonStructure(field.type)))})`;
+  return `CAST(${withMaps(field.type, parsed, 0)} AS ${physicalType(field.type)})`;
+}
+
+/** What nested-values.ts gives for a map of nested values: from_json knows no such maps, so they come as lists of {k, v}. */
+export function comesAsEntries(type: IcebergType): boolean {
+  return type.kind === 'map' && (type.value.kind === 'struct' || type.value.kind === 'list' || type.value.kind === 'map');
+}
+
+/** SQL of a value out of from_json in which lists of entries are maps again, at every depth. */
+function withMaps(type: IcebergType, value: string, depth: number): string {
+  const item = `x${depth}`;
+  const inner = depth + 1;
+  const orNull = (sql: string): string => `CASE WHEN ${value} IS NULL THEN NULL ELSE ${sql} END`;
+  if (!holdsEntries(type)) return value;
+  switch (type.kind) {
+    case 'struct': {
+      const fields = type.fields.map(
+        ({ name, type: of }) => `${quoteName(name)} := ${withMaps(of, `struct_extract(${value}, ${quoteText(name)})`, inner)}`,
+      );
+      return orNull(`struct_pack(${fields.join(', ')})`);
+    }
+    case 'list':
+      return `list_transform(${value}, lambda ${item}: ${withMaps(type.element, item, inner)})`;
+    case 'map': {
+      const entry = `struct_pack(k := struct_extract(${item}, 'k'), v := ${withMaps(type.value, `struct_extract(${item}, 'v')`, inner)})`;
+      return orNull(`map_from_entries(list_transform(${value}, lambda ${item}: ${entry}))`);
+    }
+    default:
+      return value;
+  }
+}
+
+function holdsEntries(type: IcebergType): boolean {
+  switch (type.kind) {
+    case 'struct':
+      return type.fields.some((field) => holdsEntries(field.type));
+    case 'list':
+      return holdsEntries(type.element);
+    case 'map':
+      return comesAsEntries(type);
+    default:
+      return false;
+  }
 }
 
 /** The shape that from_json is told: every scalar is a text, so that no digit passes through a double. */
@@ -54,9 +97,8 @@ function jsonStructure(type: IcebergType): unknown {
     case 'list':
       return [jsonStructure(type.element)];
     case 'map': {
-      const value = jsonStructure(type.value);
-      if (typeof value !== 'string') throw unsupported('writing maps of nested values');
-      return `MAP(VARCHAR, ${value})`;
+      if (comesAsEntries(type)) return [{ k: 'VARCHAR', v: jsonStructure(type.value) }];
+      return 'MAP(VARCHAR, VARCHAR)';
     }
     default:
       return 'VARCHAR';
@@ -88,11 +130,17 @@ export function fieldAccess(path: readonly string[]): string {
   return inner.reduce((value, name) => `struct_extract(${value}, ${quoteText(name)})`, quoteName(column));
 }
 
-/** SQL that is true for a value that Iceberg cannot hold: infinite dates and timestamps. Undefined: none is like that. */
-export function unholdable(type: IcebergType, value: string): string | undefined {
-  if (type.kind === 'primitive' && (type.name === 'date' || type.name === 'timestamp' || type.name === 'timestamptz'))
-    return `isinf(${value})`;
+/** SQL that is true for a value that Iceberg cannot hold, and what is wrong with it. Undefined: none is like that. */
+export function unholdable(type: IcebergType, value: string): { readonly sql: string; readonly what: string } | undefined {
+  if (type.kind === 'fixed') return { sql: `octet_length(${value}) <> ${type.length}`, what: `other than ${type.length} bytes` };
+  if (type.kind === 'primitive') {
+    if (type.name === 'date' || type.name === 'timestamp' || type.name === 'timestamptz')
+      return { sql: `isinf(${value})`, what: 'infinite dates and times' };
+    // The end of a day, for PostgreSQL; no time at all, for others.
+    if (type.name === 'time') return { sql: `epoch_us(${value}) >= 86400000000`, what: 'the time 24:00' };
+  }
   if (type.kind !== 'list') return undefined;
   const inner = unholdable(type.element, 'x');
-  return inner === undefined ? undefined : `coalesce(list_bool_or(list_transform(${value}, lambda x: ${inner})), false)`;
+  if (inner === undefined) return undefined;
+  return { sql: `coalesce(list_bool_or(list_transform(${value}, lambda x: ${inner.sql})), false)`, what: inner.what };
 }
