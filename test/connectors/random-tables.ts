@@ -30,7 +30,7 @@ export interface RandomTable {
 }
 
 /** Iceberg's Java implementation with what it needs to write tables into folders. */
-function icebergClassPath(): Promise<string | undefined> {
+export function icebergClassPath(): Promise<string | undefined> {
   return javaClassPath('iceberg', [
     ...['core', 'data', 'parquet', 'orc'].map((name) => `org.apache.iceberg:iceberg-${name}:${ICEBERG}`),
     ...['api', 'runtime'].map((name) => `org.apache.hadoop:hadoop-client-${name}:${HADOOP}`),
