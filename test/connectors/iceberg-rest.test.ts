@@ -238,6 +238,17 @@ describe('Iceberg REST catalog: against a server that does as the test says', ()
       await rejectsQuietly(() => open({ auth: oauth2 }).tables(), { sqlstate: '58030' });
     });
 
+    it('by a header of the configuration: its value is not shown, nor a secret as forms spell it', async () => {
+      fake.answer = () => failure(403, 'Forbidden', `${SECRET} is no key`);
+      await rejectsQuietly(() => open({ headers: { Authorization: `Bearer ${SECRET}` } }).tables(), {
+        sqlstate: '42501',
+        message: /\*\*\* is no key/,
+      });
+      const auth = { type: 'basic', username: 'me', password: 'a b/c' } as const;
+      fake.answer = () => failure(403, 'Forbidden', 'password=a+b%2Fc');
+      await rejectsQuietly(() => open({ auth }).tables(), { sqlstate: '42501', message: /password=\*\*\*/ });
+    });
+
     it('by SigV4, as AWS describes it', async () => {
       serve(() => undefined);
       const auth = {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { retryAfterMs } from '../../../../src/object-store/retry.js';
 import { type Json, parseExactJson, printExactJson } from '../../format/exact-json.js';
 import { type Authenticator, authenticator } from './authenticator.js';
 import { exchange, type HttpAnswer, type HttpFailure, type HttpRequest } from './http-exchange.js';
@@ -31,6 +32,8 @@ export type RestAnswer =
 const MAX_BYTES = 64 << 20;
 const ATTEMPTS = 4;
 const LONGEST_PAUSE_MS = 10_000;
+/** Configured headers whose values no error may show. */
+const SECRET_NAME = /auth|token|key|secret|cookie|password/i;
 /** Refusals after which the server may do it all the same. */
 const UNSURE = new Set([500, 502, 503, 504]);
 
@@ -124,7 +127,10 @@ export class RestClient {
   }
 
   #failure(answer: HttpAnswer): RestFailure {
-    return readFailure(answer.status, answer.text, this.#auth.secrets);
+    const own = Object.entries(this.#config.headers).flatMap(([name, value]) =>
+      SECRET_NAME.test(name) ? [value, value.slice(value.lastIndexOf(' ') + 1)] : [],
+    );
+    return readFailure(answer.status, answer.text, [...this.#auth.secrets, ...own]);
   }
 
   async #once(request: RestRequest): Promise<HttpAnswer | HttpFailure> {
@@ -147,7 +153,7 @@ export class RestClient {
 }
 
 function pause(attempt: number, answer: HttpAnswer | HttpFailure): number {
-  const after = answer.kind === 'answer' ? Number(answer.headers.get('retry-after') ?? Number.NaN) * 1000 : Number.NaN;
+  const after = answer.kind === 'answer' ? (retryAfterMs(answer.headers.get('retry-after') ?? undefined) ?? 0) : 0;
   const own = Math.random() * 100 * 2 ** attempt;
-  return Math.min(LONGEST_PAUSE_MS, Number.isFinite(after) && after >= 0 ? after + own : own);
+  return Math.min(LONGEST_PAUSE_MS, after + own);
 }

@@ -30,7 +30,11 @@ export function readFailure(status: number, text: string, secrets: readonly stri
 /** One line, bounded, without what we sent to prove who we are. */
 function clean(text: string, secrets: readonly string[]): string {
   let result = text;
-  for (const secret of secrets) if (secret !== '') result = result.replaceAll(secret, '***');
+  for (const secret of secrets.filter((one) => one !== '')) {
+    // A form's body, shown back, has it encoded.
+    const form = new URLSearchParams({ '': secret }).toString().slice(1);
+    for (const spelled of [secret, form, form.replaceAll('+', '%20')]) result = result.replaceAll(spelled, '***');
+  }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
   result = result.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
   return result.length > MESSAGE_CHARACTERS ? `${result.slice(0, MESSAGE_CHARACTERS)}…` : result;
