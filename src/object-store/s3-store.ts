@@ -208,6 +208,8 @@ export class S3Store implements ObjectStore {
       });
       yield page;
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      if (page.IsTruncated === true && (token === undefined || token === current))
+        throw storageFailed(`${this.root}/${prefix}: the storage's list does not go on where it says that there is more`);
     } while (token !== undefined);
   }
 

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -236,5 +239,31 @@ describe('S3 store with a storage that fails', () => {
     const nobody = open({ anonymous: true });
     await assert.rejects(nobody.read('one'), { sqlstate: '42501' });
     nobody.close();
+  });
+});
+
+describe('S3 lists', () => {
+  it('that say there is more, and do not go on, are refused', async () => {
+    const more = ['', '<NextContinuationToken>same</NextContinuationToken>'];
+    for (const token of more) {
+      const server = createServer((_request, response) => {
+        const object = '<Contents><Key>f/a</Key><Size>1</Size><ETag>"e"</ETag></Contents>';
+        response.setHeader('content-type', 'application/xml');
+        response.end(`<ListBucketResult><Name>b</Name><IsTruncated>true</IsTruncated>${object}${token}</ListBucketResult>`);
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const s3 = { endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', pathStyle: true, anonymous: true };
+      const store = openStore('s3://b', { s3 });
+      try {
+        const listed = async (): Promise<void> => {
+          for await (const { path } of store.list('f/')) assert.equal(path, 'f/a');
+        };
+        await assert.rejects(listed(), { sqlstate: '58030' });
+      } finally {
+        store.close();
+        server.close();
+      }
+    }
   });
 });

@@ -6,7 +6,7 @@ import { ManifestSource } from '../prune/manifest-source.js';
 import { withoutFiles } from '../write/manifest-merge.js';
 import { describeAddedManifest, writeAddedManifest } from '../write/manifest-writer.js';
 import { noStep } from '../write/on-step.js';
-import { type CommitHost, commitSnapshot, discard, metadataFolder, newSnapshotId } from '../write/snapshot-commit.js';
+import { type CommitHost, commitSnapshot, createFile, discard, metadataFolder, newSnapshotId } from '../write/snapshot-commit.js';
 import type { TableShape } from '../write/table-shape.js';
 import type { WrittenFile } from '../write/written-file.js';
 import { fullName, type MaintainHost } from './maintain-host.js';
@@ -66,7 +66,7 @@ export async function replaceFiles(host: MaintainHost, request: ReplaceRequest):
     if (added.length > 0) {
       const path = `${folder}/${snapshotId}-r${written.length}.avro`;
       const bytes = writeAddedManifest({ shape, formatVersion: base.formatVersion, snapshotId, files: added });
-      await host.io.create(path, bytes, { signal });
+      await createFile(host.io, path, bytes, signal);
       written.push(path);
       const entry = describeAddedManifest({ path, length: bytes.length, snapshotId, shape, files: added });
       manifests.push({ ...entry, sequence, minSequence: sequence });

@@ -10,6 +10,7 @@ import { describeAddedManifest, writeAddedManifest } from './manifest-writer.js'
 import {
   type CommitHost,
   commitSnapshot,
+  createFile,
   discard,
   metadataFolder,
   newSnapshotId,
@@ -53,7 +54,7 @@ export async function appendFiles(host: CommitHost, request: AppendRequest): Pro
       const path = `${folder}/${snapshotId}-m0.avro`;
       const bytes = writeAddedManifest({ shape, formatVersion: metadata.formatVersion, snapshotId, files });
       uploaded.push(path);
-      await host.io.create(path, bytes, { signal });
+      await createFile(host.io, path, bytes, signal);
       await host.onStep('manifest uploaded');
       added = describeAddedManifest({ path, length: bytes.length, snapshotId, shape, files });
     }

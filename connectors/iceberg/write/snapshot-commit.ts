@@ -129,7 +129,7 @@ async function makeChange<T>(
     manifests: content.manifests,
   });
   const path = `${metadataFolder(metadata)}/snap-${request.snapshotId}-${randomUUID()}.avro`;
-  if (!(await host.io.create(path, list.bytes, { signal: request.signal }))) throw internal(`${path} exists already`);
+  await createFile(host.io, path, list.bytes, request.signal);
   written(path);
   await host.onStep('manifest list uploaded');
   const snapshot = {
@@ -163,6 +163,11 @@ async function makeChange<T>(
 
 export function metadataFolder(metadata: Pick<TableMetadata, 'location' | 'properties'>): string {
   return (metadata.properties['write.metadata.path'] ?? `${metadata.location}/metadata`).replace(/\/+$/, '');
+}
+
+/** A file of a name that is new: one that is there already would be read in its place. */
+export async function createFile(io: FileIo, path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+  if (!(await io.create(path, bytes, { signal }))) throw internal(`file "${io.display(path)}" exists already`);
 }
 
 /** Below 2^53, so that readers which take JSON numbers for doubles keep it. */
