@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { quote } from './literal.js';
+import { quote, quoteName } from './literal.js';
 import type { PostgresFunctions } from './postgres-functions.js';
 import { registerPostgresScalars } from './postgres-scalars.js';
 import { registerScalarFunctions } from './scalar-functions.js';
@@ -90,7 +90,7 @@ export async function createInstance(options: InstanceOptions): Promise<EngineIn
     },
     async clear() {
       const tables = await own.runAndReadAll('SELECT table_name FROM duckdb_tables()');
-      for (const [name] of tables.getRows()) await own.run(`DROP TABLE "${String(name).replaceAll('"', '""')}"`);
+      for (const [name] of tables.getRows()) await own.run(`DROP TABLE ${quoteName(String(name))}`);
     },
     async close() {
       own.closeSync();

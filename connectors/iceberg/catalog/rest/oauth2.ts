@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authenticator } from './authenticator.js';
 import { exchange } from './http-exchange.js';
 import type { OAuth2Auth } from './rest-config.js';
@@ -61,7 +62,7 @@ export class OAuth2 implements Authenticator {
       const answer = await exchange(request, { timeout, maxBytes: MAX_TOKEN_BYTES, signal: undefined });
       const again = answer.kind === 'failure' ? !answer.final : answer.status === 429 || answer.status >= 500;
       if (again && attempt < ATTEMPTS) {
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 100 * 2 ** attempt));
+        await sleep(Math.random() * 100 * 2 ** attempt);
         continue;
       }
       if (answer.kind === 'failure') throw unreachable(catalog, `its token endpoint: ${answer.why}`, answer.cause);
