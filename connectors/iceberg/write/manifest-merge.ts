@@ -10,6 +10,7 @@ import { resultType } from '../format/transforms.js';
 import type { FileIo } from '../read/file-io.js';
 import { manifestEntrySchema } from './manifest-schema.js';
 import { manifestHeader } from './manifest-writer.js';
+import { createFile } from './snapshot-commit.js';
 import { findField } from './table-shape.js';
 
 export interface MergeRequest {
@@ -200,7 +201,7 @@ async function mergeBin(
   const records = request.always === true ? unsorted.sort(comparePartitions) : unsorted;
   const bytes = writeAvroFile({ schema: avro, records, metadata: manifestHeader({ schema, spec }, metadata.formatVersion) });
   const path = `${folder}/${randomUUID()}-merged-${snapshotId}.avro`;
-  await io.create(path, bytes, { signal });
+  await createFile(io, path, bytes, signal);
   await request.onWritten(path);
   return {
     path,
