@@ -149,9 +149,6 @@ export interface WriteRequest {
   /** Columns of a table to make (CREATE TABLE AS); absent: the table exists. */
   readonly create?: {
     readonly columns: readonly ColumnDescription[];
-    readonly orReplace: false;
-    /** `begin` says 42P07 all the same: the caller then leaves the table as it is. */
-    readonly ifNotExists: boolean;
     /** WITH (…) as text: the connector's own (Iceberg: `partitioning`, `sorted_by`, table properties); 22023 for what it does not know. */
     readonly options?: Readonly<Record<string, string>>;
   };

@@ -95,10 +95,7 @@ export function createWriting(
   return async (tree, names) => {
     const query = readQuery(tree, names);
     const { columns: wanted, options } = create;
-    const { handle, columns } = await table.writer.begin(
-      { table: table.source, create: { columns: wanted, orReplace: false, ifNotExists: false, options } },
-      context.signal,
-    );
+    const { handle, columns } = await table.writer.begin({ table: table.source, create: { columns: wanted, options } }, context.signal);
     const name = { schema: table.schema, table: table.source.table };
     const sink: PlanSink = { kind: 'table', table: sinkTable(table.connector, name, handle, context), columns: columns.map(sinkColumn) };
     return { query, write: { sink, from: columns.map(({ name: column }) => wanted.findIndex((one) => one.name === column)) } };

@@ -137,10 +137,7 @@ describe('Iceberg writer', () => {
   describe('columns of PostgreSQL', () => {
     const column = (oid: number, typmod = -1) => ({ name: 'c', type: type(oid, typmod), nullable: true, comment: undefined });
     const begin = (oid: number, typmod?: number) =>
-      lake.writer.begin(
-        { table: { schema: 'ns', table: 'pg' }, create: { columns: [column(oid, typmod)], orReplace: false, ifNotExists: false } },
-        SIGNAL,
-      );
+      lake.writer.begin({ table: { schema: 'ns', table: 'pg' }, create: { columns: [column(oid, typmod)] } }, SIGNAL);
 
     it('become the nearest types of Iceberg', async () => {
       const kept = async (oid: number, typmod?: number) => (await begin(oid, typmod)).columns[0]?.type;

@@ -249,6 +249,7 @@ async function inputBytesPerRow(connection: DuckDBConnection, files: readonly st
   return Math.max(1, Number(found.getRowsJson()[0]?.[0] ?? 0) / Math.max(1, rows));
 }
 
+/** `write.target-file-size-bytes`, where it is a size. */
 function targetBytes(shape: TableShape): number {
   const bytes = Number(shape.properties['write.target-file-size-bytes'] ?? DEFAULT_FILE_BYTES);
   return Number.isFinite(bytes) && bytes >= 1 ? bytes : DEFAULT_FILE_BYTES;

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { internal, TimelineError } from '../../../sql/errors.js';
+import { internal } from '../../../sql/errors.js';
 import { encodeBound } from '../format/bound-writer.js';
 import { quoteName, quoteText } from '../read/sql-text.js';
 import { isFloating } from './file-metrics.js';
@@ -7,7 +7,7 @@ import { metricsModes } from './metrics-mode.js';
 import { type ParquetJob, ROW_GROUP_ROWS } from './parquet-writer.js';
 import { datumSql } from './partition-values.js';
 import { fieldAccess, fieldIds } from './physical-columns.js';
-import { type Leaf, leavesOf, type TableShape } from './table-shape.js';
+import { type Leaf, leavesOf, type TableShape, wishedCodec } from './table-shape.js';
 import type { FileMetrics } from './written-file.js';
 
 type Statistics = ReadonlyMap<string, ReadonlyMap<string, string>>;
@@ -36,15 +36,8 @@ export function dictionaryOption(shape: TableShape): string {
 }
 
 function codec(shape: TableShape): string {
-  const name = shape.properties['write.parquet.compression-codec']?.toLowerCase() ?? 'zstd';
-  if (['zstd', 'snappy', 'gzip', 'brotli', 'lz4', 'uncompressed'].includes(name)) return name === 'lz4' ? 'lz4_raw' : name;
-  const message = `table ${shape.name} wants the compression "${name}", which does not exist`;
-  throw new TimelineError({
-    kind: 'semantic',
-    sqlstate: '22023',
-    message,
-    hint: 'Set its property write.parquet.compression-codec to zstd or snappy.',
-  });
+  const name = wishedCodec(shape);
+  return name === 'lz4' ? 'lz4_raw' : name;
 }
 
 async function columnMetrics(

@@ -121,7 +121,8 @@ export class IcebergWriter implements ConnectorWriter {
     const text = JSON.stringify(inline);
     if (text.length <= MAX_INLINE_BYTES) return inline;
     const path = `${metadataFolder(shape)}/${name}-${randomUUID()}.files.json`;
-    await io.create(path, Buffer.from(JSON.stringify(files)), { signal: input.signal, meter: input.meter });
+    const created = await io.create(path, Buffer.from(JSON.stringify(files)), { signal: input.signal, meter: input.meter });
+    if (!created) throw internal(`${path} exists already`);
     await this.#onStep('file list uploaded');
     return [{ kind: 'list', path, files: files.length }];
   }

@@ -22,7 +22,7 @@ import { writeWithDuckdb } from './duckdb-parquet.js';
 import { isFloating, measureFile } from './file-metrics.js';
 import { parquetSchema } from './parquet-schema.js';
 import type { ParquetJob, ParquetWriter } from './parquet-writer.js';
-import { leavesOf, type TableShape } from './table-shape.js';
+import { leavesOf, type TableShape, wishedCodec } from './table-shape.js';
 import type { FileMetrics } from './written-file.js';
 
 /** Less than DuckDB's: a row group is encoded in one go on this thread. */
@@ -142,12 +142,12 @@ function plain(type: IcebergType, value: DuckDBValue): unknown {
 
 type Zstd = { readonly zstdCompressSync?: (input: Uint8Array) => Uint8Array };
 
-/** zstd where this Node has it (22.15 and later), else snappy in its place. */
+/** zstd where this Node has it (22.15 and later); snappy in place of what cannot be had here. */
 function compression(shape: TableShape): {
   codec: CompressionCodec;
   compressors?: Partial<Record<CompressionCodec, (input: Uint8Array) => Uint8Array>>;
 } {
-  const name = shape.properties['write.parquet.compression-codec']?.toLowerCase() ?? 'zstd';
+  const name = wishedCodec(shape);
   const { zstdCompressSync } = zlib as Zstd;
   if (name === 'uncompressed') return { codec: 'UNCOMPRESSED' };
   if (name === 'gzip') return { codec: 'GZIP', compressors: { GZIP: (input) => zlib.gzipSync(input) } };

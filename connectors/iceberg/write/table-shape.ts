@@ -74,3 +74,18 @@ function typeLeaves(type: IcebergType, id: number, path: readonly string[], repe
       return [{ id, path, type, repeated }];
   }
 }
+
+const CODECS = ['zstd', 'snappy', 'gzip', 'brotli', 'lz4', 'uncompressed'] as const;
+
+/** `write.parquet.compression-codec`. Errors: 22023 for one that does not exist. */
+export function wishedCodec(shape: TableShape): (typeof CODECS)[number] {
+  const name = shape.properties['write.parquet.compression-codec']?.toLowerCase() ?? 'zstd';
+  const found = CODECS.find((codec) => codec === name);
+  if (found !== undefined) return found;
+  throw new TimelineError({
+    kind: 'semantic',
+    sqlstate: '22023',
+    message: `table ${shape.name} wants the compression "${name}", which does not exist`,
+    hint: 'Set its property write.parquet.compression-codec to zstd or snappy.',
+  });
+}
