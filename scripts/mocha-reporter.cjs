@@ -1,4 +1,4 @@
-// Mocha's own `spec` output, plus the counts in a file for scripts/test.mjs.
+// Mocha's own `spec` output, plus the counts in a file for scripts/suites.mjs.
 const { writeFileSync } = require('node:fs');
 const { reporters } = require('mocha');
 

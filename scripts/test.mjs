@@ -33,10 +33,9 @@ const steps = [
       '{sql,planner,connectors,src}/**',
       '--exclude',
       '**/temporal/workflows.*',
-      bin('mocha'),
-      '--reporter',
-      join(root, 'scripts', 'mocha-reporter.cjs'),
-      ...(process.argv.length > 2 ? process.argv.slice(2) : ['dist/test/**/*.test.js']),
+      process.execPath,
+      join(root, 'scripts', 'suites.mjs'),
+      ...process.argv.slice(2),
     ],
   ],
 ];
