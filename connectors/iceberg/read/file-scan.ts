@@ -14,7 +14,8 @@ export interface FileScan {
   print(paths: readonly string[]): string;
 }
 
-const OPTIONS = 'hive_partitioning = false, union_by_name = false';
+// Files of other writers leave NaN out of their minima and maxima. DuckDB, where NaN is above all numbers, would drop row groups by them.
+const OPTIONS = 'hive_partitioning = false, union_by_name = false, can_have_nan = true';
 
 /** Columns by their field ids, in files that may hold different ones: for scalars at the top. */
 export function scanById(): FileScan {
