@@ -3,13 +3,15 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { parseExactJson } from '../../connectors/iceberg/format/exact-json.js';
+import { pyicebergPython } from '../connectors/pyiceberg.js';
 import { type TableWriter, tableWriters } from '../connectors/random-tables.js';
 import { type Read, type ReadTable, type TableReader, tableReaders } from '../connectors/table-readers.js';
+import { checkWrittenMetrics } from '../connectors/written-metrics.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTimeline, type TimelineServer } from '../support/timeline-server.js';
 import { type Asked, openAsked } from './asked.js';
 import { columnsSql, optionsSql, randomFilter, type TestedFilter } from './iceberg-readback.js';
-import { canonical, type JsonField, literal, randomValue, shownValue, type Value } from './iceberg-values.js';
+import { canonical, type JsonField, literal, nearbyValues, randomValue, shownValue, type Value } from './iceberg-values.js';
 import { Dice } from './oracle-dice.js';
 
 /** READBACK_SEED repeats a run; READBACK_TABLES makes it longer. */
@@ -28,6 +30,8 @@ interface WrittenTable {
   readonly filters: readonly TestedFilter[];
   /** Rows that each filter lets through, by ourselves. */
   readonly counts: readonly number[];
+  /** All of its files are ours. */
+  readonly own: boolean;
 }
 
 interface Metadata {
@@ -52,7 +56,7 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
 
   const check = async (asked: Asked, tables: readonly WrittenTable[], before: ReadonlyMap<string, readonly Read<ReadTable>[]>) => {
     const wrong: string[] = [];
-    let compared = 0;
+    let [compared, bounds, cut] = [0, 0, 0];
     const tell = (table: WrittenTable, who: string, what: string) =>
       wrong.push(`${table.name} ${who}: ${what}\n  ${table.operations.join('; ')}`);
     for (const reader of readers) {
@@ -86,7 +90,13 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
         }
       }
     }
-    for (const table of tables) {
+    const asking = tables.map(({ metadata, expected, own }) => ({ metadata, snapshots: [...expected.keys()], exact: own }));
+    const metrics = await checkWrittenMetrics(asking, home.path);
+    for (const [at, table] of tables.entries()) {
+      const checked = metrics?.[at];
+      for (const what of checked?.wrong ?? []) tell(table, 'metrics', what);
+      bounds += (checked?.lower ?? 0) + (checked?.upper ?? 0);
+      cut += checked?.cut ?? 0;
       const metadata = await readMetadata(table.metadata);
       for (const [id, expected] of table.expected) {
         const difference = differenceOf(await ownRows(asked, table.name, metadata, id), expected);
@@ -95,7 +105,7 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
       }
     }
     assert.ok(wrong.length === 0, `${wrong.length} of ${compared}\n${wrong.slice(0, 12).join('\n')}`);
-    return compared;
+    return { compared, bounds, cut };
   };
 
   it(`${TABLES} of our own making`, async () => {
@@ -115,8 +125,10 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
           await filled(asked, dice, { name, folder: join(warehouse, 'results', `t${n}`), operations: [created], maintained: true }),
         );
       }
-      const compared = await check(asked, tables, new Map());
+      const { compared, bounds, cut } = await check(asked, tables, new Map());
       assert.ok(compared > TABLES * 10, `only ${compared} comparisons`);
+      if ((await pyicebergPython()) !== undefined)
+        assert.ok(bounds > TABLES * 10 && cut > TABLES, `only ${bounds} bounds, ${cut} of cut texts`);
     } finally {
       await asked.close();
       await server.stop();
@@ -200,15 +212,19 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
     const operations = [...options.operations];
     const columns = fields.map((field) => `"${field.name.replaceAll('"', '""')}"`);
     let rows = [...(options.rows ?? [])];
-    const values: Value[][] = [];
+    const inserts: Value[][][] = [];
     const expected = new Map<string, readonly string[]>();
     const keep = async (): Promise<void> => {
       const id = (await readMetadata(await newestMetadata(folder)))['current-snapshot-id'];
       if (id !== undefined) expected.set(id, rows);
     };
-    for (let insert = dice.whole(1, 4); insert > 0; insert--) {
+    for (let insert = dice.whole(1, 5); insert > 0; insert--) {
+      // Extremes widen the bounds of a file to where they prune nothing: other files have values that lie close together.
+      const near = dice.chance(0.6) ? fields.map((field) => nearbyValues(dice, field.type)) : [];
       const some = Array.from({ length: dice.whole(1, dice.chance(0.3) ? 3 : 40) }, () =>
-        fields.map((field) => randomValue(dice, field.type, field.required)),
+        fields.map(
+          (field, at) => (field.required || dice.chance(0.9) ? near[at]?.() : null) ?? randomValue(dice, field.type, field.required),
+        ),
       );
       const copies = dice.chance(0.12) ? 300 : 1;
       const tuples = some.map((row) => `(${row.map((value, at) => literal(fields[at]?.type ?? 'long', value)).join(', ')})`);
@@ -228,7 +244,7 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
       );
       const texts = some.map((row) => `[${row.map((value, at) => canonical(fields[at]?.type ?? 'long', value)).join(',')}]`);
       rows = [...rows, ...Array.from({ length: copies }, () => texts).flat()];
-      values.push(...some);
+      inserts.push(some);
       operations.push(`insert ${some.length} * ${copies}`);
       await keep();
     }
@@ -244,7 +260,9 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
       const left = new Set((await readMetadata(await newestMetadata(folder))).snapshots?.map((one) => one['snapshot-id']));
       for (const id of expected.keys()) if (!left.has(id)) expected.delete(id);
     }
-    const filters = Array.from({ length: FILTERS }, () => randomFilter(dice, fields, values));
+    const filters = Array.from({ length: FILTERS }, () =>
+      randomFilter(dice, fields, dice.chance(0.6) ? dice.pick(inserts) : inserts.flat()),
+    );
     const counts: number[] = [];
     for (const { sql } of filters) {
       const [pushed, whole] = await asked.askAll([
@@ -255,7 +273,7 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
       assert.deepEqual(pushed, whole, `${name}: ${sql}`);
       counts.push(whole?.kind === 'rows' ? Number(whole.rows[0]?.[0]) : Number.NaN);
     }
-    return { name, metadata: `file://${await newestMetadata(folder)}`, operations, expected, filters, counts };
+    return { name, metadata: `file://${await newestMetadata(folder)}`, operations, expected, filters, counts, own: options.maintained };
   }
 });
 

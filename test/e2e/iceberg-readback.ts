@@ -1,5 +1,5 @@
 import type { Expression } from '../connectors/table-readers.js';
-import { expressionValue, type JsonField, literal, type Value } from './iceberg-values.js';
+import { besideOf, compareValues, expressionValue, type JsonField, literal, type Value } from './iceberg-values.js';
 import type { Dice } from './oracle-dice.js';
 
 /** Types of columns that CREATE TABLE may name. */
@@ -106,7 +106,9 @@ export function randomFilter(dice: Dice, fields: readonly JsonField[], rows: rea
   }
   const floating = type === 'float' || type === 'double';
   if (floating && dice.chance(0.15)) return { sql: `${column} = 'NaN'`, expression: { type: 'is-nan', term }, types: [type] };
-  const value = dice.pick(held);
+  // The least and the greatest are what bounds tell of.
+  const ordered = dice.chance(0.6) ? held.toSorted(compareValues) : held;
+  const value = ordered === held ? dice.pick(held) : besideOf(dice, dice.pick([ordered[0] ?? null, ordered.at(-1) ?? null]), type);
   const json = expressionValue(type, value);
   const constant = literal(type, value);
   if (type === 'string' && dice.chance(0.3)) {

@@ -121,6 +121,68 @@ export function randomValue(dice: Dice, type: JsonType, required = false, nested
   }
 }
 
+/** Values that lie close together, texts and bytes of which differ beyond the sixteen that bounds keep; undefined: none of this type. */
+export function nearbyValues(dice: Dice, type: JsonType): (() => Value) | undefined {
+  if (typeof type !== 'string') return undefined;
+  const [name, precision = 0, scale = 0] = nameOf(type);
+  const [base, text] = [dice.whole(-4000, 4000), dice.pick(SHARED)];
+  const step = (): bigint => BigInt(dice.whole(0, 5));
+  switch (name) {
+    case 'int':
+    case 'long':
+    case 'date':
+      return () => BigInt(base) + step();
+    case 'float':
+    case 'double':
+      return () => (base + dice.whole(0, 5)) / 4;
+    case 'decimal': {
+      const most = 10 ** Math.min(precision, 6) - 6;
+      return () => decimalText(BigInt(base % most) + step(), scale);
+    }
+    case 'time':
+      return () => BigInt(base + 40_000) * 1_000_000n + step();
+    case 'timestamp':
+    case 'timestamptz':
+      return () => BigInt(base) * 3_600_000_001n + step();
+    case 'string':
+      return () => `${text}${dice.pick(['', 'a', 'b', 'c', 'zz'])}`;
+    case 'binary':
+      return () => Buffer.from([...Array.from({ length: 16 }, (_, n) => (base + n) & 0xff), dice.whole(0, 255)]);
+    default:
+      return undefined;
+  }
+}
+
+/** Their first sixteen characters, and more. */
+const SHARED = [
+  'sixteen letters.',
+  'sixteen letters. And',
+  `${'é'.repeat(15)}x`,
+  `${'m'.repeat(14)}\u{10ffff}\u{10ffff}`,
+  `${'😀'.repeat(15)}\ud7ff`,
+];
+
+/** Of one type, neither NULL nor nested. Decimals by their nearest floats. */
+export function compareValues(a: Value, b: Value): number {
+  if (typeof a === 'string' && typeof b === 'string') {
+    if (/^-?[\d.]+$/.test(a) && /^-?[\d.]+$/.test(b)) return Number(a) - Number(b);
+    return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  }
+  if (Buffer.isBuffer(a) && Buffer.isBuffer(b)) return Buffer.compare(a, b);
+  return a === b || a === null || b === null ? 0 : a < b ? -1 : 1;
+}
+
+/** The value, or one right beside it that its type has. */
+export function besideOf(dice: Dice, value: Value, type: JsonType): Value {
+  if (typeof value === 'bigint' && value > -1_000_000_000n && value < 1_000_000_000n && value > 0n)
+    return value + BigInt(dice.whole(-1, 1));
+  if (typeof value === 'string' && type === 'string') {
+    const points = [...value];
+    return dice.pick([value, value, points.slice(0, 16).join(''), points.slice(0, -1).join(''), `${value}!`]);
+  }
+  return value;
+}
+
 function keyOf(dice: Dice, type: JsonType, word: string): Value {
   return type === 'string' ? word : randomValue(dice, type, true, true);
 }
