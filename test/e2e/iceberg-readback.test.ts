@@ -18,7 +18,7 @@ import { Dice } from './oracle-dice.js';
 const SEED = Number(process.env['READBACK_SEED'] ?? 1);
 const TABLES = Number(process.env['READBACK_TABLES'] ?? 20);
 const FOREIGN = Math.ceil(TABLES / 4);
-const FILTERS = 8;
+const FILTERS = 12;
 
 /** A table that we wrote to, and what must be in it. */
 interface WrittenTable {
@@ -261,7 +261,7 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
       for (const id of expected.keys()) if (!left.has(id)) expected.delete(id);
     }
     const filters = Array.from({ length: FILTERS }, () =>
-      randomFilter(dice, fields, dice.chance(0.6) ? dice.pick(inserts) : inserts.flat()),
+      randomFilter(dice, fields, dice.chance(0.75) ? dice.pick(inserts) : inserts.flat()),
     );
     const counts: number[] = [];
     for (const { sql } of filters) {

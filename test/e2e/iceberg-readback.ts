@@ -106,9 +106,11 @@ export function randomFilter(dice: Dice, fields: readonly JsonField[], rows: rea
   }
   const floating = type === 'float' || type === 'double';
   if (floating && dice.chance(0.15)) return { sql: `${column} = 'NaN'`, expression: { type: 'is-nan', term }, types: [type] };
-  // The least and the greatest are what bounds tell of.
-  const ordered = dice.chance(0.6) ? held.toSorted(compareValues) : held;
-  const value = ordered === held ? dice.pick(held) : besideOf(dice, dice.pick([ordered[0] ?? null, ordered.at(-1) ?? null]), type);
+  // The least and the greatest are what bounds tell of: a bound that lies within them prunes what is asked for.
+  const side = dice.chance(0.6) ? dice.pick(['least', 'greatest'] as const) : undefined;
+  const ordered = side === undefined ? [] : held.toSorted(compareValues);
+  const edge = (side === 'least' ? ordered[0] : ordered.at(-1)) ?? null;
+  const value = side === undefined ? dice.pick(held) : dice.chance(0.3) ? besideOf(dice, edge, type) : edge;
   const json = expressionValue(type, value);
   const constant = literal(type, value);
   if (type === 'string' && dice.chance(0.3)) {
@@ -129,7 +131,13 @@ export function randomFilter(dice: Dice, fields: readonly JsonField[], rows: rea
     };
   }
   // Java orders uuids as signed numbers.
-  const [sign, op] = dice.pick(type === 'boolean' || type === 'uuid' ? COMPARISONS.slice(0, 1) : COMPARISONS);
+  const [sign, op] = dice.pick(
+    type === 'boolean' || type === 'uuid'
+      ? COMPARISONS.slice(0, 1)
+      : side === undefined
+        ? COMPARISONS
+        : COMPARISONS.filter(([one]) => one === '=' || one.startsWith(side === 'least' ? '<' : '>')),
+  );
   const sql = `${column} ${sign} ${constant}`;
   // In Java's filters NULL lies below all values.
   const expression = { type: 'and', left: { type: 'not-null', term }, right: { type: op, term, value: json } };
