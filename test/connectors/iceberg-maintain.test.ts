@@ -13,6 +13,7 @@ import { FileIo } from '../../connectors/iceberg/read/file-io.js';
 import { expectedTables, FIXTURES, OLD_PREFIX, openConnector, readTable, temporaryFolder } from './iceberg-fixtures.js';
 import { pyicebergPython, runPython } from './pyiceberg.js';
 import { digest } from './relation-rows.js';
+import { rowsOf } from './table-rows.js';
 
 const TABLE = { schema: 'm', table: 't' };
 const SIGNAL = new AbortController().signal;
@@ -350,7 +351,7 @@ describe('Iceberg maintenance', () => {
 });
 
 describe('Iceberg compaction', () => {
-  for (const name of ['v2_posdel', 'v2_eqdel']) {
+  for (const name of ['v2_posdel', 'v2_eqdel', 'v3_dv']) {
     it(`of ${name}, by Spark, applies its deletes and keeps every row and version`, async function () {
       this.timeout(60_000);
       const expected = expectedTables()[name];
@@ -365,6 +366,11 @@ describe('Iceberg compaction', () => {
       const connector = await openConnector(config, join(folder, 'cache'));
       try {
         const table = { schema: 'db', table: name };
+        const lineage = async (): Promise<string[]> =>
+          (await rowsOf(connector, { schema: 'db', table: `${name}$rows` }, ['_row_id', '_last_updated_sequence_number', 'event_id'])).map(
+            String,
+          );
+        const lineageBefore = await lineage();
         const [row] = (await connector.writer?.maintain('optimize', table, {}, SIGNAL))?.rows ?? [];
         assert.ok(Number(row?.[0]) > Number(row?.[1]), String(row));
         const now = await readTable({ connector, schema: 'db', expected });
@@ -375,6 +381,7 @@ describe('Iceberg compaction', () => {
         const { splits } = await connector.splits(handle, SIGNAL);
         const files = splits.flatMap(({ data }) => (data as { files: { deletes?: unknown }[] }).files);
         assert.ok(files.every((file) => file.deletes === undefined));
+        assert.deepEqual(await lineage(), lineageBefore);
         assert.equal((await connector.writer?.maintain('optimize', table, {}, SIGNAL))?.rows[0]?.[0], '0');
       } finally {
         await connector.close();

@@ -18,6 +18,8 @@ export type Read<T> = T | { readonly error: string };
  */
 export interface ReadTable {
   readonly current: Read<readonly string[]>;
+  /** The same with the row's id and when it changed last, as two more values. Java only. */
+  readonly lineage?: Read<readonly string[]>;
   readonly snapshots: Readonly<Record<string, Read<readonly string[]>>>;
   /** Rows that each filter lets through, now. */
   readonly counts: readonly Read<number>[];

@@ -4,12 +4,12 @@ import { runDuck } from './relation-rows.js';
 
 const METER = { charge: () => undefined };
 
-/** All rows of a table as texts, ordered by all columns. Rejects as a task does. */
-export async function rowsOf(connector: Connector, table: TableName): Promise<(string | null)[][]> {
+/** All rows of a table as texts, ordered by all columns: by default, all. Rejects as a task does. */
+export async function rowsOf(connector: Connector, table: TableName, names?: readonly string[]): Promise<(string | null)[][]> {
   const { signal } = new AbortController();
   const description = await connector.describe(table);
   if (description === undefined) throw new Error(`no table ${table.schema}.${table.table}`);
-  const { columns } = description;
+  const columns = description.columns.filter(({ name }) => names?.includes(name) ?? true);
   const { handle } = await connector.pin(table);
   const { splits } = await connector.splits(handle, signal);
   const readable = await connector.read(

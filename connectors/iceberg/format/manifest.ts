@@ -107,7 +107,8 @@ export interface ManifestFileEntry {
 }
 
 const STATUSES = ['existing', 'added', 'deleted'] as const;
-const CONTENTS = ['data', 'position deletes', 'equality deletes'] as const;
+/** By their number in the manifest. */
+export const CONTENTS = ['data', 'position deletes', 'equality deletes'] as const;
 
 export async function readManifestList(bytes: Uint8Array, file: string): Promise<ManifestListEntry[]> {
   const avro = await readAvro({ bytes, file });

@@ -38,7 +38,8 @@ export function invalidArgument(message: string, hint?: string): TimelineError {
   return new TimelineError({ kind: 'semantic', sqlstate: '22023', message, ...(hint === undefined ? {} : { hint }) });
 }
 
-const NEWEST_FORMAT = 3;
+/** That we know all rules of. */
+export const NEWEST_FORMAT = 3;
 
 /** 55000: the table says that its files are not ours to delete. 0A000: of a newer format nobody here knows what it refers to. */
 export function checkCollectable(metadata: TableMetadata, table: TableName): void {

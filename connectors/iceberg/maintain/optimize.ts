@@ -5,18 +5,19 @@ import type { ColumnDescription, TableName } from '../../connector.js';
 import type { TableMetadata } from '../format/metadata.js';
 import type { IcebergType } from '../format/schema.js';
 import { postgresType } from '../format/types.js';
-import { asHandle, asSplit, type SplitFile } from '../handle.js';
+import { asHandle, asSplit, type IcebergHandle, type SplitFile } from '../handle.js';
 import { ManifestSource } from '../prune/manifest-source.js';
 import { columnTypes, isUnpartitioned, partitionKey } from '../prune/partition-values.js';
 import { quoteName, quoteText } from '../read/sql-text.js';
 import { writeDataFiles } from '../write/data-files.js';
 import { parquetWriterOf } from '../write/indexed-parquet.js';
 import { noStep } from '../write/on-step.js';
+import { hasLineage, LINEAGE_COLUMNS, withLineage, withoutLineageMetrics } from '../write/row-lineage.js';
 import { discard } from '../write/snapshot-commit.js';
 import { shapeOf, type TableShape } from '../write/table-shape.js';
 import { openEngine } from '../write/writer-engine.js';
 import type { WrittenFile } from '../write/written-file.js';
-import { type Args, fullName, invalidArgument, type MaintainHost, noTable, type ResultRows } from './maintain-host.js';
+import { type Args, fullName, invalidArgument, type MaintainHost, NEWEST_FORMAT, noTable, type ResultRows } from './maintain-host.js';
 import { replaceFiles } from './replace-files.js';
 
 const DEFAULT_FILE_BYTES = 512 << 20;
@@ -35,7 +36,8 @@ interface Candidate {
 
 /**
  * Puts small data files of one partition together, and rewrites those that have deletes, in the table's sort order. Appends of others land beside
- * it; when others delete from the table meanwhile it begins again. Errors: 40001 when they did so again and again, 0A000 for format version 3.
+ * it; when others delete from the table meanwhile it begins again. Rows of v3 tables keep their ids and when they changed last. Errors: 40001
+ * when others did so again and again, 0A000 for what we cannot write.
  */
 export async function optimize(host: MaintainHost, table: TableName, args: Args, signal: AbortSignal): Promise<ResultRows> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -78,8 +80,9 @@ export async function optimize(host: MaintainHost, table: TableName, args: Args,
 
 function wishedShape(metadata: TableMetadata, table: TableName, args: Args): TableShape {
   const name = fullName(table);
-  if (metadata.formatVersion >= 3) throw unsupported(`optimizing table ${name} of format version 3, whose rows must keep their ids,`);
+  if (metadata.formatVersion > NEWEST_FORMAT) throw unsupported(`optimizing table ${name} of format version ${metadata.formatVersion}`);
   const shape = shapeOf(metadata, name);
+  hasLineage(shape);
   for (const field of shape.schema.fields) {
     if (!isExact(field.type, true))
       throw unsupported(`optimizing table ${name} with column "${field.name}" of a nested type with numbers that JSON lacks`);
@@ -177,11 +180,15 @@ async function rewrite(
   group: readonly Candidate[],
   signal: AbortSignal,
 ): Promise<readonly WrittenFile[]> {
-  const columns = shape.schema.fields.map(
+  const own = shape.schema.fields.map(
     (field): ColumnDescription => ({ name: field.name, type: postgresType(field.type), nullable: !field.required, comment: field.doc }),
   );
+  const lineage = hasLineage(shape);
+  const columns = lineage ? [...own, ...LINEAGE_COLUMNS] : own;
+  const moved = lineage ? withLineage(shape) : shape;
   const { handle } = await host.reader.pin(table, undefined, signal);
-  const readable = await host.reader.read(handle, [{ files: group.map(({ file }) => file) }], { columns, meter: NO_METER, signal });
+  const rowsHandle: IcebergHandle = { ...asHandle(handle), ...(lineage ? { rows: true } : {}) };
+  const readable = await host.reader.read(rowsHandle, [{ files: group.map(({ file }) => file) }], { columns, meter: NO_METER, signal });
   if (readable.kind !== 'sql') throw internal('a table of files gives no relation');
   const engine = await openEngine();
   try {
@@ -193,10 +200,10 @@ async function rewrite(
     const rows = Number(copied.getRowsJson()[0]?.[0] ?? 0);
     const name = `optimize-${randomUUID()}`;
     const { io } = host;
-    return await writeDataFiles({
+    const written = await writeDataFiles({
       io,
-      shape,
-      parquet: parquetWriterOf(shape),
+      shape: moved,
+      parquet: parquetWriterOf(moved),
       files: [file],
       rows,
       name,
@@ -204,6 +211,7 @@ async function rewrite(
       signal,
       onStep: noStep,
     });
+    return lineage ? written.map(withoutLineageMetrics) : written;
   } finally {
     await engine.close();
     await readable.release();

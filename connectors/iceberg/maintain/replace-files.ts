@@ -1,9 +1,9 @@
 import type { TableName } from '../../connector.js';
-import type { ManifestListEntry } from '../format/manifest.js';
+import type { ManifestFileEntry, ManifestListEntry } from '../format/manifest.js';
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import type { SplitFile } from '../handle.js';
 import { ManifestSource } from '../prune/manifest-source.js';
-import { withoutFiles } from '../write/manifest-merge.js';
+import { dataFileOf, withoutFiles } from '../write/manifest-merge.js';
 import { describeAddedManifest, writeAddedManifest } from '../write/manifest-writer.js';
 import { noStep } from '../write/on-step.js';
 import { type CommitHost, commitSnapshot, createFile, discard, metadataFolder, newSnapshotId } from '../write/snapshot-commit.js';
@@ -32,7 +32,8 @@ class Stale extends Error {}
 export async function replaceFiles(host: MaintainHost, request: ReplaceRequest): Promise<string | undefined> {
   const { table, metadata: planned, shape, removed, added, signal } = request;
   const snapshotId = newSnapshotId();
-  const places = new Set(removed.map(({ place }) => place));
+  const places = new Map(removed.map(({ place, file }) => [place, file.firstRowId]));
+  const gone = new Set(places.keys());
   const source = new ManifestSource({ io: host.io, cache: host.manifests, table: fullName(table), signal });
   const deletesThen = await deleteManifests(source, planned, request.planned);
   const written: string[] = [];
@@ -50,16 +51,18 @@ export async function replaceFiles(host: MaintainHost, request: ReplaceRequest):
     if ((await deleteManifests(source, base, current.id)) !== deletesThen) throw new Stale();
     const folder = metadataFolder(base);
     const rest: ManifestListEntry[] = [];
+    const deletes: ManifestFileEntry[] = [];
     let found = 0;
     for (const manifest of await source.list(current)) {
-      const inside = manifest.content === 'data' ? await countFiles(source, host, manifest, places) : 0;
-      found += inside;
-      if (inside === 0) {
+      const inside = await filesOf(source, host, manifest, places);
+      if (manifest.content === 'data') found += inside.length;
+      else deletes.push(...inside);
+      if (inside.length === 0) {
         rest.push(manifest);
         continue;
       }
       const onWritten = (path: string): void => void written.push(path);
-      rest.push(await withoutFiles({ io: host.io, metadata: base, folder, snapshotId, sequence, onWritten, signal }, manifest, places));
+      rest.push(await withoutFiles({ io: host.io, metadata: base, folder, snapshotId, sequence, onWritten, signal }, manifest, gone));
     }
     if (found !== places.size) throw new Stale();
     const manifests: ManifestListEntry[] = [];
@@ -71,7 +74,7 @@ export async function replaceFiles(host: MaintainHost, request: ReplaceRequest):
       const entry = describeAddedManifest({ path, length: bytes.length, snapshotId, shape, files: added });
       manifests.push({ ...entry, sequence, minSequence: sequence });
     }
-    return { manifests: [...manifests, ...rest], summary: summaryOf(current, request) };
+    return { manifests: [...manifests, ...rest], summary: summaryOf(current, request, deletes) };
   };
   try {
     return await commitSnapshot<string | undefined>(commitHost, {
@@ -97,21 +100,35 @@ async function deleteManifests(source: ManifestSource, metadata: TableMetadata, 
   return JSON.stringify(paths.sort());
 }
 
-async function countFiles(
+/** Which of its live files are replaced, or hold deletes from a replaced file alone. By place, with the row id that the file was planned with. */
+async function filesOf(
   source: ManifestSource,
   host: MaintainHost,
   manifest: ManifestListEntry,
-  places: ReadonlySet<string>,
-): Promise<number> {
-  let count = 0;
-  for await (const file of await source.scan(manifest, { columns: new Set() })) if (places.has(host.io.place(file.path))) count += 1;
-  return count;
+  places: ReadonlyMap<string, string | undefined>,
+): Promise<readonly ManifestFileEntry[]> {
+  const found: ManifestFileEntry[] = [];
+  if (manifest.content === 'deletes' && manifest.liveFiles === 0) return found;
+  for await (const file of await source.scan(manifest, { columns: new Set() })) {
+    const dataFile = dataFileOf(file);
+    const place = dataFile === undefined ? undefined : host.io.place(dataFile);
+    if (place === undefined || !places.has(place)) continue;
+    // Rows of an upgraded table get ids with its first v3 commit: what was read without them would get others.
+    if (file.content === 'data' && file.firstRowId?.toString() !== places.get(place)) throw new Stale();
+    found.push(file);
+  }
+  return found;
 }
 
-function summaryOf(current: Snapshot, { removed, added }: ReplaceRequest): Record<string, string> {
+function summaryOf(current: Snapshot, { removed, added }: ReplaceRequest, deletes: readonly ManifestFileEntry[]): Record<string, string> {
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
   const [rowsOut, rowsIn] = [sum(removed.map(({ file }) => file.rows)), sum(added.map((file) => file.records))];
-  const [bytesOut, bytesIn] = [sum(removed.map(({ file }) => file.bytes)), sum(added.map((file) => file.bytes))];
+  // Of a deletion vector, its blob: the file around it may hold others.
+  const deleteBytes = sum(deletes.map((file) => file.blob?.length ?? file.bytes));
+  const [bytesOut, bytesIn] = [sum(removed.map(({ file }) => file.bytes)) + deleteBytes, sum(added.map((file) => file.bytes))];
+  const positions = sum(deletes.map((file) => file.rows));
+  const vectors = deletes.filter((file) => file.blob !== undefined).length;
+  const some = (key: string, count: number): Record<string, string> => (count === 0 ? {} : { [key]: String(count) });
   const total = (key: string, change: number): Record<string, string> => {
     const before = current.summary[key];
     return before !== undefined && /^\d{1,18}$/.test(before) ? { [key]: String(BigInt(before) + BigInt(change)) } : {};
@@ -127,8 +144,12 @@ function summaryOf(current: Snapshot, { removed, added }: ReplaceRequest): Recor
     ...total('total-data-files', added.length - removed.length),
     ...total('total-records', rowsIn - rowsOut),
     ...total('total-files-size', bytesIn - bytesOut),
-    ...total('total-delete-files', 0),
-    ...total('total-position-deletes', 0),
+    ...some('removed-delete-files', deletes.length),
+    ...some('removed-dvs', vectors),
+    ...some('removed-position-delete-files', deletes.length - vectors),
+    ...some('removed-position-deletes', positions),
+    ...total('total-delete-files', -deletes.length),
+    ...total('total-position-deletes', -positions),
     ...total('total-equality-deletes', 0),
   };
 }

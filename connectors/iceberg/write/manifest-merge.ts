@@ -3,7 +3,7 @@ import { internal } from '../../../sql/errors.js';
 import { type AvroField, type AvroRecord, type AvroValue, readAvro } from '../format/avro-reader.js';
 import { type AvroStruct, type AvroField as AvroWriterField, writeAvroFile } from '../format/avro-writer.js';
 import { compareData, type Datum, decodeBound } from '../format/datum.js';
-import type { ManifestListEntry, PartitionSummary } from '../format/manifest.js';
+import { CONTENTS, type ManifestFileEntry, type ManifestListEntry, type PartitionSummary } from '../format/manifest.js';
 import type { TableMetadata } from '../format/metadata.js';
 import type { IcebergType, PartitionField, PartitionSpec } from '../format/schema.js';
 import { resultType } from '../format/transforms.js';
@@ -126,7 +126,7 @@ interface RawManifest {
   readonly partition: readonly AvroField[];
 }
 
-/** The manifest without the files of these paths (FileIo.place), which it says are deleted now. */
+/** The manifest without the data files of these paths (FileIo.place), or without the deletes from them alone, which it says are deleted now. */
 export async function withoutFiles(
   request: Omit<MergeRequest, 'manifests'>,
   manifest: ManifestListEntry,
@@ -137,7 +137,13 @@ export async function withoutFiles(
   return written;
 }
 
-/** Undefined: they cannot be one (their partition tuples are of different types). */
+/** The data file that an entry of a manifest stands and falls with: itself; of position deletes, the one that they are all from. */
+export function dataFileOf(file: Pick<ManifestFileEntry, 'content' | 'path' | 'referencedDataFile'>): string | undefined {
+  if (file.content === 'data') return file.path;
+  return file.content === 'position deletes' ? file.referencedDataFile : undefined;
+}
+
+/** Of one content. Undefined: they cannot be one (their partition tuples are of different types). */
 async function mergeBin(
   request: MergeRequest,
   bin: readonly ManifestListEntry[],
@@ -154,6 +160,7 @@ async function mergeBin(
     raw.push(await rawManifest(entry, bytes, io.display(entry.path)));
   }
   const [first] = raw;
+  const content = first?.entry.content ?? 'data';
   if (first === undefined || raw.some((one) => JSON.stringify(one.partition) !== JSON.stringify(first.partition))) return undefined;
   const avro = manifestEntrySchema(metadata.formatVersion, first.partition as unknown as readonly AvroWriterField[]);
   const counts = { addedFiles: 0, existingFiles: 0, deletedFiles: 0, addedRows: 0, existingRows: 0, deletedRows: 0 };
@@ -175,7 +182,13 @@ async function mergeBin(
         nextRow += BigInt(rows);
       }
       const own = at(3) === null ? inherits : Number(at(3));
-      const gone = removed.size > 0 && removed.has(io.place(String(ofFile(100))));
+      const referenced = ofFile(143);
+      const dataFile = dataFileOf({
+        content: CONTENTS[Number(ofFile(134) ?? 0)] ?? 'equality deletes',
+        path: String(ofFile(100)),
+        referencedDataFile: referenced === null ? undefined : String(referenced),
+      });
+      const gone = removed.size > 0 && dataFile !== undefined && removed.has(io.place(dataFile));
       if (gone) {
         counts.deletedFiles++;
         counts.deletedRows += rows;
@@ -199,7 +212,7 @@ async function mergeBin(
     });
   });
   const records = request.always === true ? unsorted.sort(comparePartitions) : unsorted;
-  const bytes = writeAvroFile({ schema: avro, records, metadata: manifestHeader({ schema, spec }, metadata.formatVersion) });
+  const bytes = writeAvroFile({ schema: avro, records, metadata: manifestHeader({ schema, spec }, metadata.formatVersion, content) });
   const path = `${folder}/${randomUUID()}-merged-${snapshotId}.avro`;
   await createFile(io, path, bytes, signal);
   await request.onWritten(path);
@@ -207,7 +220,7 @@ async function mergeBin(
     path,
     length: bytes.length,
     specId,
-    content: 'data',
+    content,
     sequence,
     minSequence,
     addedSnapshot: String(snapshotId),

@@ -46,14 +46,18 @@ export function writeAddedManifest(request: AddedManifestRequest): Uint8Array {
   });
 }
 
-export function manifestHeader(shape: Pick<TableShape, 'schema' | 'spec'>, formatVersion: number): Record<string, string> {
+export function manifestHeader(
+  shape: Pick<TableShape, 'schema' | 'spec'>,
+  formatVersion: number,
+  content: ManifestListEntry['content'] = 'data',
+): Record<string, string> {
   return {
     schema: JSON.stringify(schemaJson(shape.schema)),
     'schema-id': String(shape.schema.id),
     'partition-spec': JSON.stringify(partitionFieldsJson(shape.spec.fields)),
     'partition-spec-id': String(shape.spec.id),
     'format-version': String(formatVersion),
-    ...(formatVersion === 1 ? {} : { content: 'data' }),
+    ...(formatVersion === 1 ? {} : { content }),
   };
 }
 

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.iceberg.BaseTable;
+import org.apache.iceberg.MetadataColumns;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Snapshot;
 import org.apache.iceberg.StaticTableOperations;
@@ -27,15 +28,17 @@ import org.apache.iceberg.expressions.ExpressionParser;
 import org.apache.iceberg.hadoop.HadoopFileIO;
 import org.apache.iceberg.io.CloseableIterable;
 import org.apache.iceberg.types.Type;
+import org.apache.iceberg.types.TypeUtil;
 import org.apache.iceberg.types.Types;
 
 /**
  * What Iceberg's reference implementation reads of tables. Usage: java -cp JARS ReadTable.java IN OUT. IN is a JSON list of
- * {"metadata": location, "filters": [Iceberg's expression as JSON]}; OUT one of {"current": [row], "snapshots": {id: [row]}, "counts": [rows
- * that a filter lets through]}, with {"error": text} in the place of what failed. The text of rows: test/connectors/table-readers.ts.
+ * {"metadata": location, "filters": [Iceberg's expression as JSON]}; OUT one of {"current": [row], "lineage": [row with its id and when it
+ * changed last], "snapshots": {id: [row]}, "counts": [rows that a filter lets through]}, with {"error": text} in the place of what failed. The text of rows: test/connectors/table-readers.ts.
  */
 public class ReadTable {
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Schema LINEAGE = new Schema(MetadataColumns.ROW_ID, MetadataColumns.LAST_UPDATED_SEQUENCE_NUMBER);
 
   private interface Reading {
     String run() throws Exception;
@@ -69,7 +72,8 @@ public class ReadTable {
     List<String> counts = new ArrayList<>();
     for (JsonNode filter : one.get("filters")) counts.add(attempt(() -> count(table, ExpressionParser.fromJson(filter.toString(), table.schema()))));
     String current = attempt(() -> rows(table, table.schema(), table.currentSnapshot()));
-    return "{\"current\":" + current + ",\"snapshots\":{" + String.join(",", snapshots) + "},\"counts\":[" + String.join(",", counts) + "]}";
+    String lineage = attempt(() -> rows(table, TypeUtil.join(table.schema(), LINEAGE), table.currentSnapshot()));
+    return "{\"current\":" + current + ",\"lineage\":" + lineage + ",\"snapshots\":{" + String.join(",", snapshots) + "},\"counts\":[" + String.join(",", counts) + "]}";
   }
 
   private static String rows(Table table, Schema schema, Snapshot snapshot) throws Exception {
