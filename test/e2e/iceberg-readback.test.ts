@@ -267,11 +267,12 @@ describe(`Iceberg tables that we wrote, seed ${SEED}`, function () {
     for (const { sql } of filters) {
       const [pushed, whole] = await asked.askAll([
         { sql: `SELECT count(*) FROM ${name} WHERE ${sql}` },
-        // OFFSET 0 is a fence: nothing is pushed below it.
-        { sql: `SELECT count(*) FROM (SELECT * FROM ${name} OFFSET 0) q WHERE ${sql}` },
+        // Nothing can be pushed out of an aggregate beside another: OFFSET 0 is no fence for us.
+        { sql: `SELECT count(*) FILTER (WHERE ${sql}), count(*) FROM ${name}` },
       ]);
-      assert.deepEqual(pushed, whole, `${name}: ${sql}`);
-      counts.push(whole?.kind === 'rows' ? Number(whole.rows[0]?.[0]) : Number.NaN);
+      assert.ok(pushed?.kind === 'rows' && whole?.kind === 'rows', `${name}: ${sql}: ${JSON.stringify([pushed, whole])}`);
+      assert.equal(pushed.rows[0]?.[0], whole.rows[0]?.[0], `${name}: ${sql}`);
+      counts.push(Number(whole.rows[0]?.[0]));
     }
     return { name, metadata: `file://${await newestMetadata(folder)}`, operations, expected, filters, counts, own: options.maintained };
   }
