@@ -23,6 +23,14 @@ export interface TableName {
   readonly table: string;
 }
 
+/** A version of a table, to be read. */
+export interface PinnedTable {
+  readonly handle: Handle;
+  readonly snapshot: string | null;
+  /** Of the columns it is read with, as in its description: these may be newer than those that a statement was analysed with. Absent: they never change. */
+  readonly schemaVersion?: string;
+}
+
 export interface TableDescription extends TableName {
   readonly columns: readonly ColumnDescription[];
   readonly comment: string | undefined;
@@ -277,7 +285,7 @@ export interface Connector {
   /** The table now, or as it was (time travel shows a snapshot with its own columns). Undefined: no such table. */
   describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined>;
   /** Pins the current snapshot, or one by id, tag or instant (text form of timestamptz). */
-  pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }>;
+  pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<PinnedTable>;
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer;
   /** Can a member of a column be read without the rest of it, just as PostgreSQL's operators would give it? Absent: none. */
   readsPath?(handle: Handle, path: ColumnPath): boolean;

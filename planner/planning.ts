@@ -1,4 +1,4 @@
-import type { Connector, Handle, TableDescription } from '../connectors/connector.js';
+import type { Connector, Handle, PinnedTable, TableDescription } from '../connectors/connector.js';
 import { internal, type TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
 import type { AggregateCall, Cte, GroupingCall, Query, SubLink, Var, WindowCall } from '../sql/query.js';
@@ -33,7 +33,7 @@ export interface PlanContext {
   pin(
     connector: PlanningConnector,
     table: { readonly schema: string; readonly table: string },
-  ): Promise<{ readonly handle: Handle; readonly snapshot: string | null; readonly asOf?: string }>;
+  ): Promise<PinnedTable & { readonly asOf?: string }>;
   /** Evaluates expressions without columns in PostgreSQL, all at once; an error stands for the one expression that raised it. */
   evaluate(exprs: readonly Expr<never>[]): Promise<readonly (Constant | TimelineError)[]>;
   /** All rows of a table or view of PostgreSQL's own catalogue, in text form; absent: there is no such catalogue. */
@@ -57,6 +57,8 @@ export interface PlannedTable {
   readonly description: TableDescription;
   readonly handle: Handle;
   readonly snapshot: string | null;
+  /** Of the pinned columns, which may be newer than the description's. */
+  readonly schemaVersion?: string;
   /** The version that was asked for; absent: the current one. */
   readonly asOf?: string;
 }

@@ -6,6 +6,7 @@ import type {
   ConnectorSplit,
   Handle,
   NarrowedSplits,
+  PinnedTable,
   PushdownAnswer,
   PushdownRequest,
   Readable,
@@ -176,17 +177,17 @@ export class IcebergConnector implements Connector {
       comment: metadata.properties['comment'],
       properties: metadata.properties,
       rowEstimate: snapshot === undefined ? 0 : count(snapshot.summary['total-records']),
-      schemaVersion: `${metadata.uuid}/${schema.id}${found.rows ? ROWS_SUFFIX : ''}`,
+      schemaVersion: schemaVersion(metadata, schema, found.rows),
     };
     if (asOf === undefined) this.#descriptions.set(version, description);
     return description;
   }
 
-  pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<{ readonly handle: Handle; readonly snapshot: string | null }> {
+  pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<PinnedTable> {
     return namingTable(fullName(table), () => this.#pin(table, asOf, signal));
   }
 
-  async #pin(table: TableName, asOf: string | undefined, signal: AbortSignal | undefined): ReturnType<IcebergConnector['pin']> {
+  async #pin(table: TableName, asOf: string | undefined, signal: AbortSignal | undefined): Promise<PinnedTable> {
     const found = await this.#find(table, signal);
     if (found === undefined) {
       throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${fullName(table)}" does not exist` });
@@ -206,7 +207,8 @@ export class IcebergConnector implements Connector {
       ...(found.rows ? { rows: true } : {}),
       ...(found.about === undefined ? {} : { about: found.about.suffix }),
     };
-    return { handle, snapshot: handle.snapshot };
+    const pinned = { handle, snapshot: handle.snapshot };
+    return found.about === undefined ? { ...pinned, schemaVersion: schemaVersion(metadata, schema, found.rows) } : pinned;
   }
 
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer {
@@ -363,6 +365,10 @@ export class IcebergConnector implements Connector {
 function describeAbout({ suffix, comment, columns }: MetadataTable, table: TableName): TableDescription {
   const name = { schema: table.schema, table: table.table };
   return { ...name, columns, comment, properties: {}, rowEstimate: undefined, schemaVersion: `$${suffix}/1` };
+}
+
+function schemaVersion(metadata: TableMetadata, schema: Schema, rows: boolean): string {
+  return `${metadata.uuid}/${schema.id}${rows ? ROWS_SUFFIX : ''}`;
 }
 
 function refuseFormat(metadata: TableMetadata, table: TableName): void {

@@ -23,8 +23,10 @@ function isFilled(id: number, op: Operator, planning: Planning): boolean {
   switch (op.kind) {
     case 'scan': {
       const field = op.fields.find((one) => one.id === id && one.path === undefined);
-      const column = field && planning.table(op.schema, op.table).description.columns.find(({ name }) => name === field.name);
-      return column?.nullable === false;
+      const table = field && planning.table(op.schema, op.table);
+      // What was NOT NULL when the statement was analysed may be no more in what it reads.
+      if (table?.schemaVersion !== undefined && table.schemaVersion !== table.description.schemaVersion) return false;
+      return table?.description.columns.find(({ name }) => name === field?.name)?.nullable === false;
     }
     case 'values': {
       const at = op.fields.findIndex((field) => field.id === id);
