@@ -107,6 +107,8 @@ export interface PruningStep {
   readonly after: number;
   readonly bytesBefore?: number;
   readonly bytesAfter?: number;
+  /** How the step went, in words, in place of the numbers. */
+  readonly note?: string;
 }
 
 export interface SplitPlan {

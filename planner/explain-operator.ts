@@ -108,7 +108,7 @@ function scanDetails(scan: ScanOperator, { names, snapshots }: ExplainContext): 
       lines.push(`Splits: ${step.after} of ${count(step.before, 'file')}`);
       continue;
     }
-    lines.push(`Pruning, ${stepText(step)}`);
+    lines.push(step.note === undefined ? `Pruning, ${stepText(step)}` : `${step.step}: ${step.note}`);
   }
   for (const { column, stage } of scan.dynamic ?? []) lines.push(`Dynamic filter: ${names.name(column)} in keys of stage ${stage}`);
   return lines;

@@ -9,7 +9,7 @@ type Catalog = IcebergCatalogConfig['catalog'];
 const KEYS = {
   sql: ['type', 'uri', 'warehouse', 'name', 'password', 'password_env'],
   filesystem: ['type', 'warehouse'],
-  rest: ['type', 'uri', 'warehouse', 'auth', 'headers', 'access_delegation', 'timeout'],
+  rest: ['type', 'uri', 'warehouse', 'auth', 'headers', 'access_delegation', 'scan_planning', 'timeout'],
 } as const;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -43,6 +43,7 @@ export function readIcebergCatalog(value: unknown, path: string, options: { read
         auth: readAuth(reader.value('auth'), `${at}.auth`, env),
         headers: readTexts(reader.value('headers'), `${at}.headers`),
         accessDelegation: oneOf(reader, 'access_delegation', ['vended-credentials', 'none'], at),
+        scanPlanning: oneOf(reader, 'scan_planning', ['auto', 'off', 'on'], at),
         timeout: milliseconds(reader.value('timeout') ?? DEFAULT_TIMEOUT_MS, `${at}.timeout`),
       };
   }

@@ -32,7 +32,8 @@ import { maintainTables } from './maintain/maintain-table.js';
 import type { MetadataTable } from './metadata-tables/metadata-table.js';
 import { type AboutRequest, aboutSplits, metadataTable, readAbout } from './metadata-tables/read-metadata-table.js';
 import { ManifestSource, manifestCache } from './prune/manifest-source.js';
-import { planFiles } from './prune/plan-files.js';
+import { type PlanRequest, planFiles } from './prune/plan-files.js';
+import { planScan } from './prune/plan-scan.js';
 import { narrowSplits } from './prune/split-bounds.js';
 import { conditionOfHandle, pushFilters } from './pushdown.js';
 import { explainDamage } from './read/explain-damage.js';
@@ -107,7 +108,14 @@ export class IcebergConnector implements Connector {
           const loaded = await catalog.load(of, signal);
           return loaded === undefined ? undefined : { metadata: await this.#load(loaded, signal), location: loaded.metadataLocation };
         };
-        const host = { io, writer: catalog.writer, manifests: this.#manifests, reader: this, load, onStep: () => undefined };
+        const host = {
+          io,
+          writer: catalog.writer,
+          manifests: this.#manifests,
+          reader: this.#manifestReader,
+          load,
+          onStep: () => undefined,
+        };
         return maintainTables(host)(procedure, table, args, signal);
       },
     });
@@ -240,8 +248,21 @@ export class IcebergConnector implements Connector {
     const pinned = asHandle(handle);
     return namingTable(fullName(pinned), async () => {
       if (pinned.about !== undefined) return aboutSplits(await this.#about(pinned, pinned.about, signal));
-      return planFiles({ io: this.#io, cache: this.#manifests, handle: pinned, ...(await this.#version(pinned, signal)), wish, signal });
+      return planScan(await this.#planRequest(pinned, wish, signal), this.#catalog.planner);
     });
+  }
+
+  async #planRequest(handle: IcebergHandle, wish: SplitWish, signal: AbortSignal): Promise<PlanRequest> {
+    return { io: this.#io, cache: this.#manifests, handle, ...(await this.#version(handle, signal)), wish, signal };
+  }
+
+  /** As this connector, but planned from manifests whatever the catalog's server offers: what is rewritten must be all there is. */
+  get #manifestReader(): Pick<Connector, 'pin' | 'splits' | 'read'> {
+    return {
+      pin: (...args) => this.pin(...args),
+      read: (...args) => this.read(...args),
+      splits: async (handle, signal, wish = {}) => planFiles(await this.#planRequest(asHandle(handle), wish, signal)),
+    };
   }
 
   async narrow(

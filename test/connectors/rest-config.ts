@@ -6,6 +6,7 @@ export const restConfig = (uri: string, more: Partial<RestCatalogConfig> = {}): 
   auth: { type: 'none' },
   headers: {},
   accessDelegation: 'vended-credentials',
+  scanPlanning: 'auto',
   timeout: 30_000,
   ...more,
 });

@@ -13,10 +13,20 @@ describe('configuration of Iceberg catalogs', () => {
       auth: { type: 'none' },
       headers: {},
       accessDelegation: 'vended-credentials',
+      scanPlanning: 'auto',
       timeout: 30_000,
     });
     const auth = { type: 'oauth2', client_id: 'me', client_secret_env: 'SECRET', token_uri: 'https://id/token', extra: { audience: 'a' } };
-    const full = { type: 'rest', uri: 'http://host', warehouse: 'w', auth, headers: { 'x-a': 1 }, access_delegation: 'none', timeout: 5 };
+    const full = {
+      type: 'rest',
+      uri: 'http://host',
+      warehouse: 'w',
+      auth,
+      headers: { 'x-a': 1 },
+      access_delegation: 'none',
+      scan_planning: 'on',
+      timeout: 5,
+    };
     assert.deepEqual(read(full, { SECRET: 's' }), {
       type: 'rest',
       uri: 'http://host',
@@ -24,6 +34,7 @@ describe('configuration of Iceberg catalogs', () => {
       auth: { type: 'oauth2', clientId: 'me', clientSecret: 's', tokenUri: 'https://id/token', scope: 'catalog', extra: { audience: 'a' } },
       headers: { 'x-a': '1' },
       accessDelegation: 'none',
+      scanPlanning: 'on',
       timeout: 5,
     });
     const sigv4 = read({ type: 'rest', uri: 'http://host', auth: { type: 'sigv4', service: 'glue', region: 'eu-central-1' } });

@@ -1,4 +1,5 @@
 import type { TableName } from '../../connector.js';
+import type { Json, JsonObject } from '../format/exact-json.js';
 
 /** Where a catalog's tables are: which exist, and each one's current metadata. */
 export interface IcebergCatalog {
@@ -9,6 +10,8 @@ export interface IcebergCatalog {
   access?(table: TableName, signal?: AbortSignal): Promise<void>;
   /** Absent: the catalog cannot be written. */
   readonly writer?: CatalogWriter;
+  /** Absent: nobody but us plans scans. */
+  readonly planner?: ScanPlanner;
   close?(): Promise<void>;
 }
 
@@ -24,6 +27,26 @@ export interface VendedStorage {
   readonly credentials: readonly { readonly prefix: string; readonly options: Readonly<Record<string, string>> }[];
   /** Milliseconds since 1970; absent: not said. */
   readonly expiresAt?: number;
+}
+
+/** A catalog whose server may say which files a scan reads. */
+export interface ScanPlanner {
+  /** Who plans scans of the table, by the configuration and by what the server says. 0A000: the configuration wants what the server does not offer. */
+  choice(table: TableName, signal: AbortSignal): Promise<ScanChoice>;
+  /** Hands over the server's answer page by page. `request`: a PlanTableScanRequest of the REST protocol. */
+  plan(table: TableName, request: JsonObject, onPage: (page: ScanPage) => void, signal: AbortSignal): Promise<void>;
+}
+
+export type ScanChoice =
+  /** `why`: the server was to be asked, but cannot be. */
+  | { readonly kind: 'manifests'; readonly why?: string }
+  /** `must`: manifests are no way out. */
+  | { readonly kind: 'server'; readonly must: boolean };
+
+/** FileScanTasks of the protocol, and the delete files that they refer to by index. */
+export interface ScanPage {
+  readonly tasks: readonly Json[];
+  readonly deleteFiles: readonly Json[];
 }
 
 /** Updates and requirements are the REST protocol's JSON objects, which the other catalogs apply to the metadata file themselves (write/updates.ts). */

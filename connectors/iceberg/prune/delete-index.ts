@@ -60,7 +60,7 @@ export class DeleteIndex {
   /** Adds a live entry of a manifest of deletes. Errors: XX001 where two vectors are of one data file, 0A000 for what cannot be read. */
   add(entry: ManifestFileEntry): void {
     this.#size++;
-    this.#refuse(entry);
+    refuseDeletes(entry, this.#options);
     if (entry.content === 'equality deletes') {
       if (entry.equalityIds.length === 0) throw this.#corrupt(entry.path, 'its manifest does not say which columns it compares');
       for (const id of entry.equalityIds) this.#columns.add(id);
@@ -89,7 +89,7 @@ export class DeleteIndex {
     const scoped = (kind: 'positions' | 'equality'): readonly ManifestFileEntry[] =>
       key === undefined ? this.#global[kind] : [...this.#global[kind], ...(this.#ofPartition[kind].get(key) ?? [])];
     const equality = scoped('equality').filter((entry) => entry.sequence > file.sequence && mayShareRow(file, entry, this.#types));
-    return [...this.#positions(file, scoped('positions')), ...equality].map((entry) => this.#deleteFile(entry));
+    return [...this.#positions(file, scoped('positions')), ...equality].map((entry) => deleteFile(entry));
   }
 
   #positions(file: DataFile, scoped: readonly ManifestFileEntry[]): readonly ManifestFileEntry[] {
@@ -114,22 +114,6 @@ export class DeleteIndex {
     return spec;
   }
 
-  #refuse(entry: ManifestFileEntry): void {
-    const { table, display } = this.#options;
-    if (entry.encrypted) throw unsupportedFeature(`reading the encrypted delete file "${display(entry.path)}"`, table);
-    const known =
-      entry.format === 'PARQUET' || entry.format === 'AVRO' || (entry.format === 'PUFFIN' && entry.content !== 'equality deletes');
-    if (!known) throw unsupportedFeature(`reading the ${entry.format} delete file "${display(entry.path)}"`, table);
-  }
-
-  #deleteFile(entry: ManifestFileEntry): DeleteFile {
-    const { path, rows, bytes, blob } = entry;
-    if (blob !== undefined && entry.format === 'PUFFIN') return { kind: 'vector', path, ...blob, rows };
-    const format = entry.format === 'AVRO' ? ({ format: 'avro' } as const) : {};
-    if (entry.content === 'equality deletes') return { kind: 'equality', path, bytes, rows, columns: entry.equalityIds, ...format };
-    return { kind: 'positions', path, bytes, rows, ...format };
-  }
-
   #corrupt(path: string, why: string): Error {
     return corrupt(this.#options.display(path), `${why} (table ${this.#options.table})`);
   }
@@ -145,6 +129,23 @@ function onlyPath(entry: ManifestFileEntry): string | undefined {
   const [lower, upper] = [entry.lower.get(FILE_PATH), entry.upper.get(FILE_PATH)];
   if (lower === undefined || upper === undefined || lower.length === 0 || Buffer.compare(lower, upper) !== 0) return undefined;
   return Buffer.from(lower).toString('utf8');
+}
+
+/** 0A000 for delete files that cannot be read. */
+export function refuseDeletes(entry: ManifestFileEntry, { table, display }: Pick<DeleteIndexOptions, 'table' | 'display'>): void {
+  if (entry.encrypted) throw unsupportedFeature(`reading the encrypted delete file "${display(entry.path)}"`, table);
+  const known =
+    entry.format === 'PARQUET' || entry.format === 'AVRO' || (entry.format === 'PUFFIN' && entry.content !== 'equality deletes');
+  if (!known) throw unsupportedFeature(`reading the ${entry.format} delete file "${display(entry.path)}"`, table);
+}
+
+/** All that reading needs of a delete file's entry. */
+export function deleteFile(entry: ManifestFileEntry): DeleteFile {
+  const { path, rows, bytes, blob } = entry;
+  if (blob !== undefined && entry.format === 'PUFFIN') return { kind: 'vector', path, ...blob, rows };
+  const format = entry.format === 'AVRO' ? ({ format: 'avro' } as const) : {};
+  if (entry.content === 'equality deletes') return { kind: 'equality', path, bytes, rows, columns: entry.equalityIds, ...format };
+  return { kind: 'positions', path, bytes, rows, ...format };
 }
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {

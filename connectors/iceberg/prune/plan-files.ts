@@ -15,7 +15,7 @@ import { boundsOf, columnIds } from './split-bounds.js';
 import { splitFile, sureRows } from './split-file.js';
 import { type PlannedFile, splitsOf } from './splits.js';
 
-const SPLIT_BYTES = 64 << 20;
+export const SPLIT_BYTES = 64 << 20;
 
 export interface PlanRequest {
   readonly io: FileIo;
@@ -124,7 +124,7 @@ async function survivors(
   return { files: found.flat(), listed, inPartition };
 }
 
-function refuseFile(file: ManifestFileEntry, table: string): void {
+export function refuseFile(file: ManifestFileEntry, table: string): void {
   if (file.format !== 'PARQUET' && file.format !== 'AVRO') throw unsupportedFeature(`reading ${file.format} data files`, table);
   if (file.encrypted) throw unsupportedFeature('reading encrypted data files', table);
 }
@@ -146,7 +146,7 @@ function enoughManifests(
 }
 
 /** The first files that hold `limit` rows: nothing filters them, so they hold the answer. */
-function enoughFor(limit: number | undefined, files: readonly PlannedFile[]): readonly PlannedFile[] {
+export function enoughFor(limit: number | undefined, files: readonly PlannedFile[]): readonly PlannedFile[] {
   if (limit === undefined) return files;
   let rows = 0;
   const end = files.findIndex(({ file }) => {
@@ -204,7 +204,7 @@ function filesIn(manifests: readonly ManifestListEntry[]): number | undefined {
 }
 
 /** Distinct delete files that the planned files need. */
-function appliedDeletes(files: readonly PlannedFile[]): number {
+export function appliedDeletes(files: readonly PlannedFile[]): number {
   const keys = files.flatMap(({ file }) =>
     (file.deletes ?? []).map((one) => (one.kind === 'vector' ? `${one.path}\n${one.offset}` : one.path)),
   );

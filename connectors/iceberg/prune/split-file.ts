@@ -8,7 +8,7 @@ import { type ColumnTypes, partitionConstants } from './partition-values.js';
 export interface SplitFileOptions {
   readonly spec: PartitionSpec | undefined;
   readonly types: ColumnTypes;
-  readonly deletes: DeleteIndex;
+  readonly deletes: Pick<DeleteIndex, 'deletesOf'>;
   /** A location for errors: relative to the warehouse. */
   readonly display: (location: string) => string;
 }

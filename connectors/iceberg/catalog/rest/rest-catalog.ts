@@ -3,11 +3,12 @@ import { isJsonObject, type JsonObject, printExactJson } from '../../format/exac
 import { MAX_METADATA_BYTES } from '../../format/metadata.js';
 import { Lru } from '../../lru.js';
 import type { FileIo } from '../../read/file-io.js';
-import type { CatalogWriter, IcebergCatalog, LoadedTable, VendedStorage } from '../catalog.js';
+import type { CatalogWriter, IcebergCatalog, LoadedTable, ScanPlanner, VendedStorage } from '../catalog.js';
 import { RestClient, type RestRequest } from './rest-client.js';
 import type { RestCatalogConfig } from './rest-config.js';
 import { listTables, tablePath } from './rest-names.js';
-import { openSession, type RestSession } from './rest-session.js';
+import { RestPlanner } from './rest-planner.js';
+import { openSession, type RestSession, texts } from './rest-session.js';
 import { RestWriter } from './rest-writer.js';
 import { isStale, vendedStorage } from './vended-storage.js';
 
@@ -20,11 +21,14 @@ interface KnownTable {
   readonly location: string;
   readonly storage: VendedStorage | undefined;
   readonly gotAt: number;
+  /** Who should plan scans, as the server says. */
+  readonly planning: string | undefined;
 }
 
 /** A catalog behind Iceberg's REST protocol. Storage access that it vends goes to `io`, and nowhere else. */
 export class RestCatalog implements IcebergCatalog {
   readonly writer: CatalogWriter;
+  readonly planner: ScanPlanner;
   readonly #name: string;
   readonly #config: RestCatalogConfig;
   readonly #io: FileIo;
@@ -47,6 +51,19 @@ export class RestCatalog implements IcebergCatalog {
       delegation: this.#delegation,
       staged: (answer, session) => this.#grant(answer, session),
       changed: (table) => this.#tables.delete(keyOf(table)),
+    });
+    this.planner = new RestPlanner({
+      name: this.#name,
+      client: this.#client,
+      mode: this.#config.scanPlanning,
+      session: (signal) => this.session(signal),
+      levelsOf: (schema) => this.#levelsOf(schema),
+      delegation: this.#delegation,
+      said: async (table, signal) => {
+        if (!this.#tables.get(keyOf(table))) await this.#load(table, signal, false);
+        return this.#tables.get(keyOf(table))?.planning;
+      },
+      vended: (table, answer, session) => this.#grantPlan(table, answer, session),
     });
   }
 
@@ -107,7 +124,15 @@ export class RestCatalog implements IcebergCatalog {
     if (typeof metadataLocation !== 'string') throw this.#client.bad(request.what, 'it holds no metadata-location');
     const storage = this.#grant(json, session);
     const tag = answer.headers.get('etag') ?? undefined;
-    this.#tables.set(keyOf(table), { etag: tag, metadataLocation, location, storage, gotAt: Date.now() });
+    const planning = texts(json['config'])['scan-planning-mode'] ?? session.properties['scan-planning-mode'];
+    this.#tables.set(keyOf(table), {
+      etag: tag,
+      metadataLocation,
+      location,
+      storage,
+      gotAt: Date.now(),
+      planning: planning?.toLowerCase(),
+    });
     return { metadataLocation, metadata: Buffer.from(printExactJson(metadata)) };
   }
 
@@ -127,6 +152,15 @@ export class RestCatalog implements IcebergCatalog {
     // What the table's own answer said beside the keys (endpoint, region) still holds.
     const storage = this.#grant({ ...answer, metadata: { location: known.location } }, session, known.storage);
     this.#tables.set(keyOf(table), { ...known, storage, gotAt: Date.now() });
+  }
+
+  /** Access that came with a plan is the table's newest. */
+  #grantPlan(table: TableName, answer: JsonObject, session: RestSession): void {
+    const known = this.#tables.get(keyOf(table));
+    const credentials = answer['storage-credentials'];
+    if (known === undefined || !Array.isArray(credentials) || credentials.length === 0) return;
+    const own: JsonObject = { 'storage-credentials': credentials, metadata: { location: known.location } };
+    this.#tables.set(keyOf(table), { ...known, storage: this.#grant(own, session, known.storage), gotAt: Date.now() });
   }
 
   /** Tells `io` where the table's files may lie and how they are reached. */

@@ -10,6 +10,8 @@ export interface RestCatalogConfig {
   readonly headers: Readonly<Record<string, string>>;
   /** What is asked for with tables: storage credentials of their own, or none. */
   readonly accessDelegation: 'vended-credentials' | 'none';
+  /** Who says which files a scan reads: the server where a table's answer wants it (auto), never, or always. */
+  readonly scanPlanning: 'auto' | 'off' | 'on';
   /** Milliseconds that one request may take. */
   readonly timeout: number;
 }

@@ -25,6 +25,10 @@ const ENDPOINTS = {
   commit: `POST ${TABLE}`,
   drop: `DELETE ${TABLE}`,
   credentials: `GET ${TABLE}/credentials`,
+  plan: `POST ${TABLE}/plan`,
+  planStatus: `GET ${TABLE}/plan/{plan-id}`,
+  cancelPlan: `DELETE ${TABLE}/plan/{plan-id}`,
+  planTasks: `POST ${TABLE}/tasks`,
 } as const;
 /** What servers offer that give no list: the protocol's first version. */
 const ALWAYS = new Set<Endpoint>(['createNamespace', 'createTable', 'commit', 'drop']);
