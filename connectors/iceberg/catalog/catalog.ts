@@ -63,6 +63,8 @@ export interface CatalogWriter {
   commit(table: TableName, change: TableChange, signal: AbortSignal): Promise<{ readonly kind: 'committed' | 'conflict' }>;
   /** Where a new table's files should go. */
   locationOf(table: TableName, signal: AbortSignal): Promise<string>;
+  /** Sees to it that a process which did not ask for the place itself can write a new table's files there. */
+  accessNew?(table: TableName, location: string, signal: AbortSignal): Promise<void>;
   createNamespace(namespace: string, signal: AbortSignal): Promise<void>;
   /** Of the catalog only: files stay. False: there was none. */
   dropTable(table: TableName, signal: AbortSignal): Promise<boolean>;

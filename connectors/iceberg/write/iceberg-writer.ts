@@ -207,7 +207,10 @@ export class IcebergWriter implements ConnectorWriter {
     const name = fullName(handle.table);
     if (handle.create !== undefined) {
       // The catalog gave the place at the beginning.
-      if (handle.placed === true) this.#options.io.trustTableOf(`${handle.create.location}/metadata/new`);
+      if (handle.placed === true) {
+        this.#options.io.trustTableOf(`${handle.create.location}/metadata/new`);
+        await this.#options.catalog.writer?.accessNew?.(handle.table, handle.create.location, signal);
+      }
       return parseShape(handle.create, name);
     }
     const metadata = await this.#options.current(handle.table, signal);

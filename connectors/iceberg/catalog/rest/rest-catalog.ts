@@ -50,6 +50,7 @@ export class RestCatalog implements IcebergCatalog {
       levelsOf: (schema) => this.#levelsOf(schema),
       delegation: this.#delegation,
       staged: (answer, session) => this.#grant(answer, session),
+      access: (table, signal) => this.access(table, signal),
       changed: (table) => this.#tables.delete(keyOf(table)),
     });
     this.planner = new RestPlanner({

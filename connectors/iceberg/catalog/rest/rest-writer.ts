@@ -2,11 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { TimelineError, unsupported } from '../../../../sql/errors.js';
 import type { TableName } from '../../../connector.js';
 import { isJsonObject, type JsonObject } from '../../format/exact-json.js';
-import type { CatalogWriter, TableChange } from '../catalog.js';
+import { Lru } from '../../lru.js';
+import type { CatalogWriter, TableChange, VendedStorage } from '../catalog.js';
 import { outcomeUnknown } from '../metadata-files.js';
 import type { RestClient, RestRequest } from './rest-client.js';
 import { namespacePath, tablePath } from './rest-names.js';
 import type { Endpoint, RestSession } from './rest-session.js';
+import { isStale } from './vended-storage.js';
+
+const STAGED_KEPT = 1024;
 
 interface RestWriterOptions {
   readonly name: string;
@@ -14,14 +18,18 @@ interface RestWriterOptions {
   readonly session: (signal: AbortSignal) => Promise<RestSession>;
   readonly levelsOf: (schema: string) => readonly string[];
   readonly delegation: Readonly<Record<string, string>>;
-  /** Told of a new table's location and storage access. */
-  readonly staged: (answer: JsonObject, session: RestSession) => void;
+  /** Told of a new table's location and storage access, which it gives back. */
+  readonly staged: (answer: JsonObject, session: RestSession) => VendedStorage | undefined;
+  /** Sees to access to a table that is there. */
+  readonly access: (table: TableName, signal: AbortSignal) => Promise<void>;
   readonly changed: (table: TableName) => void;
 }
 
 /** Changes through the REST protocol: the server checks the requirements. */
 export class RestWriter implements CatalogWriter {
   readonly #options: RestWriterOptions;
+  /** Access to places of tables to come, by location. */
+  readonly #staged = new Lru<{ readonly storage: VendedStorage | undefined; readonly gotAt: number }>(STAGED_KEPT);
 
   constructor(options: RestWriterOptions) {
     this.#options = options;
@@ -64,6 +72,27 @@ export class RestWriter implements CatalogWriter {
 
   /** The server chooses: a table is staged, which nobody sees, to learn the place and to get access to it. */
   async locationOf(table: TableName, signal: AbortSignal): Promise<string> {
+    const location = await this.#stage(table, undefined, signal);
+    if (location !== undefined) return location;
+    throw new TimelineError({ kind: 'semantic', sqlstate: '42P07', message: `relation "${table.schema}.${table.table}" already exists` });
+  }
+
+  /** Access that is vended is known to the process that staged the table only: another one stages it again, at the same place. */
+  async accessNew(table: TableName, location: string, signal: AbortSignal): Promise<void> {
+    const known = this.#staged.get(location);
+    const isFresh = known !== undefined && (known.storage === undefined || !isStale(known.storage, known.gotAt, Date.now()));
+    if (isFresh || Object.keys(this.#options.delegation).length === 0) return;
+    const given = await this.#stage(table, location, signal);
+    // A commit whose answer was lost has made it.
+    if (given === undefined) return this.#options.access(table, signal);
+    if (given !== location) {
+      const hint = 'Run the statement in one process: SET timeline.driver = local.';
+      throw unsupported(`making table ${table.schema}.${table.table} where its catalog gives each process another place`, { hint });
+    }
+  }
+
+  /** Its location; undefined: the table is there already. */
+  async #stage(table: TableName, at: string | undefined, signal: AbortSignal): Promise<string | undefined> {
     const { client } = this.#options;
     const session = await this.#offered('createTable', 'making tables', signal);
     const request: RestRequest = {
@@ -71,6 +100,7 @@ export class RestWriter implements CatalogWriter {
       path: `${session.base}/namespaces/${namespacePath(session, this.#options.levelsOf(table.schema))}/tables`,
       body: {
         name: table.table,
+        ...(at === undefined ? {} : { location: at }),
         schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'staged', required: false, type: 'boolean' }] },
         'stage-create': true,
       },
@@ -81,16 +111,17 @@ export class RestWriter implements CatalogWriter {
     };
     const answer = await client.send(request);
     if (answer.kind === 'refused' && answer.failure.status === 404) throw noNamespace(table.schema);
-    if (answer.kind === 'refused' && answer.failure.status === 409) {
-      throw new TimelineError({ kind: 'semantic', sqlstate: '42P07', message: `relation "${table.schema}.${table.table}" already exists` });
-    }
+    if (answer.kind === 'refused' && answer.failure.status === 409) return undefined;
     if (answer.kind !== 'ok') throw client.error(request, answer);
     const json = client.parse(request, answer);
     const metadata = isJsonObject(json) ? json['metadata'] : undefined;
-    const location = isJsonObject(metadata) ? metadata['location'] : undefined;
-    if (!isJsonObject(json) || typeof location !== 'string') throw client.bad(request.what, 'it tells no location');
-    this.#options.staged(json, session);
-    return location.replace(/\/+$/, '');
+    const text = isJsonObject(metadata) ? metadata['location'] : undefined;
+    if (!isJsonObject(json) || typeof text !== 'string') throw client.bad(request.what, 'it tells no location');
+    const location = text.replace(/\/+$/, '');
+    // Access to another place than the one that is meant is of no use.
+    if (at === undefined || at === location)
+      this.#staged.set(location, { storage: this.#options.staged(json, session), gotAt: Date.now() });
+    return location;
   }
 
   async createNamespace(namespace: string, signal: AbortSignal): Promise<void> {
