@@ -6,10 +6,13 @@ import { RestCatalog } from '../../connectors/iceberg/catalog/rest/rest-catalog.
 import { SqlCatalog } from '../../connectors/iceberg/catalog/sql.js';
 import { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { FileIo } from '../../connectors/iceberg/read/file-io.js';
+import type { IcebergWriter } from '../../connectors/iceberg/write/iceberg-writer.js';
+import { Oid, type } from '../../sql/types.js';
 import { type RestServer, restCatalogJars, startRestCatalog } from '../support/rest-catalog.js';
 import { findVersitygw, type S3Server, startVersitygw } from '../support/versitygw.js';
 import { creation, writerContract } from './iceberg-catalog-suite.js';
 import { temporaryFolder } from './iceberg-fixtures.js';
+import { newLake, writeRows } from './iceberg-lake.js';
 import { pyicebergPython, runPython } from './pyiceberg.js';
 import { restConfig } from './rest-config.js';
 import { rowsOf } from './table-rows.js';
@@ -192,6 +195,38 @@ describe("Iceberg REST catalog: Iceberg's own server, S3 with vended credentials
       assert.equal((await worker.splits(JSON.parse(kept), SIGNAL)).splits.length, 1);
     } finally {
       await Promise.all([gateway.close(), worker.close()]);
+    }
+  });
+
+  it('makes a table by three processes, each with access of its own', async () => {
+    const lake = await newLake('filesystem');
+    const open = () =>
+      IcebergConnector.open({
+        name: 'rest',
+        config: { catalog: restConfig(server?.uri ?? ''), locations: {}, write: { schemas: '*' } },
+        cacheFolder: join(folder, 'cache'),
+        cacheBytes: 1 << 24,
+      });
+    const connectors = await Promise.all([open(), open(), open()]);
+    const [gateway, worker, committer] = connectors.map(({ writer }) => writer!) as [IcebergWriter, IcebergWriter, IcebergWriter];
+    try {
+      await gateway.createNamespace('made', SIGNAL);
+      const table = { schema: 'made', table: 'apart' };
+      const columns = [{ name: 'a', type: type(Oid.int8), nullable: true, comment: undefined }];
+      const begun = await gateway.begin({ table, create: { columns, orReplace: false, ifNotExists: false } }, SIGNAL);
+      const text = JSON.stringify(begun.handle);
+      assert.ok(!text.includes(storage?.options.secretAccessKey ?? '-'));
+      const handle = (): unknown => JSON.parse(text);
+      const written = await writeRows(lake, worker, handle(), 'SELECT range AS a FROM range(3)');
+      const request = { written, batch: 'b', summary: {}, signal: SIGNAL };
+      assert.equal((await committer.commit(handle(), request)).rows, 3);
+      assert.deepEqual(await rowsOf(connectors[1]!, table), [['0'], ['1'], ['2']]);
+      // The answer was lost, and another process asks again: by now the table is there.
+      const late = await open();
+      connectors.push(late);
+      assert.equal((await late.writer!.commit(handle(), request)).repeated, true);
+    } finally {
+      await Promise.all([...connectors, lake].map((one) => one.close()));
     }
   });
 });

@@ -133,6 +133,42 @@ describe('Iceberg REST catalog: against a server that does as the test says', ()
     });
   });
 
+  describe('access to the place of a new table', () => {
+    const place = 's3://b/w/n/new';
+    const staged = (location: string): FakeAnswer => ({
+      json: { metadata: { location }, 'storage-credentials': [{ prefix: place, config: { 's3.access-key-id': 'k' } }] },
+    });
+
+    it('is asked for once in a process, for that very place', async () => {
+      serve(({ method, path }) => (method === 'POST' && path.endsWith('/tables') ? staged(`${place}/`) : undefined));
+      const io = new WatchedIo();
+      const { writer } = open({}, io);
+      await writer.accessNew?.(TABLE, place, SIGNAL);
+      await writer.accessNew?.(TABLE, place, SIGNAL);
+      assert.equal(fake.requests.filter(({ method }) => method === 'POST').length, 1);
+      assert.equal((JSON.parse(fake.requests.at(-1)?.body ?? '{}') as { location?: string }).location, place);
+      assert.equal(io.granted.length, 1);
+    });
+
+    it('is refused where the server chooses another, and granted for none', async () => {
+      serve(({ method }) => (method === 'POST' ? staged('s3://b/w/n/new-2') : undefined));
+      const io = new WatchedIo();
+      await rejectsQuietly(async () => open({}, io).writer.accessNew?.(TABLE, place, SIGNAL), { sqlstate: '0A000', message: /n\.t/ });
+      assert.deepEqual(io.granted, []);
+    });
+
+    it("is the table's own when it has come to be", async () => {
+      serve(({ method }) => (method === 'POST' ? failure(409, 'AlreadyExistsException') : loaded()));
+      await open().writer.accessNew?.(TABLE, place, SIGNAL);
+      assert.deepEqual(paths().slice(1), ['POST /v1/namespaces/n/tables', 'GET /v1/namespaces/n/tables/t']);
+    });
+
+    it('is not asked for where none is vended', async () => {
+      await open({ accessDelegation: 'none' }).writer.accessNew?.(TABLE, place, SIGNAL);
+      assert.deepEqual(paths(), []);
+    });
+  });
+
   describe('hostile answers', () => {
     const cases: Readonly<Record<string, FakeAnswer>> = {
       'a page of HTML': { text: '<html>very-secret-thing</html>', headers: { 'content-type': 'text/html' } },

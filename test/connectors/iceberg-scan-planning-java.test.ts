@@ -99,6 +99,25 @@ for (const [how, properties] of Object.entries(MODES)) {
       }
     }
 
+    it('evolve: filters of each snapshot by the names of its own schema', async () => {
+      const table = expected['evolve']!;
+      const [ours, theirs] = [await connect('off'), await connect('on')];
+      let compared = 0;
+      for (const { id } of table.snapshots) {
+        const { columns } = (await ours.describe({ schema: 'fx', table: 'evolve' }, undefined, id))!;
+        const types = new Map(columns.map((column) => [column.name, column.type.oid]));
+        for (const { name } of columns.filter((column) => /^[a-z_]+$/.test(column.name))) {
+          for (const where of [`${name} IS NULL`, `${name} IS NOT NULL`]) {
+            const read = (connector: IcebergConnector) =>
+              readTable({ connector, schema: 'fx', expected: table, asOf: id, filters: [parseFilter(where, types)], where });
+            assert.deepEqual((await read(theirs)).rows, (await read(ours)).rows, `${where} as of ${id}`);
+            compared++;
+          }
+        }
+      }
+      assert.ok(compared > 10);
+    });
+
     it('shows the server in the plan, where the table asks for it', async () => {
       const steps = async (mode: RestCatalogConfig['scanPlanning'], table: string): Promise<SplitPlan['pruning']> => {
         const connector = await connect(mode);

@@ -171,7 +171,8 @@ describe('Iceberg files in the JSON of the REST protocol', () => {
 describe('Iceberg scans planned by a REST server that does as the test says', () => {
   const folder = temporaryFolder();
   const table = expectedTables()['v2_posdel']!;
-  const metadata = JSON.stringify(JSON.parse(readFileSync(join(FIXTURES, table.metadata), 'utf8')));
+  const original = readFileSync(join(FIXTURES, table.metadata), 'utf8');
+  let metadata = original;
   const name = { schema: 'n', table: 't' };
   const open: IcebergConnector[] = [];
   let fake: FakeRest;
@@ -194,6 +195,7 @@ describe('Iceberg scans planned by a REST server that does as the test says', ()
   const serve = (answer: (request: FakeRequest) => FakeAnswer | undefined): void => {
     said = 'server';
     without = [];
+    metadata = original;
     fake.answer = (request) => {
       if (request.path === '/v1/config')
         return { json: { defaults: {}, overrides: {}, endpoints: ENDPOINTS.filter((one) => !without.includes(one)) } };
@@ -259,7 +261,7 @@ describe('Iceberg scans planned by a REST server that does as the test says', ()
       ],
     );
     const body = fake.requests.find(({ path }) => path.endsWith('/plan'))?.body ?? '';
-    const snapshot = /"current-snapshot-id":(\d+)/.exec(metadata)?.[1];
+    const snapshot = /"current-snapshot-id"\s*:\s*(\d+)/.exec(metadata)?.[1];
     assert.match(body, new RegExp(`^\\{"snapshot-id":${snapshot},"case-sensitive":true,"use-snapshot-schema":true,"filter":`));
     assert.deepEqual((JSON.parse(body) as { 'stats-fields': unknown })['stats-fields'], ['ts']);
   });
@@ -380,6 +382,34 @@ describe('Iceberg scans planned by a REST server that does as the test says', ()
       path.endsWith('/plan') ? complete({ 'plan-tasks': ['a'] }) : { json: { 'plan-tasks': [number++ < 5 ? `t${number}` : 'a'] } },
     );
     assert.match((await planned('auto')).pruning[0]?.note ?? '', /its plan tasks do not end/);
+  });
+
+  describe('name a column only where the server must find the same one', () => {
+    const evolved: Readonly<Record<string, (fields: Record<string, unknown>[]) => void>> = {
+      'not one that was renamed since': (fields) => Object.assign(fields[1]!, { name: 'who' }),
+      'not one whose name another has now': (fields) => {
+        Object.assign(fields[1]!, { name: 'who' });
+        Object.assign(fields[2]!, { name: 'entity_id' });
+      },
+      'not one with a default for old files': (fields) => Object.assign(fields[1]!, { 'initial-default': 'user-3' }),
+      'one that stayed as it was': (fields) => Object.assign(fields[2]!, { name: 'kind' }),
+    };
+    for (const [what, change] of Object.entries(evolved)) {
+      it(what, async () => {
+        serve(({ path }) => (path.endsWith('/plan') ? complete({ 'file-scan-tasks': range(35) }) : undefined));
+        const schemas = /"schemas"\s*:\s*(\[[\s\S]*?\])\s*,\s*"default-spec-id"/.exec(original)?.[1] ?? '';
+        const [first] = JSON.parse(schemas) as [{ fields: Record<string, unknown>[] }];
+        const newer = structuredClone(first);
+        change(newer.fields);
+        metadata = original
+          .replace(schemas, JSON.stringify([first, { ...newer, 'schema-id': 1 }]))
+          .replace(/"current-schema-id"\s*:\s*0/, '"current-schema-id":1');
+        assert.notEqual(metadata, original);
+        await planned('on', `${newer.fields[1]?.['name']} = 'user-3'`);
+        const body = JSON.parse(fake.requests.find(({ path }) => path.endsWith('/plan'))?.body ?? '{}') as { filter?: unknown };
+        assert.equal(body.filter !== undefined, what === 'one that stayed as it was');
+      });
+    }
   });
 
   it('who is denied a plan is not given one from manifests', async () => {
