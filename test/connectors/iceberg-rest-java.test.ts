@@ -213,7 +213,7 @@ describe("Iceberg REST catalog: Iceberg's own server, S3 with vended credentials
       await gateway.createNamespace('made', SIGNAL);
       const table = { schema: 'made', table: 'apart' };
       const columns = [{ name: 'a', type: type(Oid.int8), nullable: true, comment: undefined }];
-      const begun = await gateway.begin({ table, create: { columns, orReplace: false, ifNotExists: false } }, SIGNAL);
+      const begun = await gateway.begin({ table, create: { columns } }, SIGNAL);
       const text = JSON.stringify(begun.handle);
       assert.ok(!text.includes(storage?.options.secretAccessKey ?? '-'));
       const handle = (): unknown => JSON.parse(text);
