@@ -79,7 +79,9 @@ const CODECS = ['zstd', 'snappy', 'gzip', 'brotli', 'lz4', 'uncompressed'] as co
 
 /** `write.parquet.compression-codec`. Errors: 22023 for one that does not exist. */
 export function wishedCodec(shape: TableShape): (typeof CODECS)[number] {
-  const name = shape.properties['write.parquet.compression-codec']?.toLowerCase() ?? 'zstd';
+  const given = shape.properties['write.parquet.compression-codec']?.toLowerCase() ?? 'zstd';
+  // pyiceberg's word for it.
+  const name = given === 'none' ? 'uncompressed' : given;
   const found = CODECS.find((codec) => codec === name);
   if (found !== undefined) return found;
   throw new TimelineError({
