@@ -25,7 +25,11 @@ const SCALARS = [
 ];
 
 export function columnsSql(dice: Dice): string {
-  return Array.from({ length: dice.whole(2, 7) }, (_, n) => `c${n} ${dice.pick(SCALARS)}${dice.chance(0.12) ? '[]' : ''}`).join(', ');
+  return Array.from({ length: dice.whole(2, 7) }, (_, n) => {
+    const type = dice.pick(SCALARS);
+    // VALUES that mix NULL and arrays of numerics are refused (0A000).
+    return `c${n} ${type}${dice.chance(0.12) && !type.startsWith('numeric') ? '[]' : ''}`;
+  }).join(', ');
 }
 
 /** WITH (…) that fits the columns of the CREATE TABLE. Terms that a column's type does not take are left out. */

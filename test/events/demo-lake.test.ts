@@ -90,14 +90,14 @@ describe('makeDemoLake', () => {
   it('is used again when it is whole, and made again when it is not or when other options are asked for', async () => {
     const folder = join(scratch, 'again');
     await makeDemoLake({ folder, rows: ROWS, days: 1 });
-    const made = (await stat(join(folder, 'catalog.db'))).ino;
+    const made = (await stat(join(folder, 'catalog.db'), { bigint: true })).birthtimeNs;
     const second = await makeDemoLake({ folder, rows: ROWS, days: 1 });
-    assert.equal((await stat(join(folder, 'catalog.db'))).ino, made);
+    assert.equal((await stat(join(folder, 'catalog.db'), { bigint: true })).birthtimeNs, made);
     assert.deepEqual(second.locations, {});
     await rm(join(folder, 'lake.json'));
     await rm(join(folder, 'catalog.db'));
     await makeDemoLake({ folder, rows: ROWS, days: 1 });
-    assert.notEqual((await stat(join(folder, 'catalog.db'))).ino, made);
+    assert.notEqual((await stat(join(folder, 'catalog.db'), { bigint: true })).birthtimeNs, made);
     const more = await makeDemoLake({ folder, rows: ROWS * 2, days: 2 });
     assert.ok(more.rows >= ROWS * 2);
     assert.deepEqual(await first(`SELECT count(*) FROM ${files(folder)}`), [String(more.rows)]);
