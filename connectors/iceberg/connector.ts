@@ -43,6 +43,7 @@ import { metadataColumns, ROWS_SUFFIX } from './read/metadata-columns.js';
 import { type FooterCache, openFiles } from './read/open-files.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
 import { findVersion } from './snapshot.js';
+import { fullName, noTable } from './table-name.js';
 import { IcebergWriter } from './write/iceberg-writer.js';
 import type { OnStep } from './write/on-step.js';
 
@@ -198,7 +199,7 @@ export class IcebergConnector implements Connector {
   async #pin(table: TableName, asOf: string | undefined, signal: AbortSignal | undefined): Promise<PinnedTable> {
     const found = await this.#find(table, signal);
     if (found === undefined) {
-      throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${fullName(table)}" does not exist` });
+      throw noTable(table);
     }
     const location = found.loaded.metadataLocation;
     const metadata = await this.#load(found.loaded, signal);
@@ -413,10 +414,6 @@ function bindColumns(schema: Schema, wanted: readonly ReadColumn[], handle: Iceb
     }
     return { kind: 'field', field, wanted: column, ...(column.path === undefined ? {} : { path: column.path }) };
   });
-}
-
-function fullName(table: TableName): string {
-  return `${table.schema}.${table.table}`;
 }
 
 function count(text: string | undefined): number | undefined {

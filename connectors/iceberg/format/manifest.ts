@@ -14,6 +14,10 @@ import {
 } from './avro-reader.js';
 import { EntryStatistics, type ManifestStatistics } from './manifest-statistics.js';
 
+/** Larger ones are refused: nothing of a table's is read without a bound. */
+export const MAX_LIST_BYTES = 256 << 20;
+export const MAX_MANIFEST_BYTES = 256 << 20;
+
 export interface ManifestListEntry {
   readonly path: string;
   /** Bytes; undefined in a v1 table without a manifest list. */

@@ -4,16 +4,8 @@ import type { TableName } from '../../connector.js';
 import type { ManifestListEntry } from '../format/manifest.js';
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import { timestampMicros } from '../prune/constant.js';
-import {
-  type Args,
-  checkCollectable,
-  deleteFiles,
-  fullName,
-  invalidArgument,
-  type MaintainHost,
-  noTable,
-  type ResultRows,
-} from './maintain-host.js';
+import { fullName, noTable } from '../table-name.js';
+import { type Args, checkCollectable, deleteFiles, invalidArgument, type MaintainHost, type ResultRows } from './maintain-host.js';
 import { eachFile, manifestsOf } from './reachable-files.js';
 import { type RetentionRules, retainedSnapshots } from './retained-snapshots.js';
 

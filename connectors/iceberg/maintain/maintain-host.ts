@@ -4,6 +4,7 @@ import type { CatalogWriter } from '../catalog/catalog.js';
 import type { TableMetadata } from '../format/metadata.js';
 import type { ManifestCache } from '../prune/manifest-source.js';
 import type { FileIo } from '../read/file-io.js';
+import { fullName } from '../table-name.js';
 
 /** What maintenance needs of its connector. */
 export interface MaintainHost {
@@ -25,14 +26,6 @@ export type MaintainStep = 'snapshots expired' | 'file deleted' | 'files written
 
 export type Args = Readonly<Record<string, string | null>>;
 export type ResultRows = readonly (readonly (string | null)[])[];
-
-export function fullName(table: TableName): string {
-  return `${table.schema}.${table.table}`;
-}
-
-export function noTable(table: TableName): TimelineError {
-  return new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${fullName(table)}" does not exist` });
-}
 
 export function invalidArgument(message: string, hint?: string): TimelineError {
   return new TimelineError({ kind: 'semantic', sqlstate: '22023', message, ...(hint === undefined ? {} : { hint }) });

@@ -9,18 +9,18 @@ import { asHandle, asSplit, type IcebergHandle, type SplitFile } from '../handle
 import { ManifestSource } from '../prune/manifest-source.js';
 import { columnTypes, isUnpartitioned, partitionKey } from '../prune/partition-values.js';
 import { quoteName, quoteText } from '../read/sql-text.js';
+import { fullName, noTable } from '../table-name.js';
 import { writeDataFiles } from '../write/data-files.js';
 import { parquetWriterOf } from '../write/indexed-parquet.js';
 import { noStep } from '../write/on-step.js';
 import { hasLineage, LINEAGE_COLUMNS, withLineage, withoutLineageMetrics } from '../write/row-lineage.js';
 import { discard } from '../write/snapshot-commit.js';
-import { shapeOf, type TableShape } from '../write/table-shape.js';
+import { shapeOf, type TableShape, targetBytes } from '../write/table-shape.js';
 import { openEngine } from '../write/writer-engine.js';
 import type { WrittenFile } from '../write/written-file.js';
-import { type Args, fullName, invalidArgument, type MaintainHost, NEWEST_FORMAT, noTable, type ResultRows } from './maintain-host.js';
+import { type Args, invalidArgument, type MaintainHost, NEWEST_FORMAT, type ResultRows } from './maintain-host.js';
 import { replaceFiles } from './replace-files.js';
 
-const DEFAULT_FILE_BYTES = 512 << 20;
 /** A file of at least this part of the wished size stays as it is. */
 const LARGE_ENOUGH = 0.75;
 /** Data files that one call rewrites: the next call goes on. */
@@ -136,7 +136,7 @@ async function groupsOf(
     for await (const file of await source.scan(manifest, { columns: new Set() }))
       partitions.set(host.io.place(file.path), whole ? '' : partitionKey(file, spec, types));
   }
-  const target = Number(shape.properties['write.target-file-size-bytes'] ?? DEFAULT_FILE_BYTES);
+  const target = targetBytes(shape);
   const groups = new Map<string, Map<string, Candidate>>();
   let count = 0;
   for (const split of (await host.reader.splits(handle, signal)).splits) {

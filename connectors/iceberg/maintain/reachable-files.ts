@@ -2,7 +2,8 @@ import type { TableName } from '../../connector.js';
 import type { ManifestListEntry } from '../format/manifest.js';
 import type { Snapshot } from '../format/metadata.js';
 import { ManifestSource } from '../prune/manifest-source.js';
-import { fullName, type MaintainHost } from './maintain-host.js';
+import { fullName } from '../table-name.js';
+import type { MaintainHost } from './maintain-host.js';
 
 /** The manifests of some snapshots, each once, and the lists that name them. Paths are as FileIo.place gives them. */
 export interface ReachableManifests {

@@ -3,17 +3,9 @@ import type { TableName } from '../../connector.js';
 import { MAX_METADATA_BYTES, metadataJson, type TableMetadata } from '../format/metadata.js';
 import { asObject } from '../format/schema.js';
 import { timestampMicros } from '../prune/constant.js';
+import { fullName, noTable } from '../table-name.js';
 import { metadataFolder } from '../write/snapshot-commit.js';
-import {
-  type Args,
-  checkCollectable,
-  deleteFiles,
-  fullName,
-  invalidArgument,
-  type MaintainHost,
-  noTable,
-  type ResultRows,
-} from './maintain-host.js';
+import { type Args, checkCollectable, deleteFiles, invalidArgument, type MaintainHost, type ResultRows } from './maintain-host.js';
 import { eachFile, manifestsOf } from './reachable-files.js';
 
 const DAY_MS = 86_400_000;

@@ -3,13 +3,14 @@ import type { ManifestFileEntry, ManifestListEntry } from '../format/manifest.js
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import type { SplitFile } from '../handle.js';
 import { ManifestSource } from '../prune/manifest-source.js';
+import { fullName } from '../table-name.js';
 import { dataFileOf, withoutFiles } from '../write/manifest-merge.js';
 import { describeAddedManifest, writeAddedManifest } from '../write/manifest-writer.js';
 import { noStep } from '../write/on-step.js';
 import { type CommitHost, commitSnapshot, createFile, discard, metadataFolder, newSnapshotId } from '../write/snapshot-commit.js';
 import type { TableShape } from '../write/table-shape.js';
 import type { WrittenFile } from '../write/written-file.js';
-import { fullName, type MaintainHost } from './maintain-host.js';
+import type { MaintainHost } from './maintain-host.js';
 
 export interface ReplaceRequest {
   readonly table: TableName;

@@ -2,10 +2,11 @@ import type { TableName } from '../../connector.js';
 import type { ManifestListEntry } from '../format/manifest.js';
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import { ManifestSource } from '../prune/manifest-source.js';
+import { fullName, noTable } from '../table-name.js';
 import { mergeManifests } from '../write/manifest-merge.js';
 import { noStep } from '../write/on-step.js';
 import { type CommitHost, commitSnapshot, discard, metadataFolder, newSnapshotId, type SnapshotContent } from '../write/snapshot-commit.js';
-import { type Args, fullName, type MaintainHost, noTable, type ResultRows } from './maintain-host.js';
+import type { Args, MaintainHost, ResultRows } from './maintain-host.js';
 
 /** Thrown inside of a commit that would change nothing. */
 class NothingToDo extends Error {

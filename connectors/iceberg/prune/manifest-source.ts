@@ -1,5 +1,7 @@
 import { corrupt, unsupportedFeature } from '../format/corrupt.js';
 import {
+  MAX_LIST_BYTES,
+  MAX_MANIFEST_BYTES,
   type ManifestFileEntry,
   type ManifestListEntry,
   type ManifestScan,
@@ -11,8 +13,6 @@ import type { Snapshot } from '../format/metadata.js';
 import { Lru } from '../lru.js';
 import type { FileIo } from '../read/file-io.js';
 
-const MAX_LIST_BYTES = 256 << 20;
-const MAX_MANIFEST_BYTES = 256 << 20;
 const LIST_ENTRIES_KEPT = 20_000;
 const MANIFEST_BYTES_KEPT = 32 << 20;
 /** One large manifest must not push all others out. */

@@ -1,9 +1,10 @@
 import { TimelineError, unsupported } from '../../../sql/errors.js';
 import type { CommitResult, TableName } from '../../connector.js';
-import { type ManifestListEntry, readManifestList } from '../format/manifest.js';
+import { MAX_LIST_BYTES, type ManifestListEntry, readManifestList } from '../format/manifest.js';
 import type { Snapshot, TableMetadata } from '../format/metadata.js';
 import type { Schema } from '../format/schema.js';
 import { partitionFieldsJson } from '../format/schema-json.js';
+import { noTable } from '../table-name.js';
 import { BATCH_KEY, findBatch, rememberBatch, type SeenBatch } from './batches.js';
 import { mergeManifests } from './manifest-merge.js';
 import { describeAddedManifest, writeAddedManifest } from './manifest-writer.js';
@@ -19,8 +20,6 @@ import {
 } from './snapshot-commit.js';
 import type { TableShape } from './table-shape.js';
 import type { WrittenFile } from './written-file.js';
-
-const MAX_LIST_BYTES = 256 << 20;
 
 export interface AppendRequest {
   readonly table: TableName;
@@ -47,7 +46,7 @@ export async function appendFiles(host: CommitHost, request: AppendRequest): Pro
 
   const prepare = async (base: TableMetadata | undefined, sequence: number): Promise<SnapshotContent> => {
     const metadata = base ?? request.creation?.metadata;
-    if (metadata === undefined) throw missing(table);
+    if (metadata === undefined) throw noTable(table);
     if (base !== undefined) checkStillFits(shape, base);
     const folder = metadataFolder(metadata);
     if (added === undefined && files.length > 0) {
@@ -95,7 +94,7 @@ export async function appendFiles(host: CommitHost, request: AppendRequest): Pro
 function settled(base: TableMetadata | undefined, request: AppendRequest): CommitResult | undefined {
   const { table, uuid, batch, creation } = request;
   if (base === undefined) {
-    if (creation === undefined) throw missing(table);
+    if (creation === undefined) throw noTable(table);
     return undefined;
   }
   if (base.uuid !== uuid) {
@@ -146,10 +145,6 @@ function changed(name: string, why: string): TimelineError {
     hint: 'Nothing was added; try again.',
     retryable: true,
   });
-}
-
-export function missing(table: TableName): TimelineError {
-  return new TimelineError({ kind: 'semantic', sqlstate: '42P01', message: `relation "${table.schema}.${table.table}" does not exist` });
 }
 
 function appendSummary(current: Snapshot | undefined, request: AppendRequest, rows: number): Record<string, string> {

@@ -19,7 +19,7 @@ import {
   transformSql,
 } from './partition-values.js';
 import { fieldAccess, incomingType, physicalColumn, unholdable } from './physical-columns.js';
-import { findField, type TableShape } from './table-shape.js';
+import { findField, type TableShape, targetBytes } from './table-shape.js';
 import { helpersOf, openEngine, registerHelpers } from './writer-engine.js';
 import type { WrittenFile } from './written-file.js';
 
@@ -37,7 +37,6 @@ export interface DataFilesRequest {
   readonly onStep: OnStep;
 }
 
-const DEFAULT_FILE_BYTES = 512 << 20;
 /** Rows of a partition lie together in a sorted file, and are found by the statistics of its row groups. */
 const SORTED_GROUP_ROWS = 20_480;
 
@@ -247,12 +246,6 @@ async function inputBytesPerRow(connection: DuckDBConnection, files: readonly st
   const list = files.map((file) => quoteText(globLiteral(file))).join(', ');
   const found = await connection.runAndReadAll(`SELECT sum(total_compressed_size) FROM parquet_metadata([${list}])`);
   return Math.max(1, Number(found.getRowsJson()[0]?.[0] ?? 0) / Math.max(1, rows));
-}
-
-/** `write.target-file-size-bytes`, where it is a size. */
-function targetBytes(shape: TableShape): number {
-  const bytes = Number(shape.properties['write.target-file-size-bytes'] ?? DEFAULT_FILE_BYTES);
-  return Number.isFinite(bytes) && bytes >= 1 ? bytes : DEFAULT_FILE_BYTES;
 }
 
 function dataFolder(shape: Pick<TableShape, 'location' | 'properties'>): string {

@@ -15,7 +15,8 @@ import type { TableMetadata } from '../format/metadata.js';
 import type { SchemaField } from '../format/schema.js';
 import { postgresType } from '../format/types.js';
 import type { FileIo } from '../read/file-io.js';
-import { appendFiles, missing } from './append.js';
+import { fullName, noTable } from '../table-name.js';
+import { appendFiles } from './append.js';
 import { writeDataFiles } from './data-files.js';
 import { parquetWriterOf } from './indexed-parquet.js';
 import { creationMetadata, creationUpdates, newFields, newShape } from './new-table.js';
@@ -63,7 +64,7 @@ export class IcebergWriter implements ConnectorWriter {
     return schemas === '*' ? [] : schemas;
   }
 
-  /** Makes the namespace where it is missing, and with it a SQLite catalog's file. */
+  /** Makes the namespace where it is and with it a SQLite catalog's file. */
   async createNamespace(schema: string, signal: AbortSignal): Promise<void> {
     await this.#check({ schema, table: '' }).createNamespace(schema, signal);
   }
@@ -73,7 +74,7 @@ export class IcebergWriter implements ConnectorWriter {
     if (create === undefined) {
       this.#check(table);
       const metadata = await this.#options.current(table, signal);
-      if (metadata === undefined) throw missing(table);
+      if (metadata === undefined) throw noTable(table);
       const shape = shapeOf(metadata, fullName(table));
       checkWritable(shape);
       return { handle: handleOf(table, metadata.uuid, shape), columns: columnsOf(shape) };
@@ -138,7 +139,7 @@ export class IcebergWriter implements ConnectorWriter {
     if (begun.create !== undefined) await writer.createNamespace(begun.table.schema, signal);
     else if (files.length === 0) {
       const metadata = await this.#options.current(begun.table, signal);
-      if (metadata === undefined) throw missing(begun.table);
+      if (metadata === undefined) throw noTable(begun.table);
       return { rows: 0, snapshot: metadata.currentSnapshotId, repeated: false };
     }
     const made = { uuid: begun.uuid, shape: { ...shape, name } };
@@ -171,9 +172,9 @@ export class IcebergWriter implements ConnectorWriter {
   async dropTable(table: TableName, options: { readonly purge: boolean; readonly signal: AbortSignal }): Promise<void> {
     const writer = this.#check(table);
     const metadata = await this.#options.current(table, options.signal);
-    if (metadata === undefined) throw missing(table);
+    if (metadata === undefined) throw noTable(table);
     const purge = options.purge ? await purgeFiles(this.#options.io, metadata, options.signal) : undefined;
-    if (!(await writer.dropTable(table, options.signal))) throw missing(table);
+    if (!(await writer.dropTable(table, options.signal))) throw noTable(table);
     await purge?.();
   }
 
@@ -214,7 +215,7 @@ export class IcebergWriter implements ConnectorWriter {
       return parseShape(handle.create, name);
     }
     const metadata = await this.#options.current(handle.table, signal);
-    if (metadata === undefined) throw missing(handle.table);
+    if (metadata === undefined) throw noTable(handle.table);
     const now = shapeOf(metadata, name);
     const schema = metadata.schemas.get(handle.schemaId);
     const spec = metadata.specs.get(handle.specId);
@@ -263,8 +264,4 @@ function checkWritable(shape: TableShape): void {
     }
   }
   partitionColumns(shape);
-}
-
-function fullName(table: TableName): string {
-  return `${table.schema}.${table.table}`;
 }

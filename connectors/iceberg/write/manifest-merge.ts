@@ -3,7 +3,7 @@ import { internal } from '../../../sql/errors.js';
 import { type AvroField, type AvroRecord, type AvroValue, readAvro } from '../format/avro-reader.js';
 import { type AvroStruct, type AvroField as AvroWriterField, writeAvroFile } from '../format/avro-writer.js';
 import { compareData, type Datum, decodeBound } from '../format/datum.js';
-import { CONTENTS, type ManifestFileEntry, type ManifestListEntry, type PartitionSummary } from '../format/manifest.js';
+import { CONTENTS, MAX_MANIFEST_BYTES, type ManifestFileEntry, type ManifestListEntry, type PartitionSummary } from '../format/manifest.js';
 import type { TableMetadata } from '../format/metadata.js';
 import type { IcebergType, PartitionField, PartitionSpec } from '../format/schema.js';
 import { resultType } from '../format/transforms.js';
@@ -30,7 +30,6 @@ export interface MergeRequest {
 
 const DEFAULT_TARGET_BYTES = 8 << 20;
 const DEFAULT_MIN_COUNT = 100;
-const MAX_MANIFEST_BYTES = 256 << 20;
 
 /**
  * Puts small data manifests of one spec together when there are `commit.manifest.min-count-to-merge` of them, so that lists stay short.

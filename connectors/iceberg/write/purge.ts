@@ -1,9 +1,8 @@
-import { readManifest, readManifestList } from '../format/manifest.js';
+import { MAX_LIST_BYTES, MAX_MANIFEST_BYTES, readManifest, readManifestList } from '../format/manifest.js';
 import type { TableMetadata } from '../format/metadata.js';
 import type { FileIo } from '../read/file-io.js';
 import { discard, metadataFolder } from './snapshot-commit.js';
 
-const MAX_BYTES = 256 << 20;
 const AT_ONCE = 64;
 
 /**
@@ -20,11 +19,11 @@ export async function purgeFiles(io: FileIo, metadata: TableMetadata, signal: Ab
     const list = snapshot.manifestList;
     if (list === undefined || !inside(list) || own.has(list)) continue;
     own.add(list);
-    for (const manifest of await readManifestList(await io.read(list, { maxBytes: MAX_BYTES, signal }), io.display(list))) {
+    for (const manifest of await readManifestList(await io.read(list, { maxBytes: MAX_LIST_BYTES, signal }), io.display(list))) {
       if (own.has(manifest.path) || !inside(manifest.path)) continue;
       own.add(manifest.path);
       if (shared) continue;
-      const bytes = await io.read(manifest.path, { maxBytes: MAX_BYTES, signal });
+      const bytes = await io.read(manifest.path, { maxBytes: MAX_MANIFEST_BYTES, signal });
       for (const entry of await readManifest(bytes, io.display(manifest.path), manifest)) if (inside(entry.path)) own.add(entry.path);
     }
   }

@@ -91,3 +91,11 @@ export function wishedCodec(shape: TableShape): (typeof CODECS)[number] {
     hint: 'Set its property write.parquet.compression-codec to zstd or snappy.',
   });
 }
+
+const DEFAULT_FILE_BYTES = 512 << 20;
+
+/** `write.target-file-size-bytes`, where it is a size. */
+export function targetBytes(shape: TableShape): number {
+  const bytes = Number(shape.properties['write.target-file-size-bytes'] ?? DEFAULT_FILE_BYTES);
+  return Number.isFinite(bytes) && bytes >= 1 ? bytes : DEFAULT_FILE_BYTES;
+}
