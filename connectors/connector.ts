@@ -132,10 +132,28 @@ export type Readable =
       readonly kind: 'sql';
       readonly relation: string;
       readonly release: () => Promise<void>;
+      /** The relation's rows once more, for who decodes them without SQL. Absent: the relation does more than read files. */
+      readonly parquet?: ParquetRows;
       /** Of an error of the kernel's that may come from a file's damage: the same, naming file and table; undefined: it has another cause. */
       readonly explain?: (error: TimelineError) => Promise<TimelineError | undefined>;
     }
   | { readonly kind: 'rows'; readonly rows: readonly (readonly (string | null)[])[] };
+
+/**
+ * Rows that are just those of local Parquet files, in order: nothing deleted, filtered or made up. Each column asked for is a flat one of the
+ * files, whose logical type says its PostgreSQL type (or one that is only widened to it).
+ */
+export interface ParquetRows {
+  readonly files: readonly {
+    readonly path: string;
+    /** As errors should name it. */
+    readonly location: string;
+    /** Absent: all of the file's. */
+    readonly rowGroups?: readonly number[];
+    /** In the order of ReadRequest.columns: the index of the column among the leaves of the file's schema; null: the file has none, all are NULL. */
+    readonly columns: readonly (number | null)[];
+  }[];
+}
 
 /** Whether files' own indexes are used to skip rows; absent: where it pays. For tests and for files with wrong indexes. */
 export interface Skipping {

@@ -394,8 +394,20 @@ export interface TimelineOperator {
   /** One row, one timestamptz column: the data horizon (only when spec.until is the horizon). */
   readonly horizon: Operator | undefined;
   readonly spec: TimelineSpec;
-  /** Keys, [bucket_start, bucket_end], then started_at, ended_at, duration, seconds, is_open | evaluated_at; then signals. */
+  /** Keys, [bucket_start, bucket_end], then started_at, ended_at, duration, seconds, is_open | evaluated_at; then signals. With a digest: its columns. */
   readonly fields: readonly Field[];
+  /** Sums of spans in place of spans. */
+  readonly digest?: TimelineDigest;
+  /** The input is filters and projections over one scan, which the operator's task reads itself: as typed columns where it can, without an exchange below. */
+  readonly direct?: boolean;
+}
+
+/** Spans with equal values in some columns are one row: with the sum of their lengths, and how many they were. */
+export interface TimelineDigest {
+  /** The columns of spans that are kept, as indexes into the columns that the operator would have without a digest: keys, buckets, signals. */
+  readonly columns: readonly number[];
+  /** What follows them in `fields`: the sum of `seconds` (float8), the sum of `duration` (interval), the number of spans (int8). */
+  readonly sums: readonly ('seconds' | 'duration' | 'count')[];
 }
 
 /** What a stage did when it ran. */

@@ -26,6 +26,11 @@ export interface TimelineSpec {
   /** Boolean column: the row ends the entity's timeline. */
   readonly ends: number | undefined;
   readonly fill: boolean;
+  /**
+   * Boolean input column: the row is no event, it asks for a point of its key at its time (after all events of that instant). Then `emit` is
+   * 'points' and there is neither `at` nor `every`. A NULL counts as false.
+   */
+  readonly probe?: number;
   readonly leaves: readonly TimelineLeaf[];
   readonly signals: readonly { readonly name: string; readonly expr: StateExpr; readonly type: Type; readonly numerical: boolean }[];
 }
