@@ -190,14 +190,14 @@ function skipping(offset: number | undefined): string {
 function timelineText(op: TimelineOperator, names: ColumnNames): string {
   const { spec } = op;
   const signals = spec.signals.map((signal) => signal.name);
-  return `Timeline ${spec.emit} of (${spec.keys.map(names).join(', ')}) over ${names(spec.ts)}: ${signals.join(', ')}`;
+  const direct = op.direct === true ? ' (direct)' : '';
+  return `Timeline${direct} ${spec.emit} of (${spec.keys.map(names).join(', ')}) over ${names(spec.ts)}: ${signals.join(', ')}`;
 }
 
 function timelineDetails(op: TimelineOperator, names: PlanNames): string[] {
   const { spec } = op;
   const lines: string[] = [];
-  const until =
-    spec.until.kind === 'at' ? instantText(spec.until.instant) : spec.until.kind === 'horizon' ? 'the last event (horizon)' : undefined;
+  const until = spec.until.kind === 'at' ? instantText(spec.until.instant) : spec.until.kind === 'horizon' ? horizonText(op) : undefined;
   const since = spec.since === undefined ? undefined : instantText(spec.since);
   if (spec.at !== undefined)
     lines.push(`At: ${spec.at.slice(0, 3).map(instantText).join(', ')}${spec.at.length > 3 ? `, … (${spec.at.length})` : ''}`);
@@ -212,6 +212,10 @@ function timelineDetails(op: TimelineOperator, names: PlanNames): string[] {
       .join(', ')}`,
   );
   return lines;
+}
+
+function horizonText({ horizon }: TimelineOperator): string {
+  return horizon === undefined ? 'the last event (horizon, of the rows read)' : 'the last event (horizon)';
 }
 
 function leafText(leaf: TimelineOperator['spec']['leaves'][number], names: ColumnNames): string {

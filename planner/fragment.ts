@@ -2,6 +2,7 @@ import { internal } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
 import { stateFields } from '../sql/functions/aggregate-state.js';
 import { outerColumns } from './columns.js';
+import { type DirectInput, directInput, isHorizonOfInput } from './direct-timeline.js';
 import { addDynamicFilters } from './dynamic-filters.js';
 import { equiKeys, isHashed } from './equi-keys.js';
 import { columnRef } from './expression.js';
@@ -295,6 +296,9 @@ class Cutter {
   }
 
   #timeline(op: TimelineOperator): Fragment {
+    const direct = directInput(op.input);
+    if (direct !== undefined && this.#rows(direct.scan.scan) <= (this.#request.targets.directRows ?? DIRECT_ROWS))
+      return this.#direct(op, direct);
     const input = this.place(op.input);
     if (input.spread.kind === 'single') {
       const horizon = op.horizon === undefined ? undefined : this.#gathered(op.horizon).root;
@@ -307,6 +311,16 @@ class Cutter {
       root: { ...op, input: this.#exchange(input, { by: op.spec.keys, partitions: count }), horizon },
       spread: { kind: 'partitions', count },
     };
+  }
+
+  /** One task reads all of the scan, sorting nothing that is in order already. */
+  #direct(op: TimelineOperator, input: DirectInput): Fragment {
+    const horizon = op.horizon === undefined || isHorizonOfInput(op, input) ? undefined : this.#broadcast(this.#gathered(op.horizon));
+    return { root: { ...op, horizon, direct: true }, spread: { kind: 'single' } };
+  }
+
+  #rows(scan: string): number {
+    return (this.#request.splits.get(scan)?.splits ?? []).reduce((sum, split) => sum + split.rows, 0);
   }
 
   /** Each of the fragment's tasks reads all of `whole`. */
@@ -391,6 +405,9 @@ class Cutter {
     return this.#nextId;
   }
 }
+
+/** Events that one task of TIMELINE reads by itself at most. */
+const DIRECT_ROWS = 64 * 2 ** 20;
 
 /** Ids of state columns begin here, above all that conversion gives out. */
 const STATE_IDS = 1_000_000;

@@ -391,7 +391,7 @@ export interface AssertOperator {
 export interface TimelineOperator {
   readonly kind: 'timeline';
   readonly input: Operator;
-  /** One row, one timestamptz column: the data horizon (only when spec.until is the horizon). */
+  /** One row, one timestamptz column: the data horizon (only when spec.until is the horizon). Of a direct operator undefined too where it is max(ts) of the input. */
   readonly horizon: Operator | undefined;
   readonly spec: TimelineSpec;
   /** Keys, [bucket_start, bucket_end], then started_at, ended_at, duration, seconds, is_open | evaluated_at; then signals. With a digest: its columns. */

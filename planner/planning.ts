@@ -19,6 +19,8 @@ export interface TaskTargets {
   readonly partitions: number;
   /** A join's input of fewer bytes than this (estimated) is read whole by the tasks of the other one. Absent: a quarter of smallBytes. */
   readonly broadcastBytes?: number;
+  /** Events that one task of TIMELINE reads by itself at most; of more, parts go to several tasks by hash of the key. Absent: 64Mi. */
+  readonly directRows?: number;
   /** `auto` (or absent): where the estimates promise something; `on`: wherever an answer cannot change. */
   readonly dynamicFilters?: DynamicFilterMode;
 }

@@ -30,7 +30,7 @@ export interface TimelineStep {
 /** Runs one timeline operator into a table; gives remarks for the user. */
 export async function runTimeline(step: TimelineStep): Promise<readonly string[]> {
   const { op, connection, filling, batchRows } = step;
-  const horizon = op.horizon === undefined ? undefined : await readHorizon(step);
+  const horizon = await readHorizon(step);
   const types = new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type]));
   const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output, batchRows);
   const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => step.output.wanted[i]);
@@ -138,13 +138,16 @@ function fieldsRead({ input, spec }: TimelineOperator): readonly Field[] {
 }
 
 async function readHorizon(step: TimelineStep): Promise<bigint | undefined> {
-  const horizon = step.op.horizon;
-  if (horizon === undefined) return undefined;
-  const type = fieldsOf(horizon)[0]?.type;
-  if (type === undefined) throw internal('timeline: the horizon has no column');
-  const result = await step.connection.stream(printOperator(horizon, step.context));
-  const chunk = await result.fetchChunk();
-  const value = chunk === null || chunk.rowCount === 0 ? null : readChunk(chunk, [type], { normalizeJsonb: false })[0]?.[0];
+  const { op, context, connection } = step;
+  const { input, horizon, spec } = op;
+  if (spec.until.kind !== 'horizon') return undefined;
+  const sql =
+    horizon === undefined
+      ? `SELECT max(c${spec.ts}) FROM (${printOperator(input, context)})`
+      : `SELECT ${columnList(fieldsOf(horizon).map((field) => `c${field.id}`))} FROM (${printOperator(horizon, context)})`;
+  const chunk = await (await connection.stream(sql)).fetchChunk();
+  const value =
+    chunk === null || chunk.rowCount === 0 ? null : readChunk(chunk, [type(Oid.timestamptz)], { normalizeJsonb: false })[0]?.[0];
   if (value === null || value === undefined) return undefined;
   if (typeof value !== 'bigint')
     throw new TimelineError({ kind: 'internal', sqlstate: 'XX000', message: 'timeline: the horizon is no timestamp' });
