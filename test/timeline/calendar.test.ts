@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { TimelineError } from '../../sql/errors.js';
 import { bucketEdges } from '../../src/timeline/calendar.js';
-import { Random } from './random-timeline.js';
+import { Random } from './random.js';
 
 const MINUTE = 60_000_000;
 const HOUR = 60 * MINUTE;
