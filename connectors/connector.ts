@@ -318,6 +318,11 @@ export interface Connector {
     filters: readonly TablePredicate[],
     signal: AbortSignal,
   ): Promise<NarrowedSplits>;
+  /**
+   * Text that is equal for splits, whole ones of any handles, only if the rows in them are equal, column by column of one name; filters pushed into
+   * the handle aside. Undefined: not known.
+   */
+  fingerprint?(handle: Handle, splits: readonly unknown[]): string | undefined;
   /** Opens some splits of one handle for one task. */
   read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable>;
   close(): Promise<void>;

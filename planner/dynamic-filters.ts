@@ -16,6 +16,8 @@ import { Estimates, selectivity } from './statistics.js';
 
 export interface DynamicFilterRequest {
   readonly mode: DynamicFilterMode;
+  /** Scans whose splits keep their bounds although no filter asks for them. */
+  readonly keepBounds: ReadonlySet<string>;
   /** Rows of a scan's splits. */
   readonly rows: (scan: ScanOperator) => number | undefined;
 }
@@ -46,7 +48,7 @@ const MOST_BUILD_ROWS = 5_000_000;
  */
 export function addDynamicFilters(stages: readonly Stage[], request: DynamicFilterRequest): readonly Stage[] {
   const candidates = request.mode === 'off' || stages.length === 1 ? [] : new Finder(stages, request).found();
-  if (candidates.length === 0) return stages.map((stage) => withoutBounds(stage, new Set()));
+  if (candidates.length === 0) return stages.map((stage) => withoutBounds(stage, request.keepBounds));
   const waits = new Map(stages.map((stage) => [stage.id, new Set(stage.deps)]));
   const accepted: Candidate[] = [];
   for (const candidate of candidates) {
@@ -74,7 +76,7 @@ export function addDynamicFilters(stages: readonly Stage[], request: DynamicFilt
         deps: [...(waits.get(stage.id) ?? [])],
         ...(collected === undefined ? {} : { keys: collected }),
       },
-      new Set(filters.keys()),
+      new Set([...request.keepBounds, ...filters.keys()]),
     );
   });
   return inOrder(changed);

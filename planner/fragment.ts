@@ -52,6 +52,8 @@ interface CutRequest {
   /** By SharedRead.id. */
   readonly shared: ReadonlyMap<number, Operator>;
   readonly targets: TaskTargets;
+  /** Scans whose splits keep their bounds for who comes after. */
+  readonly keepBounds?: ReadonlySet<string>;
 }
 
 /**
@@ -63,6 +65,7 @@ export function cutStages(plan: Operator, request: CutRequest): readonly Stage[]
   const cutter = new Cutter(request);
   return addDynamicFilters(cutter.finish(cutter.place(plan)), {
     mode: request.targets.dynamicFilters ?? 'auto',
+    keepBounds: request.keepBounds ?? new Set(),
     rows: (scan) => request.splits.get(scan.scan)?.splits.reduce((sum, split) => sum + split.rows, 0),
   });
 }

@@ -400,6 +400,25 @@ export interface TimelineOperator {
   readonly digest?: TimelineDigest;
   /** The input is filters and projections over one scan, which the operator's task reads itself: as typed columns where it can, without an exchange below. */
   readonly direct?: boolean;
+  readonly carry?: TimelineCarry;
+}
+
+/** States of a direct timeline operator that are kept from query to query: see timeline-carry.ts. */
+export interface TimelineCarry {
+  readonly scan: string;
+  /** Field of the scan that is the operator's ts. */
+  readonly column: number;
+  /** States that it may begin with, the latest first, if they are there: then events before `at` are not read. */
+  readonly load: readonly CarryPoint[];
+  /** States to keep on the way, unless they are there. */
+  readonly save: readonly CarryPoint[];
+}
+
+export interface CarryPoint {
+  /** Microseconds since 1970 as text: the state is that of all events before it. */
+  readonly at: string;
+  /** Hash of all that the state depends on. */
+  readonly key: string;
 }
 
 /** Spans with equal values in some columns are one row: with the sum of their lengths, and how many they were. */

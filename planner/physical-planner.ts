@@ -6,6 +6,7 @@ import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from '.
 import type { PlanContext, Planning } from './planning.js';
 import { type PlanSink, withSink } from './sink.js';
 import type { PlanTables } from './tables.js';
+import { addCarries, carriedTime } from './timeline-carry.js';
 
 /** Splits of every scan, stages cut at exchanges, and the plan round them. */
 export async function planStages(
@@ -21,13 +22,20 @@ export async function planStages(
 ): Promise<PhysicalPlan> {
   const { context, tables, shared, notices, sink } = request;
   const keys = context.taskTargets.dynamicFilters === 'off' ? new Set<number>() : joinColumns([logical, ...shared.values()]);
+  const carry = context.taskTargets.carry ?? 'auto';
+  const timed = new Map(
+    [logical, ...shared.values()]
+      .flatMap((plan) => [...operatorsIn(plan)])
+      .flatMap((op) => (carry === 'off' ? [] : (carriedTime(op) ?? [])))
+      .map(({ scan, column }) => [scan, column.name]),
+  );
   const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning'>>();
   for (const op of [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)])) {
     if (op.kind !== 'scan') continue;
     context.signal.throwIfAborted();
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
     const { connector } = tables.get(op.schema, op.table);
-    const bounded = op.fields.filter((field) => keys.has(field.id)).map((field) => field.name);
+    const bounded = op.fields.filter((field) => keys.has(field.id) || timed.get(op.scan) === field.name).map((field) => field.name);
     const { splits, pruning } = await connector.splits(op.handle, context.signal, { bytes: context.taskTargets.splitBytes, bounded });
     found.set(op.scan, { splits: splits.map((split) => ({ ...split, connector: connector.name })), pruning });
   }
@@ -40,8 +48,18 @@ export async function planStages(
     splits: found,
     shared: new Map([...shared].map(([id, sharedPlan]) => [id, pruned(sharedPlan)])),
     targets: context.taskTargets,
+    keepBounds: new Set(timed.keys()),
   });
-  const stages = sink === undefined ? cut : withSink(cut, sink, request.newField);
+  const carried =
+    timed.size === 0
+      ? cut
+      : await addCarries(cut, {
+          mode: carry,
+          fromBytes: context.taskTargets.smallBytes,
+          connector: (schema, table) => tables.get(schema, table).connector,
+          signal: context.signal,
+        });
+  const stages = sink === undefined ? carried : withSink(carried, sink, request.newField);
   return {
     version: 1,
     output: fieldsOf(stages.at(-1)?.root ?? plan),

@@ -6,7 +6,7 @@ import type { Type } from '../sql/types.js';
 import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperator } from './physical-plan.js';
 
 /** The part of a connector that planning needs. */
-export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'readsPath' | 'splits'>;
+export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint'>;
 
 export interface TaskTargets {
   /** Bytes up to which a connector puts small files into one split; absent: as it likes. */
@@ -23,7 +23,11 @@ export interface TaskTargets {
   readonly directRows?: number;
   /** `auto` (or absent): where the estimates promise something; `on`: wherever an answer cannot change. */
   readonly dynamicFilters?: DynamicFilterMode;
+  /** `auto` (or absent): states are kept where they save reading `smallBytes` or more; `on`: wherever they can be. */
+  readonly carry?: CarryMode;
 }
+
+export type CarryMode = 'auto' | 'on' | 'off';
 
 export type DynamicFilterMode = 'auto' | 'on' | 'off';
 

@@ -126,14 +126,15 @@ export async function planSelect(
         splitsPerTask: Number(analysis.settings['timeline.splits_per_task']),
         partitions: Number(analysis.settings['timeline.partitions']),
         smallBytes: Number(analysis.settings['timeline.small_bytes']),
-        dynamicFilters: dynamicFilterMode(analysis.settings['timeline.dynamic_filters']),
+        dynamicFilters: autoOnOff(analysis.settings['timeline.dynamic_filters']),
+        carry: autoOnOff(analysis.settings['timeline.carry']),
       },
       signal: context.signal,
     },
   });
 }
 
-function dynamicFilterMode(setting: string | undefined): 'auto' | 'on' | 'off' {
+function autoOnOff(setting: string | undefined): 'auto' | 'on' | 'off' {
   return setting === 'on' || setting === 'off' ? setting : 'auto';
 }
 

@@ -31,6 +31,7 @@ import { Lru } from './lru.js';
 import { maintainTables } from './maintain/maintain-table.js';
 import type { MetadataTable } from './metadata-tables/metadata-table.js';
 import { type AboutRequest, aboutSplits, metadataTable, readAbout } from './metadata-tables/read-metadata-table.js';
+import { filesFingerprint } from './prune/files-fingerprint.js';
 import { ManifestSource, manifestCache } from './prune/manifest-source.js';
 import { type PlanRequest, planFiles } from './prune/plan-files.js';
 import { planScan } from './prune/plan-scan.js';
@@ -277,6 +278,11 @@ export class IcebergConnector implements Connector {
     if (pinned.about !== undefined) return { splits: splits.map((split) => split.data), skipped: { files: 0, rows: 0 } };
     const { schema } = await this.#version(pinned, signal);
     return narrowSplits(schema, splits, filters);
+  }
+
+  fingerprint(handle: Handle, splits: readonly unknown[]): string | undefined {
+    const pinned = asHandle(handle);
+    return pinned.about !== undefined || pinned.limit !== undefined ? undefined : filesFingerprint(pinned, splits);
   }
 
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {

@@ -10,6 +10,8 @@ export interface TaskRequest {
   readonly scans: Readonly<Record<string, Readable>>;
   /** By stage id: local Parquet files to read (none: no rows). */
   readonly inputs: Readonly<Record<string, readonly string[]>>;
+  /** States that timeline operators begin with, by TimelineCarry.scan; and the keys of those to be kept (TimelineCarry.save). */
+  readonly carries?: { readonly begin: Readonly<Record<string, CarriedState>>; readonly missing: readonly string[] };
   /** Local folder for this attempt's output; exists and is empty. */
   readonly outputFolder: string;
   readonly exchange: Stage['exchange'];
@@ -24,6 +26,13 @@ export interface TaskRequest {
    * folder lies in one of them.
    */
   readonly readableFolders: readonly string[];
+}
+
+/** A state from an earlier query, of all events before `at` (microseconds since 1970 as text). */
+export interface CarriedState {
+  readonly at: string;
+  /** Local file. */
+  readonly path: string;
 }
 
 /** The rows of one task: a file's path, or the rows themselves (TaskOutput.inline). */
@@ -42,6 +51,8 @@ export interface TaskOutput {
   readonly keys?: string;
   /** Instead of files, where the request allows it: the rows, for Kernel.read. */
   readonly inline?: Uint8Array;
+  /** States to keep: files in outputFolder by CarryPoint.key. */
+  readonly carries?: Readonly<Record<string, string>>;
   /** Remarks for the user: rows that TIMELINE skipped, … */
   readonly notices: readonly string[];
 }

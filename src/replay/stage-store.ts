@@ -44,6 +44,7 @@ export interface CommitOptions {
 
 /**
  * Files and manifests of queries' stages:
+ * States that TIMELINE keeps from query to query: `carries/{key}/state`.
  * `{query}/{stage}/{task}/{attempt}-{nonce}[.pN].parquet` (`.rows`: a result for this process; `.keys.json`: StageKeys) and `{query}/{stage}/{task}.manifest.json`.
  */
 export interface StageStore {
@@ -65,9 +66,15 @@ export interface StageStore {
   /** Leaves word for the query's tasks, wherever they run, that they should stop. */
   requestCancel(query: string, reason: ErrorDetails): Promise<void>;
   cancelRequest(query: string): Promise<ErrorDetails | undefined>;
+  /** Keys of the states of TIMELINE that are kept (planner/timeline-carry.ts). */
+  carries(): Promise<ReadonlySet<string>>;
+  /** One of them as a local file. */
+  carry(key: string): Promise<string>;
+  /** Takes a local file. Whoever comes with the same key has the same state. */
+  keepCarry(key: string, path: string): Promise<void>;
   remove(query: string): Promise<void>;
   removeStage(query: string, stage: number): Promise<void>;
-  /** Removes queries whose newest file is older than `maxAge` milliseconds; gives how many. */
+  /** Removes queries whose newest file is older than `maxAge` milliseconds, and states older than a fortnight; gives how many. */
   sweep(maxAge: number, now?: number): Promise<number>;
 }
 
@@ -165,17 +172,26 @@ export function createStageStore(options: StageStoreOptions): StageStore {
       const bytes = await files.read(`${query}/cancel.json`);
       return bytes === undefined ? undefined : parseReason(bytes);
     },
+    async carries() {
+      const keys = new Set<string>();
+      for await (const { key } of files.list(CARRIES)) keys.add(key.split('/')[1] ?? '');
+      return keys;
+    },
+    carry: (key) => files.toLocalFile(carryKey(key)),
+    keepCarry: (key, path) => files.moveIn(path, carryKey(key)),
     remove: (query) => files.removeFolder(query),
     removeStage: (query, stage) => files.removeFolder(`${query}/${stage}`),
     async sweep(maxAge, now = Date.now()) {
       const newest = new Map<string, number>();
       for await (const { key, modified } of files.list('')) {
         if (!key.includes('/')) continue;
-        const query = key.slice(0, key.indexOf('/'));
+        const query = key.split('/', key.startsWith(`${CARRIES}/`) ? 2 : 1).join('/');
         const time = modified ?? (key.endsWith('.manifest.json') ? await manifestTime(key, query) : 0);
         newest.set(query, Math.max(newest.get(query) ?? 0, time));
       }
-      const old = [...newest].filter(([, modified]) => now - modified > maxAge);
+      const old = [...newest].filter(
+        ([name, modified]) => now - modified > (name.startsWith(`${CARRIES}/`) ? Math.max(CARRY_MOST_MS, maxAge) : maxAge),
+      );
       for (const [query] of old) await files.removeFolder(query);
       return old.length;
     },
@@ -194,6 +210,14 @@ export function parsePlan(text: string, where: string): PhysicalPlan {
     throw internal(`the plan ${where} has a version that this worker does not know`);
   }
   return plan as unknown as PhysicalPlan;
+}
+
+const CARRIES = 'carries';
+const CARRY_MOST_MS = 14 * 86_400_000;
+
+function carryKey(key: string): string {
+  if (!/^[0-9a-f]{64}$/.test(key)) throw internal('the key of a kept state is malformed');
+  return `${CARRIES}/${key}/state`;
 }
 
 function encode(value: unknown): Uint8Array {

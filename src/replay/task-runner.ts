@@ -8,6 +8,7 @@ import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Budget } from './budget.js';
+import { carriesOf, keepStates, laterEvents } from './carried-states.js';
 import { fieldOf, type KeyFilter, matchesNothing, predicates, readKeyFilters, withKeyFilters } from './key-filters.js';
 import { addSteps } from './pruned.js';
 import { type FilePlaces, formatRows, namedOutput, settle, writeRows } from './sink-task.js';
@@ -69,8 +70,11 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     const filters = await readKeyFilters({ store, query, plan, stage });
     let pruned: readonly PruningStep[] | undefined;
     let skipped: { readonly files: number; readonly rows: number } | undefined;
+    const carries = await carriesOf(stage.root, store);
     for (const scan of scansOf(stage.root)) {
-      const chosen = await chosenSplits(options, scan, task, filters.get(scan.scan) ?? []);
+      const begin = carries?.begin[scan.scan];
+      const later = begin === undefined ? undefined : laterEvents(stage.root, scan.scan, begin);
+      const chosen = await chosenSplits(options, scan, task, filters.get(scan.scan) ?? [], later);
       if (chosen.skipped !== undefined) skipped = sum(skipped, chosen.skipped);
       const readable = await openScan(options, scan, chosen.splits, meter, (step) => {
         pruned = addSteps(pruned ?? [], [step]);
@@ -102,6 +106,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
         inputs,
         outputFolder: folder,
         exchange: stage.exchange,
+        ...(carries === undefined ? {} : { carries }),
         ...(stage.keys === undefined ? {} : { keys: stage.keys }),
         ...(named === undefined ? {} : { named }),
         ...(options.inlineBytes === undefined ? {} : { inlineBytes: options.inlineBytes }),
@@ -114,7 +119,8 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     });
     if (settled === undefined) signal.throwIfAborted();
     const written = sink?.kind === 'write' ? await writeRows(options, sink, output, { folder, meter }) : undefined;
-    const { inline, rows, notices } = output;
+    const { inline, rows } = output;
+    const notices = [...output.notices, ...(await keepStates(output, folder, store))];
     const unread = { ...(skipped === undefined ? {} : { skipped }), ...(pruned === undefined ? {} : { pruned }) };
     // Rows in memory have no other reader: this process takes them with the task's success or not at all.
     if (inline !== undefined) {
@@ -127,7 +133,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       task: options.taskId,
       attempt: options.attempt,
       folder,
-      output: written === undefined ? output : { ...output, files: [] },
+      output: { ...output, notices, ...(written === undefined ? {} : { files: [] }) },
       bytesRead: meter.bytes,
       ...unread,
       written,
@@ -154,10 +160,12 @@ async function chosenSplits(
   scan: ScanOperator,
   task: Task,
   filters: readonly KeyFilter[],
+  /** One more, of a connector that narrows. */
+  later: TablePredicate | undefined,
 ): Promise<{ readonly splits: readonly unknown[]; readonly skipped?: { readonly files: number; readonly rows: number } }> {
   const splits = task.splits[scan.scan] ?? [];
   const all = splits.map((split) => split.data);
-  if (filters.length === 0) return { splits: all };
+  if (filters.length === 0 && later === undefined) return { splits: all };
   const connector = connectorOf(options, scan);
   if (connector.narrow === undefined) {
     if (!matchesNothing(filters)) return { splits: all };
@@ -169,7 +177,7 @@ async function chosenSplits(
     return { kind: 'table_column', name: field.name, type: field.type };
   };
   const wanted = matchesNothing(filters) ? [never] : predicates(filters, leaf, () => true);
-  return connector.narrow(scan.handle, splits, wanted, options.signal);
+  return connector.narrow(scan.handle, splits, later === undefined ? wanted : [...wanted, later], options.signal);
 }
 
 function sum(

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import type { TablePredicate } from '../../connectors/connector.js';
+import { instantText } from '../../planner/instant.js';
+import { operatorsIn } from '../../planner/logical-plan.js';
+import type { Operator, TimelineCarry } from '../../planner/physical-plan.js';
+import { Oid, type } from '../../sql/types.js';
+import type { CarriedState, TaskOutput } from '../kernel/kernel.js';
+import type { StageStore } from './stage-store.js';
+
+/** What is there of the states that a stage's timeline operators begin with (of each the latest), and which are to be kept. */
+export interface Carries {
+  /** By TimelineCarry.scan. */
+  readonly begin: Readonly<Record<string, CarriedState>>;
+  readonly missing: readonly string[];
+}
+
+export async function carriesOf(root: Operator, store: StageStore): Promise<Carries | undefined> {
+  const wanted = carriesIn(root);
+  if (wanted.length === 0) return undefined;
+  const there = await store.carries();
+  const begin: Record<string, CarriedState> = {};
+  for (const { scan, load } of wanted) {
+    const latest = load.find(({ key }) => there.has(key));
+    if (latest !== undefined) begin[scan] = { at: latest.at, path: await store.carry(latest.key) };
+  }
+  return { begin, missing: wanted.flatMap(({ save }) => save.map(({ key }) => key)).filter((key) => !there.has(key)) };
+}
+
+/** What a scan need not read then: events before the state's time. */
+export function laterEvents(root: Operator, scan: string, state: CarriedState): TablePredicate | undefined {
+  for (const op of operatorsIn(root)) {
+    if (op.kind !== 'scan' || op.scan !== scan) continue;
+    const carry = carriesIn(root).find((one) => one.scan === scan);
+    const field = op.fields.find(({ id }) => id === carry?.column);
+    if (field === undefined) return undefined;
+    return {
+      kind: 'call',
+      fn: 'timestamptz_ge(timestamptz,timestamptz)',
+      operator: '>=',
+      args: [
+        { kind: 'table_column', name: field.name, type: field.type },
+        { kind: 'constant', type: field.type, value: instantText(state.at) },
+      ],
+      type: type(Oid.bool),
+      volatility: 'immutable',
+    };
+  }
+  return undefined;
+}
+
+/** Keeps what the task saved; gives remarks. A state that cannot be kept costs the next query time, this one nothing. */
+export async function keepStates(output: TaskOutput, folder: string, store: StageStore): Promise<readonly string[]> {
+  const remarks: string[] = [];
+  for (const [key, name] of Object.entries(output.carries ?? {})) {
+    try {
+      await store.keepCarry(key, join(folder, name));
+    } catch (error) {
+      remarks.push(`timeline: its state could not be kept for later queries: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return remarks;
+}
+
+function carriesIn(root: Operator): readonly TimelineCarry[] {
+  return [...operatorsIn(root)].flatMap((op) => (op.kind === 'timeline' && op.carry !== undefined ? [op.carry] : []));
+}
