@@ -18,6 +18,7 @@ import { semiJoins } from './rules/semi-join.js';
 import { simplify } from './rules/simplify.js';
 import { dropSorts } from './rules/sort-removal.js';
 import { rangeTimes } from './rules/time-ranges.js';
+import { digestTimelines } from './rules/timeline-digest.js';
 import { topN } from './rules/top-n.js';
 
 /** In this order: filters go down before connectors are asked, what follows from them goes down once more, columns are pruned when residuals are known. */
@@ -29,6 +30,8 @@ export const RULES: readonly Rule[] = [
   { name: 'time-ranges', apply: rangeTimes },
   { name: 'derived-predicates', apply: derivePredicates },
   { name: 'filter-pushdown', apply: pushFilters },
+  // when the filters over spans are where they stay
+  { name: 'timeline-digest', apply: digestTimelines },
   { name: 'join-order', apply: orderJoins },
   { name: 'bounds', apply: narrowBounds },
   // predicates that came together over one input may now contradict or be constant

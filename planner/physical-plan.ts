@@ -421,7 +421,10 @@ export interface CarryPoint {
   readonly key: string;
 }
 
-/** Spans with equal values in some columns are one row: with the sum of their lengths, and how many they were. */
+/**
+ * Spans with the same values in some columns are one row, with the sum of their lengths and how many they were; or several such rows, for
+ * what reads them adds them up. The same, not just equal: 1.0 and 1.00, 0 and -0 are two values. Sums are exact to the microsecond.
+ */
 export interface TimelineDigest {
   /** The columns of spans that are kept, as indexes into the columns that the operator would have without a digest: keys, buckets, signals. */
   readonly columns: readonly number[];

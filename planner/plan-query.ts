@@ -66,6 +66,7 @@ function newPlanning(context: PlanContext, tables: PlanTables): Planning {
   const planning: Planning = {
     session: context.session,
     notices: [],
+    ...(context.timelineRules === undefined ? {} : { timelineRules: context.timelineRules }),
     shared: new Map(),
     newField: (name: string, type: Type): Field => {
       lastId += 1;

@@ -31,6 +31,12 @@ export type CarryMode = 'auto' | 'on' | 'off';
 
 export type DynamicFilterMode = 'auto' | 'on' | 'off';
 
+/** What planning does about TIMELINE() beyond reading what it must; none of it changes an answer. */
+export type TimelineRule = 'digest' | 'columns' | 'lookback' | 'relevance' | 'key_semi_join';
+
+/** `auto` (or absent): where the estimates promise something; `on`: wherever an answer cannot change. */
+export type TimelineRules = Readonly<Partial<Record<TimelineRule, 'auto' | 'on' | 'off'>>>;
+
 /** What the engine lends the planner for one statement. */
 export interface PlanContext {
   readonly session: PlanSession;
@@ -45,6 +51,7 @@ export interface PlanContext {
   /** All rows of a table or view of PostgreSQL's own catalogue, in text form; absent: there is no such catalogue. */
   systemRows?(schema: string, table: string, columns: readonly string[]): Promise<SystemTable>;
   readonly taskTargets: TaskTargets;
+  readonly timelineRules?: TimelineRules;
   readonly signal: AbortSignal;
 }
 
@@ -105,6 +112,7 @@ export function between(outer: Scope | undefined): Scope {
 export interface Planning {
   readonly session: PlanSession;
   readonly notices: string[];
+  readonly timelineRules?: TimelineRules;
   /** Plans of WITH queries that several places read, by SharedRead.id; each reads only ones with lower ids. */
   readonly shared: Map<number, Operator>;
   newField(name: string, type: Type): Field;

@@ -1,7 +1,10 @@
+import { typeOf } from '../../sql/expression-type.js';
 import { columnIds, hasSubquery, substitute } from '../columns.js';
 import { conjunction, conjuncts, isVolatile } from '../expression.js';
+import { isIdentityType } from '../identity-types.js';
 import { mapInputs } from '../logical-plan.js';
 import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type PlanLeaf } from '../physical-plan.js';
+import { spanColumns } from '../timeline-parts.js';
 import { required, withoutDropped } from './null-rejection.js';
 
 /**
@@ -88,12 +91,14 @@ function push(op: Operator, above: readonly PlanExpr[], alive: ReadonlySet<numbe
     case 'timeline': {
       const by = new Map<number, PlanExpr>();
       const inputs = new Map(fieldsOf(op.input).map((field) => [field.id, field]));
-      op.spec.keys.forEach((id, n) => {
+      spanColumns(op).forEach((column, n) => {
+        const id = column === undefined ? undefined : op.spec.keys[column];
         const output = op.fields[n];
-        const input = inputs.get(id);
-        if (output !== undefined && input !== undefined) by.set(output.id, { kind: 'column', id, type: input.type });
+        const input = id === undefined ? undefined : inputs.get(id);
+        if (output !== undefined && input !== undefined) by.set(output.id, { kind: 'column', id: input.id, type: input.type });
       });
-      const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())));
+      const odd = new Set([...by].flatMap(([id, key]) => (isIdentityType(typeOf<PlanLeaf>(key)) ? [] : [id])));
+      const [down, stay] = split(above, (part) => readsOnly(part, new Set(by.keys())) && isOfWholeKeys(part, odd));
       const horizon = op.horizon === undefined ? undefined : push(op.horizon, []);
       return keep(
         {
@@ -132,6 +137,32 @@ function push(op: Operator, above: readonly PlanExpr[], alive: ReadonlySet<numbe
       return keep(into(op), above);
   }
 }
+
+/**
+ * Does the predicate hold for all or none of a key's events? Not where it may tell equal values of the key apart (1.0 and 1.00, 'a ' and
+ * 'a' of char(n)): the rows show one of them, events have them all. Comparisons by the key's own equality or order never do.
+ */
+function isOfWholeKeys(part: PlanExpr, odd: ReadonlySet<number>): boolean {
+  const plain = (expr: PlanExpr): boolean => ![...columnIds(expr)].some((id) => odd.has(id));
+  if (plain(part)) return true;
+  switch (part.kind) {
+    case 'and':
+    case 'or':
+      return part.args.every((arg) => isOfWholeKeys(arg, odd));
+    case 'not':
+      return isOfWholeKeys(part.arg, odd);
+    case 'is_null':
+      return part.arg.kind === 'column';
+    case 'any_all':
+      return COMPARISONS.has(part.operator) && part.arg.kind === 'column' && plain(part.array);
+    case 'call':
+      return COMPARISONS.has(part.operator ?? '') && part.args.every((arg) => arg.kind === 'column' || plain(arg));
+    default:
+      return false;
+  }
+}
+
+const COMPARISONS: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>=']);
 
 function into(op: Operator): Operator {
   return mapInputs(op, (input) => push(input, []));

@@ -3,6 +3,7 @@ import { columnIds, outerColumns } from '../columns.js';
 import { columnRef } from '../expression.js';
 import { mapExpressions } from '../logical-plan.js';
 import { type Field, fieldsOf, type Operator, type PlanExpr } from '../physical-plan.js';
+import { timelineColumns } from '../timeline-parts.js';
 
 /** Every operator gives only the columns that something above it reads; never none, as no relation is without columns. */
 export function pruneColumns(plan: Operator): Operator {
@@ -94,18 +95,7 @@ function prune(op: Operator, needed: ReadonlySet<number>): Operator {
       return { ...op, fields, inputs };
     }
     case 'timeline': {
-      const { spec } = op;
-      const ids = new Set<number>([
-        ...spec.keys,
-        spec.ts,
-        ...spec.orderBy,
-        ...spec.dedupe,
-        ...(spec.ends === undefined ? [] : [spec.ends]),
-      ]);
-      for (const leaf of spec.leaves) {
-        if ('value' in leaf) ids.add(leaf.value);
-        if ('when' in leaf && leaf.when !== undefined) ids.add(leaf.when);
-      }
+      const ids = timelineColumns(op.spec);
       return { ...op, input: trimmed(op.input, ids), horizon: op.horizon === undefined ? undefined : pruneColumns(op.horizon) };
     }
   }

@@ -1,5 +1,6 @@
 import { subplansOf } from '../../planner/logical-plan.js';
 import { fieldsOf, type Operator, type PlanExpr, type TimelineOperator } from '../../planner/physical-plan.js';
+import { columnsBeforeSignals, spanColumns } from '../../planner/timeline-parts.js';
 import type { SpanOutput } from '../timeline/span-rows.js';
 
 /**
@@ -86,10 +87,11 @@ function columnsIn(value: unknown): ReadonlySet<number> {
 
 /** `a AND NOT b AND c = 'text'`: the conjuncts that are this simple. */
 function required(expr: PlanExpr, timeline: TimelineOperator): SpanOutput['required'] {
-  const first = timeline.fields.length - timeline.spec.signals.length;
+  const first = columnsBeforeSignals(timeline.spec);
+  const columns = spanColumns(timeline);
   const must = (arg: PlanExpr | undefined, value: boolean | string): SpanOutput['required'] => {
     if (arg?.kind === 'cast' && arg.via === 'relabel') return must(arg.arg, value);
-    const signal = arg?.kind === 'column' ? timeline.fields.findIndex((field) => field.id === arg.id) - first : -1;
+    const signal = arg?.kind === 'column' ? (columns[timeline.fields.findIndex((field) => field.id === arg.id)] ?? -1) - first : -1;
     return signal < 0 ? [] : [{ signal, value }];
   };
   switch (expr.kind) {

@@ -32,7 +32,7 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
   const { op, connection, filling, batchRows } = step;
   const horizon = await readHorizon(step);
   const types = new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type]));
-  const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output, batchRows);
+  const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output, batchRows, op.digest);
   const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => step.output.wanted[i]);
   const table = await createValueTable(filling, step.table, wanted(op.fields), batchRows);
   const input = sortedInput(step);

@@ -1,3 +1,4 @@
+import type { TimelineDigest } from '../../planner/physical-plan.js';
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import { internal, TimelineError } from '../../sql/errors.js';
 import { equality } from '../../sql/functions/state-functions.js';
@@ -6,6 +7,7 @@ import type { Value } from '../../sql/value.js';
 import { bucketEdges } from './calendar.js';
 import { type Clock, instantOf } from './clock.js';
 import { Deduplicator } from './deduplicator.js';
+import { DigestRows } from './digest-rows.js';
 import { type Column, type Columns, columnOf } from './leaves.js';
 import { makeProgram, type Program } from './program.js';
 import { type SpanBatch, type SpanOutput, SpanRows } from './span-rows.js';
@@ -28,7 +30,7 @@ export class TimelineEvaluator {
   readonly #spec: TimelineSpec;
   readonly #clock: Clock;
   readonly #program: Program;
-  readonly #rows: SpanRows;
+  readonly #rows: Pick<SpanRows, 'span' | 'point' | 'takeFull' | 'take'>;
   readonly #dedupe: Deduplicator | undefined;
   readonly #ties: TieCheck | undefined;
   readonly #sameKey: readonly ((a: Value, b: Value) => boolean)[];
@@ -62,6 +64,7 @@ export class TimelineEvaluator {
     horizon: bigint | undefined,
     output?: SpanOutput,
     batchRows = BATCH_ROWS,
+    digest?: TimelineDigest,
   ) {
     this.#spec = spec;
     const inputType = (id: number): Type => {
@@ -87,7 +90,7 @@ export class TimelineEvaluator {
     this.#clock = { now: 0, live: false, start: 0, since };
     this.#program = makeProgram({ spec, clock: this.#clock, inputType, key: (n) => this.#key?.[n] ?? null });
     this.#settleAll = this.#program.nodes.length > 0;
-    this.#rows = new SpanRows(spec, output, batchRows);
+    this.#rows = digest === undefined ? new SpanRows(spec, output, batchRows) : new DigestRows({ spec, digest, output, batchRows });
     this.#sameKey = spec.keys.map((id) => equality(inputType(id)));
     this.#dedupe = spec.dedupe.length === 0 ? undefined : new Deduplicator(spec.dedupe, inputType);
     this.#ties = spec.ties === 'error' ? new TieCheck(spec.orderBy, spec.leaves, inputType) : undefined;

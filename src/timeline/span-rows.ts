@@ -10,10 +10,20 @@ export interface SpanBatch {
 
 /** What of the rows is used. */
 export interface SpanOutput {
-  /** By output column: is it read? Columns that are not stay empty. */
+  /** By output column (with a digest: by its columns, then its sums): is it read? Columns that are not stay empty. */
   readonly wanted: readonly boolean[];
-  /** Spans whose signal has another value are left out. */
+  /** Spans whose signal (by its place in the spec) has another value are left out, before they are added up in a digest. */
   readonly required: readonly { readonly signal: number; readonly value: boolean | string }[];
+}
+
+/** A span as the evaluator ends it; instants in microseconds. */
+export interface Span {
+  readonly key: readonly (Value | null)[];
+  readonly bucket: readonly [start: number, end: number] | undefined;
+  readonly start: number;
+  readonly end: number;
+  readonly open: boolean;
+  readonly signals: readonly (Value | null)[];
 }
 
 /** Output rows as columns: keys, [bucket_start, bucket_end], started_at, ended_at, duration, seconds, is_open | evaluated_at, signals. */
@@ -38,14 +48,7 @@ export class SpanRows {
     this.#columns = this.#empty();
   }
 
-  span(row: {
-    readonly key: readonly (Value | null)[];
-    readonly bucket: readonly [start: number, end: number] | undefined;
-    readonly start: number;
-    readonly end: number;
-    readonly open: boolean;
-    readonly signals: readonly (Value | null)[];
-  }): void {
+  span(row: Span): void {
     const { start, end } = row;
     if (!this.#passes(row.signals)) return;
     const wanted = this.#wanted;

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { explainText } from '../../planner/explain.js';
+import { operatorsIn } from '../../planner/logical-plan.js';
+import type { PhysicalPlan } from '../../planner/physical-plan.js';
+import type { TimelineRule, TimelineRules } from '../../planner/planning.js';
+import { asTimelineError } from '../../sql/errors.js';
+import { Dice } from '../e2e/oracle-dice.js';
+import { eventTables, randomQuestion } from './random-question.js';
+import { RuleLake } from './rule-lake.js';
+
+const QUESTIONS = Number(process.env['TIMELINE_RULE_QUERIES'] ?? 200);
+const SEED = Number(process.env['TIMELINE_RULE_SEED'] ?? 11);
+const RULES: readonly TimelineRule[] = ['digest', 'columns', 'lookback', 'relevance', 'key_semi_join'];
+
+function all(mode: 'on' | 'off'): TimelineRules {
+  return Object.fromEntries(RULES.map((rule) => [rule, mode]));
+}
+
+describe('timeline rules on random questions', function () {
+  this.timeout(3_600_000);
+  let lake: RuleLake;
+  before(async () => {
+    lake = await RuleLake.open(eventTables(SEED));
+  });
+  after(() => lake?.close());
+
+  it('change no answer', async () => {
+    const dice = new Dice(SEED);
+    const fired = { digest: 0, rows: 0, refused: 0 };
+    for (let n = 0; n < QUESTIONS; n += 1) {
+      const sql = randomQuestion(dice);
+      const one = dice.pick(RULES);
+      const rules = dice.chance(0.5) ? all('on') : { ...all('off'), [one]: 'on' as const };
+      const whole = dice.chance(0.6);
+      const off = await lake.plan(sql, { rules: all('off'), whole }).catch(asTimelineError);
+      if (off instanceof Error) {
+        assert.match(off.sqlstate, /^(0A000|42703|42804|22023)$/, `${sql}\n${off.message}`);
+        fired.refused += 1;
+        continue;
+      }
+      const on = await lake.plan(sql, { rules, whole });
+      const expected = await lake.ask(off);
+      const asked = await lake.ask(on);
+      assert.deepEqual(asked.rows, expected.rows, `${n}: ${sql}\n${JSON.stringify(rules)}\n${explainText(on).join('\n')}`);
+      fired.rows += expected.rows.length;
+      if (has(on, (op) => op.kind === 'timeline' && op.digest !== undefined)) fired.digest += 1;
+    }
+    assert.ok(fired.digest > QUESTIONS / 8 && fired.refused < QUESTIONS / 4 && fired.rows > QUESTIONS, JSON.stringify(fired));
+  });
+
+  function has(plan: PhysicalPlan, test: (op: ReturnType<typeof ops>[number]) => boolean): boolean {
+    return ops(plan).some(test);
+  }
+
+  function ops(plan: PhysicalPlan) {
+    return plan.stages.flatMap((stage) => [...operatorsIn(stage.root)]);
+  }
+});
