@@ -30,6 +30,8 @@ export interface PlanChoices {
   readonly rules: TimelineRules;
   /** One stage of one task, or stages of several tasks. */
   readonly whole?: boolean;
+  /** False: events go to partitions by hash of their key. */
+  readonly direct?: boolean;
   readonly dynamicFilters?: 'on' | 'off';
 }
 
@@ -118,6 +120,7 @@ export class RuleLake {
         partitions: 2,
         broadcastBytes: 0,
         dynamicFilters: choices.dynamicFilters ?? 'on',
+        ...(choices.direct === false ? { directRows: 0 } : {}),
       },
       timelineRules: choices.rules,
       signal: new AbortController().signal,

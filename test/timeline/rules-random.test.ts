@@ -31,14 +31,15 @@ describe('timeline rules on random questions', function () {
       const sql = randomQuestion(dice);
       const one = dice.pick(RULES);
       const rules = dice.chance(0.5) ? all('on') : { ...all('off'), [one]: 'on' as const };
-      const whole = dice.chance(0.6);
-      const off = await lake.plan(sql, { rules: all('off'), whole }).catch(asTimelineError);
+      const whole = dice.chance(0.4);
+      const direct = dice.chance(0.5);
+      const off = await lake.plan(sql, { rules: all('off'), whole, direct }).catch(asTimelineError);
       if (off instanceof Error) {
         assert.match(off.sqlstate, /^(0A000|42703|42804|22023)$/, `${sql}\n${off.message}`);
         fired.refused += 1;
         continue;
       }
-      const on = await lake.plan(sql, { rules, whole });
+      const on = await lake.plan(sql, { rules, whole, direct });
       const expected = await lake.ask(off);
       const asked = await lake.ask(on);
       assert.deepEqual(asked.rows, expected.rows, `${n}: ${sql}\n${JSON.stringify(rules)}\n${explainText(on).join('\n')}`);
