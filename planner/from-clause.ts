@@ -1,26 +1,38 @@
 import { internal } from '../sql/errors.js';
 import type { FromItem, JoinType, Query, QueryExpr, RangeEntry, Var } from '../sql/query.js';
-import { outerColumns, requireSameEachTime } from './columns.js';
+import { hasSubquery, outerColumns, requireSameEachTime } from './columns.js';
 import { convertExpression } from './convert-expression.js';
-import { columnRef, isTrue } from './expression.js';
+import { columnRef, conjunction, conjuncts, isTrue, isVolatile } from './expression.js';
 import { planCte } from './from-cte.js';
 import { planFunctions } from './from-function.js';
 import type { QueryContext } from './from-query.js';
 import { planSample } from './from-sample.js';
 import { planSubquery } from './from-subquery.js';
-import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type ValuesOperator } from './physical-plan.js';
+import { fieldsOf, type JoinOperator, type Operator, type PlanExpr, type PlanLeaf, type ValuesOperator } from './physical-plan.js';
 import type { Planning, Scope } from './planning.js';
 import { rangeOf } from './query-walk.js';
+import { SharedRows } from './shared-rows.js';
 import { wholeRow } from './whole-row.js';
 
 /** The FROM list and WHERE of a query. Without FROM: one row. */
 export function planFrom(query: Query, context: QueryContext): { readonly input: Operator; readonly scope: Scope } {
   const ranges = new Map<number, readonly PlanExpr[]>();
   const { planning, outer } = context;
+  const subquery: Scope['subquery'] = (link, inside) => planSubquery(link, inside, context);
+  const shared = new SharedRows({
+    query,
+    ranges,
+    planning,
+    scopeOf: (columns) => {
+      const own: Scope = { column: (v) => columnOf(v, query, columns, own), subquery, outer };
+      return own;
+    },
+  });
   const scope: Scope = {
     column: (v) => columnOf(v, query, ranges, scope),
-    subquery: (link, inside) => planSubquery(link, inside, context),
+    subquery,
     outer,
+    rows: (wanted) => shared.rows(wanted),
   };
   const filtered = (input: Operator, where: Query['where']): Operator =>
     where === undefined ? input : { kind: 'filter', input, predicate: convertExpression(where, scope) };
@@ -30,12 +42,12 @@ export function planFrom(query: Query, context: QueryContext): { readonly input:
       case 'range': {
         const entry = rangeOf(query, from.range);
         if (entry.kind === 'function') return functions(entry, from.range, oneRow(planning), false);
-        const input = planRange(entry, context, scope);
+        const input = planRange(entry, context, shared.seenBy(from.range, entry, scope));
         ranges.set(from.range, fieldsOf(input).map(columnRef));
         return input;
       }
       case 'join': {
-        const left = item(from.left);
+        const left = shared.beside(item(from.left), from.right, from.left, scope);
         const lateral =
           from.type === 'inner' || (from.type === 'left' && isTrueOn(from.on))
             ? lateralFunctions(left, from.right, from.type === 'left')
@@ -71,18 +83,33 @@ export function planFrom(query: Query, context: QueryContext): { readonly input:
     if (!hasLateral(from, query)) return joined;
     const given = new Set(fieldsOf(left).map((field) => field.id));
     if (![...outerColumns(right)].some((id) => given.has(id))) return joined;
+    const tied = tiedByFilter(joined);
+    if (tied !== undefined) return tied;
     requireSameEachTime(right, 'LATERAL');
     return { ...joined, lateral: true };
   };
   const crossed = (left: Operator, right: Operator, from: FromItem): JoinOperator =>
     beside(left, right, join(left, right, 'cross', undefined), from);
   const list = (items: readonly FromItem[]): Operator =>
-    items.reduce<Operator | undefined>(
-      (left, right) => (left === undefined ? item(right) : (lateralFunctions(left, right, false) ?? crossed(left, item(right), right))),
-      undefined,
-    ) ?? oneRow(planning);
+    items.reduce<Operator | undefined>((before, right) => {
+      if (before === undefined) return item(right);
+      const left = shared.beside(before, right, right, scope);
+      return lateralFunctions(left, right, false) ?? crossed(left, item(right), right);
+    }, undefined) ?? oneRow(planning);
 
-  return { input: filtered(list(query.from), query.where), scope };
+  const { first, after } = shared.inOrder(query.where);
+  const rows = filtered(list(query.from), first);
+  return { input: filtered(shared.forExpressions(rows), after), scope };
+}
+
+/** A right side that is tied to the left one by a filter alone, on top of it, is joined on that. */
+function tiedByFilter(joined: JoinOperator): JoinOperator | undefined {
+  const { right, type } = joined;
+  if (right.kind !== 'filter' || outerColumns(right.input).size > 0) return undefined;
+  const { predicate } = right;
+  if (hasSubquery(predicate) || isVolatile<PlanLeaf>(predicate)) return undefined;
+  const condition = conjunction<PlanLeaf>([...conjuncts<PlanLeaf>(predicate), ...conjuncts<PlanLeaf>(joined.condition)]);
+  return { ...joined, type: type === 'cross' ? 'inner' : type, right: right.input, condition };
 }
 
 /** May something in it read columns from its left? */

@@ -56,7 +56,8 @@ export function planCte(entry: CteRange, { ctes, planning }: Pick<QueryContext, 
   return sharedRead(id, plan, planning);
 }
 
-function sharedRead(id: number, plan: Operator, planning: Planning): Operator {
+/** Reads a plan of Planning.shared, each time under ids of its own. */
+export function sharedRead(id: number, plan: Operator, planning: Planning): Operator {
   const fields = fieldsOf(plan);
   return { kind: 'shared_read', id, columns: fields.map((field) => field.id), fields: copies(fields, planning) };
 }
@@ -66,7 +67,7 @@ function copies(fields: readonly Field[], planning: Planning): readonly Field[] 
 }
 
 /** Does it read nothing from outside: no columns of queries round it, no rows of a recursion that it stands in? */
-function isClosed(plan: Operator): boolean {
+export function isClosed(plan: Operator): boolean {
   if (outerColumns(plan).size > 0) return false;
   const own = new Set<number>();
   for (const op of operatorsIn(plan)) if (op.kind === 'recursive') own.add(op.id);

@@ -9,9 +9,10 @@ import { outerColumns } from './columns.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, conjunction } from './expression.js';
 import { instantText } from './instant.js';
-import type { Field, Operator, PlanExpr, PlanLeaf, TimelineOperator } from './physical-plan.js';
+import type { Field, Operator, PlanExpr, PlanLeaf, ProjectOperator, TimelineOperator } from './physical-plan.js';
 import { between, type CteFrames, type Planning, type Scope, type TimelineRequest } from './planning.js';
 import { hasMarkers, type Markers, readMarkers } from './timeline-markers.js';
+import { TimelineProbes } from './timeline-probes.js';
 import type { TimelineSpec } from './timeline-spec.js';
 import { type SignalKind, signalKind, TimelineStates } from './timeline-states.js';
 import { type TimelineValues, timelineValues } from './timeline-values.js';
@@ -97,16 +98,32 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
     signals,
   };
   const filtered = filter(input, readBounds(time, values, marker));
+  const events: ProjectOperator = { kind: 'project', input: filtered, items: project.items };
+  const probes =
+    values.openAt === undefined
+      ? undefined
+      : new TimelineProbes({
+          at: values.openAt,
+          position: marker.positions['at'],
+          keys,
+          ts,
+          request: { ...request, ctes: [{ ctes: query.ctes, outer: request.outer }, ...request.ctes] },
+          source: () => {
+            const again = planning.from(source, frames, round);
+            return { input: again.input, keys: keyColumns.map((key) => convertExpression(key, again.scope)) };
+          },
+        });
+  const asked = probes?.into(events);
   const operator: TimelineOperator = {
     kind: 'timeline',
-    input: { kind: 'project', input: filtered, items: project.items },
+    input: asked?.input ?? events,
     horizon:
       spec.until.kind === 'horizon' ? horizonOf({ planning, source, frames, outer: round, states, markers, values, marker }) : undefined,
-    spec,
+    spec: asked === undefined ? spec : { ...spec, probe: asked.probe },
     fields: outputs.map((target) => planning.newField(target.name, typeOf(target.expr))),
   };
   if (outerColumns(operator).size > 0) throw unsupported('timeline() over rows that depend on the query around it (LATERAL or correlated)');
-  return operator;
+  return probes === undefined ? operator : probes.tie(operator);
 }
 
 function readMarker(arg: QueryExpr | undefined): TimelineMarker {
@@ -177,7 +194,7 @@ function timeOf(expr: PlanExpr, values: TimelineValues, marker: TimelineMarker):
 
 function untilOf(values: TimelineValues): TimelineSpec['until'] {
   if (values.until !== undefined) return { kind: 'at', instant: values.until.toString() };
-  return { kind: values.at === undefined ? 'horizon' : 'none' };
+  return { kind: values.at === undefined && values.openAt === undefined ? 'horizon' : 'none' };
 }
 
 /** Planning law 2: events that nothing can see need not be read. Points see the events at `until` and at the last `at`. */

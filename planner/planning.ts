@@ -1,7 +1,7 @@
 import type { Connector, Handle, PinnedTable, TableDescription } from '../connectors/connector.js';
 import { internal, type TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
-import type { AggregateCall, Cte, GroupingCall, Query, SubLink, Var, WindowCall } from '../sql/query.js';
+import type { AggregateCall, Cte, GroupingCall, Query, QueryExpr, SubLink, Var, WindowCall } from '../sql/query.js';
 import type { Type } from '../sql/types.js';
 import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperator } from './physical-plan.js';
 
@@ -91,8 +91,17 @@ export interface Scope {
   readonly subquery?: (link: SubLink, inside: Scope) => PlanExpr;
   /** In the comparison of `x = ANY (SELECT …)`: a column of the query. */
   readonly subqueryColumn?: (column: number) => PlanExpr;
+  /** The rows that a query inside is computed for, as far as they have these ranges, read once more, and names for them; undefined: that cannot be. */
+  readonly rows?: (ranges: ReadonlySet<number>) => OuterRows | undefined;
+  /** For a query in FROM that is being planned: what WHERE or ON sets its n-th column (from 1) equal to, in this scope's names. */
+  readonly equalTo?: (column: number) => QueryExpr | undefined;
   /** The query round this one: names with level 1 are its, with level 2 its outer's. */
   readonly outer: Scope | undefined;
+}
+
+export interface OuterRows {
+  readonly input: Operator;
+  readonly scope: Scope;
 }
 
 /** For a query between: it has names of its own, but none that a query inside it could use (a set operation, a query with a WITH list). */

@@ -9,7 +9,8 @@ import { Oid } from '../sql/types.js';
 import { type Interval, TIMESTAMP_NEGATIVE_INFINITY } from '../sql/value.js';
 import { parseArrayText } from '../sql/value-array.js';
 import { parseInterval, parseTimestampTz } from '../sql/value-time.js';
-import { truth } from './expression.js';
+import { levelsRead } from './correlated-instants.js';
+import { isVolatile, truth } from './expression.js';
 import type { TimelineSpec } from './timeline-spec.js';
 
 /** Options of a call with their values; instants and lengths in microseconds. */
@@ -17,6 +18,8 @@ export interface TimelineValues {
   readonly since: bigint | undefined;
   readonly until: bigint | undefined;
   readonly at: readonly bigint[] | undefined;
+  /** `at` where it is no constant: an instant or an array of them, over columns of queries round the call or a query of its own. */
+  readonly openAt: QueryExpr | undefined;
   readonly every: TimelineSpec['every'];
   readonly origin: bigint | undefined;
   readonly timeZone: string;
@@ -37,7 +40,7 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
   const constant = (index: number, name: string): string | undefined => {
     const arg = call.args[index];
     if (arg === undefined) throw internal(`timeline marker without argument ${index}`);
-    if (arg.kind !== 'constant') throw notConstant(name, marker);
+    if (arg.kind !== 'constant') throw notConstant(name, marker, arg);
     return (arg as Constant).value ?? undefined;
   };
   const instant = (index: number, name: string): bigint | undefined => {
@@ -58,7 +61,8 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
   // an unbounded side is what infinity says, where there is one; the other infinity leaves no time at all
   const since = sinceGiven === TIMESTAMP_NEGATIVE_INFINITY ? undefined : finite(sinceGiven, 'since');
   const until = finite(untilGiven, 'until');
-  const at = instants(call.args[3], marker)?.map((value) => finite(value, 'at') ?? 0n);
+  const open = openInstants(call.args[3], marker);
+  const at = open === undefined ? instants(call.args[3], marker)?.map((value) => finite(value, 'at') ?? 0n) : undefined;
   const everyText = constant(4, 'every');
   const every = everyText === undefined ? undefined : parseInterval(everyText);
   if (since !== undefined && until !== undefined && since > until) throw fail('since', '"since" must not be later than "until"');
@@ -77,18 +81,21 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
     throw fail('timezone', `time zone "${zone}" not recognized`);
   }
   const fillText = call.args[9];
-  if (fillText?.kind !== 'constant') throw notConstant('fill', marker);
+  if (fillText?.kind !== 'constant') throw notConstant('fill', marker, fillText);
   const fill = truth(fillText as Constant) === true;
   if (fill && since === undefined) throw fail('fill', 'the option "fill" needs "since"', '42601');
 
   const lookback = marker.noLookback ? 0n : length(7, 'lookback');
   if (lookback !== undefined && lookback < 0n) throw fail('lookback', '"lookback" must not be negative');
+  if (open !== undefined && fill) throw besideOpenInstants('fill', marker);
+  if (open !== undefined && lookback !== undefined && since === undefined) throw besideOpenInstants('lookback', marker);
   const earliest =
     since ?? at?.reduce<bigint | undefined>((least, value) => (least === undefined || value < least ? value : least), undefined);
   return {
     since,
     until,
     at,
+    openAt: open,
     every: every === undefined ? undefined : { months: every.months, days: every.days, micros: every.micros.toString() },
     origin: finite(instant(5, 'origin'), 'origin'),
     timeZone: zone,
@@ -117,8 +124,39 @@ function instants(arg: QueryExpr | undefined, marker: TimelineMarker): readonly 
   return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-function notConstant(name: string, marker: TimelineMarker): TimelineError {
-  return unsupported(`the option "${name}" that is not constant (LATERAL or a subquery)`, { ...placeOf(marker, name) });
+/** `at` over columns of the queries round the call, or over a query of its own. Throws 42703 where it names a column of the events. */
+function openInstants(arg: QueryExpr | undefined, marker: TimelineMarker): QueryExpr | undefined {
+  if (arg?.kind !== 'call' || !arg.fn.startsWith(`${OPS}instants(`)) return undefined;
+  const [given] = arg.args;
+  if (given === undefined || given.kind === 'constant') return undefined;
+  if (isVolatile<QueryLeaf>(given)) throw unsupported('the option "at" with a volatile function', { ...placeOf(marker, 'at') });
+  if (levelsRead(given).has(0)) throw eventColumn('at', marker);
+  return given;
+}
+
+function eventColumn(name: string, marker: TimelineMarker): TimelineError {
+  return new TimelineError({
+    kind: 'semantic',
+    sqlstate: '42703',
+    message: `the option "${name}" reads a column of the events`,
+    hint: 'An option has one value for the whole call. A column of the query round timeline() needs the name of its table before it.',
+    ...placeOf(marker, name),
+  });
+}
+
+function notConstant(name: string, marker: TimelineMarker, arg?: QueryExpr): TimelineError {
+  if (arg !== undefined && levelsRead(arg).has(0)) return eventColumn(name, marker);
+  return unsupported(`the option "${name}" that is not constant (LATERAL or a subquery)`, {
+    ...placeOf(marker, name),
+    hint: 'Only "at" may differ from row to row or come from a query; give others as a constant or a parameter.',
+  });
+}
+
+function besideOpenInstants(name: string, marker: TimelineMarker): TimelineError {
+  return unsupported(`the option "${name}" beside an "at" that is not constant`, {
+    ...placeOf(marker, name),
+    ...(name === 'lookback' ? { hint: 'Give "since", too: then "lookback" counts from there.' } : {}),
+  });
 }
 
 function placeOf(marker: Pick<TimelineMarker, 'positions'>, name: string): { readonly position?: number } {

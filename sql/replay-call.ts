@@ -10,6 +10,7 @@ import {
   columnNames,
   isNullLiteral,
   literalText,
+  readsColumn,
   unknownOption,
   word,
 } from './timeline-options.js';
@@ -38,7 +39,7 @@ export function rewriteReplayFunction(
   name: string,
   call: ParseNode,
   location: number,
-): { readonly pieces: readonly Piece[]; readonly end: number } {
+): { readonly pieces: readonly Piece[]; readonly end: number; readonly lateral: boolean } {
   const { source } = scope;
   const { args, end } = argumentsOf(source, call, location, 1);
   const shape = FUNCTIONS[name] ?? { args: [], required: 0 };
@@ -64,7 +65,8 @@ export function rewriteReplayFunction(
     eventType: role(scope, events, location, 'timeline.event_type', 'event_type'),
   };
   const replay = new Replay({ scope, events, named, roles, location });
-  return { pieces: name === 'version_at' ? replay.versions() : replay.events(bounds(scope, name, named)), end };
+  const lateral = [...named.values()].some(readsColumn);
+  return { pieces: name === 'version_at' ? replay.versions() : replay.events(bounds(scope, name, named)), end, lateral };
 }
 
 /** TIMELINE() without signals: the events of [since, until). */

@@ -107,7 +107,9 @@ class Rewriter {
     const scope: CallScope = { source: this.#source, lookup: this.#lookup, ctes, inner: this.editsIn(call['args'], ctes) };
     const rewritten = name === 'timeline' ? rewriteTimeline(scope, call, location) : rewriteReplayFunction(scope, name, call, location);
     // a function in FROM goes by its own name, a subselect by none
+    // and it sees what stands left of it without LATERAL
+    const lateral: Piece[] = range['lateral'] === true || !rewritten.lateral ? [] : [{ text: 'LATERAL ', from: location, copied: false }];
     const alias: Piece[] = range['alias'] === undefined ? [{ text: ` AS ${name}`, from: location, copied: false }] : [];
-    return [{ start: location, end: rewritten.end, pieces: [...rewritten.pieces, ...alias] }];
+    return [{ start: location, end: rewritten.end, pieces: [...lateral, ...rewritten.pieces, ...alias] }];
   }
 }

@@ -134,3 +134,13 @@ export function columnNames(source: SourceText, arg: Argument): readonly string[
     return name;
   });
 }
+
+/** Does a column stand in an argument's value? */
+export function readsColumn(arg: Argument | undefined): boolean {
+  const reads = (value: unknown): boolean => {
+    if (Array.isArray(value)) return value.some(reads);
+    if (typeof value !== 'object' || value === null) return false;
+    return Object.entries(value).some(([key, child]) => key === 'ColumnRef' || reads(child));
+  };
+  return arg !== undefined && reads(arg.value);
+}

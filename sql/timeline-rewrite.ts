@@ -12,6 +12,7 @@ import {
   isNullLiteral,
   isTimelineOption,
   literalText,
+  readsColumn,
   TIMELINE_OPTIONS,
   type TimelineOption,
   unknownOption,
@@ -33,10 +34,27 @@ const SPAN_TYPES = {
 const REPLAY_ONLY = ['stream', 'direction', 'max_events'] as const;
 const STATE_ONLY = ['at', 'every', 'origin', 'lookback', 'idle', 'ends', 'fill', 'ties'] as const;
 
+/** Options that are one value for the whole call. */
+const VALUE_OPTIONS = [
+  'since',
+  'until',
+  'at',
+  'every',
+  'origin',
+  'timezone',
+  'lookback',
+  'idle',
+  'fill',
+  'stream',
+  'max_events',
+] as const satisfies readonly TimelineOption[];
+
 export interface Rewritten {
   readonly pieces: readonly Piece[];
   /** Byte after the call. */
   readonly end: number;
+  /** May it read columns of what stands left of it? */
+  readonly lateral: boolean;
 }
 
 /** One TIMELINE() call as a subselect. */
@@ -80,14 +98,15 @@ export function rewriteTimeline(scope: CallScope, call: ParseNode, location: num
     throw callError(source, location, '42601', 'timeline() needs the option "key"', 'Say which column tells the entity: key => column.');
   if (ts === undefined)
     throw callError(source, location, '42601', 'timeline() needs the option "ts"', 'Say which column holds the event time: ts => column.');
+  const lateral = VALUE_OPTIONS.some((option) => readsColumn(given(option)));
   const emit = emitOf(scope, named, signals.length > 0, location);
   if (emit === 'events') {
     refuseOptions(scope, named, STATE_ONLY, 'needs signals: without them timeline() gives the events themselves');
-    return { pieces: replayOfTimeline({ scope, events, named, keys, ts, location }), end };
+    return { pieces: replayOfTimeline({ scope, events, named, keys, ts, location }), end, lateral };
   }
   refuseOptions(scope, named, REPLAY_ONLY, 'is for replays: timeline() without signals');
   checkBounds(scope, named, emit, location);
-  return { pieces: new TimelineSelect({ scope, events, named, signals, keys, ts, emit, texprs, location }).pieces(), end };
+  return { pieces: new TimelineSelect({ scope, events, named, signals, keys, ts, emit, texprs, location }).pieces(), end, lateral };
 }
 
 function emitOf(

@@ -130,6 +130,7 @@ function isText(field: Field): boolean {
 function fieldsRead({ input, spec }: TimelineOperator): readonly Field[] {
   const ids = new Set([...spec.keys, spec.ts, ...spec.dedupe, ...(spec.ties === 'error' ? spec.orderBy : [])]);
   if (spec.ends !== undefined) ids.add(spec.ends);
+  if (spec.probe !== undefined) ids.add(spec.probe);
   for (const leaf of spec.leaves) {
     if ('value' in leaf) ids.add(leaf.value);
     if ('when' in leaf && leaf.when !== undefined) ids.add(leaf.when);

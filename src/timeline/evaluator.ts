@@ -51,6 +51,9 @@ export class TimelineEvaluator {
   #instant = 0;
   #lastEvent = -Infinity;
   #closed = false;
+  /** Has a probe row asked for the moment at hand? When did the last one ask that came before the key's first event? */
+  #probed = false;
+  #early = -Infinity;
   #nextCut = 0;
   #nextDeadline = Infinity;
   #open = false;
@@ -85,8 +88,8 @@ export class TimelineEvaluator {
     this.#edges = spec.every === undefined ? undefined : edgesOf(spec, since, until);
     this.#cuts = cutsOf({ spec, since, until, edges: this.#edges });
     const last = this.#cuts.at(-1);
-    this.#end = (this.#points ? last : until) ?? -Infinity;
-    this.#nothing = this.#points ? last === undefined : until === undefined || since >= until;
+    this.#end = spec.probe !== undefined ? Infinity : ((this.#points ? last : until) ?? -Infinity);
+    this.#nothing = spec.probe !== undefined ? false : this.#points ? last === undefined : until === undefined || since >= until;
     this.#clock = { now: 0, live: false, start: 0, since };
     this.#program = makeProgram({ spec, clock: this.#clock, inputType, key: (n) => this.#key?.[n] ?? null });
     this.#settleAll = this.#program.nodes.length > 0;
@@ -106,6 +109,7 @@ export class TimelineEvaluator {
     const keys = this.#spec.keys.map((id) => columnOf(columns, id));
     const ts = columnOf(columns, this.#spec.ts);
     const ends = this.#spec.ends === undefined ? undefined : columnOf(columns, this.#spec.ends);
+    const probe = this.#spec.probe === undefined ? undefined : columnOf(columns, this.#spec.probe);
     const { leaves } = this.#program;
     for (const leaf of leaves) leaf.bind(columns);
     this.#dedupe?.bind(columns);
@@ -122,12 +126,17 @@ export class TimelineEvaluator {
       if (first) this.#finishKey();
       if (first) this.#dedupe?.newKey();
       if (first) this.#key = undefined;
+      if (first) this.#early = -Infinity;
+      if (probe?.[row] === true) {
+        this.#probe(keys, row, time);
+        continue;
+      }
       if (this.#points ? time > this.#end : time >= this.#end) {
         // the key keeps its identity, so that its later rows are not taken for a new key's
         if (first) this.#ignoreKey(keys, row);
         continue;
       }
-      if (first) this.#openKey(keys, row, time);
+      if (first || (probe !== undefined && this.#instant === Infinity)) this.#openKey(keys, row, time);
       if (this.#dedupe !== undefined && !this.#dedupe.isFirst(row)) continue;
       this.#ties?.see(row, time);
       if (time !== this.#instant) this.#advance(time);
@@ -157,9 +166,20 @@ export class TimelineEvaluator {
     return true;
   }
 
+  /** A point of its key is wanted at its time. A key without events until then has none. */
+  #probe(keys: readonly Column[], row: number, time: number): void {
+    if (this.#key === undefined) this.#ignoreKey(keys, row);
+    if (this.#instant === Infinity) this.#early = time;
+    else {
+      if (time !== this.#instant) this.#advance(time);
+      this.#probed = true;
+    }
+  }
+
   #ignoreKey(keys: readonly Column[], row: number): void {
     this.#key = keys.map((column) => column[row] ?? null);
     this.#instant = Infinity;
+    this.#early = -Infinity;
   }
 
   #openKey(keys: readonly Column[], row: number, time: number): void {
@@ -176,6 +196,7 @@ export class TimelineEvaluator {
     this.#nextDeadline = Infinity;
     this.#nextCut = firstAtOrAfter(this.#cuts, start);
     this.#instant = start;
+    this.#probed = this.#early === time;
   }
 
   /** Settles everything before `time` and makes it the moment at hand. */
@@ -189,7 +210,7 @@ export class TimelineEvaluator {
   #runTo(time: number): void {
     for (;;) {
       const cut = this.#cuts[this.#nextCut] ?? Infinity;
-      if (this.#points && cut === Infinity) return;
+      if (this.#points && cut === Infinity && (this.#spec.probe === undefined || time === Infinity)) return;
       const next = Math.min(cut, this.#nextDeadline);
       if (next >= time || next === Infinity) return;
       if (next <= this.#clock.now) throw tooPrecise();
@@ -205,8 +226,9 @@ export class TimelineEvaluator {
   }
 
   #settle(time: number): void {
-    const isCut = this.#cuts[this.#nextCut] === time;
+    const isCut = this.#probed || this.#cuts[this.#nextCut] === time;
     if (isCut) this.#nextCut += 1;
+    this.#probed = false;
     const silent = this.#points ? !isCut : time < this.#clock.since;
     if (silent && !this.#settleAll) {
       this.#nextDeadline = Infinity;
@@ -284,6 +306,7 @@ function cutsOf(options: {
   readonly edges: Float64Array | undefined;
 }): Float64Array {
   const { spec, since, until = Infinity, edges } = options;
+  if (spec.probe !== undefined) return new Float64Array();
   if (spec.at !== undefined) return Float64Array.from(spec.at.map(Number)).filter((instant) => instant >= since);
   if (spec.emit === 'points') {
     if (edges === undefined) throw new TimelineError({ kind: 'internal', sqlstate: 'XX000', message: 'timeline: points without instants' });

@@ -171,7 +171,11 @@ describe('timeline calls', () => {
   });
 
   it('name what is not there yet', async () => {
-    await fails(`SELECT q.k, t.s FROM ${EV} q, LATERAL timeline(${EV}, key => k, ts => t, s => latest(st), at => q.t) t`, '0A000', 'q.t');
+    await fails(
+      `SELECT q.k, t.s FROM ${EV} q, LATERAL timeline(${EV}, key => k, ts => t, s => latest(st), since => q.t) t`,
+      '0A000',
+      'q.t',
+    );
     await fails(`SELECT * FROM timeline(${EV}, key => k, ts => t, s => upper(latest(st)))`, '0A000');
     await fails(
       `SELECT * FROM timeline(${EV}, key => k, ts => t, d => duration_where(latest(st) = 'x'), l => duration_where(d > '3 s'), at => now())`,
