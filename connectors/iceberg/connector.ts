@@ -42,6 +42,7 @@ import { FileIo } from './read/file-io.js';
 import { isReadableMember } from './read/member-value.js';
 import { metadataColumns, ROWS_SUFFIX } from './read/metadata-columns.js';
 import { type FooterCache, openFiles } from './read/open-files.js';
+import { parquetRows } from './read/parquet-rows.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
 import { findVersion } from './snapshot.js';
 import { fullName, noTable } from './table-name.js';
@@ -313,10 +314,13 @@ export class IcebergConnector implements Connector {
     });
     try {
       const table = fullName(pinned);
+      const relation = this.#relation(columns, opened.files, table);
+      const parquet = parquetRows(columns, opened.files, (location) => this.#io.display(location));
       return {
         kind: 'sql',
-        relation: this.#relation(columns, opened.files, table),
+        relation,
         release: opened.release,
+        ...(parquet === undefined ? {} : { parquet }),
         explain: (error) =>
           explainDamage(error, { files: opened.files, table, display: (location) => this.#io.display(location), signal: request.signal }),
       };

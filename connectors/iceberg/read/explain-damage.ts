@@ -20,6 +20,10 @@ export async function explainDamage(
   },
 ): Promise<TimelineError | undefined> {
   const { files, table, display, signal } = request;
+  // Who decodes pages without DuckDB names the file.
+  const told = files.some(({ location }) => error.message.includes(`file "${display(location)}"`));
+  if (told && !error.message.includes(`(table ${table})`))
+    return new TimelineError({ ...error.toJSON(), message: `${error.message} (table ${table})`, cause: error });
   if (!MAY_BE_DAMAGE.has(error.sqlstate)) return undefined;
   const why = error.message.replace(/^(?:corrupt Parquet file(?: "[^"]*")?|kernel): /, '');
   const named = files.find(({ path }) => error.message.includes(`"${basename(path)}"`));

@@ -103,7 +103,13 @@ async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | 
       groups.map((index) => ({ index })),
     ),
   );
-  return { ...(await inherited(request, file)), path, footer: mapped, ...(ranges === undefined ? {} : { ranges }) };
+  return {
+    ...(await inherited(request, file)),
+    path,
+    footer: mapped,
+    ...(file.format === 'avro' ? { made: true } : {}),
+    ...(ranges === undefined ? {} : { ranges }),
+  };
 }
 
 /** What of a remote file is wanted, as a local one. */
@@ -141,7 +147,7 @@ function checkedFooter(request: OpenRequest, file: SplitFile, footer: ParquetFoo
 }
 
 /** What the manifest says of all rows of a file. */
-async function inherited(request: Opening, file: SplitFile): Promise<Omit<OpenedFile, 'path' | 'footer' | 'runs' | 'ranges'>> {
+async function inherited(request: Opening, file: SplitFile): Promise<Omit<OpenedFile, 'path' | 'footer' | 'made' | 'runs' | 'ranges'>> {
   const { constants, firstRowId, sequence } = file;
   const deletes = await request.deleteOpener.open(file);
   return {

@@ -14,6 +14,8 @@ export interface OpenedFile {
   readonly runs?: readonly RowRun[];
   /** Rows wanted at most; absent: all that `path` has. What lies outside may be made up (padding of a slice) and must not be seen. */
   readonly ranges?: readonly RowRun[];
+  /** The file at `path` was made of the data file's rows, which lie there in another format. */
+  readonly made?: true;
   readonly constants?: Readonly<Record<string, string | null>>;
   readonly firstRowId?: string;
   readonly sequence?: number;

@@ -91,8 +91,8 @@ function schemaLeaves(elements: readonly ThriftStruct[]): readonly Leaf[] {
     if (element === undefined) throw new Damage('its schema is cut off');
     if (depth > MAX_SCHEMA_DEPTH) throw new Damage('its schema is nested too deeply');
     const here = [...path, text(bytesField(element, 4))];
-    const children = intField(element, 5) ?? 0;
-    if (children > 0) {
+    if (!element.has(1)) {
+      const children = intField(element, 5) ?? 0;
       for (let child = 0; child < children; child++) walk(here, depth + 1);
       return;
     }
@@ -103,7 +103,7 @@ function schemaLeaves(elements: readonly ThriftStruct[]): readonly Leaf[] {
       physical: intField(element, 1) ?? -1,
       length: Math.max(0, intField(element, 2) ?? 0),
       optional: repetition === REPETITION.optional,
-      flat: depth === 0 && isSingle && element.has(1),
+      flat: depth === 0 && isSingle,
       annotation: annotationOf(element),
     });
   };

@@ -60,25 +60,37 @@ export function unpackBits(
   view: DataView,
   options: { readonly at: number; readonly width: number; readonly out: Integers; readonly to: number; readonly count: number },
 ): void {
-  const { at, width, out, count } = options;
-  let { to } = options;
+  const { at, width, out, to, count } = options;
   if (width === 0) {
     out.fill(0, to, to + count);
     return;
   }
-  if (width === 8) {
-    for (let i = 0; i < count; i++) out[to + i] = source[at + i] as number;
-    return;
+  const done = width <= WORD_WIDTH ? unpackGroups(view, at, width, out, to, count) : 0;
+  for (let i = done, bit = (at + (done / 8) * width) * 8; i < count; i++, bit += width) out[to + i] = bitsAt(source, bit, width);
+}
+
+/** Four bytes hold any number of so many bits from any bit of the first on. */
+const WORD_WIDTH = 25;
+
+/** Unpacks groups of eight, which begin at whole bytes, as long as words of four bytes can be read; gives how many numbers. */
+function unpackGroups(view: DataView, at: number, width: number, out: Integers, to: number, count: number): number {
+  const mask = (1 << width) - 1;
+  const [b1, b2, b3] = [width >> 3, (width * 2) >> 3, (width * 3) >> 3];
+  const [b4, b5, b6, b7] = [width >> 1, (width * 5) >> 3, (width * 6) >> 3, (width * 7) >> 3];
+  const [s1, s2, s3, s4] = [width & 7, (width * 2) & 7, (width * 3) & 7, (width * 4) & 7];
+  const [s5, s6, s7] = [(width * 5) & 7, (width * 6) & 7, (width * 7) & 7];
+  const groups = Math.min(count >> 3, Math.floor((view.byteLength - 4 - b7 - at) / width) + 1);
+  for (let group = 0, p = at, q = to; group < groups; group++, p += width, q += 8) {
+    out[q] = view.getInt32(p, true) & mask;
+    out[q + 1] = (view.getInt32(p + b1, true) >>> s1) & mask;
+    out[q + 2] = (view.getInt32(p + b2, true) >>> s2) & mask;
+    out[q + 3] = (view.getInt32(p + b3, true) >>> s3) & mask;
+    out[q + 4] = (view.getInt32(p + b4, true) >>> s4) & mask;
+    out[q + 5] = (view.getInt32(p + b5, true) >>> s5) & mask;
+    out[q + 6] = (view.getInt32(p + b6, true) >>> s6) & mask;
+    out[q + 7] = (view.getInt32(p + b7, true) >>> s7) & mask;
   }
-  const stop = to + count;
-  let bit = at * 8;
-  if (width <= 25) {
-    // Four bytes at once hold any value from any bit on: while there are four.
-    const mask = 2 ** width - 1;
-    const lastWhole = (source.length - 4) * 8;
-    for (; to < stop && bit <= lastWhole; bit += width) out[to++] = (view.getUint32(bit >>> 3, true) >>> (bit & 7)) & mask;
-  }
-  for (; to < stop; bit += width) out[to++] = bitsAt(source, bit, width);
+  return Math.max(0, groups) * 8;
 }
 
 /** At most 32 bits from any bit on, unsigned. */

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'mocha';
+import { parquetColumns, relationColumns } from '../connectors/typed-rows.js';
+import { arrowFiles, duckdbFiles, type WrittenFile } from './parquet-files.js';
+
+const FILES = Number(process.env['TIMELINE_FUZZ_CASES'] ?? 15);
+const SEED = Number(process.env['TIMELINE_FUZZ_SEED'] ?? 1);
+
+describe('Typed columns from Parquet files', function () {
+  this.timeout(0);
+  const folder = mkdtempSync(join(tmpdir(), 'timeline-typed-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("of DuckDB's, each codec and page version", async () => {
+    for (const file of await duckdbFiles(folder, 9000)) await compare(file);
+  });
+
+  it("of Arrow's, each encoding, with NULLs, small pages and dictionaries that end early", async function () {
+    const files = await arrowFiles(folder, SEED, FILES);
+    if (files === undefined) this.skip();
+    for (const file of files) await compare(file);
+  });
+});
+
+/** All rows in order, as DuckDB gives them. */
+async function compare({ path, twin = path, columns, drawn }: WrittenFile): Promise<void> {
+  const types = columns.map(({ type }) => type);
+  const select = columns.map(({ name, sql }) => sql ?? `"${name}"`).join(', ');
+  const expected = await relationColumns(`(SELECT ${select} FROM read_parquet('${twin}'))`, types);
+  const found = await parquetColumns({ files: [{ path, location: path, columns: columns.map((_, i) => i) }] }, types);
+  columns.forEach(({ name }, i) => {
+    assert.equal(found[i]?.length, expected[i]?.length, `${drawn}: rows of ${name}`);
+    const row = found[i]?.findIndex((value, at) => !same(value, expected[i]?.[at])) ?? -1;
+    if (row >= 0) assert.fail(`${drawn}: column ${name}, row ${row}: ${String(found[i]?.[row])}, DuckDB ${String(expected[i]?.[row])}`);
+  });
+}
+
+function same(a: unknown, b: unknown): boolean {
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
+  return Object.is(a, b);
+}
