@@ -44,8 +44,16 @@ export interface RandomEvents {
   readonly types: ReadonlyMap<number, Type>;
 }
 
-export function randomEvents(random: Random, world: World): RandomEvents {
-  const typeOfKey = [random.pick(KEY_TYPES), random.pick(KEY_TYPES)] as const;
+export interface EventOptions {
+  /** Types of `key` and `key2`. */
+  readonly keys: readonly [number, number];
+  readonly count: number;
+  /** Makes values of `key`. */
+  readonly key?: () => Value;
+}
+
+export function randomEvents(random: Random, world: World, options: Partial<EventOptions> = {}): RandomEvents {
+  const typeOfKey = options.keys ?? ([random.pick(KEY_TYPES), random.pick(KEY_TYPES)] as const);
   const types = new Map<number, Type>([
     [C.key, type(typeOfKey[0])],
     [C.ts, type(Oid.timestamptz)],
@@ -71,9 +79,9 @@ export function randomEvents(random: Random, world: World): RandomEvents {
   const instants = random.chance(30) ? Array.from({ length: 4 }, () => random.below(world.span)) : undefined;
   const probes = random.chance(50);
   const events = Array.from(
-    { length: random.below(random.chance(10) ? 40 : 16) },
+    { length: options.count ?? random.below(random.chance(10) ? 40 : 16) },
     (): Event => ({
-      [C.key]: maybe(95, () => of(typeOfKey[0], 3)),
+      [C.key]: maybe(95, options.key ?? (() => of(typeOfKey[0], 3))),
       [C.ts]: maybe(95, () =>
         BigInt(world.base + world.unit * (instants === undefined ? random.below(world.span) : random.pick(instants))),
       ),
@@ -82,13 +90,13 @@ export function randomEvents(random: Random, world: World): RandomEvents {
       [C.number]: maybe(50, () => of(Oid.int4)),
       [C.flag]: maybe(80, () => random.chance(50)),
       [C.end]: maybe(90, () => random.chance(20)),
-      [C.id]: maybe(80, () => random.pick(['p', 'q', 'r', 's', '1:p'])),
+      [C.id]: maybe(80, () => random.pick(['p', 'q', 'r', 's', 'p1'])),
       [C.key2]: maybe(95, () => of(typeOfKey[1], 2)),
       [C.float]: maybe(60, () => of(Oid.float8)),
       [C.numeric]: maybe(60, () => of(Oid.numeric)),
       [C.char]: maybe(60, () => of(Oid.bpchar)),
       [C.seq2]: maybe(80, () => random.pick(['a', 'B', 'é', ''])),
-      [C.id2]: maybe(85, () => random.pick(['1', '1.0', '2'])),
+      [C.id2]: maybe(85, () => random.pick(['1', '1.0', '11'])),
       [C.flag2]: maybe(90, () => random.chance(25)),
       [C.span]: maybe(50, () => lengthOf(random.below(6) * world.unit)),
       [C.probe]: probes ? maybe(90, () => random.chance(20)) : null,

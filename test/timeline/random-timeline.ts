@@ -17,11 +17,17 @@ export interface RandomOptions {
 export function randomCase(seed: number, options: RandomOptions = { probes: true }): RandomCase {
   const random = new Random(seed);
   const world = randomWorld(random);
-  const { events, types } = randomEvents(random, world);
+  const made = randomEvents(random, world);
+  const spec = randomSpec(random, world, made.types, options);
+  const times = made.events.map((event) => event[C.ts]).filter((t) => t !== null && t !== undefined);
+  const horizon = times.length === 0 ? undefined : Math.max(...times.map(Number));
+  return { ...made, spec, events: spec.probe === undefined ? made.events : withoutRepeats(made.events, spec), horizon, world };
+}
+
+/** A call over events of these types. */
+export function randomSpec(random: Random, world: World, types: RandomCase['types'], options: RandomOptions): TimelineSpec {
   const instant = (n: number): string => String(world.base + world.unit * n);
   const length = (n: number): string => String(world.unit * n);
-  const times = events.map((event) => event[C.ts]).filter((t) => t !== null && t !== undefined);
-  const horizon = times.length === 0 ? undefined : Math.max(...times.map(Number));
   const keys = random.chance(25) ? [C.key, C.key2] : [C.key];
   const grown = new Expressions(
     random,
@@ -50,7 +56,7 @@ export function randomCase(seed: number, options: RandomOptions = { probes: true
   const since = random.below(25) - random.below(4);
   const until = random.chance(4) ? since : since + random.below(40);
   const at = [...new Set(Array.from({ length: random.below(8) }, () => random.below(world.span + 5)))].sort((a, b) => a - b);
-  const spec: TimelineSpec = {
+  return {
     emit: points ? 'points' : 'spans',
     keys,
     ts: C.ts,
@@ -75,7 +81,6 @@ export function randomCase(seed: number, options: RandomOptions = { probes: true
     leaves: grown.leaves,
     signals: signals.map((signal, n) => ({ name: `s${n}`, ...signal })),
   };
-  return { spec, events: kind === 'probes' ? withoutRepeats(events, spec) : events, types, horizon, world };
 }
 
 /** One probe for a key and instant: the planner makes them distinct. */
