@@ -4,7 +4,9 @@ import { findTemporal } from '../../src/replay/temporal/dev-server.js';
 import { hasPsql, runPsql } from '../support/psql.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTimeline, type TimelineServer } from '../support/timeline-server.js';
-import { assertRows, conformanceCases, inlined } from './cases.js';
+import { assertRows, type ConformanceCase, conformanceCases, inlined, inlineTable } from './cases.js';
+
+const DRIVERS = ['local', 'temporal'] as const;
 
 /** The cases as a client sees them: text results of a real server, on both drivers. */
 describe('conformance cases through the server', () => {
@@ -17,7 +19,16 @@ describe('conformance cases through the server', () => {
     this.timeout(120_000);
     home = await tempFolder('conformance');
     temporal = (await findTemporal(home.path)) !== undefined;
-    server = await startTimeline({ home: home.path, config: JSON.stringify({ catalogs: {} }), temporal: temporal ? 'dev' : 'off' });
+    const lake = {
+      type: 'iceberg',
+      catalog: { type: 'filesystem', warehouse: `file://${home.path}/warehouse` },
+      write: { schemas: conformanceCases().map(schemaOf) },
+    };
+    server = await startTimeline({
+      home: home.path,
+      config: JSON.stringify({ catalogs: { lake } }),
+      temporal: temporal ? 'dev' : 'off',
+    });
     client = await server.connect();
     await client.query("SET TimeZone = 'UTC'");
   });
@@ -28,7 +39,7 @@ describe('conformance cases through the server', () => {
     await home?.remove();
   });
 
-  for (const driver of ['local', 'temporal'] as const) {
+  for (const driver of DRIVERS) {
     describe(driver, () => {
       before(async function () {
         if (driver === 'temporal' && !temporal) return this.skip();
@@ -54,24 +65,65 @@ describe('conformance cases through the server', () => {
     });
   }
 
-  it('all of them in one psql session', async function () {
-    if (!(await hasPsql())) return this.skip();
-    const cases = conformanceCases();
-    const script = [
-      "SET TimeZone = 'UTC';",
-      'SET timeline.driver = local;',
-      ...cases.map((example) => `\\echo '### ${example.id}'\n${inlined(example)};\n\\echo '=== ' :SQLSTATE`),
-    ];
-    const { stdout } = await runPsql(server, script.join('\n'), ['-At', '-F', '\x1f', '-P', 'null=\x1d', '-q']);
-    for (const { id, expect, expect_error: error } of cases) {
-      const answer = stdout.split(`### ${id}\n`)[1]?.split('=== ') ?? [];
-      assert.equal(answer[1]?.trim().split('\n')[0]?.trim(), error?.sqlstate ?? '00000', id);
-      if (expect === undefined) continue;
-      const rows = (answer[0] ?? '')
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => line.split('\x1f').map((text) => (text === '\x1d' ? null : text)));
-      assertRows(rows, expect.rows);
+  // the first session over stored tables makes them
+  let made = false;
+  for (const driver of DRIVERS) {
+    for (const source of ['VALUES', 'Iceberg tables'] as const) {
+      it(`all of them in one psql session, driver ${driver}, over ${source}`, async function () {
+        this.timeout(300_000);
+        if (!(await hasPsql()) || (driver === 'temporal' && !temporal)) return this.skip();
+        const cases = conformanceCases();
+        const script = [
+          "SET TimeZone = 'UTC';",
+          `SET timeline.driver = ${driver};`,
+          ...cases.flatMap((example) => [
+            `SET search_path = ${schemaOf(example)};`,
+            ...(source === 'VALUES' || made ? [] : stored(example)),
+            `\\echo '### ${example.id}'`,
+            `${source === 'VALUES' ? inlined(example) : example.sql};`,
+            "\\echo '=== ' :SQLSTATE",
+          ]),
+        ];
+        const { stdout, stderr } = await runPsql(server, script.join('\n'), [
+          '-A',
+          '-P',
+          'footer=off',
+          '-F',
+          '\x1f',
+          '-P',
+          'null=\x1d',
+          '-q',
+        ]);
+        made ||= source !== 'VALUES';
+        for (const { id, expect, expect_error: error } of cases) {
+          const answer = stdout.split(`### ${id}\n`)[1]?.split('=== ') ?? [];
+          assert.equal(
+            answer[1]?.trim().split('\n')[0]?.trim(),
+            error?.sqlstate ?? '00000',
+            `${id}\n${stderr.replace(/^NOTICE.*\n/gm, '')}`,
+          );
+          if (expect === undefined) continue;
+          const [names, ...rows] = (answer[0] ?? '')
+            .replace(/\n$/, '')
+            .split('\n')
+            .map((line) => line.split('\x1f').map((text) => (text === '\x1d' ? null : text)));
+          assert.deepEqual(names, expect.columns, id);
+          assertRows(rows, expect.rows);
+        }
+        assert.equal(cases.length, 91);
+      });
     }
-  });
+  }
 });
+
+function schemaOf({ id }: ConformanceCase): string {
+  return `c${id.replaceAll('-', '_')}`;
+}
+
+/** Statements that make the case's tables. */
+function stored({ tables }: ConformanceCase): readonly string[] {
+  return Object.entries(tables).flatMap(([name, table]) => [
+    `CREATE TABLE ${name} (${table.columns.map(([column, type]) => `${column} ${type}`).join(', ')});`,
+    ...(table.rows.length === 0 ? [] : [`INSERT INTO ${name} SELECT * FROM ${inlineTable(table)} v;`]),
+  ]);
+}
