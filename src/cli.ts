@@ -6,6 +6,8 @@ interface Command {
   readonly usage: string;
   readonly summary: string;
   run(args: readonly string[]): Promise<void>;
+  /** Of `timeline COMMAND --help`; absent: the help of all commands. */
+  help?(): Promise<string>;
 }
 
 // Commands are imported when they run: `timeline --help` must not load a database.
@@ -42,6 +44,40 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       const { queryCommand } = await import('./query-command.js');
       await queryCommand(sql, String(values['format']), String(values['dialect']));
     },
+  },
+  render: {
+    usage: 'render "SELECT …" [-o FILE] [--key VALUE] [--width PIXELS] [--format svg|html]',
+    summary: 'draw the spans, points or events of a query as lanes over time (render --help)',
+    run: async (args) => {
+      const text = { type: 'string' } as const;
+      const { values, positionals } = parse(
+        args,
+        {
+          output: { ...text, short: 'o' },
+          key: { ...text, multiple: true },
+          by: text,
+          width: text,
+          format: text,
+          timezone: text,
+          title: text,
+        },
+        true,
+      );
+      const [sql, ...rest] = positionals;
+      if (sql === undefined || rest.length > 0) throw usageError('render takes one SQL text', 'Run "timeline render --help".');
+      const word = (name: string): string | undefined => (values[name] === undefined ? undefined : String(values[name]));
+      const { renderCommand } = await import('./render-command.js');
+      const { width, format, timezone, title, by } = {
+        width: word('width'),
+        format: word('format'),
+        timezone: word('timezone'),
+        title: word('title'),
+        by: word('by'),
+      };
+      const key = Array.isArray(values['key']) ? values['key'].map(String) : [];
+      await renderCommand({ sql, width, format, timezone, title, by, key }, word('output'));
+    },
+    help: async () => (await import('./render-command.js')).RENDER_HELP,
   },
   optimize: maintenance(
     'optimize TABLE [--target-file-bytes N] [--min-input-files N]',
@@ -109,8 +145,8 @@ function parse(args: readonly string[], options: NonNullable<Options>, allowPosi
   }
 }
 
-function usageError(message: string): TimelineError {
-  return new TimelineError({ kind: 'syntax', sqlstate: '42601', message, hint: 'Run "timeline --help".' });
+function usageError(message: string, hint = 'Run "timeline --help".'): TimelineError {
+  return new TimelineError({ kind: 'syntax', sqlstate: '42601', message, hint });
 }
 
 function help(): string {
@@ -130,11 +166,11 @@ function help(): string {
 /** The command line. Errors are one line on standard error, with a hint where there is one, and exit code 1. */
 export async function main(args: readonly string[]): Promise<void> {
   const [name, ...rest] = args;
+  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help' || rest.includes('--help')) {
-    process.stdout.write(help());
+    process.stdout.write((await command?.help?.()) ?? help());
     return;
   }
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   try {
     if (command === undefined) throw usageError(`unknown command "${name}"`);
     await command.run(rest);

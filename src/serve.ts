@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { TimelineError } from '../sql/errors.js';
 import type { Config } from './config.js';
 import { loadConfig } from './config-file.js';
+import { RenderEndpoint } from './console/render-endpoint.js';
 import { DEMO_QUERIES } from './demo-queries.js';
 import { type DurableEngine, startDurableEngine } from './durable-engine.js';
 import { TimelineEngine } from './engine.js';
@@ -32,11 +33,13 @@ export async function serve(): Promise<void> {
     });
     closers.push(() => wire.close());
     let ready = false;
+    const render = new RenderEndpoint(engine);
     const http = await startHttpServer({
       host: config.listen.host,
       port: config.listen.http,
       metrics: engine.metrics,
       notReady: () => (ready ? [] : ['starting']),
+      further: new Map([['/render', (request, response) => render.handle(request, response)]]),
     });
     closers.push(() => http.close());
     await Promise.race([durable.settled, sleep(DURABLE_WAIT_MS), stop.promise]);

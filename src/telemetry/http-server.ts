@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { TimelineError } from '../../sql/errors.js';
 import type { Metrics } from './metrics.js';
@@ -9,21 +9,28 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** `/healthz` (the process lives), `/readyz` (queries can be answered; 503 with reasons) and `/metrics` (Prometheus text). */
+/** Answers a request by itself; never rejects. */
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** `/healthz` (the process lives), `/readyz` (queries can be answered; 503 with reasons) and `/metrics` (Prometheus text), and what `further` has by its path. */
 export async function startHttpServer(options: {
   readonly host: string;
   readonly port: number;
   readonly metrics: Metrics;
   /** What is not ready yet; empty when all is. */
   readonly notReady: () => readonly string[];
+  readonly further?: ReadonlyMap<string, HttpHandler>;
 }): Promise<HttpServer> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 16_384 }, (request, response) => {
     const answer = (status: number, type: string, body: string): void => {
       response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' });
       response.end(request.method === 'HEAD' ? undefined : body);
     };
+    const path = request.url?.split('?')[0] ?? '';
+    const further = options.further?.get(path);
+    if (further !== undefined) return void further(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, 'text/plain', 'method not allowed\n');
-    switch (request.url?.split('?')[0]) {
+    switch (path) {
       case '/healthz':
         return answer(200, 'text/plain', 'ok\n');
       case '/readyz': {
