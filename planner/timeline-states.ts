@@ -1,11 +1,11 @@
 import { internal, TimelineError, unsupported } from '../sql/errors.js';
 import type { Call, Constant } from '../sql/expression.js';
-import { stateFunction } from '../sql/functions/state-functions.js';
 import type { Query, QueryExpr, QueryLeaf, Var } from '../sql/query.js';
 import { OPS, signalOfColumn, type TimelineMarker } from '../sql/timeline-marker.js';
 import { parseInterval } from '../sql/value-time.js';
 import { childrenOf, type Inner, isInner, mapChildren } from './expression.js';
 import { mapQueryExpr } from './query-walk.js';
+import { checkStateFunction } from './state-functions.js';
 import type { StateExpr, StateLeaf, TimelineLeaf } from './timeline-spec.js';
 import { thresholdOf } from './timeline-threshold.js';
 import { elapsed } from './timeline-values.js';
@@ -66,7 +66,7 @@ export class TimelineStates {
     if (expr.kind === 'var') return this.#column(expr, level);
     if (expr.kind === 'call' && expr.fn.startsWith(OPS)) return this.#operator(expr, level);
     if (isInner<QueryLeaf>(expr)) {
-      refuseFunction(expr);
+      checkStateFunction(expr);
       return mapChildren<QueryLeaf, StateLeaf>(expr as Inner<QueryLeaf>, (child) => this.#state(child, level));
     }
     switch (expr.kind) {
@@ -190,20 +190,6 @@ export class TimelineStates {
     if (below.expr.kind !== 'var') throw internal('timeline level with a computed column');
     return this.#sourceColumn(below.expr, level + 1);
   }
-}
-
-/** 0A000 for functions that the timeline kernel does not compute. */
-function refuseFunction(expr: QueryExpr): void {
-  const fn =
-    expr.kind === 'call' || expr.kind === 'any_all'
-      ? expr.fn
-      : expr.kind === 'distinct' || expr.kind === 'nullif'
-        ? expr.call.fn
-        : undefined;
-  if (fn === undefined || stateFunction(fn) !== undefined) return;
-  throw unsupported(`the function ${fn} over states of timeline()`, {
-    hint: 'Compute it inside latest(…), or in the query around timeline().',
-  });
 }
 
 /** discrete: changes at moments. numerical: a duration itself. free: follows a duration between moments too, which points only can show. */

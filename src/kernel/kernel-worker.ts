@@ -73,7 +73,7 @@ async function run({ id, request }: Extract<KernelRequest, { kind: 'run' }>): Pr
     checkpoint();
     const { connection, filling } = task.connections;
     postgres.begin(request.session.now);
-    const output = await executeTask({ connection, filling, request, checkpoint, batchRows: options.batchRows });
+    const output = await executeTask({ connection, filling, postgres, request, checkpoint, batchRows: options.batchRows });
     response = { kind: 'done', id, output };
   } catch (error) {
     response = { kind: 'failed', id, error: kernelError(error).toJSON() };

@@ -8,8 +8,10 @@ import { decimalScale } from '../../sql/duckdb-type.js';
 import { internal } from '../../sql/errors.js';
 import type { Value } from '../../sql/value.js';
 import { parseValue } from '../../sql/value-text.js';
+import type { PostgresCompute } from '../timeline/state-fallback.js';
 import type { TaskOutput, TaskRequest } from './kernel.js';
 import { namedCopy } from './named-file.js';
+import type { PostgresFunctions } from './postgres-functions.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { writeResult } from './result-rows.js';
 import { copyStatement, encodedColumn, partitionExpression } from './stage-file.js';
@@ -24,6 +26,7 @@ export interface Execution {
   readonly connection: DuckDBConnection;
   /** Another connection to the same instance, for filling tables. */
   readonly filling: DuckDBConnection;
+  readonly postgres: PostgresFunctions;
   readonly request: TaskRequest;
   /** Rows handed to DuckDB and to the evaluator of TIMELINE at once. */
   readonly batchRows: number;
@@ -32,7 +35,7 @@ export interface Execution {
 }
 
 /** Runs one task's tree on a prepared connection and writes its stage files. */
-export async function executeTask({ connection, filling, request, checkpoint, batchRows }: Execution): Promise<TaskOutput> {
+export async function executeTask({ connection, filling, postgres, request, checkpoint, batchRows }: Execution): Promise<TaskOutput> {
   const relations = new Map<Operator, string>();
   const context: PrintContext = { scans: request.scans, inputs: request.inputs, relations };
   const notices: string[] = [];
@@ -46,7 +49,15 @@ export async function executeTask({ connection, filling, request, checkpoint, ba
     } else if (op.kind === 'timeline') {
       const table = `timeline_${relations.size}`;
       const output = timelineOutput(request.root, op);
-      notices.push(...(await runTimeline({ op, context, connection, filling, table, output, checkpoint, batchRows })));
+      const session = { timeZone: op.spec.timeZone };
+      const compute: PostgresCompute = (spec, texts) =>
+        postgres.scalar(
+          spec,
+          texts.map((text) => [text]),
+          1,
+          session,
+        )[0] ?? null;
+      notices.push(...(await runTimeline({ op, context, connection, filling, postgres: compute, table, output, checkpoint, batchRows })));
       relations.set(op, timelineRelation({ op, table, output }));
     }
   }

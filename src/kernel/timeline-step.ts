@@ -6,6 +6,7 @@ import { Oid, type Type, type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { TimelineEvaluator } from '../timeline/evaluator.js';
 import type { SpanOutput } from '../timeline/span-rows.js';
+import type { PostgresCompute } from '../timeline/state-fallback.js';
 import { orderKey } from './print-expression.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
 import { streamChunks } from './stream-chunks.js';
@@ -25,6 +26,8 @@ export interface TimelineStep {
   /** Called between chunks; throws when the task was aborted. */
   readonly checkpoint: () => void;
   readonly batchRows: number;
+  /** PostgreSQL's functions in the timeline's zone. */
+  readonly postgres: PostgresCompute;
 }
 
 /** Runs one timeline operator into a table; gives remarks for the user. */
@@ -32,7 +35,7 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
   const { op, connection, filling, batchRows } = step;
   const horizon = await readHorizon(step);
   const types = new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type]));
-  const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output, batchRows, op.digest);
+  const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output, batchRows, op.digest, step.postgres);
   const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => step.output.wanted[i]);
   const table = await createValueTable(filling, step.table, wanted(op.fields), batchRows);
   const input = sortedInput(step);

@@ -11,6 +11,7 @@ import { DigestRows } from './digest-rows.js';
 import { type Column, type Columns, columnOf } from './leaves.js';
 import { makeProgram, type Program } from './program.js';
 import { type SpanBatch, type SpanOutput, SpanRows } from './span-rows.js';
+import type { PostgresCompute } from './state-fallback.js';
 import { TieCheck } from './tie-check.js';
 
 export type { SpanBatch } from './span-rows.js';
@@ -68,6 +69,7 @@ export class TimelineEvaluator {
     output?: SpanOutput,
     batchRows = BATCH_ROWS,
     digest?: TimelineDigest,
+    postgres?: PostgresCompute,
   ) {
     this.#spec = spec;
     const inputType = (id: number): Type => {
@@ -91,7 +93,7 @@ export class TimelineEvaluator {
     this.#end = spec.probe !== undefined ? Infinity : ((this.#points ? last : until) ?? -Infinity);
     this.#nothing = spec.probe !== undefined ? false : this.#points ? last === undefined : until === undefined || since >= until;
     this.#clock = { now: 0, live: false, start: 0, since };
-    this.#program = makeProgram({ spec, clock: this.#clock, inputType, key: (n) => this.#key?.[n] ?? null });
+    this.#program = makeProgram({ spec, clock: this.#clock, inputType, key: (n) => this.#key?.[n] ?? null, postgres });
     this.#settleAll = this.#program.nodes.length > 0;
     this.#rows = digest === undefined ? new SpanRows(spec, output, batchRows) : new DigestRows({ spec, digest, output, batchRows });
     this.#sameKey = spec.keys.map((id) => equality(inputType(id)));

@@ -3,6 +3,7 @@ import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import type { ColumnVector } from '../../sql/column-vector.js';
 import type { Type } from '../../sql/types.js';
 import type { SpanBatch, SpanOutput } from './span-rows.js';
+import type { PostgresCompute } from './state-fallback.js';
 
 /** Events as columns by input field id. */
 export interface EventBatch {
@@ -24,6 +25,8 @@ export interface KernelOptions {
   /** What of the rows is used; undefined: all. */
   readonly output?: SpanOutput;
   readonly digest?: TimelineDigest;
+  /** PostgreSQL's functions, for expressions over states that are not written in JavaScript; absent: those are 0A000. */
+  readonly postgres?: PostgresCompute;
   /** So many rows are given out together. */
   readonly batchRows?: number;
 }

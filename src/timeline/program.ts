@@ -8,6 +8,7 @@ import type { Value } from '../../sql/value.js';
 import type { Clock } from './clock.js';
 import { type Leaf, makeLeaf } from './leaves.js';
 import { compileScalar, type Evaluate } from './scalar.js';
+import type { PostgresCompute } from './state-fallback.js';
 import {
   durationInState,
   durationWhere,
@@ -44,6 +45,7 @@ interface ProgramOptions {
   readonly inputType: (id: number) => Type;
   /** Value of key column n of the open key. */
   readonly key: (n: number) => Value | null;
+  readonly postgres: PostgresCompute | undefined;
 }
 
 export function makeProgram(options: ProgramOptions): Program {
@@ -108,6 +110,7 @@ class Builder {
   #compile(expr: StateExpr): Evaluate {
     return compileScalar(expr, {
       timeZone: this.#options.spec.timeZone,
+      postgres: this.#options.postgres,
       leaf: (leaf) => this.#leaf(leaf),
       instead: (inner) => this.#threshold(inner),
     });

@@ -1,16 +1,20 @@
+import { isNativeState } from '../../planner/state-functions.js';
 import type { StateExpr, StateLeaf } from '../../planner/timeline-spec.js';
 import { internal, unsupported } from '../../sql/errors.js';
 import type { Call } from '../../sql/expression.js';
 import { typeOf } from '../../sql/expression-type.js';
 import { comparator, stateFunction } from '../../sql/functions/state-functions.js';
-import { Oid, typeName } from '../../sql/types.js';
+import { typeName } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
+import { type PostgresCompute, stateFallback } from './state-fallback.js';
 
 export type Evaluate = () => Value | null;
 
 export interface ScalarContext {
   readonly timeZone: string;
+  /** Computes what is not written in JavaScript; undefined: nothing does, and that is 0A000. */
+  readonly postgres?: PostgresCompute | undefined;
   /** Leaves, keys, earlier signals and stateful operators; `case_arg` never comes here. */
   leaf(leaf: Exclude<StateLeaf, { readonly kind: 'case_arg' }>): Evaluate;
   /** Something that takes the place of the whole expression (a threshold of a numerical). */
@@ -26,6 +30,11 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
   const instead = context.instead(expr);
   if (instead !== undefined) return instead;
   const sub = (child: StateExpr): Evaluate => compile(child, context, caseArg);
+  if (!isNativeState(expr)) {
+    const { args, compute } = stateFallback(expr, { timeZone: context.timeZone, postgres: context.postgres });
+    const given = args.map(sub);
+    return () => compute(given.map((arg) => arg()));
+  }
   switch (expr.kind) {
     case 'leaf':
     case 'key':
@@ -156,7 +165,7 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
       };
     }
     case 'cast':
-      return cast(sub(expr.arg), expr);
+      return cast(sub(expr.arg), expr, context.timeZone);
   }
 }
 
@@ -202,19 +211,13 @@ function pair(args: readonly Evaluate[]): readonly [Evaluate, Evaluate] {
   return [a, b];
 }
 
-const TEXTUAL: ReadonlySet<number> = new Set([Oid.text, Oid.varchar]);
-
-function cast(arg: Evaluate, expr: Extract<StateExpr, { readonly kind: 'cast' }>): Evaluate {
+/** To text, in the timeline's zone. */
+function cast(arg: Evaluate, expr: Extract<StateExpr, { readonly kind: 'cast' }>, timeZone: string): Evaluate {
   if (expr.via === 'relabel') return arg;
   const from = typeOf<StateLeaf>(expr.arg);
-  // a timestamptz's text depends on the session's zone, which need not be the timeline's
-  if (from.oid === Oid.timestamptz || expr.type.oid === Oid.timestamptz)
-    throw unsupported('a cast between timestamptz and text inside timeline()');
-  const settings = { timeZone: 'UTC' };
-  const text: (value: Value) => string = TEXTUAL.has(from.oid) ? (value) => value as string : (value) => formatValue(from, value, settings);
-  const read: (value: string) => Value = TEXTUAL.has(expr.type.oid) ? (value) => value : (value) => parseValue(expr.type, value, settings);
+  const settings = { timeZone };
   return () => {
     const value = arg();
-    return value === null ? null : read(text(value));
+    return value === null ? null : formatValue(from, value, settings);
   };
 }
