@@ -176,7 +176,7 @@ describe('timeline calls', () => {
       '0A000',
       'q.t',
     );
-    await fails(`SELECT * FROM timeline(${EV}, key => k, ts => t, s => upper(latest(st)))`, '0A000');
+    await fails(`SELECT * FROM timeline(${EV}, key => k, ts => t, s => upper(latest(st)) || random()::text)`, '0A000');
     await fails(
       `SELECT * FROM timeline(${EV}, key => k, ts => t, d => duration_where(latest(st) = 'x'), l => duration_where(d > '3 s'), at => now())`,
       '0A000',
