@@ -79,7 +79,7 @@ export class IcebergConnector implements Connector {
   readonly name: string;
   readonly #io: FileIo;
   readonly #catalog: IcebergCatalog;
-  readonly #metadata = new Lru<Promise<TableMetadata>>(METADATA_KEPT);
+  readonly #metadata = new Lru<{ readonly loading: Promise<TableMetadata>; readonly etag: string | undefined }>(METADATA_KEPT);
   /** By version: all tables are described again and again, most of them unchanged. */
   readonly #descriptions = new Lru<TableDescription>(DESCRIPTIONS_KEPT);
   /** What has been parsed by now, for pushdown(), which may not wait. */
@@ -165,7 +165,7 @@ export class IcebergConnector implements Connector {
   async #describe(table: TableName, signal: AbortSignal | undefined, asOf: string | undefined): Promise<TableDescription | undefined> {
     const found = await this.#find(table, signal);
     if (found === undefined) return undefined;
-    const version = `${found.loaded.metadataLocation}\n${table.schema}\n${table.table}`;
+    const version = `${found.loaded.metadataLocation}\n${found.loaded.etag ?? ''}\n${table.schema}\n${table.table}`;
     const known = asOf === undefined ? this.#descriptions.get(version) : undefined;
     if (known !== undefined) return known;
     const metadata = await this.#load(found.loaded, signal);
@@ -211,6 +211,7 @@ export class IcebergConnector implements Connector {
       version: 1,
       ...found.name,
       metadata: location,
+      uuid: metadata.uuid,
       snapshot: snapshot?.id ?? null,
       schemaId: schema.id,
       filters: [],
@@ -363,7 +364,12 @@ export class IcebergConnector implements Connector {
 
   async #version(handle: IcebergHandle, signal?: AbortSignal): Promise<Version> {
     await this.#catalog.access?.(handle, signal);
-    const metadata = await this.#load({ metadataLocation: handle.metadata }, signal);
+    let metadata = await this.#load({ metadataLocation: handle.metadata }, signal);
+    if (metadata.uuid !== handle.uuid) {
+      this.#metadata.delete(handle.metadata);
+      metadata = await this.#load({ metadataLocation: handle.metadata }, signal);
+    }
+    if (metadata.uuid !== handle.uuid) throw droppedSince(handle);
     const schema = metadata.schemas.get(handle.schemaId);
     const snapshot = metadata.snapshots.find((one) => one.id === handle.snapshot);
     if (schema === undefined || (handle.snapshot !== null && snapshot === undefined))
@@ -371,18 +377,18 @@ export class IcebergConnector implements Connector {
     return { metadata, schema, snapshot };
   }
 
-  /** Metadata files never change, so they are kept by location. One reader's abort must not fail the others: the read itself has no signal. */
+  /** Metadata files never change, so they are kept by location, while the catalog says that it is the same file. One reader's abort must not fail the others: the read itself has no signal. */
   async #load(table: LoadedTable, signal?: AbortSignal): Promise<TableMetadata> {
     const location = table.metadataLocation;
     signal?.throwIfAborted();
     this.#io.trustTableOf(location);
-    let loading = this.#metadata.get(location);
-    if (loading === undefined) {
-      loading = this.#read(table);
-      this.#metadata.set(location, loading);
-      loading.catch(() => this.#metadata.delete(location));
+    let kept = this.#metadata.get(location);
+    if (kept === undefined || (table.etag !== undefined && table.etag !== kept.etag)) {
+      kept = { loading: this.#read(table), etag: table.etag };
+      this.#metadata.set(location, kept);
+      kept.loading.catch(() => this.#metadata.delete(location));
     }
-    const metadata = await loading;
+    const metadata = await kept.loading;
     // Both caches forget by use; pushdown() must find what was pinned just now.
     this.#parsed.set(location, metadata);
     return metadata;
@@ -397,6 +403,15 @@ export class IcebergConnector implements Connector {
 function describeAbout({ suffix, comment, columns }: MetadataTable, table: TableName): TableDescription {
   const name = { schema: table.schema, table: table.table };
   return { ...name, columns, comment, properties: {}, rowEstimate: undefined, schemaVersion: `$${suffix}/1` };
+}
+
+function droppedSince(table: TableName): TimelineError {
+  return new TimelineError({
+    kind: 'connector',
+    sqlstate: '55000',
+    message: `table "${fullName(table)}" was dropped and made anew while it was read`,
+    hint: 'Run the statement again.',
+  });
 }
 
 function schemaVersion(metadata: TableMetadata, schema: Schema, rows: boolean): string {

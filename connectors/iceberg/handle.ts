@@ -8,6 +8,8 @@ export interface IcebergHandle {
   readonly table: string;
   /** Location of the metadata file, as the catalog spells it. Metadata files never change. */
   readonly metadata: string;
+  /** The table's, which tells it from one that had its name and place before. */
+  readonly uuid: string;
   /** Null: the table is empty. */
   readonly snapshot: string | null;
   readonly schemaId: number;

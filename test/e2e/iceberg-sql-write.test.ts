@@ -97,6 +97,19 @@ for (const driver of ['local', 'temporal'] as const) {
       await other.end();
     });
 
+    it('a table that was dropped and made anew under its name is the new one', async () => {
+      for (const [columns, values, row] of [
+        ['(a text, n int)', "('x', 1)", ['x', 1]],
+        ['(a text, at timestamptz, f float8)', "('y', '2025-01-01Z', 2.5)", ['y', new Date('2025-01-01'), 2.5]],
+        ['(n int)', '(7)', [7]],
+      ] as const) {
+        await client.query(`create table results.again ${columns}`);
+        await client.query(`insert into results.again values ${values}`);
+        assert.deepEqual(await rows('select * from results.again'), [row]);
+        await client.query('drop table results.again');
+      }
+    });
+
     it('errors leave nothing; DROP TABLE takes its files', async () => {
       await assert.rejects(client.query('insert into results.made (i) select 1 / (n - 50) from generate_series(1, 100) n'), {
         code: '22012',

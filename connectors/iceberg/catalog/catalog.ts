@@ -18,6 +18,8 @@ export interface IcebergCatalog {
 export interface LoadedTable {
   /** Names the version: metadata files never change. */
   readonly metadataLocation: string;
+  /** Where names come again (a table that was dropped and made anew): tells the files of one name apart. */
+  readonly etag?: string;
   /** The metadata, where the catalog sent it along (REST); else it is read from its location. */
   readonly metadata?: Uint8Array;
 }

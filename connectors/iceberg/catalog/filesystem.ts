@@ -42,11 +42,10 @@ export class FilesystemCatalog implements IcebergCatalog {
   }
 
   async load(table: TableName, signal?: AbortSignal): Promise<LoadedTable | undefined> {
-    const metadataLocation = await this.#metadataLocation(table, signal);
-    return metadataLocation === undefined ? undefined : { metadataLocation };
+    return this.#current(table, signal);
   }
 
-  async #metadataLocation(table: TableName, signal: AbortSignal | undefined): Promise<string | undefined> {
+  async #current(table: TableName, signal: AbortSignal | undefined): Promise<LoadedTable | undefined> {
     const levels = [...table.schema.split('.'), table.table];
     if (levels.some((level) => level === '' || level === '.' || level === '..' || level.includes('/'))) return undefined;
     const folder = [this.#warehouse, ...levels, 'metadata'].join('/');
@@ -54,12 +53,12 @@ export class FilesystemCatalog implements IcebergCatalog {
   }
 
   /** The hint may lag behind: a writer that died after its commit has not moved it on, so later versions are looked for. */
-  async #hinted(folder: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+  async #hinted(folder: string, signal: AbortSignal | undefined): Promise<LoadedTable | undefined> {
     const hint = `${folder}/version-hint.text`;
     if (!(await this.#io.exists(hint, { signal }))) return undefined;
     const text = new TextDecoder().decode(await this.#io.read(hint, { signal, maxBytes: 4096 })).trim();
     if (!/^\d{1,15}$/.test(text)) return undefined;
-    let found: string | undefined;
+    let found: LoadedTable | undefined;
     for (let version = Number(text); ; version++) {
       const next = await this.#version(folder, version, signal);
       if (next === undefined) return found;
@@ -67,31 +66,32 @@ export class FilesystemCatalog implements IcebergCatalog {
     }
   }
 
-  async #version(folder: string, version: number, signal: AbortSignal | undefined): Promise<string | undefined> {
+  async #version(folder: string, version: number, signal: AbortSignal | undefined): Promise<LoadedTable | undefined> {
     for (const ending of ['.metadata.json', '.gz.metadata.json', '.metadata.json.gz']) {
-      const location = `${folder}/v${version}${ending}`;
-      if (await this.#io.exists(location, { signal })) return location;
+      const metadataLocation = `${folder}/v${version}${ending}`;
+      const etag = await this.#io.etag(metadataLocation, { signal });
+      if (etag !== undefined) return { metadataLocation, etag };
     }
     return undefined;
   }
 
   /** Without a usable hint: the highest number among `vN…` and `NNNNN-uuid…` metadata files. */
-  async #newest(folder: string, table: TableName, signal: AbortSignal | undefined): Promise<string | undefined> {
-    let best: { readonly names: string[]; readonly version: number } = { names: [], version: -1 };
+  async #newest(folder: string, table: TableName, signal: AbortSignal | undefined): Promise<LoadedTable | undefined> {
+    let best: { readonly names: string[]; readonly version: number; readonly etag: string } = { names: [], version: -1, etag: '' };
     let foreign = false;
-    for await (const { path } of this.#io.list(folder, { signal })) {
+    for await (const { path, etag } of this.#io.list(folder, { signal })) {
       const name = path.slice(path.lastIndexOf('/') + 1);
       foreign ||= !/\.(avro|files\.json)$/.test(name);
       const match = /^(?:v(\d{1,15})|(\d{1,15})-[^/]*)(?:\.gz)?\.metadata\.json(?:\.gz)?$/.exec(name);
       const version = Number(match?.[1] ?? match?.[2] ?? Number.NaN);
-      if (version > best.version) best = { names: [name], version };
+      if (version > best.version) best = { names: [name], version, etag };
       else if (version === best.version) best.names.push(name);
     }
     const [name, other] = best.names;
     if (name !== undefined && other !== undefined) {
       throw corrupt(this.#io.display(folder), `it holds two metadata files of version ${best.version}: ${best.names.sort().join(', ')}`);
     }
-    if (name !== undefined) return `${folder}/${name}`;
+    if (name !== undefined) return { metadataLocation: `${folder}/${name}`, etag: best.etag };
     // Manifests alone are of a table that is being made, or whose making was cut off.
     if (foreign) throw notFound(`a metadata file of table ${table.schema}.${table.table} in "${this.#io.display(folder)}"`);
     return undefined;

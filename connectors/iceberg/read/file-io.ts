@@ -136,8 +136,13 @@ export class FileIo {
   }
 
   async exists(location: string, options: RequestOptions = {}): Promise<boolean> {
+    return (await this.etag(location, options)) !== undefined;
+  }
+
+  /** Another one when the bytes are others; undefined: there is no such object. */
+  async etag(location: string, options: RequestOptions = {}): Promise<string | undefined> {
     const { store, path } = this.#place(location);
-    return (await this.#named(location, () => store.head(path, options))) !== undefined;
+    return (await this.#named(location, () => store.head(path, options)))?.etag;
   }
 
   /** Objects directly or deeper below a folder, by location. */
