@@ -1,5 +1,5 @@
 import type { TimelineError } from '../sql/errors.js';
-import type { Expr } from '../sql/expression.js';
+import type { Constant, Expr } from '../sql/expression.js';
 import type { Type } from '../sql/types.js';
 
 /** A column of a table as the connector's pushed predicates name it. */
@@ -81,7 +81,7 @@ export interface ConnectorSplit {
   readonly data: unknown;
   readonly bytes: number;
   readonly rows: number;
-  /** What `narrow` needs to know of the columns that `splits` was asked about; the connector's own JSON. */
+  /** What `narrow` and `ordered` need to know of the columns that `splits` was asked about; the connector's own JSON. */
   readonly bounds?: unknown;
 }
 
@@ -92,11 +92,32 @@ export interface NarrowedSplits {
   readonly skipped: { readonly files: number; readonly rows: number };
 }
 
+/** The first key of an ORDER BY: a column of the table, in PostgreSQL's order. */
+export interface ScanOrder {
+  readonly column: string;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** Rows of a scan in parts, of which those are given first that may hold the first rows of an order. */
+export interface OrderedParts {
+  /**
+   * Splits for `read` that hold about `rows` rows and were not given yet; undefined: no part that is left may hold a row which comes before `last`
+   * in the order, or (`ties`) beside it. Without `last` every row counts. Splits without rows may be given (`[]`), too.
+   */
+  next(request: {
+    readonly rows: number;
+    readonly last: { readonly constant: Constant; readonly ties: boolean } | undefined;
+  }): Promise<readonly unknown[] | undefined>;
+  /** What was given until now of all there is. */
+  readonly pruning: readonly PruningStep[];
+}
+
 /** How splits should be, where the connector can. */
 export interface SplitWish {
   /** What is small is put together up to so many bytes a split. */
   readonly bytes?: number | undefined;
-  /** Columns that `narrow` may be asked about. */
+  /** Columns that `narrow` or `ordered` may be asked about. */
   readonly bounded?: readonly string[];
 }
 
@@ -323,6 +344,13 @@ export interface Connector {
    * the handle aside. Undefined: not known.
    */
   fingerprint?(handle: Handle, splits: readonly unknown[]): string | undefined;
+  /** The splits' rows in parts that are best read one after the other for the first rows of an order. Undefined, or absent: they are not worth parting. */
+  ordered?(
+    handle: Handle,
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds'>[],
+    order: ScanOrder,
+    request: Pick<ReadRequest, 'meter' | 'signal'>,
+  ): Promise<OrderedParts | undefined>;
   /** Opens some splits of one handle for one task. */
   read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable>;
   close(): Promise<void>;

@@ -318,6 +318,9 @@ function mapScans(root: Operator, map: (scan: ScanOperator) => Operator): Operat
 
 /** Bounds are for scans with filters only: plans are kept and sent. */
 function withoutBounds(stage: Stage, filtered: ReadonlySet<string>): Stage {
+  const ordered = new Set(
+    [...operatorsIn(stage.root)].flatMap((op) => (op.kind === 'sort' && op.first !== undefined ? [op.first.scan] : [])),
+  );
   return {
     ...stage,
     tasks: stage.tasks.map((task) => ({
@@ -325,7 +328,7 @@ function withoutBounds(stage: Stage, filtered: ReadonlySet<string>): Stage {
       splits: Object.fromEntries(
         Object.entries(task.splits).map(([scan, splits]) => [
           scan,
-          filtered.has(scan) ? splits : splits.map(({ bounds: _bounds, ...split }) => split),
+          filtered.has(scan) || ordered.has(scan) ? splits : splits.map(({ bounds: _bounds, ...split }) => split),
         ]),
       ),
     })),

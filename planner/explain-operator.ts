@@ -86,6 +86,9 @@ function headline(op: Operator, names: ColumnNames): string {
 
 function details(op: Operator, context: ExplainContext): string[] {
   if (op.kind === 'scan') return scanDetails(op, context);
+  if (op.kind === 'sort' && op.first !== undefined) {
+    return [`Top-N by bounds of ${context.names.name(op.first.column)}: reads the parts that may hold the first rows until no other can`];
+  }
   if (op.kind === 'timeline') return timelineDetails(op, context.names);
   return [];
 }

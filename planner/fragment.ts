@@ -217,7 +217,17 @@ class Cutter {
   #sort(op: SortOperator): Fragment {
     const { offset, limit, ...rest } = op;
     if (limit === undefined) return this.#over(this.#gathered(op.input), (input) => ({ ...op, input }));
-    return this.#twice(op, { ...rest, limit: limit + (offset ?? 0) }, (input) => ({ ...op, input }));
+    const input = this.place(op.input);
+    // each of several tasks would have to read some part; one stops at the best ones
+    const alone = op.first !== undefined && input.spread.kind === 'splits' && this.#bytes(op.first.scan) <= MOST_FIRST_BYTES;
+    if (input.spread.kind === 'single' || alone) return { root: { ...op, input: input.root }, spread: { kind: 'single' } };
+    const part = this.#over(input, (root) => ({ ...rest, limit: limit + (offset ?? 0), input: root }));
+    const { first: _first, ...again } = op;
+    return this.#over(this.#cut(part), (root) => ({ ...again, input: root }));
+  }
+
+  #bytes(scan: string): number {
+    return (this.#request.splits.get(scan)?.splits ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   #aggregate(op: AggregateOperator): Fragment {
@@ -411,6 +421,9 @@ class Cutter {
 
 /** Events that one task of TIMELINE reads by itself at most. */
 const DIRECT_ROWS = 64 * 2 ** 20;
+
+/** Of more bytes the first rows are looked for by several tasks, since they may have to read them all. */
+const MOST_FIRST_BYTES = 4 * 2 ** 30;
 
 /** Ids of state columns begin here, above all that conversion gives out. */
 const STATE_IDS = 1_000_000;

@@ -286,6 +286,19 @@ export interface SortOperator {
   /** Top-N: rows to keep after `offset`. */
   readonly limit?: number;
   readonly offset?: number;
+  /** Of a top-N over one scan: read part by part, until no unread part can hold rows of the answer. */
+  readonly first?: FirstRows;
+}
+
+/** What tells the parts of a scan that may hold the first rows: bounds of the column behind a sort key. */
+export interface FirstRows {
+  readonly scan: string;
+  /** A field of the scan. */
+  readonly column: number;
+  /** Index of the key; those before it are constant. */
+  readonly key: number;
+  /** Later keys choose among rows with the same value. */
+  readonly ties: boolean;
 }
 
 export interface LimitOperator {

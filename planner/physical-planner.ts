@@ -1,5 +1,6 @@
 import { internal } from '../sql/errors.js';
 import { joinColumns } from './dynamic-filters.js';
+import { orderColumns, withFirstRows } from './first-rows.js';
 import { cutStages, type ScanSplits } from './fragment.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from './physical-plan.js';
@@ -7,6 +8,9 @@ import type { PlanContext, Planning } from './planning.js';
 import { type PlanSink, withSink } from './sink.js';
 import type { PlanTables } from './tables.js';
 import { addCarries, carriedTime } from './timeline-carry.js';
+
+/** Of fewer bytes a scan is read at once: parts of it cost a few milliseconds each. */
+const PAYS_FROM_BYTES = 1 << 20;
 
 /** Splits of every scan, stages cut at exchanges, and the plan round them. */
 export async function planStages(
@@ -29,20 +33,30 @@ export async function planStages(
       .flatMap((op) => (carry === 'off' ? [] : (carriedTime(op) ?? [])))
       .map(({ scan, column }) => [scan, column.name]),
   );
+  const byBounds = context.taskTargets.topN === 'off' ? new Map<string, number>() : orderColumns([logical, ...shared.values()]);
+  const parting = new Set<string>();
   const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning'>>();
   for (const op of [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)])) {
     if (op.kind !== 'scan') continue;
     context.signal.throwIfAborted();
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
     const { connector } = tables.get(op.schema, op.table);
-    const bounded = op.fields.filter((field) => keys.has(field.id) || timed.get(op.scan) === field.name).map((field) => field.name);
+    const bounded = op.fields
+      .filter((field) => keys.has(field.id) || timed.get(op.scan) === field.name || byBounds.get(op.scan) === field.id)
+      .map((field) => field.name);
     const { splits, pruning } = await connector.splits(op.handle, context.signal, { bytes: context.taskTargets.splitBytes, bounded });
+    if (connector.ordered !== undefined) parting.add(op.scan);
     found.set(op.scan, { splits: splits.map((split) => ({ ...split, connector: connector.name })), pruning });
   }
+  const least = context.taskTargets.topN === 'on' ? 0 : PAYS_FROM_BYTES;
+  const inParts = (scan: string): boolean =>
+    byBounds.has(scan) && parting.has(scan) && (found.get(scan)?.splits ?? []).reduce((sum, { bytes }) => sum + bytes, 0) >= least;
   const pruned = (op: Operator): Operator =>
-    rewrite(op, (inner) =>
-      inner.kind === 'scan' ? { ...inner, pruning: found.get(inner.scan)?.pruning ?? [] } : mapSubplans(inner, pruned),
-    );
+    rewrite(op, (inner) => {
+      if (inner.kind === 'scan') return { ...inner, pruning: found.get(inner.scan)?.pruning ?? [] };
+      const marked = inner.kind === 'sort' ? withFirstRows(inner, inParts) : inner;
+      return mapSubplans(marked, pruned);
+    });
   const plan = pruned(logical);
   const cut = cutStages(plan, {
     splits: found,

@@ -6,7 +6,7 @@ import type { Type } from '../sql/types.js';
 import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperator } from './physical-plan.js';
 
 /** The part of a connector that planning needs. */
-export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint'>;
+export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint' | 'ordered'>;
 
 export interface TaskTargets {
   /** Bytes up to which a connector puts small files into one split; absent: as it likes. */
@@ -25,6 +25,8 @@ export interface TaskTargets {
   readonly dynamicFilters?: DynamicFilterMode;
   /** `auto` (or absent): states are kept where they save reading `smallBytes` or more; `on`: wherever they can be. */
   readonly carry?: CarryMode;
+  /** Whether ORDER BY … LIMIT reads a scan part by part. `auto` (or absent): where the scan is large enough to pay. */
+  readonly topN?: 'auto' | 'on' | 'off';
 }
 
 export type CarryMode = 'auto' | 'on' | 'off';

@@ -128,6 +128,7 @@ export async function planSelect(
         smallBytes: Number(analysis.settings['timeline.small_bytes']),
         dynamicFilters: autoOnOff(analysis.settings['timeline.dynamic_filters']),
         carry: autoOnOff(analysis.settings['timeline.carry']),
+        topN: autoOnOff(analysis.settings['timeline.top_n']),
       },
       signal: context.signal,
     },

@@ -60,6 +60,7 @@ const OWN: readonly OwnSetting[] = [
   { name: 'timeline.partitions', initial: '2', report: false, check: wholeNumberFrom(1, 1000) },
   { name: 'timeline.dynamic_filters', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.carry', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
+  { name: 'timeline.top_n', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.page_index', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.bloom_filters', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.progress', initial: 'off', report: false, check: boolean },

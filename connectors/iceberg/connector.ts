@@ -6,12 +6,14 @@ import type {
   ConnectorSplit,
   Handle,
   NarrowedSplits,
+  OrderedParts,
   PinnedTable,
   PushdownAnswer,
   PushdownRequest,
   Readable,
   ReadColumn,
   ReadRequest,
+  ScanOrder,
   SplitPlan,
   SplitWish,
   TableDescription,
@@ -33,15 +35,17 @@ import type { MetadataTable } from './metadata-tables/metadata-table.js';
 import { type AboutRequest, aboutSplits, metadataTable, readAbout } from './metadata-tables/read-metadata-table.js';
 import { filesFingerprint } from './prune/files-fingerprint.js';
 import { ManifestSource, manifestCache } from './prune/manifest-source.js';
+import { isRanked } from './prune/order-rank.js';
+import { FileParts, orderedFiles } from './prune/ordered-parts.js';
 import { type PlanRequest, planFiles } from './prune/plan-files.js';
 import { planScan } from './prune/plan-scan.js';
 import { narrowSplits } from './prune/split-bounds.js';
-import { conditionOfHandle, pushFilters } from './pushdown.js';
+import { columnLookup, conditionOfHandle, pushFilters } from './pushdown.js';
 import { explainDamage } from './read/explain-damage.js';
 import { FileIo } from './read/file-io.js';
 import { isReadableMember } from './read/member-value.js';
 import { metadataColumns, ROWS_SUFFIX } from './read/metadata-columns.js';
-import { type FooterCache, openFiles } from './read/open-files.js';
+import { type FooterCache, fileFooter, openFiles } from './read/open-files.js';
 import { parquetRows } from './read/parquet-rows.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
 import { findVersion } from './snapshot.js';
@@ -285,6 +289,31 @@ export class IcebergConnector implements Connector {
   fingerprint(handle: Handle, splits: readonly unknown[]): string | undefined {
     const pinned = asHandle(handle);
     return pinned.about !== undefined || pinned.limit !== undefined ? undefined : filesFingerprint(pinned, splits);
+  }
+
+  async ordered(
+    handle: Handle,
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds'>[],
+    order: ScanOrder,
+    request: Pick<ReadRequest, 'meter' | 'signal'>,
+  ): Promise<OrderedParts | undefined> {
+    request.signal.throwIfAborted();
+    const pinned = asHandle(handle);
+    if (pinned.about !== undefined) return undefined;
+    return namingTable(fullName(pinned), async () => {
+      const { schema, metadata } = await this.#version(pinned, request.signal);
+      const column = columnLookup(schema)(order.column);
+      if (column === undefined || !isRanked(column.type)) return undefined;
+      const open = { io: this.#io, table: fullName(pinned), footers: this.#footers, nameMapping: metadata.nameMapping, ...request };
+      const parts = new FileParts({
+        files: orderedFiles(splits),
+        column,
+        order,
+        condition: conditionOfHandle(pinned, schema),
+        footerOf: (file) => fileFooter(open, file),
+      });
+      return (await parts.hasMany()) ? parts : undefined;
+    });
   }
 
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Connector, Readable, ReadColumn, TableColumn, TablePredicate } from '../../connectors/connector.js';
+import type { Connector, ConnectorSplit, Readable, ReadColumn, TableColumn, TablePredicate } from '../../connectors/connector.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
 import type { Operator, PhysicalPlan, PruningStep, ScanOperator, Stage, Task } from '../../planner/physical-plan.js';
 import { sinkResult } from '../../planner/sink.js';
@@ -9,6 +9,7 @@ import { Oid } from '../../sql/types.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Budget } from './budget.js';
 import { carriesOf, keepStates, laterEvents } from './carried-states.js';
+import { readInParts } from './first-rows.js';
 import { fieldOf, type KeyFilter, matchesNothing, predicates, readKeyFilters, withKeyFilters } from './key-filters.js';
 import { addSteps } from './pruned.js';
 import { type FilePlaces, formatRows, namedOutput, settle, writeRows } from './sink-task.js';
@@ -71,22 +72,50 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     let pruned: readonly PruningStep[] | undefined;
     let skipped: { readonly files: number; readonly rows: number } | undefined;
     const carries = await carriesOf(stage.root, store);
-    for (const scan of scansOf(stage.root)) {
+    const report = (step: PruningStep): void => {
+      pruned = addSteps(pruned ?? [], [step]);
+    };
+    const filtered = (op: Operator): Operator => (filters.size === 0 ? op : withKeyFilters(op, filters));
+    const own = [store.localFolder, scratchFolder].filter((one) => one !== undefined);
+    const readableFolders = (folders: readonly string[]): readonly string[] => {
+      // Asked after reading: what a connector fetched may lie in a folder of its own.
+      const sources = scansOf(stage.root).flatMap((scan) => options.connectors.get(scan.connector)?.readableFolders ?? []);
+      // The whole folders of stages and scratch: were they those of this task, each task would need a DuckDB of its own.
+      return [...new Set([...(options.readableFolders ?? []), ...sources, ...(store.localFolder === undefined ? folders : []), ...own])];
+    };
+    const { root: tree, inputs: firstRows } = await readInParts(stage.root, {
+      parts: async (scan, order) => {
+        const chosen = await chosenSplits(options, scan, task, filters.get(scan.scan) ?? [], undefined);
+        const parts = await connectorOf(options, scan).ordered?.(scan.handle, chosen.splits, order, { meter, signal });
+        if (parts !== undefined && chosen.skipped !== undefined) skipped = sum(skipped, chosen.skipped);
+        return parts;
+      },
+      open: (scan, splits) => openScan(options, scan, splits, meter, report),
+      explained: (error, readable) => explained(error, [readable], signal),
+      filtered,
+      kernel,
+      session: plan.session,
+      folder,
+      readableFolders: () => readableFolders([]),
+      report,
+      signal,
+    });
+    for (const scan of scansOf(tree)) {
       const begin = carries?.begin[scan.scan];
       const later = begin === undefined ? undefined : laterEvents(stage.root, scan.scan, begin);
       const chosen = await chosenSplits(options, scan, task, filters.get(scan.scan) ?? [], later);
       if (chosen.skipped !== undefined) skipped = sum(skipped, chosen.skipped);
-      const readable = await openScan(options, scan, chosen.splits, meter, (step) => {
-        pruned = addSteps(pruned ?? [], [step]);
-      });
+      const readable = await openScan(
+        options,
+        scan,
+        chosen.splits.map(({ data }) => data),
+        meter,
+        report,
+      );
       opened.push(readable);
       scans[scan.scan] = readable;
     }
-    // Asked after reading: what a connector fetched may lie in a folder of its own.
-    const sources = scansOf(stage.root).flatMap((scan) => options.connectors.get(scan.connector)?.readableFolders ?? []);
     const { inputs, folders } = await gatherInputs(options, stage, task);
-    // The whole folders of stages and scratch: were they those of this task, each task would need a DuckDB of its own.
-    const own = [...(store.localFolder === undefined ? folders : [store.localFolder]), scratchFolder];
     signal.throwIfAborted();
     const { sink } = stage;
     // What has been committed or published stays so: from here on nobody asks the signal.
@@ -97,20 +126,20 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       return await store.commit({ query, stage: stage.id, task: taskId, attempt, folder, output, bytesRead: meter.bytes });
     }
     const named = namedOutput(sink);
-    const root = settled === undefined ? stage.root : sinkResult(stage.root, settled);
+    const root = settled === undefined ? tree : sinkResult(tree, settled);
     const running = kernel.run(
       {
-        root: filters.size === 0 ? root : withKeyFilters(root, filters),
+        root: filtered(root),
         session: plan.session,
         scans,
-        inputs,
+        inputs: { ...inputs, ...firstRows },
         outputFolder: folder,
         exchange: stage.exchange,
         ...(carries === undefined ? {} : { carries }),
         ...(stage.keys === undefined ? {} : { keys: stage.keys }),
         ...(named === undefined ? {} : { named }),
         ...(options.inlineBytes === undefined ? {} : { inlineBytes: options.inlineBytes }),
-        readableFolders: [...new Set([...(options.readableFolders ?? []), ...sources, ...own])],
+        readableFolders: readableFolders(folders),
       },
       settled === undefined ? signal : new AbortController().signal,
     );
@@ -162,13 +191,15 @@ async function chosenSplits(
   filters: readonly KeyFilter[],
   /** One more, of a connector that narrows. */
   later: TablePredicate | undefined,
-): Promise<{ readonly splits: readonly unknown[]; readonly skipped?: { readonly files: number; readonly rows: number } }> {
+): Promise<{
+  readonly splits: readonly Pick<ConnectorSplit, 'data' | 'bounds'>[];
+  readonly skipped?: { readonly files: number; readonly rows: number };
+}> {
   const splits = task.splits[scan.scan] ?? [];
-  const all = splits.map((split) => split.data);
-  if (filters.length === 0 && later === undefined) return { splits: all };
+  if (filters.length === 0 && later === undefined) return { splits };
   const connector = connectorOf(options, scan);
   if (connector.narrow === undefined) {
-    if (!matchesNothing(filters)) return { splits: all };
+    if (!matchesNothing(filters)) return { splits };
     return { splits: [], skipped: { files: splits.length, rows: splits.reduce((rows, split) => rows + split.rows, 0) } };
   }
   const never: TablePredicate = { kind: 'constant', type: { oid: Oid.bool, typmod: -1 }, value: 'f' };
@@ -177,7 +208,8 @@ async function chosenSplits(
     return { kind: 'table_column', name: field.name, type: field.type };
   };
   const wanted = matchesNothing(filters) ? [never] : predicates(filters, leaf, () => true);
-  return connector.narrow(scan.handle, splits, later === undefined ? wanted : [...wanted, later], options.signal);
+  const narrowed = await connector.narrow(scan.handle, splits, later === undefined ? wanted : [...wanted, later], options.signal);
+  return { splits: narrowed.splits.map((data) => ({ data })), skipped: narrowed.skipped };
 }
 
 function sum(

@@ -6,6 +6,8 @@ export interface RowGroupPlace {
   /** Number of its first row in the file. */
   readonly firstRow: number;
   readonly rows: number;
+  /** Where its first chunk does, held to be within the file. */
+  readonly begins: number;
   /** Compressed. */
   readonly bytes: number;
 }
@@ -25,7 +27,7 @@ export function rowGroups(
     const begins = Math.min(bytes - 1, offsets.length === 0 ? 0 : Math.min(...offsets));
     if (part === undefined || (begins >= part[0] && begins < part[1])) {
       const size = group.columns.reduce((sum, chunk) => sum + Number(chunk.meta_data?.total_compressed_size ?? 0), 0);
-      places.push({ index, firstRow, rows, bytes: size });
+      places.push({ index, firstRow, rows, begins, bytes: size });
     }
     firstRow += rows;
   }

@@ -54,6 +54,16 @@ export async function selectRows(request: SelectRequest): Promise<RowSelection> 
   return { groups: paged.groups.map(({ index }) => index), ...(paged.ranges === undefined ? {} : { ranges: paged.ranges }), steps };
 }
 
+/** Those of the groups that may pass the condition by their statistics. */
+export function groupsByStatistics(
+  footer: ParquetFooter,
+  condition: Condition,
+  groups: readonly RowGroupPlace[],
+): readonly RowGroupPlace[] {
+  const leaves = leavesOf(footer, condition);
+  return groups.filter((group) => mayMatch(condition, (column, test) => mayPassGroup({ footer, leaves }, group, column, test)));
+}
+
 function leavesOf(footer: ParquetFooter, condition: Condition): ReadonlyMap<number, LeafColumn> {
   const leaves = new Map<number, LeafColumn>();
   mayMatchAll(condition, (column) => {
@@ -68,7 +78,12 @@ function mayMatchAll(condition: Condition, visit: (column: ConditionColumn, test
   if (condition.kind === 'and' || condition.kind === 'or') for (const arg of condition.args) mayMatchAll(arg, visit);
 }
 
-function mayPassGroup({ leaves, footer }: File, group: RowGroupPlace, column: ConditionColumn, test: Test): boolean {
+function mayPassGroup(
+  { leaves, footer }: Pick<File, 'leaves' | 'footer'>,
+  group: RowGroupPlace,
+  column: ConditionColumn,
+  test: Test,
+): boolean {
   const leaf = leaves.get(column.id);
   if (group.rows === 0) return false;
   return leaf === undefined || mayPass(test, chunkEvidence(leaf, footer.statistics.groups[group.index]?.[leaf.chunk], group.rows));

@@ -9,8 +9,8 @@ import { conditionOf } from './filter-condition.js';
 import { allOf, type Condition } from './predicate.js';
 import { statisticsMayMatch } from './prune.js';
 
-/** What a manifest says of some columns of a file, as JSON: by column id, the bounds in base64, and 1 if all values are NULL. */
-export type FileBounds = Readonly<Record<string, readonly [lower: string | null, upper: string | null, onlyNulls: 0 | 1]>>;
+/** What a manifest says of some columns of a file, as JSON: by column id, the bounds in base64, and 1 if all values are NULL, 2 if none is. */
+export type FileBounds = Readonly<Record<string, readonly [lower: string | null, upper: string | null, nulls: 0 | 1 | 2]>>;
 
 /** One for each of the split's files. */
 export type SplitBounds = readonly FileBounds[];
@@ -24,8 +24,9 @@ export function boundsOf(file: ManifestFileEntry, columns: readonly number[]): F
     const [lower, upper] = [file.lower.get(id), file.upper.get(id)].map((bytes) =>
       bytes === undefined || bytes.length > MOST_BOUND_BYTES ? null : Buffer.from(bytes).toString('base64'),
     );
-    const onlyNulls = file.nullCounts.get(id) === (file.valueCounts.get(id) ?? file.rows) ? 1 : 0;
-    if (lower != null || upper != null || onlyNulls === 1) bounds[id] = [lower ?? null, upper ?? null, onlyNulls];
+    const count = file.nullCounts.get(id);
+    const nulls = count === 0 ? 2 : count === (file.valueCounts.get(id) ?? file.rows) ? 1 : 0;
+    if (lower != null || upper != null || nulls !== 0) bounds[id] = [lower ?? null, upper ?? null, nulls];
   }
   return bounds;
 }
@@ -66,18 +67,18 @@ function mayMatch(condition: Condition, file: SplitFile, bounds: FileBounds | un
   return bounds === undefined || statisticsMayMatch(condition, statisticsOf(file, bounds));
 }
 
-function statisticsOf(file: SplitFile, bounds: FileBounds): ManifestStatistics {
+export function statisticsOf(file: SplitFile, bounds: FileBounds): ManifestStatistics {
   const [lower, upper] = [new Map<number, Uint8Array>(), new Map<number, Uint8Array>()];
   const nullCounts = new Map<number, number>();
-  for (const [id, [low, high, onlyNulls]] of Object.entries(bounds)) {
+  for (const [id, [low, high, nulls]] of Object.entries(bounds)) {
     if (low !== null) lower.set(Number(id), Buffer.from(low, 'base64'));
     if (high !== null) upper.set(Number(id), Buffer.from(high, 'base64'));
-    if (onlyNulls === 1) nullCounts.set(Number(id), file.rows);
+    if (nulls !== 0) nullCounts.set(Number(id), nulls === 1 ? file.rows : 0);
   }
   return { rows: file.rows, lower, upper, nullCounts, valueCounts: new Map(), nanCounts: new Map() };
 }
 
-function asBounds(bounds: unknown, files: number): SplitBounds | undefined {
+export function asBounds(bounds: unknown, files: number): SplitBounds | undefined {
   if (bounds === undefined) return undefined;
   if (!Array.isArray(bounds) || bounds.length !== files) throw internal('bounds that are not of the split');
   return bounds as SplitBounds;

@@ -80,6 +80,27 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
   return { files: opened.filter((file) => file !== undefined), release };
 }
 
+/** A data file's footer before its rows are read. Undefined: it has none, or can be had with the whole file only. */
+export async function fileFooter(
+  request: Pick<OpenRequest, 'io' | 'table' | 'footers' | 'nameMapping' | 'meter' | 'signal'>,
+  file: SplitFile,
+): Promise<ParquetFooter | undefined> {
+  const { io, meter, signal } = request;
+  if (file.format === 'avro') return undefined;
+  if (io.isLocal(file.path)) {
+    const releases: (() => Promise<void>)[] = [];
+    try {
+      const { footer } = await openParquet({ ...request, releases }, file);
+      return checkedFooter({ ...request, columns: [] }, file, footer);
+    } finally {
+      for (const release of releases) await release();
+    }
+  }
+  if (!io.slices) return undefined;
+  const { footer } = await readSourceFooter(await io.source(file.path, { meter, signal, size: file.bytes }));
+  return checkedFooter({ ...request, columns: [] }, file, footer);
+}
+
 async function openOne(request: Opening, file: SplitFile): Promise<OpenedFile | undefined> {
   const { io } = request;
   const name = io.display(file.path);
@@ -135,7 +156,11 @@ async function openSlice(request: Opening, file: SplitFile): Promise<OpenedFile 
 }
 
 /** The footer with field ids. */
-function checkedFooter(request: OpenRequest, file: SplitFile, footer: ParquetFooter): ParquetFooter {
+function checkedFooter(
+  request: Pick<OpenRequest, 'io' | 'table' | 'nameMapping' | 'columns'>,
+  file: SplitFile,
+  footer: ParquetFooter,
+): ParquetFooter {
   const name = request.io.display(file.path);
   if (footer.rows !== file.rows) throw corrupt(name, `it has ${footer.rows} rows, its manifest says ${file.rows}`);
   const mapped = mappedFooter(footer, request.nameMapping);
@@ -166,7 +191,7 @@ interface Local {
   readonly charge: (bytes: number) => void;
 }
 
-async function openParquet(request: Opening, file: SplitFile): Promise<Local> {
+async function openParquet(request: Pick<Opening, 'io' | 'meter' | 'signal' | 'releases' | 'footers'>, file: SplitFile): Promise<Local> {
   const { io, meter, signal, releases } = request;
   const local = await io.localFile(file.path, { size: file.bytes, meter, signal });
   releases.push(local.release);
@@ -180,7 +205,11 @@ async function openAvro(request: Opening, file: SplitFile): Promise<Local> {
 }
 
 /** A known footer is charged as it was at first: DuckDB reads it all the same. */
-async function footerOf(request: OpenRequest, key: string, file: Parameters<typeof readFooter>[0]): Promise<ParquetFooter> {
+async function footerOf(
+  request: Pick<OpenRequest, 'footers'>,
+  key: string,
+  file: Parameters<typeof readFooter>[0],
+): Promise<ParquetFooter> {
   const known = request.footers.get(key);
   if (known !== undefined) {
     file.charge(known.charged);

@@ -7,7 +7,7 @@ import { metricsModes } from './metrics-mode.js';
 import { type ParquetJob, ROW_GROUP_ROWS } from './parquet-writer.js';
 import { datumSql } from './partition-values.js';
 import { fieldAccess, fieldIds } from './physical-columns.js';
-import { type Leaf, leavesOf, type TableShape, wishedCodec } from './table-shape.js';
+import { type Leaf, leavesOf, rowGroupRows, type TableShape, wishedCodec } from './table-shape.js';
 import type { FileMetrics } from './written-file.js';
 
 type Statistics = ReadonlyMap<string, ReadonlyMap<string, string>>;
@@ -16,7 +16,7 @@ type Statistics = ReadonlyMap<string, ReadonlyMap<string, string>>;
 export async function writeWithDuckdb(job: ParquetJob): Promise<FileMetrics> {
   const { connection, select, file, shape } = job;
   const copied = await connection.runAndReadAll(
-    `COPY (${select}) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION ${codec(shape)}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}${dictionaryOption(shape)}, ` +
+    `COPY (${select}) TO ${quoteText(file)} (FORMAT parquet, COMPRESSION ${codec(shape)}, ROW_GROUP_SIZE ${rowGroupRows(shape, ROW_GROUP_ROWS)}${dictionaryOption(shape)}, ` +
       `RETURN_STATS, FIELD_IDS ${fieldIds(shape.schema.fields)})`,
   );
   const row = copied.getRowObjectsJson()[0];

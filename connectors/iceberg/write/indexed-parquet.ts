@@ -22,7 +22,7 @@ import { writeWithDuckdb } from './duckdb-parquet.js';
 import { isFloating, measureFile } from './file-metrics.js';
 import { parquetSchema } from './parquet-schema.js';
 import type { ParquetJob, ParquetWriter } from './parquet-writer.js';
-import { leavesOf, type TableShape, wishedCodec } from './table-shape.js';
+import { leavesOf, rowGroupRows, type TableShape, wishedCodec } from './table-shape.js';
 import type { FileMetrics } from './written-file.js';
 
 /** Less than DuckDB's: a row group is encoded in one go on this thread. */
@@ -68,11 +68,12 @@ export async function writeWithIndexes(job: ParquetJob): Promise<FileMetrics> {
     let columns: unknown[][] = fields.map(() => []);
     let told = 0;
     const split: number[] = [];
+    const groupRows = Math.min(GROUP_ROWS, rowGroupRows(shape, GROUP_ROWS));
     const group = async (): Promise<void> => {
       if ((columns[0]?.length ?? 0) === 0) return;
       split.push(writer.offset);
       const columnData = fields.map((field, at) => columnOf(field, columns[at] ?? [], blooms));
-      await parquet.write({ columnData, rowGroupSize: GROUP_ROWS, pageSize: PAGE_BYTES });
+      await parquet.write({ columnData, rowGroupSize: groupRows, pageSize: PAGE_BYTES });
       await out.write(writer.take());
       columns = fields.map(() => []);
       signal.throwIfAborted();
@@ -87,7 +88,7 @@ export async function writeWithIndexes(job: ParquetJob): Promise<FileMetrics> {
         const column = columns[at] ?? [];
         for (const value of chunk.getColumnValues(at)) column.push(plain(field.type, value));
       }
-      if ((columns[0]?.length ?? 0) + 2048 > GROUP_ROWS) await group();
+      if ((columns[0]?.length ?? 0) + 2048 > groupRows) await group();
     }
     await group();
     await parquet.finish();

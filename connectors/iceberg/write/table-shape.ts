@@ -99,3 +99,9 @@ export function targetBytes(shape: TableShape): number {
   const bytes = Number(shape.properties['write.target-file-size-bytes'] ?? DEFAULT_FILE_BYTES);
   return Number.isFinite(bytes) && bytes >= 1 ? bytes : DEFAULT_FILE_BYTES;
 }
+
+/** Rows of a row group, where the table says so (`write.parquet.row-group-limit`, pyiceberg's property); 2048 is DuckDB's least. */
+export function rowGroupRows(shape: TableShape, otherwise: number): number {
+  const rows = Number(shape.properties['write.parquet.row-group-limit'] ?? otherwise);
+  return Number.isSafeInteger(rows) && rows > 0 ? Math.max(2048, rows) : otherwise;
+}

@@ -1,0 +1,80 @@
+import { ELEMENT_OF, Oid } from '../sql/types.js';
+import { columnIds, hasSubquery, substitute } from './columns.js';
+import { isVolatile } from './expression.js';
+import { operatorsIn } from './logical-plan.js';
+import {
+  type FirstRows,
+  fieldsOf,
+  type Operator,
+  type PlanExpr,
+  type PlanLeaf,
+  type ScanField,
+  type SortOperator,
+} from './physical-plan.js';
+
+/** More rows are sorted at once. */
+const MOST_ROWS = 100_000;
+
+/** By scan: the column behind the first sort key of an ORDER BY … LIMIT over it alone. */
+export function orderColumns(plans: readonly Operator[]): ReadonlyMap<string, number> {
+  const columns = new Map<string, number>();
+  for (const op of plans.flatMap((plan) => [...operatorsIn(plan)])) {
+    const first = op.kind === 'sort' ? firstRows(op) : undefined;
+    if (first !== undefined) columns.set(first.scan, first.column);
+  }
+  return columns;
+}
+
+/** The sort, told to read its scan in parts, where `inParts` says that it should. */
+export function withFirstRows(sort: SortOperator, inParts: (scan: string) => boolean): SortOperator {
+  const first = firstRows(sort);
+  return first !== undefined && inParts(first.scan) ? { ...sort, first } : sort;
+}
+
+/**
+ * Of a top-N over filters and projections of one scan, whose first key is a column of it. Undefined where it is another one, or where a part's
+ * rows would depend on more than the part.
+ */
+function firstRows(sort: SortOperator): FirstRows | undefined {
+  const { limit, offset = 0, keys } = sort;
+  if (limit === undefined || limit + offset < 1 || limit + offset > MOST_ROWS) return undefined;
+  const at = keys.findIndex(({ expr }) => expr.kind !== 'constant');
+  let key = keys[at]?.expr;
+  if (key === undefined) return undefined;
+  const read: PlanExpr[] = keys.map(({ expr }) => expr);
+  let op = sort.input;
+  for (; op.kind === 'filter' || op.kind === 'project'; op = op.input) {
+    if (op.kind === 'filter') read.push(op.predicate);
+    else {
+      key = substitute(key, new Map(op.items.map((item) => [item.field.id, item.expr])));
+      read.push(...op.items.map((item) => item.expr));
+    }
+  }
+  if (op.kind !== 'scan') return undefined;
+  // files between tasks do not hold them
+  if (fieldsOf(sort.input).some(({ type }) => ELEMENT_OF.get(type.oid) === Oid.interval)) return undefined;
+  const given = givenIds(sort.input);
+  if (read.some((expr) => isVolatile<PlanLeaf>(expr) || hasSubquery(expr) || [...columnIds(expr)].some((id) => !given.has(id))))
+    return undefined;
+  const column = sameOrder(key);
+  const field: ScanField | undefined = op.fields.find(({ id }) => column.kind === 'column' && id === column.id);
+  if (field === undefined || field.path !== undefined) return undefined;
+  return { scan: op.scan, column: field.id, key: at, ties: keys.slice(at + 1).some(({ expr }) => expr.kind !== 'constant') };
+}
+
+function givenIds(chain: Operator): ReadonlySet<number> {
+  const ids = new Set<number>();
+  for (const op of operatorsIn(chain)) {
+    if (op.kind === 'scan') for (const { id } of op.fields) ids.add(id);
+    if (op.kind === 'project') for (const { field } of op.items) ids.add(field.id);
+  }
+  return ids;
+}
+
+const WIDENINGS: ReadonlySet<string> = new Set(['int8(int4)', 'int8(int2)', 'int4(int2)']);
+
+/** What a key's order is the order of: its argument, for casts that keep it. */
+function sameOrder(key: PlanExpr): PlanExpr {
+  if (key.kind === 'call' && WIDENINGS.has(key.fn)) return key.args[0] ?? key;
+  return key;
+}
