@@ -1,8 +1,10 @@
+import { functionName } from '../sql/functions/signature.js';
 import { ELEMENT_OF, Oid } from '../sql/types.js';
 import { columnIds, hasSubquery, substitute } from './columns.js';
 import { isVolatile } from './expression.js';
 import { operatorsIn } from './logical-plan.js';
 import {
+  type AggregateOperator,
   type FirstRows,
   fieldsOf,
   type Operator,
@@ -15,20 +17,38 @@ import {
 /** More rows are sorted at once. */
 const MOST_ROWS = 100_000;
 
-/** By scan: the column behind the first sort key of an ORDER BY … LIMIT over it alone. */
+/** By scan: the column behind the first sort key of an ORDER BY … LIMIT over it alone, or of which only the least or greatest is wanted. */
 export function orderColumns(plans: readonly Operator[]): ReadonlyMap<string, number> {
   const columns = new Map<string, number>();
   for (const op of plans.flatMap((plan) => [...operatorsIn(plan)])) {
-    const first = op.kind === 'sort' ? firstRows(op) : undefined;
+    const sort = op.kind === 'sort' ? op : op.kind === 'aggregate' ? sortOfExtreme(op) : undefined;
+    const first = sort === undefined ? undefined : firstRows(sort);
     if (first !== undefined) columns.set(first.scan, first.column);
   }
   return columns;
 }
 
-/** The sort, told to read its scan in parts, where `inParts` says that it should. */
-export function withFirstRows(sort: SortOperator, inParts: (scan: string) => boolean): SortOperator {
-  const first = firstRows(sort);
-  return first !== undefined && inParts(first.scan) ? { ...sort, first } : sort;
+/** The operator, told to read its scan in parts, where `inParts` says that it should. */
+export function withFirstRows(op: Operator, inParts: (scan: string) => boolean): Operator {
+  if (op.kind === 'sort') {
+    const first = firstRows(op);
+    return first !== undefined && inParts(first.scan) ? { ...op, first } : op;
+  }
+  const sort = op.kind === 'aggregate' ? sortOfExtreme(op) : undefined;
+  if (op.kind !== 'aggregate' || sort === undefined) return op;
+  const input = withFirstRows(sort, inParts);
+  return input === sort ? op : { ...op, input };
+}
+
+/** min() and max() of all rows need one of them only. */
+function sortOfExtreme({ input, keys, aggregates, sets, groupings }: AggregateOperator): SortOperator | undefined {
+  const [call, second] = aggregates;
+  const expr = call?.args[0];
+  if (keys.length > 0 || sets !== undefined || groupings !== undefined || second !== undefined) return undefined;
+  if (call === undefined || expr === undefined || call.args.length !== 1 || call.filter !== undefined) return undefined;
+  const name = functionName(call.fn);
+  if (name !== 'max' && name !== 'min') return undefined;
+  return { kind: 'sort', input, keys: [{ expr, descending: name === 'max', nullsFirst: false }], limit: 1 };
 }
 
 /**

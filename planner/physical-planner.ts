@@ -54,8 +54,7 @@ export async function planStages(
   const pruned = (op: Operator): Operator =>
     rewrite(op, (inner) => {
       if (inner.kind === 'scan') return { ...inner, pruning: found.get(inner.scan)?.pruning ?? [] };
-      const marked = inner.kind === 'sort' ? withFirstRows(inner, inParts) : inner;
-      return mapSubplans(marked, pruned);
+      return mapSubplans(withFirstRows(inner, inParts), pruned);
     });
   const plan = pruned(logical);
   const cut = cutStages(plan, {

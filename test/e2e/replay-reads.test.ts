@@ -150,6 +150,55 @@ describe(`replay reads (seed ${SEED})`, function () {
     assert.ok(limited > READS / 4, `${limited}`);
   });
 
+  it('tell the version at an instant from two row groups', async () => {
+    const at = new Date(START + 10_000_000).toISOString();
+    const [read, all] = await groups(`SELECT * FROM version_at(one, 'orders-1', '${at}') AS v`);
+    // For the version itself, at the border of the time, and for there being such a stream.
+    assert.ok(read <= 3 && all > GROUPS, `${read} of ${all}`);
+    assert.deepEqual(await groups('SELECT max(event_time) FROM one'), [1, GROUPS]);
+    assert.deepEqual(await groups('SELECT min(version) FROM few'), [1, GROUPS / 3]);
+    assert.deepEqual(await rows('SELECT max(version), min(event_time)::text FROM few'), [
+      [String((ROWS - 1) * 2), '2025-01-01 00:00:00+00'],
+    ]);
+    assert.deepEqual(await rows('SELECT max(version) FROM few'), [[String((ROWS - 1) * 2)]]);
+    assert.deepEqual(await rows('SELECT max(f), max(id) FILTER (WHERE false) FROM vals'), [['NaN', null]]);
+    assert.deepEqual(await rows('SELECT max(f) FROM vals'), [['NaN']]);
+    assert.deepEqual(await rows('SELECT min(n) FROM vals WHERE n < 0'), [[null]]);
+  });
+
+  it('tell versions at instants as the model does', async () => {
+    const dice = new Dice(SEED + 3);
+    let single = 0;
+    for (let n = 0; n < READS / 2; n++) {
+      const table = dice.pick(['one', 'many', 'many']);
+      const events = tables[table] ?? [];
+      const name = dice.pick(['orders-1', 'orders-12', 'carts\\*1', 'carts*1', 'nobody', '*', 'o*2', 'nobody*']);
+      const pattern = name.replaceAll('\\*', '').includes('*');
+      const time = START + dice.whole(-100, 22_000) * 1000;
+      const instant = dice.chance(0.05) ? null : new Date(time).toISOString();
+      const bound = dice.chance(0.5);
+      const text = `SELECT stream_id, version FROM version_at(${table}, ${bound ? '$1' : `'${name}'`}, ${bound ? '$2' : `${instant === null ? 'NULL' : `'${instant}'`}`}) AS v`;
+      const result = await client.query({ text, values: bound ? [name, instant] : [], rowMode: 'array' });
+      const read = { stream: name.replaceAll('\\*', '*'), pattern, backward: false };
+      const expected = new Map<string, number>();
+      for (const { stream } of expectedReads(events, { ...read, limits: [] })) expected.set(stream, -1);
+      if (instant !== null) {
+        for (const { stream, version } of expectedReads(events, { ...read, limits: [['<=', time]] }))
+          expected.set(stream, Math.max(expected.get(stream) ?? -1, version ?? -1));
+      }
+      const wanted = [...expected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([stream, version]) => [stream, String(version)]);
+      assert.deepEqual(result.rows, wanted, `${text} ${name} ${instant}`);
+      single += pattern ? 0 : 1;
+    }
+    assert.ok(single > READS / 8);
+    const missing = "SELECT * FROM version_at(many, 'nobody', now(), missing => 'error') AS v";
+    await assert.rejects(rows(missing), { code: '42704' });
+    await assert.rejects(rows("SELECT * FROM read_until(many, 'nobody', now(), missing => 'error', max_events => 3) AS v"), {
+      code: '42704',
+    });
+    assert.equal((await rows("SELECT * FROM version_at(many, 'orders-1', '1999-01-01', missing => 'error') AS v"))[0]?.[1], '-1');
+  });
+
   it(`answer ${TOPS} random ORDER BY … LIMIT as without it`, async () => {
     const dice = new Dice(SEED + 2);
     let [read, all] = [0, 0];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { TimelineError } from '../../sql/errors.js';
 import { loadParser, parseOne } from '../../sql/parse.js';
-import { isPattern, likePattern } from '../../sql/replay-call.js';
+import { isPattern, likePattern } from '../../sql/replay-select.js';
 import type { TableLookup, TableShape } from '../../sql/source-columns.js';
 import { rewriteTimelineCalls } from '../../sql/timeline-call.js';
 import { Oid, type } from '../../sql/types.js';
