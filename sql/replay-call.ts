@@ -2,7 +2,17 @@ import { unsupported } from './errors.js';
 import type { ParseNode } from './parse-tree.js';
 import { type Bound, missingRole, Replay, type Roles } from './replay-select.js';
 import type { Piece } from './source-text.js';
-import { type Argument, argumentsOf, byName, callError, columnNames, isNullLiteral, readsColumn, unknownOption, word } from './timeline-options.js';
+import {
+  type Argument,
+  argumentsOf,
+  byName,
+  callError,
+  columnNames,
+  isNullLiteral,
+  readsColumn,
+  unknownOption,
+  word,
+} from './timeline-options.js';
 import { type CallScope, type EventSource, eventSource, propertyColumns } from './timeline-source.js';
 
 /** Positional arguments after the source, of which the first `required` must be there; all may be named. */
