@@ -30,6 +30,10 @@ export interface TimelineValues {
 }
 
 const DAY = 86_400_000_000n;
+/** PostgreSQL's first timestamp, 4714-11-24 BC: what is read from an earlier time on is all. */
+const LEAST = -210_866_803_200_000_000n;
+/** More instants than this in one `at` are refused (54000). */
+const MAX_INSTANTS = 500_000;
 
 /** Reads the marker's arguments in their order. Throws the value errors of the specification's section 2. */
 export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, sessionZone: string): TimelineValues {
@@ -48,7 +52,9 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
     return text === undefined ? undefined : parseTimestampTz(text, 'UTC');
   };
   const finite = (value: bigint | undefined, name: string): bigint | undefined => {
-    if (value !== undefined && isInfinite(value)) throw fail(name, `"${name}" must be a finite time`, '22008');
+    if (value === undefined) return undefined;
+    if (isInfinite(value)) throw fail(name, `"${name}" must be a finite time`, '22008');
+    if (BigInt(Number(value)) !== value) throw fail(name, `"${name}" is too far from 1970 to be kept to the microsecond`, '22008');
     return value;
   };
   const length = (index: number, name: string): bigint | undefined => {
@@ -78,7 +84,7 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
   try {
     timeZone(zone);
   } catch {
-    throw fail('timezone', `time zone "${zone}" not recognized`);
+    throw fail('timezone', `time zone "${zone.slice(0, 64)}" not recognized`);
   }
   const fillText = call.args[9];
   if (fillText?.kind !== 'constant') throw notConstant('fill', marker, fillText);
@@ -99,7 +105,7 @@ export function timelineValues(call: Call<QueryLeaf>, marker: TimelineMarker, se
     every: every === undefined ? undefined : { months: every.months, days: every.days, micros: every.micros.toString() },
     origin: finite(instant(5, 'origin'), 'origin'),
     timeZone: zone,
-    readFrom: lookback === undefined || earliest === undefined ? undefined : earliest - lookback,
+    readFrom: lookback === undefined || earliest === undefined || earliest - lookback < LEAST ? undefined : earliest - lookback,
     idle,
     fill,
   };
@@ -119,7 +125,17 @@ function instants(arg: QueryExpr | undefined, marker: TimelineMarker): readonly 
   const { type, value } = given as Constant;
   // a NULL under instants() is a call with `at`, of which nothing counts
   if (value === null) return given === arg ? undefined : [];
+  // a timestamp in an array has at most 40 characters with its quotes and comma: longer texts are not even read
+  const tooMany = (): TimelineError =>
+    new TimelineError({
+      kind: 'limit',
+      sqlstate: '54000',
+      message: `"at" has more than ${MAX_INSTANTS} instants`,
+      ...placeOf(marker, 'at'),
+    });
+  if (value.length > MAX_INSTANTS * 40) throw tooMany();
   const texts = type.oid === Oid.timestamptz ? [value] : parseArrayText(value);
+  if (texts.length > MAX_INSTANTS) throw tooMany();
   const found = new Set(texts.filter((text) => text !== null).map((text) => parseTimestampTz(text, 'UTC')));
   return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }

@@ -41,6 +41,7 @@ export function bucketEdges(options: BucketOptions): Float64Array {
     });
   }
   const origin = options.origin === undefined ? Date.UTC(2000, 0, months === 0 ? 3 : 1) * 1000 : toLocal(zone, options.origin);
+  if (micros >= DAY) return longEdges({ zone, origin, step: micros, since, until });
   if (micros !== 0) return wallClockEdges({ zone, origin, step: micros, since, until });
   if (days !== 0)
     return calendarEdges({
@@ -125,14 +126,30 @@ function addMonths(local: number, months: number): number {
   return daysFromCivil(y, m, Math.min(day, daysInMonth(y, m))) * DAY + (local - days * DAY);
 }
 
-/** Every instant whose wall clock time is a grid point; a grid point inside a gap is the gap's instant. */
-function wallClockEdges(grid: {
+interface WallClockGrid {
   readonly zone: TimeZone;
   readonly origin: number;
   readonly step: number;
   readonly since: number;
   readonly until: number;
-}): Float64Array {
+}
+
+/** wallClockEdges of steps of a day and more, grid point by grid point: days between them are not looked at. */
+function longEdges({ zone, origin, step, since, until }: WallClockGrid): Float64Array {
+  const edges: number[] = [];
+  for (let k = Math.floor((toLocal(zone, since) - origin) / step) - 1; (edges.at(-1) ?? -Infinity) < until; k++) {
+    const local = origin + k * step;
+    const first = fromLocal(zone, local);
+    const second = local - offset(zone, local + DAY);
+    for (const edge of toLocal(zone, second) === local ? [first, second] : [first]) {
+      if (edge > (edges.at(-1) ?? -Infinity) && (edges.at(-1) ?? -Infinity) < until) edges.push(edge);
+    }
+  }
+  return trimmed(edges, since);
+}
+
+/** Every instant whose wall clock time is a grid point; a grid point inside a gap is the gap's instant. */
+function wallClockEdges(grid: WallClockGrid): Float64Array {
   const { zone, origin, step, since, until } = grid;
   const edges: number[] = [];
   const add = (instant: number): void => {

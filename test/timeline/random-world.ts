@@ -47,7 +47,9 @@ export function randomWorld(random: Random): World {
   if (choice < 92) {
     const [zone, instant] = random.pick(CHANGES);
     const unit = HOUR / random.pick([1, 2, 4]);
-    const every = random.chance(50) ? days([1, 1, 2, 7]) : lengths([HOUR / 2, HOUR, HOUR * 2, 3 * HOUR, 6 * HOUR, 7 * HOUR, 30 * HOUR]);
+    const every = random.chance(50)
+      ? days([1, 1, 2, 7])
+      : lengths([HOUR / 2, HOUR, HOUR * 2, 3 * HOUR, 6 * HOUR, 7 * HOUR, 24 * HOUR, 30 * HOUR]);
     return { kind: 'calendar', zone, base: instant - unit * random.below(30), unit, span: 50, every };
   }
   if (choice < 94) {
