@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { after, before, describe, it } from 'mocha';
 import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
+import { parseFields } from '../../connectors/iceberg/format/schema.js';
+import { TimelineError } from '../../sql/errors.js';
+import { parseFilter } from './filters.js';
 import { expectedTables, openConnector, sparkConfig, sqlConfig, temporaryFolder } from './iceberg-fixtures.js';
-import { readTwice } from './typed-rows.js';
+import { newLake, SIGNAL, writeRows } from './iceberg-lake.js';
+import { type RandomTable, tableWriters } from './random-tables.js';
+import { readTwice, type TwoReadings } from './typed-rows.js';
+
+const SEED = Number(process.env['TIMELINE_FUZZ_SEED'] ?? 1);
+const TABLES = Number(process.env['TIMELINE_FUZZ_CASES'] ?? 6);
+/** More than two row groups of ours. */
+const BIG_ROWS = 280_000;
 
 /** Columns of the fixtures' tables that are read from their files as they are; tables that are not here have deletes, no files, or Avro. */
 const EVENTS = ['event_id', 'entity_id', 'event_type', 'ts', 'value'];
@@ -18,7 +30,7 @@ const OFFERED: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe('Typed columns of Iceberg tables', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   const cache = temporaryFolder();
   let connectors: Record<'py' | 'db', IcebergConnector>;
   before(async () => {
@@ -29,19 +41,112 @@ describe('Typed columns of Iceberg tables', function () {
     rmSync(cache, { recursive: true });
   });
 
-  for (const { table, writer } of Object.values(expectedTables())) {
+  let inSnapshots = 0;
+  for (const { table, writer, snapshots } of Object.values(expectedTables())) {
     const schema = writer.startsWith('spark') ? 'db' : 'py';
-    it(`${schema}.${table}: each column as the relation gives it`, async () => {
+    it(`${schema}.${table}: each column of each snapshot as the relation gives it`, async () => {
       const connector = connectors[schema];
-      const description = await connector.describe({ schema, table });
-      const offered: string[] = [];
-      for (const { name } of description?.columns ?? []) {
-        const { relation, parquet } = await readTwice({ connector, table: { schema, table }, columns: [name] });
-        if (parquet === undefined) continue;
-        offered.push(name);
-        assert.deepEqual(parquet, relation, `column ${name}`);
+      for (const asOf of [undefined, ...snapshots.map(({ id }) => id)]) {
+        const offered = await compareColumns(connector, { schema, table }, asOf);
+        if (asOf === undefined) assert.deepEqual(offered, OFFERED[`${schema}.${table}`] ?? [], 'columns that are offered');
+        inSnapshots += offered.length;
       }
-      assert.deepEqual(offered, OFFERED[`${schema}.${table}`] ?? [], 'columns that are offered');
     });
   }
+
+  it('offers tables as they were before they had deletes', () => {
+    assert.ok(inSnapshots > 100, `${inSnapshots} columns of snapshots`);
+  });
+
+  it('offers whole row groups, and nothing where parts of them are read', async () => {
+    const lake = await newLake();
+    try {
+      const table = { schema: 'ns', table: 'big' };
+      const fields = parseFields([
+        { id: 1, name: 'id', required: false, type: 'long' },
+        { id: 2, name: 'digest', required: false, type: 'string' },
+        { id: 3, name: 'at', required: false, type: 'timestamptz' },
+        { id: 4, name: 'kind', required: false, type: 'string' },
+        { id: 5, name: 'price', required: false, type: 'decimal(9, 2)' },
+      ]);
+      const { handle } = await lake.writer.beginTable({ table, fields, options: { 'timeline.key': 'id' } }, SIGNAL);
+      const select = `SELECT range AS id, md5(range::VARCHAR) AS digest, make_timestamptz(1700000000000000 + range) AS at,
+        CASE WHEN range % 5 = 0 THEN NULL ELSE 'kind ' || (range % 9) END AS kind, (range % 1000)::DECIMAL(9, 2) AS price FROM range(${BIG_ROWS})`;
+      const written = await writeRows(lake, lake.writer, handle, select);
+      await lake.writer.commit(handle, { written, batch: 'big', summary: {}, signal: SIGNAL });
+      const read = (options: Partial<Parameters<typeof readTwice>[0]>): ReturnType<typeof readTwice> =>
+        readTwice({ connector: lake.connector, table, ...options });
+      const whole = await read({});
+      assert.equal(whole.parquet?.[0]?.length, BIG_ROWS);
+      assertSame(whole, 'whole');
+      // Splits of a row group each.
+      const parts = await read({ bytes: 1 << 20, columns: ['id', 'kind'] });
+      assert.ok(parts.parts > 1);
+      assert.equal(parts.parquet?.[0]?.length, BIG_ROWS);
+      assertSame(parts, 'parts');
+      const types = new Map([['id', 20]]);
+      const first = await read({ filters: [parseFilter('id < 1000', types)], skipping: { pageIndex: 'off' } });
+      assert.equal(first.parts, 1);
+      const rows = first.parquet?.[0]?.length ?? 0;
+      assert.ok(rows > 1000 && rows < BIG_ROWS / 2, `${rows} rows`);
+      assertSame(first, 'first row group');
+      const some = await read({ filters: [parseFilter('id > 1000 AND id < 2000', types)], skipping: { pageIndex: 'on' } });
+      assert.equal(some.parquet, undefined);
+      assert.ok((some.relation[0]?.length ?? 0) < rows);
+    } finally {
+      await lake.close();
+    }
+  });
+
+  it('of random tables by others are those of the relation', async function () {
+    const writers = await tableWriters();
+    if (writers.length === 0) this.skip();
+    for (const writer of writers) {
+      const folder = temporaryFolder();
+      await writer.write(folder, SEED, TABLES);
+      const tables = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as readonly RandomTable[];
+      const connector = await openConnector({ catalog: writer.catalog(folder), locations: {} }, cache);
+      let offered = 0;
+      for (const { table, operations, snapshots } of tables) {
+        try {
+          for (const asOf of [undefined, ...snapshots.map(({ id }) => id)])
+            offered += (await compareColumns(connector, { schema: 'db', table }, asOf)).length;
+        } catch (error) {
+          throw new Error(
+            `${writer.name}, seed ${SEED}, ${table} (${operations.join('; ')}): ${error instanceof Error ? error.message : String(error)}`,
+          );
+        }
+      }
+      await connector.close();
+      rmSync(folder, { recursive: true });
+      assert.ok(offered > TABLES, `${writer.name}: ${offered} columns were offered`);
+    }
+  });
 });
+
+/** Each column by itself; gives the names of those that are offered. */
+async function compareColumns(connector: IcebergConnector, table: { schema: string; table: string }, asOf?: string): Promise<string[]> {
+  const description = await connector.describe(table, undefined, asOf);
+  const offered: string[] = [];
+  for (const { name } of description?.columns ?? []) {
+    const both = await readTwice({ connector, table, asOf, columns: [name] }).catch((error: unknown) => {
+      // What the relation refuses is of no interest here.
+      if (error instanceof TimelineError && error.sqlstate === '0A000') return undefined;
+      throw error;
+    });
+    if (both?.parquet === undefined) continue;
+    offered.push(name);
+    assertSame(both, name);
+  }
+  return offered;
+}
+
+/** Row by row; deepEqual of so many is slow. */
+function assertSame({ columns, relation, parquet }: TwoReadings, what: string): void {
+  columns.forEach(({ name }, i) => {
+    const [wanted, found] = [relation[i] ?? [], parquet?.[i] ?? []];
+    assert.equal(found.length, wanted.length, `${what}: rows of ${name}`);
+    const row = wanted.findIndex((value, at) => !isDeepStrictEqual(value, found[at]));
+    if (row >= 0) assert.fail(`${what}: column ${name}, row ${row}: ${String(found[row])} instead of ${String(wanted[row])}`);
+  });
+}

@@ -1,5 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { ColumnDescription, Connector, ParquetRows, TablePredicate } from '../../connectors/connector.js';
+import type { ColumnDescription, Connector, ParquetRows, Skipping, TablePredicate } from '../../connectors/connector.js';
 import type { ColumnVector } from '../../sql/column-vector.js';
 import { Oid, type Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
@@ -15,6 +15,8 @@ export interface TwoReadings {
   readonly relation: ValueColumns;
   /** Undefined: not offered. */
   readonly parquet: ValueColumns | undefined;
+  /** Files that only some row groups are read of. */
+  readonly parts: number;
 }
 
 const METER = { charge: () => undefined };
@@ -27,9 +29,11 @@ export async function readTwice(options: {
   /** By name; absent: all. */
   readonly columns?: readonly string[];
   readonly filters?: readonly TablePredicate[];
+  /** Wished of splits. */
   readonly bytes?: number;
+  readonly skipping?: Skipping;
 }): Promise<TwoReadings> {
-  const { connector, table, asOf, filters = [], bytes } = options;
+  const { connector, table, asOf, filters = [], bytes, skipping = {} } = options;
   const { signal } = new AbortController();
   const description = await connector.describe(table, undefined, asOf);
   if (description === undefined) throw new Error(`no table ${table.table}`);
@@ -37,10 +41,11 @@ export async function readTwice(options: {
   const pinned = await connector.pin(table, asOf);
   const { handle } = connector.pushdown(pinned.handle, { filters, columns: columns.map(({ name }) => name), limit: undefined });
   const { splits } = await connector.splits(handle, signal, bytes === undefined ? {} : { bytes });
-  const total: TwoReadings = { columns, relation: columns.map(() => []), parquet: columns.map(() => []) };
+  const total = { columns, relation: columns.map((): (Value | null)[] => []), parquet: columns.map((): (Value | null)[] => []) };
   let isOffered = true;
+  let parts = 0;
   for (const split of splits) {
-    const readable = await connector.read(handle, [split.data], { columns, meter: METER, signal });
+    const readable = await connector.read(handle, [split.data], { columns, meter: METER, signal, skipping });
     if (readable.kind !== 'sql') throw new Error('not a relation');
     try {
       append(
@@ -50,6 +55,7 @@ export async function readTwice(options: {
           columns.map(({ type }) => type),
         ),
       );
+      parts += readable.parquet?.files.filter(({ rowGroups }) => rowGroups !== undefined).length ?? 0;
       if (readable.parquet === undefined) isOffered = false;
       else
         append(
@@ -63,7 +69,7 @@ export async function readTwice(options: {
       await readable.release();
     }
   }
-  return isOffered && splits.length > 0 ? total : { ...total, parquet: undefined };
+  return { ...total, parts, parquet: isOffered && splits.length > 0 ? total.parquet : undefined };
 }
 
 function append(to: ValueColumns | undefined, more: ValueColumns): void {

@@ -70,6 +70,8 @@ function rowGroup(group: ThriftStruct, leaves: readonly Leaf[], dataEnd: number,
       if (chunk.has(1) || chunk.has(8) || chunk.has(9)) throw new Damage('it lies in another file or is encrypted');
       const path = listField(meta, 3).map((name) => (name instanceof Uint8Array ? text(name) : ''));
       if (path.join('.') !== leaf.path || intField(meta, 1) !== leaf.physical) throw new Damage('the footer has another one in its place');
+      // Without rows there may be no pages, and no place for them.
+      if (rows === 0) return { start: dataEnd, end: dataEnd, values: 0, codec: intField(meta, 4) ?? -1, statistics: undefined };
       const data = intField(meta, 9) ?? 0;
       const dictionary = intField(meta, 11) ?? 0;
       const start = dictionary > 0 && dictionary < data ? dictionary : data;
