@@ -14,6 +14,7 @@ import type { ExplainOptions } from '../sql/explain-options.js';
 import type { Constant } from '../sql/expression.js';
 import { namesWith } from '../sql/extra-relations.js';
 import { readQuery } from '../sql/node-tree.js';
+import { isUsualText } from '../sql/parameter-text.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import type { Query } from '../sql/query.js';
 import { quoteIdentifier } from '../sql/quote.js';
@@ -87,9 +88,7 @@ export async function planSelect(
     .catch((error: unknown) => {
       throw mapped(error, statement);
     });
-  const constants = statement.parameterTypes.map(
-    (oid, i): Constant => ({ kind: 'constant', type: type(oid), value: parameters[i] ?? null }),
-  );
+  const constants = await parameterConstants(statement.parameterTypes, parameters, context);
   const names = namesWith(engine.postgres.names, relations);
   const { query, write } = writing === undefined ? { query: readQuery(tree, names), write: undefined } : await writing(tree, names);
   if (statement.dialect !== undefined) checkDialect(query, statement.dialect);
@@ -132,6 +131,26 @@ export async function planSelect(
       },
       signal: context.signal,
     },
+  });
+}
+
+/** The parameters' values; texts that mean something in this session only are read by PostgreSQL, as it does when it binds them. */
+async function parameterConstants(
+  types: readonly number[],
+  values: readonly (string | null)[],
+  { engine, analysis }: SelectContext,
+): Promise<readonly Constant[]> {
+  const constants = types.map((oid, i): Constant => ({ kind: 'constant', type: type(oid), value: values[i] ?? null }));
+  const odd = constants.filter(({ type: { oid }, value }) => value !== null && !isUsualText(oid, value));
+  if (odd.length === 0) return constants;
+  const read = await engine.postgres.evaluate(odd, analysis);
+  return constants.map((constant) => {
+    const found = odd.indexOf(constant);
+    if (found < 0) return constant;
+    const value = read[found];
+    if (value === undefined) throw internal('a parameter was not read');
+    if (value instanceof TimelineError) throw value;
+    return value;
   });
 }
 
