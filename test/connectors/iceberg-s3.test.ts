@@ -11,6 +11,7 @@ import { connectorContract } from './contract.js';
 import { parseFilter } from './filters.js';
 import { expectedTables, FIXTURES, NO_METER, OLD_PREFIX, readTable, temporaryFolder } from './iceberg-fixtures.js';
 import { digest } from './relation-rows.js';
+import { compareColumns } from './typed-rows.js';
 
 describe('Iceberg on S3', () => {
   const cache = temporaryFolder();
@@ -98,6 +99,23 @@ describe('Iceberg on S3', () => {
         await Promise.all([local!.close(), remote!.close()]);
       }
       assert.ok(compared > 20, `${compared} were read`);
+      rmSync(folder, { recursive: true, force: true });
+    });
+  }
+
+  for (const slices of [true, false]) {
+    it(`gives typed columns of ${slices ? 'slices' : 'whole files'}`, async function () {
+      this.timeout(300_000);
+      const folder = temporaryFolder();
+      const config = {
+        catalog: { type: 'sql', uri: join(FIXTURES, 'py/catalog.db') },
+        locations: { [OLD_PREFIX]: `s3://${server.bucket}/lake` },
+        s3: server.options,
+      } as const;
+      const remote = await IcebergConnector.open({ name: 's3', cacheFolder: folder, cacheBytes: 1 << 24, slices, config });
+      const offered = async (table: string): Promise<number> => (await compareColumns(remote, { schema: 'py', table })).length;
+      assert.deepEqual([await offered('events_day'), await offered('evolve'), await offered('types')], [5, 6, 14]);
+      await remote.close();
       rmSync(folder, { recursive: true, force: true });
     });
   }

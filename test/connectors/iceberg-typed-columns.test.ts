@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { after, before, describe, it } from 'mocha';
 import type { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { parseFields } from '../../connectors/iceberg/format/schema.js';
 import { TimelineError } from '../../sql/errors.js';
 import { parseFilter } from './filters.js';
 import { expectedTables, openConnector, sparkConfig, sqlConfig, temporaryFolder } from './iceberg-fixtures.js';
-import { newLake, SIGNAL, writeRows } from './iceberg-lake.js';
+import { METER, newLake, SIGNAL, writeRows } from './iceberg-lake.js';
 import { type RandomTable, tableWriters } from './random-tables.js';
-import { readTwice, type TwoReadings } from './typed-rows.js';
+import { assertSame, compareColumns, parquetColumns, readTwice } from './typed-rows.js';
 
 const SEED = Number(process.env['TIMELINE_FUZZ_SEED'] ?? 1);
 const TABLES = Number(process.env['TIMELINE_FUZZ_CASES'] ?? 6);
@@ -98,6 +97,39 @@ describe('Typed columns of Iceberg tables', function () {
     }
   });
 
+  it('tell of damage with the file and the table', async () => {
+    const lake = await newLake();
+    try {
+      const table = { schema: 'ns', table: 'torn' };
+      const fields = parseFields([{ id: 1, name: 'id', required: false, type: 'long' }]);
+      const { handle } = await lake.writer.beginTable({ table, fields, options: {} }, SIGNAL);
+      const written = await writeRows(lake, lake.writer, handle, 'SELECT range * 7919 % 104729 AS id FROM range(5000)');
+      await lake.writer.commit(handle, { written, batch: 'torn', summary: {}, signal: SIGNAL });
+      const columns = (await lake.connector.describe(table))?.columns ?? [];
+      const pinned = await lake.connector.pin(table);
+      const { splits } = await lake.connector.splits(pinned.handle, SIGNAL);
+      const data = splits.map((split) => split.data);
+      const readable = await lake.connector.read(pinned.handle, data, { columns, meter: METER, signal: SIGNAL });
+      if (readable.kind !== 'sql' || readable.parquet === undefined) throw new Error('not offered');
+      const [file] = readable.parquet.files;
+      assert.ok(file !== undefined && !file.location.includes(lake.folder), file?.location);
+      const bytes = readFileSync(file.path);
+      writeFileSync(file.path, bytes.fill(255, 4, 400));
+      const error = await parquetColumns(
+        readable.parquet,
+        columns.map(({ type }) => type),
+      ).catch((thrown: unknown) => thrown);
+      assert.ok(error instanceof TimelineError && error.sqlstate === 'XX001', String(error));
+      const told = await readable.explain?.(error);
+      assert.equal(told?.sqlstate, 'XX001');
+      assert.ok(told.message.startsWith(`file "${file.location}" is corrupt: column "id": `), told.message);
+      assert.ok(told.message.endsWith('(table ns.torn)'), told.message);
+      await readable.release();
+    } finally {
+      await lake.close();
+    }
+  });
+
   it('of random tables by others are those of the relation', async function () {
     const writers = await tableWriters();
     if (writers.length === 0) this.skip();
@@ -123,30 +155,3 @@ describe('Typed columns of Iceberg tables', function () {
     }
   });
 });
-
-/** Each column by itself; gives the names of those that are offered. */
-async function compareColumns(connector: IcebergConnector, table: { schema: string; table: string }, asOf?: string): Promise<string[]> {
-  const description = await connector.describe(table, undefined, asOf);
-  const offered: string[] = [];
-  for (const { name } of description?.columns ?? []) {
-    const both = await readTwice({ connector, table, asOf, columns: [name] }).catch((error: unknown) => {
-      // What the relation refuses is of no interest here.
-      if (error instanceof TimelineError && error.sqlstate === '0A000') return undefined;
-      throw error;
-    });
-    if (both?.parquet === undefined) continue;
-    offered.push(name);
-    assertSame(both, name);
-  }
-  return offered;
-}
-
-/** Row by row; deepEqual of so many is slow. */
-function assertSame({ columns, relation, parquet }: TwoReadings, what: string): void {
-  columns.forEach(({ name }, i) => {
-    const [wanted, found] = [relation[i] ?? [], parquet?.[i] ?? []];
-    assert.equal(found.length, wanted.length, `${what}: rows of ${name}`);
-    const row = wanted.findIndex((value, at) => !isDeepStrictEqual(value, found[at]));
-    if (row >= 0) assert.fail(`${what}: column ${name}, row ${row}: ${String(found[row])} instead of ${String(wanted[row])}`);
-  });
-}

@@ -1,6 +1,9 @@
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { ColumnDescription, Connector, ParquetRows, Skipping, TablePredicate } from '../../connectors/connector.js';
 import type { ColumnVector } from '../../sql/column-vector.js';
+import { TimelineError } from '../../sql/errors.js';
 import { Oid, type Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { openParquet } from '../../src/kernel/parquet/parquet-file.js';
@@ -133,4 +136,31 @@ function numberReader(values: Float64Array | Int32Array | Uint8Array, { oid }: T
   if (oid === Oid.int8 || oid === Oid.time || oid === Oid.timestamp || oid === Oid.timestamptz)
     return (row) => BigInt(values[row] as number);
   return (row) => values[row] as number;
+}
+
+/** Each column by itself; gives the names of those that are offered. */
+export async function compareColumns(connector: Connector, table: { schema: string; table: string }, asOf?: string): Promise<string[]> {
+  const description = await connector.describe(table, undefined, asOf);
+  const offered: string[] = [];
+  for (const { name } of description?.columns ?? []) {
+    const both = await readTwice({ connector, table, asOf, columns: [name] }).catch((error: unknown) => {
+      // What the relation refuses is of no interest here.
+      if (error instanceof TimelineError && error.sqlstate === '0A000') return undefined;
+      throw error;
+    });
+    if (both?.parquet === undefined) continue;
+    offered.push(name);
+    assertSame(both, name);
+  }
+  return offered;
+}
+
+/** Row by row; deepEqual of so many is slow. */
+export function assertSame({ columns, relation, parquet }: TwoReadings, what: string): void {
+  columns.forEach(({ name }, i) => {
+    const [wanted, found] = [relation[i] ?? [], parquet?.[i] ?? []];
+    assert.equal(found.length, wanted.length, `${what}: rows of ${name}`);
+    const row = wanted.findIndex((value, at) => !isDeepStrictEqual(value, found[at]));
+    if (row >= 0) assert.fail(`${what}: column ${name}, row ${row}: ${String(found[row])} instead of ${String(wanted[row])}`);
+  });
 }
