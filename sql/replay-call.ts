@@ -1,5 +1,6 @@
 import { unsupported } from './errors.js';
 import type { ParseNode } from './parse-tree.js';
+import { type ReplayRead, replayRead } from './replay-read.js';
 import { type Bound, missingRole, Replay, type Roles } from './replay-select.js';
 import type { Piece } from './source-text.js';
 import {
@@ -28,7 +29,7 @@ export function rewriteReplayFunction(
   name: string,
   call: ParseNode,
   location: number,
-): { readonly pieces: readonly Piece[]; readonly end: number; readonly lateral: boolean } {
+): { readonly pieces: readonly Piece[]; readonly end: number; readonly lateral: boolean; readonly read: ReplayRead } {
   const { source } = scope;
   const { args, end } = argumentsOf(source, call, location, 1);
   const shape = FUNCTIONS[name] ?? { args: [], required: 0 };
@@ -55,7 +56,8 @@ export function rewriteReplayFunction(
   };
   const replay = new Replay({ scope, events, named, roles, location });
   const lateral = [...named.values()].some(readsColumn);
-  return { pieces: name === 'version_at' ? replay.versions() : replay.events(bounds(scope, name, named)), end, lateral };
+  const read = replayRead(source, name, events.name, named);
+  return { pieces: name === 'version_at' ? replay.versions() : replay.events(bounds(scope, name, named)), end, lateral, read };
 }
 
 /** TIMELINE() without signals: the events of [since, until). */

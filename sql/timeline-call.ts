@@ -1,6 +1,7 @@
 import { tooDeep, unsupported } from './errors.js';
 import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from './parse-tree.js';
 import { rewriteReplayFunction } from './replay-call.js';
+import type { ReplayRead } from './replay-read.js';
 import { selectColumns, type TableLookup, type VisibleCtes } from './source-columns.js';
 import { assemble, type Edit, type Piece, SourceText } from './source-text.js';
 import { callError } from './timeline-options.js';
@@ -14,6 +15,8 @@ export interface RewrittenCalls {
   readonly mapPosition: (position: number) => number;
   /** How many calls there were. */
   readonly calls: number;
+  /** Of replay functions. */
+  readonly reads: readonly ReplayRead[];
 }
 
 const CALLS: ReadonlySet<string> = new Set(['timeline', 'read_until', 'read_range', 'version_at']);
@@ -30,13 +33,13 @@ const CALLS: ReadonlySet<string> = new Set(['timeline', 'read_until', 'read_rang
  * Throws what the specification's sections 1, 2 and 7 say about the call's form, with positions in `text`.
  */
 export function rewriteTimelineCalls(text: string, tree: unknown, lookup: TableLookup): RewrittenCalls {
-  if (!/timeline|read_until|read_range|version_at/i.test(text)) return { text, mapPosition: (position) => position, calls: 0 };
+  if (!/timeline|read_until|read_range|version_at/i.test(text)) return { text, mapPosition: (position) => position, calls: 0, reads: [] };
   try {
     const source = new SourceText(text);
     const rewriter = new Rewriter(source, lookup);
     const edits = rewriter.editsIn(tree, new Map());
-    if (edits.length === 0) return { text, mapPosition: (position) => position, calls: 0 };
-    return { ...assemble(source, source.render(0, source.length, edits)), calls: rewriter.calls };
+    if (edits.length === 0) return { text, mapPosition: (position) => position, calls: 0, reads: [] };
+    return { ...assemble(source, source.render(0, source.length, edits)), calls: rewriter.calls, reads: rewriter.reads };
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
     throw tooDeep(thrown);
@@ -47,6 +50,7 @@ class Rewriter {
   readonly #source: SourceText;
   readonly #lookup: TableLookup;
   calls = 0;
+  readonly reads: ReplayRead[] = [];
 
   constructor(source: SourceText, lookup: TableLookup) {
     this.#source = source;
@@ -105,7 +109,9 @@ class Rewriter {
       throw callError(this.#source, location, '42601', `a column definition list is not allowed after ${name}()`);
     this.calls += 1;
     const scope: CallScope = { source: this.#source, lookup: this.#lookup, ctes, inner: this.editsIn(call['args'], ctes) };
-    const rewritten = name === 'timeline' ? rewriteTimeline(scope, call, location) : rewriteReplayFunction(scope, name, call, location);
+    const replayed = name === 'timeline' ? undefined : rewriteReplayFunction(scope, name, call, location);
+    if (replayed !== undefined) this.reads.push(replayed.read);
+    const rewritten = replayed ?? rewriteTimeline(scope, call, location);
     // a function in FROM goes by its own name, a subselect by none
     // and it sees what stands left of it without LATERAL
     const lateral: Piece[] = range['lateral'] === true || !rewritten.lateral ? [] : [{ text: 'LATERAL ', from: location, copied: false }];

@@ -10,6 +10,8 @@ export interface ReplayRecord {
   readonly state: ReplayState;
   readonly user: string;
   readonly sql: string;
+  /** What replay functions were asked for: function, source and arguments of each call. */
+  readonly replay?: readonly Readonly<Record<string, string | null>>[];
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly endedAt: number | undefined;

@@ -7,6 +7,7 @@ import { taggedNode } from '../sql/parse-tree.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
 import { refusedClause, relationNodes } from '../sql/references.js';
+import type { ReplayRead } from '../sql/replay-read.js';
 import type { ResultColumn } from '../sql/result.js';
 import { rewriteSnapshotCalls } from '../sql/snapshot-call.js';
 import { statementKind, type UtilityStatement } from '../sql/statement-kind.js';
@@ -340,6 +341,7 @@ async function analyseSelect(
       original: text,
       rewritten: rewritten.text,
       mapPosition: rewritten.mapPosition,
+      ...(rewritten.reads.length === 0 ? {} : { reads: rewritten.reads }),
       parameterTypes: described.parameterTypes,
       columns,
       relations,
@@ -384,7 +386,7 @@ export async function rewriteTables(
   statement: unknown,
   tables: StatementTables,
   views: Pick<SessionViews, 'current'>,
-): Promise<ExpandedText> {
+): Promise<ExpandedText & { readonly reads: readonly ReplayRead[] }> {
   const calls = await tables.settle(() => rewriteTimelineCalls(text, statement, tables.lookup));
   const tree = calls.text === text ? statement : withoutTarget(parseOne(calls.text)?.statement);
   const expanded = expandViews(calls.text, tree, views.current);
@@ -396,7 +398,7 @@ export async function rewriteTables(
       for (const { schema, name } of relationNodes(expandedTree)) tables.lookup(schema, name);
       return rewriteSnapshotCalls(expanded.text, expandedTree, ({ schema, table, version }) => tables.snapshot(schema, table, version));
     });
-    return { text: snapshots.text, mapPosition: (position) => back(snapshots.mapPosition(position)) };
+    return { text: snapshots.text, mapPosition: (position) => back(snapshots.mapPosition(position)), reads: calls.reads };
   } catch (thrown) {
     throw mapped(thrown, { mapPosition: back });
   }

@@ -18,6 +18,7 @@ import { isUsualText } from '../sql/parameter-text.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import type { Query } from '../sql/query.js';
 import { quoteIdentifier } from '../sql/quote.js';
+import { type ReplayRead, readsWith } from '../sql/replay-read.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
 import { Oid, type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
@@ -42,6 +43,8 @@ export interface SelectStatement {
   readonly relations: readonly StatementRelation[];
   /** They again, for these parameters and the session's version now. Throws 0A000 where the result would have other columns. */
   relationsNow(parameters: readonly (string | null)[], asOf: string | undefined): Promise<readonly StatementRelation[]>;
+  /** By replay functions, for statistics. */
+  readonly reads?: readonly ReplayRead[];
   /** The engine whose SQL it was written in; `rewritten` is PostgreSQL's all the same. */
   readonly dialect?: Dialect;
 }
@@ -178,7 +181,7 @@ export async function runSelect(
 ): Promise<Execution> {
   const plan = await planSelect(statement, parameters, context);
   const notices = plan.notices.map(notice);
-  const { run, record } = await startRun(plan, statement.original, context, notices);
+  const { run, record } = await startRun(plan, statement, parameters, context, notices);
   return {
     columns: statement.columns,
     batches: closable(resultBatches(plan, run, record, context, notices), async () => {
@@ -206,7 +209,7 @@ export async function runWrite(
 ): Promise<WriteResult> {
   const plan = await planSelect(statement, parameters, context, writing);
   const notices = plan.notices.map(notice);
-  const { run, record } = await startRun(plan, statement.original, context, notices);
+  const { run, record } = await startRun(plan, statement, parameters, context, notices);
   let result: WriteResult | undefined;
   const unwritten = (error: TimelineError): Promise<void> =>
     discardWritten({ plan, run, driver: record.driver, error, engine: context.engine });
@@ -260,7 +263,7 @@ export async function explainSelect(
   const plan = await planSelect(statement, parameters, context, writing);
   let actuals: Actuals | undefined;
   if (options.analyze) {
-    const { run, record } = await startRun(plan, statement.original, context, []);
+    const { run, record } = await startRun(plan, statement, parameters, context, []);
     const started = performance.now();
     // Its rows are no answer.
     for await (const batch of resultBatches(plan, run, record, { ...context, maxRows: undefined }, [])) void batch;
@@ -274,11 +277,14 @@ export async function explainSelect(
 
 async function startRun(
   plan: PhysicalPlan,
-  sql: string,
+  statement: SelectStatement,
+  parameters: readonly (string | null)[],
   context: SelectContext,
   notices: Notice[],
 ): Promise<{ readonly run: Run; readonly record: ReplayRecord }> {
   const { engine } = context;
+  const sql = statement.original;
+  const replay = statement.reads === undefined ? undefined : readsWith(statement.reads, parameters);
   const id = `replay-${randomUUID()}`;
   const tasks = plan.stages.reduce((sum, stage) => sum + stage.tasks.length, 0);
   const scans = fileCounts(plan);
@@ -288,6 +294,7 @@ async function startRun(
     state: 'running',
     user: context.analysis.user,
     sql,
+    ...(replay === undefined ? {} : { replay }),
     startedAt: Date.now(),
     endedAt: undefined,
     stages: plan.stages.length,
@@ -440,6 +447,16 @@ function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineE
   engine.metrics.seconds.observe({ driver: ended.driver }, ((ended.endedAt ?? 0) - ended.startedAt) / 1000);
   engine.metrics.rows.inc(ended.rows);
   engine.metrics.bytesRead.inc(ended.bytesRead);
+  noteReads(engine, ended);
+}
+
+/** A query with reads of several functions counts for none of them alone. */
+function noteReads({ metrics }: EngineContext, { replay, rows, startedAt, endedAt = startedAt }: ReplayRecord): void {
+  const [first] = replay ?? [];
+  if (replay === undefined || first === undefined) return;
+  const name = replay.every((one) => one['function'] === first['function']) ? (first['function'] ?? '') : 'several';
+  metrics.replaySeconds.observe({ function: name }, (endedAt - startedAt) / 1000);
+  metrics.replayEvents.inc({ function: name }, rows);
 }
 
 /** Only what is not left to the connector, so that plans stay as short as they can. */
@@ -457,7 +474,13 @@ function skipping(settings: Readonly<Record<string, string>>): Partial<Pick<Plan
 function groupCounts(stages: readonly StageFigures[]): { readonly total: number; readonly read: number } {
   const steps = stages.flatMap((stage) => stage.pruned ?? []);
   const groups = steps.filter(({ step }) => step === 'row groups');
-  const total = groups.reduce((sum, { before }) => sum + before, 0);
+  const looked = groups.reduce((sum, { before }) => sum + before, 0);
+  // Those that a top-N left out were in no other step; those that it left, only where filters tell row groups apart.
+  const total = stages.reduce((sum, { pruned = [] }) => {
+    const tops = pruned.filter(({ step }) => step === 'row groups by top-N');
+    const counted = pruned.some(({ step }) => step === 'row groups');
+    return tops.reduce((all, { before, after }) => all + before - (counted ? after : 0), sum);
+  }, looked);
   // Each later step of a stage narrows what the one before left.
   const out = steps.filter(({ step }) => step.startsWith('row groups')).reduce((sum, { before, after }) => sum + before - after, 0);
   return { total, read: total - out };

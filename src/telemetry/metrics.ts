@@ -28,6 +28,19 @@ export class Metrics {
   });
   readonly rows = new Counter({ name: 'timeline_result_rows_total', help: 'Rows of results', registers: [this.registry] });
   readonly bytesRead = new Counter({ name: 'timeline_bytes_read_total', help: 'Bytes read from sources', registers: [this.registry] });
+  readonly replaySeconds = new Histogram({
+    name: 'timeline_replay_read_seconds',
+    help: 'Time from plan to last row of queries that read streams by read_until, read_range or version_at',
+    labelNames: ['function'] as const,
+    buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300],
+    registers: [this.registry],
+  });
+  readonly replayEvents = new Counter({
+    name: 'timeline_replay_events_total',
+    help: 'Rows of queries that read streams by read_until, read_range or version_at',
+    labelNames: ['function'] as const,
+    registers: [this.registry],
+  });
   readonly temporalUp = new Gauge({
     name: 'timeline_temporal_up',
     help: '1 when the durable engine takes plans',

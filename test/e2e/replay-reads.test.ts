@@ -108,6 +108,21 @@ describe(`replay reads (seed ${SEED})`, function () {
     assert.ok(some * 6 < all, `${some} of ${all}`);
   });
 
+  it('are told of in timeline.queries and in the metrics', async () => {
+    const sql = 'SELECT count(*) FROM read_until(one, $1, $2::timestamptz, direction => $$backward$$, max_events => 10) AS e';
+    await client.query({ text: sql, values: ['orders-1', '2026-01-01T00:00:00Z'] });
+    const [[read, groupsRead, groupsTotal]] = (await rows(
+      "SELECT replay, row_groups_read, row_groups_total FROM timeline.queries WHERE sql LIKE '%$$backward%' AND sql NOT LIKE '%queries%'",
+    )) as [[string, string, string]];
+    const args = { stream: 'orders-1', until: '2026-01-01T00:00:00Z', direction: 'backward', max_events: '10' };
+    assert.deepEqual(JSON.parse(read), [{ function: 'read_until', source: 'one', ...args }]);
+    assert.deepEqual([groupsRead, groupsTotal], ['1', String(GROUPS)]);
+    const text = await (await fetch(`http://${server.host}:${server.httpPort}/metrics`)).text();
+    assert.match(text, /timeline_replay_read_seconds_count\{function="read_until"\} [1-9]/);
+    assert.match(text, /timeline_replay_events_total\{function="read_until"\} [1-9]/);
+    assert.doesNotMatch(text, /orders-1/);
+  });
+
   it('say in EXPLAIN what they will do, and keep plans as they were where it is off', async () => {
     const sql = "EXPLAIN SELECT * FROM read_until(one, 'orders-1', '2026-01-01', max_events => 10) AS e";
     assert.match((await rows(sql)).join('\n'), /Top-N by bounds of version/);
