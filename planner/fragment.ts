@@ -1,6 +1,7 @@
 import { internal } from '../sql/errors.js';
 import { typeOf } from '../sql/expression-type.js';
 import { stateFields } from '../sql/functions/aggregate-state.js';
+import { Oid, type Type } from '../sql/types.js';
 import { outerColumns } from './columns.js';
 import { type DirectInput, directInput, isHorizonOfInput } from './direct-timeline.js';
 import { addDynamicFilters } from './dynamic-filters.js';
@@ -318,10 +319,13 @@ class Cutter {
       return { root: { ...op, input: input.root, horizon }, spread: input.spread };
     }
     const horizon = op.horizon === undefined ? undefined : this.#broadcast(this.#gathered(op.horizon));
-    if (op.spec.keys.length === 0) return { root: { ...op, input: this.#cut(input).root, horizon }, spread: { kind: 'single' } };
+    // rows that agree in all keys agree in these
+    const types = new Map(fieldsOf(op.input).map((field) => [field.id, field.type]));
+    const by = op.spec.keys.filter((key) => isHashed(types.get(key) ?? UNHASHED));
+    if (by.length === 0) return { root: { ...op, input: this.#cut(input).root, horizon }, spread: { kind: 'single' } };
     const count = this.#request.targets.partitions;
     return {
-      root: { ...op, input: this.#exchange(input, { by: op.spec.keys, partitions: count }), horizon },
+      root: { ...op, input: this.#exchange(input, { by, partitions: count }), horizon },
       spread: { kind: 'partitions', count },
     };
   }
@@ -424,6 +428,8 @@ const DIRECT_ROWS = 64 * 2 ** 20;
 
 /** Of more bytes the first rows are looked for by several tasks, since they may have to read them all. */
 const MOST_FIRST_BYTES = 4 * 2 ** 30;
+
+const UNHASHED: Type = { oid: Oid.unknown, typmod: -1 };
 
 /** Ids of state columns begin here, above all that conversion gives out. */
 const STATE_IDS = 1_000_000;

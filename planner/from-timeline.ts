@@ -120,6 +120,7 @@ function planCall(request: TimelineRequest, markers: Markers, call: Call<QueryLe
     horizon:
       spec.until.kind === 'horizon' ? horizonOf({ planning, source, frames, outer: round, states, markers, values, marker }) : undefined,
     spec: asked === undefined ? spec : { ...spec, probe: asked.probe },
+    ...(values.readFrom === undefined ? {} : { reading: { lookback: { kind: 'asked', from: values.readFrom.toString() } } }),
     fields: outputs.map((target) => planning.newField(target.name, typeOf(target.expr))),
   };
   if (outerColumns(operator).size > 0) throw unsupported('timeline() over rows that depend on the query around it (LATERAL or correlated)');

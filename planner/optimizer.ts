@@ -18,7 +18,10 @@ import { semiJoins } from './rules/semi-join.js';
 import { simplify } from './rules/simplify.js';
 import { dropSorts } from './rules/sort-removal.js';
 import { rangeTimes } from './rules/time-ranges.js';
+import { dropTieOrder } from './rules/timeline-columns.js';
 import { digestTimelines } from './rules/timeline-digest.js';
+import { boundLookback } from './rules/timeline-lookback.js';
+import { keepRelevant } from './rules/timeline-relevance.js';
 import { topN } from './rules/top-n.js';
 
 /** In this order: filters go down before connectors are asked, what follows from them goes down once more, columns are pruned when residuals are known. */
@@ -32,6 +35,9 @@ export const RULES: readonly Rule[] = [
   { name: 'filter-pushdown', apply: pushFilters },
   // when the filters over spans are where they stay
   { name: 'timeline-digest', apply: digestTimelines },
+  { name: 'timeline-columns', apply: dropTieOrder },
+  { name: 'timeline-lookback', apply: boundLookback },
+  { name: 'timeline-relevance', apply: keepRelevant },
   { name: 'join-order', apply: orderJoins },
   { name: 'bounds', apply: narrowBounds },
   // predicates that came together over one input may now contradict or be constant

@@ -411,6 +411,8 @@ export interface TimelineOperator {
   readonly fields: readonly Field[];
   /** Sums of spans in place of spans. */
   readonly digest?: TimelineDigest;
+  /** For EXPLAIN: which events are read, and why. */
+  readonly reading?: TimelineReading;
   /** The input is filters and projections over one scan, which the operator's task reads itself: as typed columns where it can, without an exchange below. */
   readonly direct?: boolean;
   readonly carry?: TimelineCarry;
@@ -432,6 +434,16 @@ export interface CarryPoint {
   readonly at: string;
   /** Hash of all that the state depends on. */
   readonly key: string;
+}
+
+/** Which events a TIMELINE() reads. What is absent was not asked or did not pay. */
+export interface TimelineReading {
+  /** Events before `from` (microseconds, text) are not read. */
+  readonly lookback?: { readonly kind: 'asked' | 'found'; readonly from: string } | { readonly kind: 'unbounded'; readonly why: string };
+  /** Events that touch no state are not read. */
+  readonly relevant?: true;
+  /** Read are only keys with an event that the filter above needs, or keys that it asks for. */
+  readonly keys?: 'events' | 'query';
 }
 
 /**

@@ -1,5 +1,6 @@
 import { hasSubquery, substitute } from './columns.js';
 import { conjuncts, isVolatile } from './expression.js';
+import { mapInputs } from './logical-plan.js';
 import type { Operator, PlanExpr, PlanLeaf, TimelineOperator } from './physical-plan.js';
 
 /** A timeline operator under filters and projections, as one filter and one projection over its rows would be. */
@@ -33,4 +34,20 @@ export function timelineBelow(top: Operator): TimelineBelow | undefined {
 
 export function isPlain(expr: PlanExpr): boolean {
   return !hasSubquery(expr) && !isVolatile<PlanLeaf>(expr);
+}
+
+/** The plan with each timeline operator replaced, given the conjuncts (over its fields) that all of its rows must pass. */
+export function mapTimelines(
+  op: Operator,
+  map: (timeline: TimelineOperator, filters: readonly PlanExpr[]) => TimelineOperator | undefined,
+): Operator {
+  const below = timelineBelow(op);
+  if (below === undefined) return mapInputs(op, (input) => mapTimelines(input, map));
+  const mapped = map(below.timeline, below.filters) ?? below.timeline;
+  const inside = mapInputs(mapped, (input) => mapTimelines(input, map));
+  return replaced(op, below.timeline, inside);
+}
+
+function replaced(op: Operator, timeline: TimelineOperator, by: Operator): Operator {
+  return op === timeline ? by : mapInputs(op, (input) => replaced(input, timeline, by));
 }
