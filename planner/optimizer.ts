@@ -20,6 +20,7 @@ import { dropSorts } from './rules/sort-removal.js';
 import { rangeTimes } from './rules/time-ranges.js';
 import { dropTieOrder } from './rules/timeline-columns.js';
 import { digestTimelines } from './rules/timeline-digest.js';
+import { findKeysFirst } from './rules/timeline-key-semi-join.js';
 import { boundLookback } from './rules/timeline-lookback.js';
 import { keepRelevant } from './rules/timeline-relevance.js';
 import { topN } from './rules/top-n.js';
@@ -38,6 +39,7 @@ export const RULES: readonly Rule[] = [
   { name: 'timeline-columns', apply: dropTieOrder },
   { name: 'timeline-lookback', apply: boundLookback },
   { name: 'timeline-relevance', apply: keepRelevant },
+  { name: 'timeline-key-semi-join', apply: findKeysFirst },
   { name: 'join-order', apply: orderJoins },
   { name: 'bounds', apply: narrowBounds },
   // predicates that came together over one input may now contradict or be constant

@@ -271,6 +271,8 @@ export interface JoinOperator {
   readonly right: Operator;
   readonly lateral?: boolean;
   readonly condition: PlanExpr | undefined;
+  /** Before stages are cut: its left input alone gives the same answer (planner/optional-joins.ts). */
+  readonly optional?: true;
 }
 
 export interface SortKey {

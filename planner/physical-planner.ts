@@ -3,6 +3,7 @@ import { joinColumns } from './dynamic-filters.js';
 import { orderColumns, withFirstRows } from './first-rows.js';
 import { cutStages, type ScanSplits } from './fragment.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
+import { settleOptionalJoins } from './optional-joins.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from './physical-plan.js';
 import type { PlanContext, Planning } from './planning.js';
 import { type PlanSink, withSink } from './sink.js';
@@ -56,10 +57,16 @@ export async function planStages(
       if (inner.kind === 'scan') return { ...inner, pruning: found.get(inner.scan)?.pruning ?? [] };
       return mapSubplans(withFirstRows(inner, inParts), pruned);
     });
-  const plan = pruned(logical);
+  const rows = (scan: string): number => found.get(scan)?.splits.reduce((sum, split) => sum + split.rows, 0) ?? 0;
+  const settled = (op: Operator): Operator => pruned(settleOptionalJoins(op, rows));
+  const plan = settled(logical);
+  const sharedPlans = new Map([...shared].map(([id, sharedPlan]) => [id, settled(sharedPlan)]));
+  const read = new Set(
+    [plan, ...sharedPlans.values()].flatMap((op) => [...operatorsIn(op)].flatMap((one) => (one.kind === 'scan' ? [one.scan] : []))),
+  );
   const cut = cutStages(plan, {
-    splits: found,
-    shared: new Map([...shared].map(([id, sharedPlan]) => [id, pruned(sharedPlan)])),
+    splits: new Map([...found].filter(([scan]) => read.has(scan))),
+    shared: sharedPlans,
     targets: context.taskTargets,
     keepBounds: new Set(timed.keys()),
   });

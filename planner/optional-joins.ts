@@ -1,0 +1,28 @@
+import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
+import type { Operator, TimelineOperator } from './physical-plan.js';
+
+/** What an optional join's right side reads must be so many times less than what its left side reads. */
+const FEWER = 20;
+
+/**
+ * The plan with each optional join either plain or gone: it stays if the rows of the splits on its right side, which are read to find keys,
+ * are few beside those on its left side.
+ */
+export function settleOptionalJoins(plan: Operator, rows: (scan: string) => number): Operator {
+  const read = (op: Operator): number => [...operatorsIn(op)].reduce((sum, one) => sum + (one.kind === 'scan' ? rows(one.scan) : 0), 0);
+  return rewrite(plan, (op) => {
+    if (op.kind === 'join' && op.optional === true) {
+      const { optional: _optional, ...join } = op;
+      return read(op.right) * FEWER <= read(op.left) ? join : op.left;
+    }
+    if (op.kind === 'timeline') return withoutKeys(op);
+    return mapSubplans(op, (inner) => settleOptionalJoins(inner, rows));
+  });
+}
+
+/** EXPLAIN must not speak of a join that is gone. */
+function withoutKeys(op: TimelineOperator): TimelineOperator {
+  if (op.reading?.keys === undefined || [...operatorsIn(op.input)].some((one) => one.kind === 'join')) return op;
+  const { keys: _keys, ...reading } = op.reading;
+  return { ...op, reading };
+}
