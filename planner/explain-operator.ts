@@ -2,21 +2,19 @@ import { internal } from '../sql/errors.js';
 import { isWithinGroup } from '../sql/functions/native-aggregate.js';
 import { functionName } from '../sql/functions/signature.js';
 import type { FrameBound } from '../sql/query.js';
-import { instantText } from './instant.js';
+import { timelineDetails, timelineText } from './explain-timeline.js';
 import { inputsOf, subplansOf } from './logical-plan.js';
-import {
-  type AggregateOperator,
-  fieldsOf,
-  type Operator,
-  type PhysicalPlan,
-  type PlanAggregate,
-  type PlanExpr,
-  type ProjectOperator,
-  type PruningStep,
-  type ScanOperator,
-  type SortKey,
-  type TimelineOperator,
-  type WindowOperator,
+import type {
+  AggregateOperator,
+  Operator,
+  PhysicalPlan,
+  PlanAggregate,
+  PlanExpr,
+  ProjectOperator,
+  PruningStep,
+  ScanOperator,
+  SortKey,
+  WindowOperator,
 } from './physical-plan.js';
 import type { PlanNames } from './plan-names.js';
 import { type ColumnNames, printExpression } from './print-expression.js';
@@ -188,53 +186,4 @@ function sortText(keys: readonly SortKey[], names: ColumnNames): string {
 
 function skipping(offset: number | undefined): string {
   return offset === undefined || offset === 0 ? '' : ` after ${offset}`;
-}
-
-function timelineText(op: TimelineOperator, names: ColumnNames): string {
-  const { spec } = op;
-  const signals = spec.signals.map((signal) => signal.name);
-  const direct = op.direct === true ? ' (direct)' : '';
-  return `Timeline${direct} ${spec.emit} of (${spec.keys.map(names).join(', ')}) over ${names(spec.ts)}: ${signals.join(', ')}`;
-}
-
-function timelineDetails(op: TimelineOperator, names: PlanNames): string[] {
-  const { spec } = op;
-  const lines: string[] = [];
-  const until = spec.until.kind === 'at' ? instantText(spec.until.instant) : spec.until.kind === 'horizon' ? horizonText(op) : undefined;
-  const since = spec.since === undefined ? undefined : instantText(spec.since);
-  if (spec.at !== undefined)
-    lines.push(`At: ${spec.at.slice(0, 3).map(instantText).join(', ')}${spec.at.length > 3 ? `, … (${spec.at.length})` : ''}`);
-  if (since !== undefined) lines.push(`Since: ${since}`);
-  if (until !== undefined) lines.push(`Until: ${until}`);
-  if (spec.every !== undefined)
-    lines.push(`Every: ${spec.every.months} months ${spec.every.days} days ${spec.every.micros} µs in ${spec.timeZone}`);
-  if (spec.leaves.length > 0) lines.push(`States: ${spec.leaves.map((leaf) => leafText(leaf, names.definition)).join(', ')}`);
-  lines.push(
-    `Columns: ${fieldsOf(op)
-      .map((field) => names.name(field.id))
-      .join(', ')}`,
-  );
-  return lines;
-}
-
-function horizonText({ horizon }: TimelineOperator): string {
-  return horizon === undefined ? 'the last event (horizon, of the rows read)' : 'the last event (horizon)';
-}
-
-function leafText(leaf: TimelineOperator['spec']['leaves'][number], names: ColumnNames): string {
-  switch (leaf.op) {
-    case 'latest':
-      return `latest(${names(leaf.value)})`;
-    case 'latest_when':
-      return `latest_when(${names(leaf.when)}, ${names(leaf.value)})`;
-    case 'sum_so_far':
-      return `sum_so_far(${names(leaf.value)})`;
-    case 'has_existed':
-    case 'count_so_far':
-      return `${leaf.op}(${names(leaf.when)})`;
-    case 'has_existed_within':
-      return `has_existed_within(${names(leaf.when)}, ${leaf.within} µs)`;
-    case 'last_event_time':
-      return `last_event_time(${leaf.when === undefined ? '' : names(leaf.when)})`;
-  }
 }

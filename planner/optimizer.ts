@@ -20,9 +20,11 @@ import { dropSorts } from './rules/sort-removal.js';
 import { rangeTimes } from './rules/time-ranges.js';
 import { dropTieOrder } from './rules/timeline-columns.js';
 import { digestTimelines } from './rules/timeline-digest.js';
+import { keysByQuery } from './rules/timeline-key-query.js';
 import { findKeysFirst } from './rules/timeline-key-semi-join.js';
 import { boundLookback } from './rules/timeline-lookback.js';
 import { keepRelevant } from './rules/timeline-relevance.js';
+import { askWindows } from './rules/timeline-window.js';
 import { topN } from './rules/top-n.js';
 
 /** In this order: filters go down before connectors are asked, what follows from them goes down once more, columns are pruned when residuals are known. */
@@ -35,6 +37,7 @@ export const RULES: readonly Rule[] = [
   { name: 'derived-predicates', apply: derivePredicates },
   { name: 'filter-pushdown', apply: pushFilters },
   // when the filters over spans are where they stay
+  { name: 'timeline-key-query', apply: keysByQuery },
   { name: 'timeline-digest', apply: digestTimelines },
   { name: 'timeline-columns', apply: dropTieOrder },
   { name: 'timeline-lookback', apply: boundLookback },
@@ -54,6 +57,7 @@ export const RULES: readonly Rule[] = [
   { name: 'column-paths', apply: readPaths },
   { name: 'projection-pruning again', apply: pruneColumns },
   { name: 'connector-columns', apply: settleConnectors },
+  { name: 'timeline-window', apply: askWindows },
 ];
 
 /**

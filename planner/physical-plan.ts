@@ -441,11 +441,23 @@ export interface CarryPoint {
 /** Which events a TIMELINE() reads. What is absent was not asked or did not pay. */
 export interface TimelineReading {
   /** Events before `from` (microseconds, text) are not read. */
-  readonly lookback?: { readonly kind: 'asked' | 'found'; readonly from: string } | { readonly kind: 'unbounded'; readonly why: string };
+  readonly lookback?: { readonly kind: 'asked' | 'found'; readonly from: string } | UnboundedLookback;
   /** Events that touch no state are not read. */
   readonly relevant?: true;
   /** Read are only keys with an event that the filter above needs, or keys that it asks for. */
   readonly keys?: 'events' | 'query';
+}
+
+/** Every event that may be remembered is read. */
+export interface UnboundedLookback {
+  readonly kind: 'unbounded';
+  readonly why: string;
+  /** The leaf that remembers for ever, if it is for one. */
+  readonly leaf?: number;
+  /** Rows (estimated) that are read for the state at `since`, and from then on. */
+  readonly rows?: { readonly before: number; readonly since: number };
+  /** Before splits are known: how to ask for the rows from `since` on (planner/timeline-windows.ts). */
+  readonly window?: { readonly scan: string; readonly handle: unknown };
 }
 
 /**

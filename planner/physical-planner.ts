@@ -9,6 +9,7 @@ import type { PlanContext, Planning } from './planning.js';
 import { type PlanSink, withSink } from './sink.js';
 import type { PlanTables } from './tables.js';
 import { addCarries, carriedTime } from './timeline-carry.js';
+import { settleWindows, windowsOf } from './timeline-windows.js';
 
 /** Of fewer bytes a scan is read at once: parts of it cost a few milliseconds each. */
 const PAYS_FROM_BYTES = 1 << 20;
@@ -58,7 +59,17 @@ export async function planStages(
       return mapSubplans(withFirstRows(inner, inParts), pruned);
     });
   const rows = (scan: string): number => found.get(scan)?.splits.reduce((sum, split) => sum + split.rows, 0) ?? 0;
-  const settled = (op: Operator): Operator => pruned(settleOptionalJoins(op, rows));
+  const since = await rowsSince([logical, ...shared.values()], { found, context, tables });
+  const remarks = new Set<string>();
+  const settled = (op: Operator): Operator =>
+    settleWindows(
+      pruned(settleOptionalJoins(op, rows)),
+      (scan) => {
+        const window = since.get(scan);
+        return window === undefined ? undefined : { all: rows(scan), since: window };
+      },
+      (text) => void remarks.add(text),
+    );
   const plan = settled(logical);
   const sharedPlans = new Map([...shared].map(([id, sharedPlan]) => [id, settled(sharedPlan)]));
   const read = new Set(
@@ -91,6 +102,33 @@ export async function planStages(
       ...(table.asOf === undefined ? {} : { asOf: table.asOf }),
     })),
     session: context.session,
-    notices,
+    notices: [...notices, ...remarks],
   };
+}
+
+/** Rows of those files of a scan that may hold rows from its timeline's `since` on. */
+async function rowsSince(
+  plans: readonly Operator[],
+  {
+    found,
+    context,
+    tables,
+  }: { readonly found: ReadonlyMap<string, ScanSplits>; readonly context: PlanContext; readonly tables: PlanTables },
+): Promise<ReadonlyMap<string, number>> {
+  const rows = new Map<string, number>();
+  const scans = new Map(plans.flatMap((plan) => [...operatorsIn(plan)]).flatMap((op) => (op.kind === 'scan' ? [[op.scan, op]] : [])));
+  for (const [scan, handle] of plans.flatMap((plan) => [...windowsOf(plan)])) {
+    const op = scans.get(scan);
+    // without files there is nothing to compare
+    if (op === undefined || (found.get(scan)?.splits.length ?? 0) === 0) continue;
+    context.signal.throwIfAborted();
+    const { splits } = await tables
+      .get(op.schema, op.table)
+      .connector.splits(handle, context.signal, { bytes: context.taskTargets.splitBytes, bounded: [] });
+    rows.set(
+      scan,
+      splits.reduce((sum, split) => sum + split.rows, 0),
+    );
+  }
+  return rows;
 }

@@ -132,6 +132,7 @@ export async function planSelect(
         carry: autoOnOff(analysis.settings['timeline.carry']),
         topN: autoOnOff(analysis.settings['timeline.top_n']),
       },
+      timelineRules: { key_semi_join: autoOnOff(analysis.settings['timeline.key_semi_join']) },
       signal: context.signal,
     },
   });

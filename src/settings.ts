@@ -59,6 +59,7 @@ const OWN: readonly OwnSetting[] = [
   { name: 'timeline.splits_per_task', initial: '1', report: false, check: wholeNumberFrom(1, 10_000) },
   { name: 'timeline.partitions', initial: '2', report: false, check: wholeNumberFrom(1, 1000) },
   { name: 'timeline.dynamic_filters', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
+  { name: 'timeline.key_semi_join', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.carry', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.top_n', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.page_index', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },

@@ -59,7 +59,7 @@ function settled(scan: ScanOperator, context: RuleContext, limit: number | undef
   return { ...scan, handle: answer.handle };
 }
 
-function tablePredicate(expr: PlanExpr, scan: ScanOperator): TablePredicate {
+export function tablePredicate(expr: PlanExpr, scan: ScanOperator): TablePredicate {
   return mapLeaves<PlanLeaf, TableColumn>(expr, (leaf) => {
     const field = leaf.kind === 'column' ? scan.fields.find((candidate) => candidate.id === leaf.id) : undefined;
     if (field === undefined) throw internal(`predicate over scan ${scan.scan} reads what it does not have`);

@@ -2,7 +2,7 @@ import type { Constant } from '../../sql/expression.js';
 import { Oid, type } from '../../sql/types.js';
 import { columnRef } from '../expression.js';
 import { instantText } from '../instant.js';
-import { fieldsOf, type Operator, type PlanExpr, type TimelineOperator, type TimelineReading } from '../physical-plan.js';
+import { fieldsOf, type Operator, type PlanExpr, type TimelineOperator, type UnboundedLookback } from '../physical-plan.js';
 import { mapTimelines } from '../timeline-above.js';
 import { stateLeaves } from '../timeline-parts.js';
 import type { TimelineLeaf, TimelineSpec } from '../timeline-spec.js';
@@ -36,8 +36,9 @@ export function boundLookback(plan: Operator, { planning }: RuleContext): Operat
       return reading?.lookback === undefined ? { ...timeline, reading: { ...reading, lookback: bound } } : undefined;
     const from = BigInt(start) - bound.micros;
     if (reading?.lookback !== undefined && reading.lookback.kind !== 'unbounded' && BigInt(reading.lookback.from) >= from) return undefined;
-    const predicate = notBefore(timeline, from);
-    if (predicate === undefined) return undefined;
+    const ts = fieldsOf(timeline.input).find(({ id }) => id === spec.ts);
+    if (ts === undefined) return undefined;
+    const predicate = notBefore(columnRef(ts), from);
     return {
       ...timeline,
       input: pushFilters({ kind: 'filter', input: timeline.input, predicate }),
@@ -46,7 +47,7 @@ export function boundLookback(plan: Operator, { planning }: RuleContext): Operat
   });
 }
 
-type Bound = Extract<TimelineReading['lookback'], { readonly kind: 'unbounded' }> | { readonly kind: 'bounded'; readonly micros: bigint };
+type Bound = UnboundedLookback | { readonly kind: 'bounded'; readonly micros: bigint };
 
 function boundOf(timeline: TimelineOperator, filters: readonly PlanExpr[]): Bound {
   const { spec } = timeline;
@@ -57,9 +58,9 @@ function boundOf(timeline: TimelineOperator, filters: readonly PlanExpr[]): Boun
   const state = stateOperator(spec);
   if (state !== undefined) return unbounded(`${state} of a state`);
   let micros = spec.idle === undefined ? 0n : BigInt(spec.idle);
-  for (const leaf of spec.leaves) {
+  for (const [n, leaf] of spec.leaves.entries()) {
     const remembers = memoryOf(leaf);
-    if (remembers === undefined) return unbounded(leaf.op);
+    if (remembers === undefined) return { kind: 'unbounded', why: leaf.op, leaf: n };
     if (remembers > micros) micros = remembers;
   }
   const hidden = (spec.idle !== undefined && !spec.fill) || dropsUntouched(filters, timeline);
@@ -77,15 +78,14 @@ function stateOperator(spec: TimelineSpec): string | undefined {
   return undefined;
 }
 
-function notBefore({ input, spec }: TimelineOperator, instant: bigint): PlanExpr | undefined {
-  const ts = fieldsOf(input).find(({ id }) => id === spec.ts);
-  if (ts === undefined) return undefined;
+/** `ts >= instant`, microseconds. */
+export function notBefore(ts: PlanExpr, instant: bigint): PlanExpr {
   const constant: Constant = { kind: 'constant', type: type(Oid.timestamptz), value: instantText(instant.toString()) };
   return {
     kind: 'call',
     fn: 'timestamptz_ge(timestamptz,timestamptz)',
     operator: '>=',
-    args: [columnRef(ts), constant],
+    args: [ts, constant],
     type: type(Oid.bool),
     volatility: 'immutable',
   };

@@ -224,6 +224,12 @@ function conditions(
   const found: string[] = [];
   for (let n = dice.whole(0, 2); n > 0; n -= 1) found.push(dice.chance(0.2) ? `(${one()} OR ${one()})` : one());
   if (dice.chance(0.25)) found.push(key());
+  if (dice.chance(0.12)) {
+    const name = dice.pick(keys);
+    found.push(
+      `${name} ${dice.pick(['IN', 'NOT IN'])} (SELECT ${name} FROM byk WHERE ${name} IS NOT NULL AND ${dice.pick(["err = 'fatal'", 'n = 3', 'seq < 20'])})`,
+    );
+  }
   if (dice.chance(0.12)) found.push(time());
   return found;
 }

@@ -25,7 +25,7 @@ describe('timeline rules on random questions', function () {
 
   it('change no answer', async () => {
     const dice = new Dice(SEED);
-    const fired = { digest: 0, lookback: 0, relevance: 0, keys: 0, rows: 0, refused: 0 };
+    const fired = { digest: 0, lookback: 0, relevance: 0, keys: 0, query: 0, rows: 0, refused: 0 };
     for (let n = 0; n < QUESTIONS; n += 1) {
       const sql = randomQuestion(dice);
       const one = dice.pick(RULES);
@@ -49,6 +49,7 @@ describe('timeline rules on random questions', function () {
         if (op.reading?.lookback?.kind === 'found') fired.lookback += 1;
         if (op.reading?.relevant === true) fired.relevance += 1;
         if (op.reading?.keys === 'events') fired.keys += 1;
+        if (op.reading?.keys === 'query') fired.query += 1;
       }
     }
     if (process.env['TIMELINE_RULE_QUERIES'] !== undefined) console.log(JSON.stringify(fired));
