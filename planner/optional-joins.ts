@@ -20,6 +20,11 @@ export function settleOptionalJoins(plan: Operator, rows: (scan: string) => numb
   });
 }
 
+/** The plan as it is if none of them pays. */
+export function withoutOptionalJoins(plan: Operator): Operator {
+  return rewrite(plan, (op) => (op.kind === 'join' && op.optional === true ? op.left : mapSubplans(op, withoutOptionalJoins)));
+}
+
 /** EXPLAIN must not speak of a join that is gone. */
 function withoutKeys(op: TimelineOperator): TimelineOperator {
   if (op.reading?.keys === undefined || [...operatorsIn(op.input)].some((one) => one.kind === 'join')) return op;

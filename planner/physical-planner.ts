@@ -3,13 +3,13 @@ import { joinColumns } from './dynamic-filters.js';
 import { orderColumns, withFirstRows } from './first-rows.js';
 import { cutStages, type ScanSplits } from './fragment.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
-import { settleOptionalJoins } from './optional-joins.js';
+import { settleOptionalJoins, withoutOptionalJoins } from './optional-joins.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from './physical-plan.js';
 import type { PlanContext, Planning } from './planning.js';
 import { type PlanSink, withSink } from './sink.js';
 import type { PlanTables } from './tables.js';
 import { addCarries, carriedTime } from './timeline-carry.js';
-import { settleWindows, windowsOf } from './timeline-windows.js';
+import { lookbackRemarks, settleWindows, windowsOf } from './timeline-windows.js';
 
 /** Of fewer bytes a scan is read at once: parts of it cost a few milliseconds each. */
 const PAYS_FROM_BYTES = 1 << 20;
@@ -31,7 +31,7 @@ export async function planStages(
   const carry = context.taskTargets.carry ?? 'auto';
   const timed = new Map(
     [logical, ...shared.values()]
-      .flatMap((plan) => [...operatorsIn(plan)])
+      .flatMap((plan) => [...operatorsIn(withoutOptionalJoins(plan))])
       .flatMap((op) => (carry === 'off' ? [] : (carriedTime(op) ?? [])))
       .map(({ scan, column }) => [scan, column.name]),
   );
@@ -60,16 +60,11 @@ export async function planStages(
     });
   const rows = (scan: string): number => found.get(scan)?.splits.reduce((sum, split) => sum + split.rows, 0) ?? 0;
   const since = await rowsSince([logical, ...shared.values()], { found, context, tables });
-  const remarks = new Set<string>();
   const settled = (op: Operator): Operator =>
-    settleWindows(
-      pruned(settleOptionalJoins(op, rows)),
-      (scan) => {
-        const window = since.get(scan);
-        return window === undefined ? undefined : { all: rows(scan), since: window };
-      },
-      (text) => void remarks.add(text),
-    );
+    settleWindows(pruned(settleOptionalJoins(op, rows)), (scan) => {
+      const window = since.get(scan);
+      return window === undefined ? undefined : { all: rows(scan), since: window };
+    });
   const plan = settled(logical);
   const sharedPlans = new Map([...shared].map(([id, sharedPlan]) => [id, settled(sharedPlan)]));
   const read = new Set(
@@ -102,7 +97,7 @@ export async function planStages(
       ...(table.asOf === undefined ? {} : { asOf: table.asOf }),
     })),
     session: context.session,
-    notices: [...notices, ...remarks],
+    notices: [...notices, ...lookbackRemarks(stages)],
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Handle } from '../connectors/connector.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
-import type { Operator, TimelineOperator } from './physical-plan.js';
+import type { Operator, Stage, TimelineOperator } from './physical-plan.js';
 import { count } from './units.js';
 
 /** Scans whose rows from `since` on are asked for, by ScanOperator.scan, with the handle to ask by (rules/timeline-window). */
@@ -20,26 +20,37 @@ export interface WindowRows {
   readonly since: number;
 }
 
-/** The plan with numbers of rows in place of handles. `remark` is called for each call that reads more rows before `since` than after. */
-export function settleWindows(plan: Operator, rows: (scan: string) => WindowRows | undefined, remark: (text: string) => void): Operator {
+/** The plan with numbers of rows in place of handles. */
+export function settleWindows(plan: Operator, rows: (scan: string) => WindowRows | undefined): Operator {
   return rewrite(plan, (op) => {
-    if (op.kind !== 'timeline') return mapSubplans(op, (inner) => settleWindows(inner, rows, remark));
-    return settled(op, rows, remark);
+    if (op.kind !== 'timeline') return mapSubplans(op, (inner) => settleWindows(inner, rows));
+    return settled(op, rows);
   });
 }
 
-function settled(op: TimelineOperator, rows: (scan: string) => WindowRows | undefined, remark: (text: string) => void): TimelineOperator {
+function settled(op: TimelineOperator, rows: (scan: string) => WindowRows | undefined): TimelineOperator {
   const lookback = op.reading?.lookback;
   if (lookback?.kind !== 'unbounded' || lookback.window === undefined) return op;
   const { window, ...rest } = lookback;
   const found = rows(window.scan);
   if (found === undefined) return { ...op, reading: { ...op.reading, lookback: rest } };
-  const before = Math.max(0, found.all - found.since);
-  if (before > found.since) {
-    remark(
-      `timeline: the state at "since" comes from all earlier events, about ${count(before, 'row')} for ${count(found.since, 'row')} from then on; ` +
-        'a "lookback" would bound what is read, and may change the answer',
+  return {
+    ...op,
+    reading: { ...op.reading, lookback: { ...rest, rows: { before: Math.max(0, found.all - found.since), since: found.since } } },
+  };
+}
+
+/** A remark for each call that reads more rows before its window than in it, and keeps no state for the next time. */
+export function lookbackRemarks(stages: readonly Stage[]): readonly string[] {
+  const remarks = new Set<string>();
+  for (const op of stages.flatMap((stage) => [...operatorsIn(stage.root)])) {
+    if (op.kind !== 'timeline' || op.carry !== undefined || op.reading?.lookback?.kind !== 'unbounded') continue;
+    const { rows } = op.reading.lookback;
+    if (rows === undefined || rows.before <= rows.since) continue;
+    remarks.add(
+      `timeline: the state at "since" comes from all earlier events, about ${count(rows.before, 'row')} for ${count(rows.since, 'row')} from then on; ` +
+        '"lookback" would bound what is read, and may change the answer',
     );
   }
-  return { ...op, reading: { ...op.reading, lookback: { ...rest, rows: { before, since: found.since } } } };
+  return [...remarks];
 }
