@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'mocha';
+import { Oid } from '../../sql/types.js';
+import { openParquet } from '../../src/kernel/parquet/parquet-file.js';
 import { parquetColumns, relationColumns } from '../connectors/typed-rows.js';
 import { arrowFiles, duckdbFiles, type WrittenFile } from './parquet-files.js';
 
@@ -23,7 +25,37 @@ describe('Typed columns from Parquet files', function () {
     if (files === undefined) this.skip();
     for (const file of files) await compare(file);
   });
+
+  it('have the bounds of instants that their statistics say', async () => {
+    const files = [...(await duckdbFiles(folder, 9000)), ...((await arrowFiles(folder, SEED, FILES)) ?? [])];
+    let known = 0;
+    for (const file of files) known += await checkBounds(file);
+    assert.ok(known > 2 * files.length, `${known} bounds`);
+  });
 });
+
+/** The least and the greatest instant and the number of NULLs, of each row group where they are told; gives how often. */
+async function checkBounds({ path, columns, drawn }: WrittenFile): Promise<number> {
+  const file = await openParquet({ path, location: path });
+  let known = 0;
+  for (const [index, group] of file.rowGroups.entries()) {
+    for (const [leaf, { name, type }] of columns.entries()) {
+      const bounds = group.bounds(leaf);
+      if (bounds === undefined) continue;
+      assert.ok(type.oid === Oid.timestamp || type.oid === Oid.timestamptz, name);
+      const [vector] = file.read(index, [{ leaf, type }]);
+      if (vector?.kind !== 'numbers') assert.fail(`${drawn}: ${name} has bounds and is no numbers`);
+      const values = [...vector.values].filter((_, row) => vector.valid?.[row] !== 0);
+      const found = values.reduce(({ min, max }, value) => ({ min: Math.min(min, value), max: Math.max(max, value) }), EMPTY);
+      assert.deepEqual(bounds, { ...found, nulls: group.rows - values.length }, `${drawn}: ${name}`);
+      known++;
+    }
+  }
+  file.close();
+  return known;
+}
+
+const EMPTY = { min: Infinity, max: -Infinity };
 
 /** All rows in order, as DuckDB gives them. */
 async function compare({ path, twin = path, columns, drawn }: WrittenFile): Promise<void> {

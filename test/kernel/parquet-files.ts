@@ -46,6 +46,7 @@ const ARROW_COLUMNS: readonly FileColumn[] = [
     type: type(Oid.timestamp),
     sql: 'make_timestamp(epoch_ns(ts_ns) // 1000 - CASE WHEN epoch_ns(ts_ns) % 1000 < 0 THEN 1 ELSE 0 END)',
   },
+  { name: 'tz_ns', type: type(Oid.timestamptz) },
   { name: 'time_us', type: type(Oid.time) },
   { name: 'time_ms', type: type(Oid.time) },
   { name: 'dec9_2', type: numeric(9, 2) },

@@ -80,7 +80,7 @@ function int64Plan({ annotation }: Leaf, type: Type): ColumnPlan | undefined {
       return type.oid === Oid.time && annotation.unit === 'us' ? by(scaled(1), wideNumbers) : undefined;
     case 'timestamp': {
       if (type.oid !== (annotation.utc ? Oid.timestamptz : Oid.timestamp)) return undefined;
-      if (annotation.unit === 'ns') return { sink: (rows) => new WideSink(rows, nanos) };
+      if (annotation.unit === 'ns') return { sink: (rows) => new WideSink(rows, nanos(annotation.utc ? '1970' : 'past')) };
       return by(scaled(annotation.unit === 'us' ? 1 : 1000), wideInstants(annotation.unit));
     }
     case 'decimal': {

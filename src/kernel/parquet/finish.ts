@@ -60,19 +60,27 @@ export function wideInstants(unit: 'us' | 'ms'): Finish<BigInt64Array> {
 /** The ends of the range, which DuckDB takes for infinities. */
 const LAST_NANOS = 2n ** 63n - 1n;
 
-/** What lies below a microsecond is cut off towards the past. */
-export const nanos: Finish<BigInt64Array> = (values, valid) => {
-  const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
-  const micros = new Float64Array(values.length);
-  for (let row = 0; row < values.length; row++) {
-    const [low, high] = [(words[row * 2] as number) >>> 0, words[row * 2 + 1] as number];
-    // 2^32 is 4294967 thousands and 296.
-    micros[row] = high * 4294967 + Math.floor((high * 296 + low) / 1000);
-    if ((high === 0x7fffffff || high === -0x80000000) && (values[row] === LAST_NANOS || (values[row] as bigint) <= -LAST_NANOS))
-      throw unsupported('decoding of infinite instants in nanoseconds');
-  }
-  return { kind: 'numbers', values: micros, valid };
-};
+/** What lies below a microsecond is cut off: towards the past or, as DuckDB does with instants in UTC, towards 1970. */
+export function nanos(towards: 'past' | '1970'): Finish<BigInt64Array> {
+  return (values, valid) => {
+    const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+    const micros = new Float64Array(values.length);
+    for (let row = 0; row < values.length; row++) {
+      const [low, high] = [(words[row * 2] as number) >>> 0, words[row * 2 + 1] as number];
+      if ((high === 0x7fffffff || high === -0x80000000) && isEnd(values[row] as bigint))
+        throw unsupported('decoding of infinite instants in nanoseconds');
+      // 2^32 is 4294967 thousands and 296.
+      const thousands = (high * 296 + low) / 1000;
+      const whole = Math.floor(thousands);
+      micros[row] = high * 4294967 + whole + (towards === '1970' && high < 0 && whole !== thousands ? 1 : 0);
+    }
+    return { kind: 'numbers', values: micros, valid };
+  };
+}
+
+function isEnd(value: bigint): boolean {
+  return value === LAST_NANOS || value <= -LAST_NANOS;
+}
 
 /** Digits of decimals as text; equal ones share theirs. `factor`: 10 to the digits that the wanted scale has more. */
 export function decimals(scale: { readonly file: number; readonly wanted: number }): Finish<Int32Array | BigInt64Array> {

@@ -17,7 +17,9 @@ export function leafBounds(leaf: Leaf, chunk: Chunk): LeafBounds | undefined {
     const bytes = bytesField(statistics, field);
     if (bytes?.length !== 8) return undefined;
     const value = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true);
-    const micros = Number(annotation.unit === 'us' ? value : annotation.unit === 'ms' ? value * 1000n : floorThousand(value));
+    const micros = Number(
+      annotation.unit === 'us' ? value : annotation.unit === 'ms' ? value * 1000n : annotation.utc ? value / 1000n : floorThousand(value),
+    );
     return Number.isSafeInteger(micros) ? micros : undefined;
   };
   const [min, max] = [read(isNew ? FIELD.min : FIELD.oldMin), read(isNew ? FIELD.max : FIELD.oldMax)];

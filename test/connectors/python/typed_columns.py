@@ -92,6 +92,7 @@ def kinds():
         "ts_ms": (pa.timestamp("ms"), rng.choice([walk(1700000000000, 50), some(clip(50, bits(50)))]), integer),
         "tz_ms": (pa.timestamp("ms", tz="UTC"), some(clip(50, bits(50))), integer),
         "ts_ns": (pa.timestamp("ns"), rng.choice([walk(1700000000000000000, 5000), walk(-7, 3), some(clip(63, bits(63)))]), integer),
+        "tz_ns": (pa.timestamp("ns", tz="UTC"), rng.choice([walk(1700000000000000000, 5000), walk(-7, 3)]), integer),
         "time_us": (pa.time64("us"), some(lambda: rng.randrange(86400000000)), integer),
         "time_ms": (pa.time32("ms"), some(lambda: rng.randrange(86400000)), integer),
         "dec9_2": (pa.decimal128(9, 2), some(dec(9, 2)), None),
