@@ -1,10 +1,11 @@
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { type Field, fieldsOf, type TimelineOperator } from '../../planner/physical-plan.js';
+import type { ColumnVector } from '../../sql/column-vector.js';
 import { duckdbType } from '../../sql/duckdb-type.js';
 import { internal, TimelineError } from '../../sql/errors.js';
 import { Oid, type Type, type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
-import { TimelineEvaluator } from '../timeline/evaluator.js';
+import { openKernel } from '../timeline/event-kernel.js';
 import type { SpanOutput } from '../timeline/span-rows.js';
 import type { PostgresCompute } from '../timeline/state-fallback.js';
 import { orderKey } from './print-expression.js';
@@ -35,7 +36,16 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
   const { op, connection, filling, batchRows } = step;
   const horizon = await readHorizon(step);
   const types = new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type]));
-  const evaluator = new TimelineEvaluator(op.spec, types, horizon, step.output, batchRows, op.digest, step.postgres);
+  const evaluator = openKernel({
+    spec: op.spec,
+    inputTypes: types,
+    horizon,
+    order: 'grouped',
+    output: step.output,
+    ...(op.digest === undefined ? {} : { digest: op.digest }),
+    postgres: step.postgres,
+    batchRows,
+  });
   const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => step.output.wanted[i]);
   const table = await createValueTable(filling, step.table, wanted(op.fields), batchRows);
   const input = sortedInput(step);
@@ -43,7 +53,7 @@ export async function runTimeline(step: TimelineStep): Promise<readonly string[]
     step.checkpoint();
     const columns = input.read(chunk);
     for (const part of parts(columns, chunk.rowCount, batchRows)) {
-      const batch = evaluator.push(part.columns, part.rowCount);
+      const batch = evaluator.push({ rowCount: part.rowCount, columns: vectors(part.columns) });
       if (batch !== undefined) table.append(wanted(batch.columns), batch.rowCount);
     }
   }
@@ -64,6 +74,10 @@ function* parts(columns: Columns, rowCount: number, most: number): Generator<{ r
     const rows = Math.min(most, rowCount - from);
     yield { columns: new Map([...columns].map(([id, column]) => [id, column.slice(from, from + rows)])), rowCount: rows };
   }
+}
+
+function vectors(columns: Columns): ReadonlyMap<number, ColumnVector> {
+  return new Map([...columns].map(([id, values]) => [id, { kind: 'values', values }]));
 }
 
 type Columns = ReadonlyMap<number, readonly (Value | null)[]>;

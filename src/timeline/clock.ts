@@ -2,13 +2,13 @@ import { TimelineError } from '../../sql/errors.js';
 import type { Value } from '../../sql/value.js';
 import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from '../../sql/value.js';
 
-/** The instant that is being looked at, shared by all nodes of one evaluator. Microseconds since 1970 as numbers. */
+/** The moment that is being looked at, shared by all nodes of one kernel. Microseconds since 1970 as numbers. */
 export interface Clock {
   now: number;
-  /** Is the entity live from `now` on (until the next moment)? */
+  /** Another number at every moment of every entity. */
+  moment: number;
+  /** Is the entity at hand live from `now` on (until its next moment)? */
   live: boolean;
-  /** When the key's timeline starts. */
-  start: number;
   /** Output lower bound; -Infinity: none. */
   readonly since: number;
 }

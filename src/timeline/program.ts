@@ -1,14 +1,19 @@
+import { createHash } from 'node:crypto';
+import { childrenOf } from '../../planner/expression.js';
 import type { StateExpr, StateLeaf, TimelineSpec } from '../../planner/timeline-spec.js';
 import { thresholdOf } from '../../planner/timeline-threshold.js';
 import { internal } from '../../sql/errors.js';
 import { typeOf } from '../../sql/expression-type.js';
-import { equality } from '../../sql/functions/state-functions.js';
 import type { Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import type { Clock } from './clock.js';
-import { type Leaf, makeLeaf } from './leaves.js';
+import { Interners } from './interner.js';
+import { LeafState } from './leaf-state.js';
 import { compileScalar, type Evaluate } from './scalar.js';
+import { SignalState } from './signal-state.js';
+import type { SlotTable } from './slot-table.js';
 import type { PostgresCompute } from './state-fallback.js';
+import { memoised } from './state-memo.js';
 import {
   durationInState,
   durationWhere,
@@ -17,36 +22,41 @@ import {
   stateHasExisted,
   stateHasExistedWithin,
 } from './state-nodes.js';
+import { valueStore } from './value-store.js';
 
-/** A signal at clock.now, once settled. */
-export interface SignalNode {
-  value(): Value | null;
-  /** Varies continuously: not part of the tuple that splits spans. */
-  readonly numerical: boolean;
-  readonly same: (a: Value, b: Value) => boolean;
-}
-
-/** A spec's operators as closures over one clock and one key's state. */
+/** A spec's operators over the states of all open keys. */
 export interface Program {
-  readonly leaves: readonly Leaf[];
-  /** Stateful nodes; when there are none, moments that give no output need not be looked at. */
+  readonly leaves: readonly LeafState[];
+  /** Leaves that change without events, at their `times`. */
+  readonly timers: readonly LeafState[];
+  /** Stateful nodes, each after those that it reads; when there are none, moments that give no output need not be looked at. */
   readonly nodes: readonly StateNode[];
-  readonly signals: readonly SignalNode[];
-  /** Settles nodes and signals, each after what it reads. */
-  readonly settle: () => void;
-  /** The next time after clock.now at which something changes without an event. */
-  readonly deadline: () => number;
-  reset(): void;
+  /** Durations whose crossing of a constant changes something. */
+  readonly thresholds: readonly { readonly node: NumericalNode; readonly target: number }[];
+  readonly signals: readonly SignalState[];
+  /** The nodes' definitions, for the shape of a saved state. */
+  readonly nodeTexts: readonly string[];
+  /** Does a node's state (not only its own count) depend on `since`? */
+  readonly sinceInside: boolean;
+  /** Durations that count from `since`. */
+  readonly durations: readonly NumericalNode[];
 }
 
 interface ProgramOptions {
   readonly spec: TimelineSpec;
   readonly clock: Clock;
   readonly inputType: (id: number) => Type;
-  /** Value of key column n of the open key. */
-  readonly key: (n: number) => Value | null;
+  /** Value of key column n. */
+  readonly key: (n: number, slot: number) => Value | null;
+  /** State that a later window goes on from, and state of the rows under way. */
+  readonly table: SlotTable;
+  readonly heldTable: SlotTable;
   readonly postgres: PostgresCompute | undefined;
 }
+
+/** Signals from this one on share a bit. */
+const LAST_BIT = 27;
+export const ALL_BITS = -1;
 
 export function makeProgram(options: ProgramOptions): Program {
   return new Builder(options).build();
@@ -54,83 +64,101 @@ export function makeProgram(options: ProgramOptions): Program {
 
 class Builder {
   readonly #options: ProgramOptions;
-  readonly #leaves: readonly Leaf[];
+  readonly #interners = new Interners();
+  readonly #leaves: readonly LeafState[];
   readonly #nodes: StateNode[] = [];
+  readonly #nodeTexts: string[] = [];
   /** Shared by equal operators. */
   readonly #byText = new Map<string, StateNode>();
-  readonly #steps: (() => void)[] = [];
-  readonly #deadlines: (() => number)[] = [];
-  readonly #values: (Value | null)[] = [];
+  readonly #thresholds: { readonly node: NumericalNode; readonly target: number }[] = [];
+  readonly #durations: NumericalNode[] = [];
+  readonly #currents: Evaluate[] = [];
+  readonly #signalTexts = new Map<number, string>();
 
   constructor(options: ProgramOptions) {
     this.#options = options;
-    this.#leaves = options.spec.leaves.map((leaf) => makeLeaf(leaf, options.clock, options.inputType));
-    options.spec.leaves.forEach((leaf, n) => {
-      const node = this.#leaves[n];
-      if (node !== undefined && (leaf.op === 'has_existed_within' || (leaf.op === 'latest' && leaf.ttl !== undefined)))
-        this.#deadlines.push(node.deadline);
-    });
+    const { table, inputType } = options;
+    this.#leaves = options.spec.leaves.map(
+      (leaf, n) => new LeafState(leaf, { table, name: `leaf ${n}`, interners: this.#interners, inputType }),
+    );
   }
 
   build(): Program {
-    const signals = this.#options.spec.signals.map((signal, n): SignalNode => {
-      const same = equality(signal.type);
-      if (signal.numerical) {
-        const node = this.#numerical(signal.expr);
-        if (node === undefined) throw internal(`timeline: signal ${signal.name} is no duration`);
-        return { value: node.value, numerical: true, same };
-      }
-      const values = this.#values;
-      const evaluate = this.#compile(signal.expr);
-      this.#steps.push(() => {
-        values[n] = evaluate();
+    const { spec, clock, heldTable } = this.#options;
+    const read: { readonly bit: number; readonly leaves: ReadonlySet<number> }[] = [];
+    const signals = spec.signals.map((signal, n): SignalState => {
+      const node = signal.numerical ? this.#numerical(signal.expr) : undefined;
+      if (signal.numerical && node === undefined) throw internal(`timeline: signal ${signal.name} is no duration`);
+      const raw = node === undefined ? this.#compile(signal.expr) : node.value;
+      const current = signal.expr.kind === 'leaf' ? raw : oncePerMoment(raw, clock);
+      this.#currents.push(current);
+      const bit = 1 << Math.min(n, LAST_BIT);
+      read.push({ bit, leaves: leavesIn(signal.expr, spec) });
+      return new SignalState({
+        type: signal.type,
+        current,
+        leaf: signal.expr.kind === 'leaf' ? this.#leafAt(signal.expr.index) : undefined,
+        numerical: signal.numerical,
+        bit,
+        clock,
+        table: heldTable,
+        name: `signal ${n}`,
+        interners: this.#interners,
       });
-      return { value: () => values[n] ?? null, numerical: false, same };
     });
-    const [steps, deadlines, leaves, nodes] = [this.#steps, this.#deadlines, this.#leaves, this.#nodes];
+    // points without stateful nodes look at leaves only when they are made
+    if (spec.emit === 'spans' || this.#nodes.length > 0)
+      for (const { bit, leaves } of read) for (const index of leaves) this.#leafAt(index).readers |= bit;
     return {
-      leaves,
-      nodes,
+      leaves: this.#leaves,
+      timers: this.#leaves.filter((leaf) => leaf.expires && leaf.readers !== 0),
+      nodes: this.#nodes,
+      thresholds: this.#thresholds,
       signals,
-      settle: () => {
-        for (const step of steps) step();
-      },
-      deadline: () => {
-        let next = Infinity;
-        for (const deadline of deadlines) next = Math.min(next, deadline());
-        return next;
-      },
-      reset: () => {
-        for (const leaf of leaves) leaf.reset();
-        for (const node of nodes) node.reset();
-      },
+      nodeTexts: this.#nodeTexts,
+      sinceInside: countsInside(spec),
+      durations: this.#durations,
     };
   }
 
+  #leafAt(index: number): LeafState {
+    const leaf = this.#leaves[index];
+    if (leaf === undefined) throw internal(`timeline: no leaf ${index}`);
+    return leaf;
+  }
+
   #compile(expr: StateExpr): Evaluate {
-    return compileScalar(expr, {
-      timeZone: this.#options.spec.timeZone,
-      postgres: this.#options.postgres,
-      leaf: (leaf) => this.#leaf(leaf),
-      instead: (inner) => this.#threshold(inner),
-    });
+    const { spec } = this.#options;
+    const compile = (whole: StateExpr, memoise: boolean): Evaluate =>
+      compileScalar(whole, {
+        timeZone: spec.timeZone,
+        postgres: this.#options.postgres,
+        leaf: (leaf) => this.#leaf(leaf),
+        instead: (inner) => {
+          const threshold = this.#threshold(inner);
+          if (threshold !== undefined || !memoise) return threshold;
+          return memoised(
+            inner,
+            (index) => this.#leafAt(index),
+            () => compile(inner, false),
+          );
+        },
+      });
+    return compile(expr, true);
   }
 
   #leaf(leaf: Exclude<StateLeaf, { readonly kind: 'case_arg' }>): Evaluate {
     switch (leaf.kind) {
-      case 'leaf': {
-        const node = this.#leaves[leaf.index];
-        if (node === undefined) throw internal(`timeline: no leaf ${leaf.index}`);
-        return node.value;
+      case 'leaf':
+        return this.#leafAt(leaf.index).evaluator(this.#options.clock);
+      case 'key': {
+        const { key } = this.#options;
+        return (slot) => key(leaf.index, slot);
       }
-      case 'key':
-        return () => this.#options.key(leaf.index);
       case 'signal': {
-        const numerical = this.#numerical(leaf);
-        if (numerical !== undefined) return numerical.value;
-        const values = this.#values;
-        const { index } = leaf;
-        return () => values[index] ?? null;
+        const current = this.#currents[leaf.index];
+        if (current === undefined) throw internal(`timeline: signal ${leaf.index} is read before it is known`);
+        return current;
       }
       case 'state_op':
         return this.#node(leaf).value;
@@ -138,29 +166,47 @@ class Builder {
   }
 
   #node(leaf: Extract<StateLeaf, { readonly kind: 'state_op' }>): StateNode {
-    const text = JSON.stringify(leaf);
+    const text = this.#inlined(leaf);
     const known = this.#byText.get(text);
     if (known !== undefined) return known;
-    // the argument's own nodes come first, in #nodes and in #steps
+    // the argument's own nodes come first, in #nodes
     const arg = this.#compile(leaf.arg);
-    const { clock } = this.#options;
+    const { clock, table } = this.#options;
+    const name = `node ${hashOf(text)}`;
+    const options = { arg, clock, table, name };
     const node = ((): StateNode => {
       switch (leaf.op) {
         case 'has_existed':
-          return stateHasExisted(arg);
+          return stateHasExisted(options);
         case 'has_existed_within':
-          return stateHasExistedWithin(arg, Number(leaf.within), clock);
-        case 'duration_where':
-          return durationWhere(arg, clock);
+          return stateHasExistedWithin(options, Number(leaf.within));
+        case 'duration_where': {
+          const duration = durationWhere(options);
+          this.#durations.push(duration);
+          return duration;
+        }
         case 'duration_in_state':
-          return durationInState(arg, equality(typeOf<StateLeaf>(leaf.arg)), clock);
+          return durationInState(options, valueStore(table, `${name} held`, typeOf<StateLeaf>(leaf.arg), this.#interners));
       }
     })();
     this.#byText.set(text, node);
     this.#nodes.push(node);
-    this.#steps.push(node.settle);
-    if (leaf.op === 'has_existed_within') this.#deadlines.push(node.deadline);
+    this.#nodeTexts.push(text);
     return node;
+  }
+
+  /** Text of an expression; signals in it by their expressions, so that it means the same in another spec. */
+  #inlined(expr: StateExpr): string {
+    return JSON.stringify(expr, (_, part: unknown) => {
+      const { kind, index } = (part ?? {}) as { readonly kind?: unknown; readonly index?: unknown };
+      if (kind !== 'signal' || typeof index !== 'number') return part;
+      let text = this.#signalTexts.get(index);
+      if (text === undefined) {
+        text = hashOf(this.#inlined(signalAt(this.#options.spec, index)));
+        this.#signalTexts.set(index, text);
+      }
+      return text;
+    });
   }
 
   /** The duration that an expression is, or undefined if it is none. */
@@ -169,8 +215,7 @@ class Builder {
       const signal = this.#options.spec.signals[expr.index];
       return signal?.numerical ? this.#numerical(signal.expr) : undefined;
     }
-    if (expr.kind !== 'state_op' || (expr.op !== 'duration_where' && expr.op !== 'duration_in_state')) return undefined;
-    return this.#node(expr) as NumericalNode;
+    return isDuration(expr) ? (this.#node(expr) as NumericalNode) : undefined;
   }
 
   /** `n >= c`, `n < c` and their mirrors, with a timer for the crossing. */
@@ -181,7 +226,70 @@ class Builder {
     if (node === undefined) return undefined;
     const { target, below } = found;
     if (target === null) return () => null;
-    this.#deadlines.push(() => node.reaches(target));
-    return () => node.micros() >= target !== below;
+    this.#thresholds.push({ node, target });
+    return (slot) => node.micros(slot) >= target !== below;
   }
+}
+
+function isDuration(expr: StateExpr): expr is Extract<StateLeaf, { readonly kind: 'state_op' }> {
+  return expr.kind === 'state_op' && (expr.op === 'duration_where' || expr.op === 'duration_in_state');
+}
+
+function signalAt(spec: TimelineSpec, index: number): StateExpr {
+  const signal = spec.signals[index];
+  if (signal === undefined) throw internal(`timeline: no signal ${index}`);
+  return signal.expr;
+}
+
+function parts(expr: StateExpr, spec: TimelineSpec): readonly StateExpr[] {
+  if (expr.kind === 'signal') return [signalAt(spec, expr.index)];
+  return expr.kind === 'state_op' ? [expr.arg] : childrenOf<StateLeaf>(expr);
+}
+
+/** Leaves that an expression reads, itself and through signals and nodes. */
+function leavesIn(expr: StateExpr, spec: TimelineSpec): ReadonlySet<number> {
+  const leaves = new Set<number>();
+  const signals = new Set<number>();
+  const visit = (part: StateExpr): void => {
+    if (part.kind === 'leaf') leaves.add(part.index);
+    if (part.kind === 'signal') {
+      if (signals.has(part.index)) return;
+      signals.add(part.index);
+    }
+    for (const child of parts(part, spec)) visit(child);
+  };
+  visit(expr);
+  return leaves;
+}
+
+/** Does the state of some node depend on a duration that counts from `since`? */
+function countsInside(spec: TimelineSpec): boolean {
+  const seen = new Set<string>();
+  const visit = (expr: StateExpr, inside: boolean): boolean => {
+    if (expr.kind === 'signal') {
+      const visited = `${expr.index} ${inside}`;
+      if (seen.has(visited)) return false;
+      seen.add(visited);
+    }
+    if (inside && expr.kind === 'state_op' && expr.op === 'duration_where') return true;
+    return parts(expr, spec).some((part) => visit(part, inside || expr.kind === 'state_op'));
+  };
+  return spec.signals.some((signal) => visit(signal.expr, false));
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+/** Signals may read an earlier one many times, and that one an earlier one. */
+function oncePerMoment(evaluate: Evaluate, clock: Clock): Evaluate {
+  let moment = -1;
+  let value: Value | null = null;
+  return (slot) => {
+    if (moment !== clock.moment) {
+      value = evaluate(slot);
+      moment = clock.moment;
+    }
+    return value;
+  };
 }

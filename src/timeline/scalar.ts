@@ -9,7 +9,8 @@ import type { Value } from '../../sql/value.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
 import { type PostgresCompute, stateFallback } from './state-fallback.js';
 
-export type Evaluate = () => Value | null;
+/** A state's value for the key of a slot, at the clock's moment. */
+export type Evaluate = (slot: number) => Value | null;
 
 export interface ScalarContext {
   readonly timeZone: string;
@@ -33,7 +34,7 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
   if (!isNativeState(expr)) {
     const { args, compute } = stateFallback(expr, { timeZone: context.timeZone, postgres: context.postgres });
     const given = args.map(sub);
-    return () => compute(given.map((arg) => arg()));
+    return (slot) => compute(given.map((arg) => arg(slot)));
   }
   switch (expr.kind) {
     case 'leaf':
@@ -58,29 +59,29 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
       return junction(expr.args.map(sub), true);
     case 'not': {
       const arg = sub(expr.arg);
-      return () => {
-        const value = arg();
+      return (slot) => {
+        const value = arg(slot);
         return value === null ? null : value !== true;
       };
     }
     case 'is_null': {
       const arg = sub(expr.arg);
       const { negated } = expr;
-      return () => (arg() === null) !== negated;
+      return (slot) => (arg(slot) === null) !== negated;
     }
     case 'is_bool': {
       const arg = sub(expr.arg);
       const wanted = expr.test === 'unknown' ? null : expr.test === 'true';
       const { negated } = expr;
-      return () => (arg() === wanted) !== negated;
+      return (slot) => (arg(slot) === wanted) !== negated;
     }
     case 'distinct': {
       const [a, b] = pair(expr.call.args.map(sub));
       const equal = functionOf(expr.call.fn);
       const { negated } = expr;
-      return () => {
-        const x = a();
-        const y = b();
+      return (slot) => {
+        const x = a(slot);
+        const y = b(slot);
         const distinct = x === null || y === null ? x !== y : equal(x, y) !== true;
         return distinct !== negated;
       };
@@ -88,9 +89,9 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
     case 'nullif': {
       const [a, b] = pair(expr.call.args.map(sub));
       const equal = functionOf(expr.call.fn);
-      return () => {
-        const x = a();
-        const y = b();
+      return (slot) => {
+        const x = a(slot);
+        const y = b(slot);
         return x !== null && y !== null && equal(x, y) === true ? null : x;
       };
     }
@@ -100,17 +101,17 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
       const inner = arg === undefined ? caseArg : () => compared;
       const whens = expr.whens.map((w) => ({ when: compile(w.when, context, inner), result: sub(w.result) }));
       const otherwise = sub(expr.otherwise);
-      return () => {
-        if (arg !== undefined) compared = arg();
-        for (const { when, result } of whens) if (when() === true) return result();
-        return otherwise();
+      return (slot) => {
+        if (arg !== undefined) compared = arg(slot);
+        for (const { when, result } of whens) if (when(slot) === true) return result(slot);
+        return otherwise(slot);
       };
     }
     case 'coalesce': {
       const args = expr.args.map(sub);
-      return () => {
+      return (slot) => {
         for (const arg of args) {
-          const value = arg();
+          const value = arg(slot);
           if (value !== null) return value;
         }
         return null;
@@ -121,10 +122,10 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
       const compare = comparator(expr.type);
       if (compare === undefined) throw unsupported(`${expr.op} of ${typeName(expr.type)} inside timeline()`);
       const sign = expr.op === 'greatest' ? 1 : -1;
-      return () => {
+      return (slot) => {
         let best: Value | null = null;
         for (const arg of args) {
-          const value = arg();
+          const value = arg(slot);
           if (value !== null && (best === null || compare(value, best) * sign > 0)) best = value;
         }
         return best;
@@ -135,11 +136,11 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
       const array = sub(expr.array);
       const test = functionOf(expr.fn);
       const any = expr.quantifier === 'any';
-      return () => {
-        const list = array() as readonly (Value | null)[] | null;
+      return (slot) => {
+        const list = array(slot) as readonly (Value | null)[] | null;
         if (list === null) return null;
         if (list.length === 0) return !any;
-        const value = arg();
+        const value = arg(slot);
         if (value === null) return null;
         let unknown = false;
         for (const item of list) {
@@ -151,16 +152,16 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
     }
     case 'array': {
       const elements = expr.elements.map(sub);
-      return () => elements.map((element) => element());
+      return (slot) => elements.map((element) => element(slot));
     }
     case 'template':
       throw unsupported(`${expr.name} over timeline states`);
     case 'subscript': {
       const arg = sub(expr.arg);
       const index = sub(expr.index);
-      return () => {
-        const list = arg() as readonly (Value | null)[] | null;
-        const n = index() as number | null;
+      return (slot) => {
+        const list = arg(slot) as readonly (Value | null)[] | null;
+        const n = index(slot) as number | null;
         return list === null || n === null ? null : (list[n - 1] ?? null);
       };
     }
@@ -170,10 +171,10 @@ function compile(expr: StateExpr, context: ScalarContext, caseArg: Evaluate | un
 }
 
 function junction(args: readonly Evaluate[], absorbing: boolean): Evaluate {
-  return () => {
+  return (slot) => {
     let unknown = false;
     for (const arg of args) {
-      const value = arg();
+      const value = arg(slot);
       if (value === absorbing) return absorbing;
       if (value === null) unknown = true;
     }
@@ -186,15 +187,15 @@ function strict(call: Call<StateLeaf>, args: readonly Evaluate[]): Evaluate {
   const [a, b] = args;
   if (a === undefined) throw unsupported(`the function ${call.fn} inside timeline()`);
   if (b === undefined) {
-    return () => {
-      const x = a();
+    return (slot) => {
+      const x = a(slot);
       return x === null ? null : f(x, false);
     };
   }
-  return () => {
-    const x = a();
+  return (slot) => {
+    const x = a(slot);
     if (x === null) return null;
-    const y = b();
+    const y = b(slot);
     return y === null ? null : f(x, y);
   };
 }
@@ -216,8 +217,8 @@ function cast(arg: Evaluate, expr: Extract<StateExpr, { readonly kind: 'cast' }>
   if (expr.via === 'relabel') return arg;
   const from = typeOf<StateLeaf>(expr.arg);
   const settings = { timeZone };
-  return () => {
-    const value = arg();
+  return (slot) => {
+    const value = arg(slot);
     return value === null ? null : formatValue(from, value, settings);
   };
 }

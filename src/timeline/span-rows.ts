@@ -1,6 +1,10 @@
+import { columnsBeforeSignals } from '../../planner/timeline-parts.js';
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import type { Value } from '../../sql/value.js';
 import { intervalOf } from './clock.js';
+import { bucketAt } from './cuts.js';
+import type { KeySlots } from './key-slots.js';
+import type { SignalState } from './signal-state.js';
 
 export interface SpanBatch {
   readonly rowCount: number;
@@ -16,66 +20,81 @@ export interface SpanOutput {
   readonly required: readonly { readonly signal: number; readonly value: boolean | string }[];
 }
 
-/** A span as the evaluator ends it; instants in microseconds. */
-export interface Span {
-  readonly key: readonly (Value | null)[];
-  readonly bucket: readonly [start: number, end: number] | undefined;
-  readonly start: number;
-  readonly end: number;
-  readonly open: boolean;
-  readonly signals: readonly (Value | null)[];
-}
-
 /** Output rows as columns: keys, [bucket_start, bucket_end], started_at, ended_at, duration, seconds, is_open | evaluated_at, signals. */
 export class SpanRows {
   readonly #width: number;
-  readonly #keys: number;
+  readonly #keys: KeySlots;
+  readonly #keyCount: number;
+  readonly #edges: Float64Array | undefined;
+  readonly #end: number;
+  readonly #signals: readonly SignalState[];
   readonly #wanted: readonly boolean[];
   readonly #required: SpanOutput['required'];
+  readonly #batchRows: number;
   #columns: (Value | null)[][];
   #rows = 0;
 
-  constructor(
-    spec: TimelineSpec,
-    output: SpanOutput | undefined,
-    private readonly batchRows: number,
-  ) {
-    this.#keys = spec.keys.length;
-    const fixed = spec.emit === 'points' ? 1 : spec.every === undefined ? 5 : 7;
-    this.#width = this.#keys + fixed + spec.signals.length;
+  constructor(options: {
+    readonly spec: TimelineSpec;
+    readonly keys: KeySlots;
+    readonly edges: Float64Array | undefined;
+    /** Spans that end here are open. */
+    readonly end: number;
+    readonly signals: readonly SignalState[];
+    readonly output: SpanOutput | undefined;
+    readonly batchRows: number;
+  }) {
+    const { spec, keys, edges, end, signals, output, batchRows } = options;
+    this.#keys = keys;
+    this.#keyCount = spec.keys.length;
+    this.#edges = edges;
+    this.#end = end;
+    this.#signals = signals;
+    this.#batchRows = batchRows;
+    this.#width = columnsBeforeSignals(spec) + signals.length;
     this.#wanted = output?.wanted ?? new Array<boolean>(this.#width).fill(true);
     this.#required = output?.required ?? [];
     this.#columns = this.#empty();
   }
 
-  span(row: Span): void {
-    const { start, end } = row;
-    if (!this.#passes(row.signals)) return;
+  /** The span that a key had open, with the values that its signals held. */
+  span(slot: number, start: number, end: number): void {
+    for (const { signal, value } of this.#required) if (this.#signals[signal]?.held(slot) !== value) return;
     const wanted = this.#wanted;
-    let at = this.#key(row.key);
-    if (row.bucket !== undefined) {
-      this.#put(at++, BigInt(row.bucket[0]));
-      this.#put(at++, BigInt(row.bucket[1]));
+    let at = this.#key(slot);
+    if (this.#edges !== undefined) {
+      const bucket = bucketAt(this.#edges, start);
+      this.#put(at++, BigInt(this.#edges[bucket] as number));
+      this.#put(at++, BigInt(this.#edges[bucket + 1] as number));
     }
     if (wanted[at] === true) this.#put(at, BigInt(start));
     if (wanted[at + 1] === true) this.#put(at + 1, BigInt(end));
     if (wanted[at + 2] === true) this.#put(at + 2, intervalOf(end - start));
     this.#put(at + 3, (end - start) / 1e6);
-    this.#put(at + 4, row.open);
+    this.#put(at + 4, end === this.#end);
     at += 5;
-    this.#finish(at, row.signals);
+    for (const signal of this.#signals) {
+      if (wanted[at] === true) this.#put(at, signal.held(slot));
+      at += 1;
+    }
+    this.#rows += 1;
   }
 
-  point(key: readonly (Value | null)[], instant: number, signals: readonly (Value | null)[]): void {
-    if (!this.#passes(signals)) return;
-    let at = this.#key(key);
+  /** A key's point, with the values that its signals have now. */
+  point(slot: number, instant: number): void {
+    for (const { signal, value } of this.#required) if (this.#signals[signal]?.current(slot) !== value) return;
+    let at = this.#key(slot);
     this.#put(at++, BigInt(instant));
-    this.#finish(at, signals);
+    for (const signal of this.#signals) {
+      if (this.#wanted[at] === true) this.#put(at, signal.current(slot));
+      at += 1;
+    }
+    this.#rows += 1;
   }
 
   /** What has come together since the last time, once it is enough. */
   takeFull(): SpanBatch | undefined {
-    return this.#rows < this.batchRows ? undefined : this.take();
+    return this.#rows < this.#batchRows ? undefined : this.take();
   }
 
   /** What has come together since the last time. */
@@ -87,19 +106,9 @@ export class SpanRows {
     return batch;
   }
 
-  #key(key: readonly (Value | null)[]): number {
-    for (let n = 0; n < this.#keys; n++) this.#put(n, key[n] ?? null);
-    return this.#keys;
-  }
-
-  #finish(from: number, signals: readonly (Value | null)[]): void {
-    for (let n = 0; n < signals.length; n++) this.#put(from + n, signals[n] ?? null);
-    this.#rows += 1;
-  }
-
-  #passes(signals: readonly (Value | null)[]): boolean {
-    for (const { signal, value } of this.#required) if (signals[signal] !== value) return false;
-    return true;
+  #key(slot: number): number {
+    for (let n = 0; n < this.#keyCount; n++) this.#put(n, this.#keys.value(n, slot));
+    return this.#keyCount;
   }
 
   #put(column: number, value: Value | null): void {

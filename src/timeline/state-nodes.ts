@@ -1,103 +1,106 @@
 import type { Value } from '../../sql/value.js';
 import { type Clock, intervalOf } from './clock.js';
 import type { Evaluate } from './scalar.js';
+import type { SlotTable } from './slot-table.js';
+import type { ValueStore } from './value-store.js';
 
-/** A state that depends on how another state went: settled at every moment of the key, in order, from its start on. */
+/** A state that depends on how another state went: settled, in time order, at every moment at which that state can change. */
 export interface StateNode {
-  reset(): void;
-  /** Looks at the argument at clock.now; every earlier moment has been settled. */
-  settle(): void;
-  value(): Value | null;
+  /** Looks at the argument at clock.now. */
+  settle(slot: number): void;
+  value(slot: number): Value | null;
   /** The next time after clock.now at which the value changes by itself. */
-  deadline(): number;
+  deadline(slot: number): number;
 }
 
 /** A duration, which grows all the time; spans see it through thresholds only. */
 export interface NumericalNode extends StateNode {
-  micros(): number;
+  micros(slot: number): number;
   /** The time after clock.now at which micros() reaches `target`, if nothing else happens. */
-  reaches(target: number): number;
+  reaches(slot: number, target: number): number;
+  /** Counts from nothing, for another `since` than it was counted for. */
+  restart(slot: number): void;
 }
 
-export function stateHasExisted(arg: Evaluate): StateNode {
-  let seen = false;
+interface NodeOptions {
+  readonly arg: Evaluate;
+  readonly clock: Clock;
+  readonly table: SlotTable;
+  readonly name: string;
+}
+
+export function stateHasExisted({ arg, table, name }: NodeOptions): StateNode {
+  const seen = table.uint8(name);
   return {
-    reset: () => {
-      seen = false;
+    settle: (slot) => {
+      if (seen.data[slot] === 0 && arg(slot) === true) seen.data[slot] = 1;
     },
-    settle: () => {
-      if (!seen) seen = arg() === true;
-    },
-    value: () => seen,
+    value: (slot) => seen.data[slot] === 1,
     deadline: () => Infinity,
   };
 }
 
-export function stateHasExistedWithin(arg: Evaluate, within: number, clock: Clock): StateNode {
-  let holds = false;
-  let end = -Infinity;
+export function stateHasExistedWithin({ arg, clock, table, name }: NodeOptions, within: number): StateNode {
+  const holds = table.uint8(`${name} holds`);
+  const until = table.float64(`${name} until`, -Infinity);
   return {
-    reset: () => {
-      holds = false;
-      end = -Infinity;
+    settle: (slot) => {
+      const holdsNow = arg(slot) === true ? 1 : 0;
+      if (holds.data[slot] === 1 && holdsNow === 0) until.data[slot] = clock.now + within;
+      holds.data[slot] = holdsNow;
     },
-    settle: () => {
-      const holdsNow = arg() === true;
-      if (holds && !holdsNow) end = clock.now + within;
-      holds = holdsNow;
+    value: (slot) => holds.data[slot] === 1 || clock.now < (until.data[slot] as number),
+    deadline: (slot) => {
+      const end = until.data[slot] as number;
+      return holds.data[slot] === 0 && clock.now < end ? end : Infinity;
     },
-    value: () => holds || clock.now < end,
-    deadline: () => (!holds && clock.now < end ? end : Infinity),
   };
 }
 
-export function durationWhere(arg: Evaluate, clock: Clock): NumericalNode {
-  let total = 0;
-  let running = false;
-  let settled = -Infinity;
-  const node: NumericalNode = {
-    reset: () => {
-      total = 0;
-      running = false;
-      settled = clock.start;
-    },
-    settle: () => {
-      if (running) {
-        const from = Math.max(settled, clock.since);
-        if (clock.now > from) total += clock.now - from;
-      }
-      settled = clock.now;
-      running = clock.live && arg() === true;
-    },
-    micros: () => total,
-    value: () => intervalOf(total),
-    deadline: () => Infinity,
-    reaches: (target) => (running && total < target ? Math.max(clock.now, clock.since) + (target - total) : Infinity),
+export function durationWhere({ arg, clock, table, name }: NodeOptions): NumericalNode {
+  const total = table.float64(`${name} total`);
+  const running = table.uint8(`${name} running`);
+  /** Until when the total is complete. */
+  const settled = table.float64(`${name} settled`);
+  const micros = (slot: number): number => {
+    const sum = total.data[slot] as number;
+    return running.data[slot] === 0 ? sum : sum + Math.max(0, clock.now - Math.max(settled.data[slot] as number, clock.since));
   };
-  return node;
-}
-
-export function durationInState(arg: Evaluate, same: (a: Value, b: Value) => boolean, clock: Clock): NumericalNode {
-  let held: Value | null = null;
-  let changed = 0;
-  let fresh = true;
-  const micros = (): number => clock.now - changed;
   return {
-    reset: () => {
-      held = null;
-      fresh = true;
-    },
-    settle: () => {
-      const value = arg();
-      const equal = value === null || held === null ? value === held : same(value, held);
-      if (!fresh && equal) return;
-      changed = clock.now;
-      held = value;
-      fresh = false;
+    settle: (slot) => {
+      total.data[slot] = micros(slot);
+      settled.data[slot] = clock.now;
+      running.data[slot] = clock.live && arg(slot) === true ? 1 : 0;
     },
     micros,
-    value: () => intervalOf(micros()),
+    value: (slot) => intervalOf(micros(slot)),
     deadline: () => Infinity,
-    reaches: (target) => (micros() < target ? changed + target : Infinity),
+    reaches: (slot, target) => {
+      if (running.data[slot] === 0 || micros(slot) >= target) return Infinity;
+      return Math.max(settled.data[slot] as number, clock.since) + (target - (total.data[slot] as number));
+    },
+    restart: (slot) => {
+      total.data[slot] = 0;
+    },
+  };
+}
+
+export function durationInState({ arg, clock, table, name }: NodeOptions, held: ValueStore): NumericalNode {
+  const changed = table.float64(`${name} changed`);
+  const known = table.uint8(`${name} known`);
+  const micros = (slot: number): number => clock.now - (changed.data[slot] as number);
+  return {
+    settle: (slot) => {
+      const value = arg(slot);
+      if (known.data[slot] === 1 && held.holds(slot, value)) return;
+      changed.data[slot] = clock.now;
+      held.set(slot, value);
+      known.data[slot] = 1;
+    },
+    micros,
+    value: (slot) => intervalOf(micros(slot)),
+    deadline: () => Infinity,
+    reaches: (slot, target) => (micros(slot) < target ? (changed.data[slot] as number) + target : Infinity),
+    restart: () => {},
   };
 }

@@ -1,9 +1,9 @@
-import type { TimelineLeaf } from '../../planner/timeline-spec.js';
+import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import { TimelineError } from '../../sql/errors.js';
 import { equality } from '../../sql/functions/state-functions.js';
 import type { Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
-import { type Column, type Columns, columnOf } from './leaves.js';
+import type { BatchColumns } from './batch-columns.js';
 
 /** `ties => 'error'`: 21000 when two events equal in (key, ts, order_by) give one latest or latest_when different values. */
 export class TieCheck {
@@ -13,12 +13,16 @@ export class TieCheck {
     readonly value: number;
     readonly same: (a: Value, b: Value) => boolean;
   }[];
-  #columns: Columns = new Map<number, Column>();
-  #instant: number | undefined;
-  #order: readonly (Value | null)[] = [];
-  #given: (Value | null)[] = [];
+  readonly #deferred: boolean;
+  readonly #failed = new Set<number>();
+  #readOrder: readonly ((row: number) => Value | null)[] = [];
+  #readLeaves: readonly { readonly matches: Uint8Array | undefined; readonly value: (row: number) => Value | null }[] = [];
+  #instant = Number.NaN;
+  /** Of the keys with events at this instant. */
+  readonly #tied = new Map<number, { order: readonly (Value | null)[]; given: (Value | null)[] }>();
 
-  constructor(orderBy: readonly number[], leaves: readonly TimelineLeaf[], inputType: (id: number) => Type) {
+  constructor({ orderBy, leaves, probe }: TimelineSpec, inputType: (id: number) => Type) {
+    this.#deferred = probe !== undefined;
     this.#orderBy = orderBy.map((id) => ({ id, same: equality(inputType(id)) }));
     this.#leaves = leaves.flatMap((leaf) =>
       leaf.op === 'latest' || leaf.op === 'latest_when'
@@ -27,36 +31,57 @@ export class TieCheck {
     );
   }
 
-  bind(columns: Columns): void {
-    this.#columns = columns;
+  bind(columns: BatchColumns): void {
+    this.#readOrder = this.#orderBy.map(({ id }) => columns.reader(id));
+    this.#readLeaves = this.#leaves.map(({ when, value }) => ({
+      matches: when === undefined ? undefined : columns.flags(when),
+      value: columns.reader(value),
+    }));
   }
 
+  /** Events of another key come under the same slot. */
   newKey(): void {
-    this.#instant = undefined;
+    this.#tied.clear();
+    this.#failed.clear();
   }
 
-  see(row: number, instant: number): void {
-    const order = this.#orderBy.map(({ id }) => columnOf(this.#columns, id)[row] ?? null);
-    const tied = this.#instant === instant && this.#orderBy.every(({ same }, n) => equal(order[n] ?? null, this.#order[n] ?? null, same));
-    if (!tied) this.#given = this.#leaves.map(() => null);
+  /** Throws if a deferred check failed: only what a probe sees is an error. */
+  check(slot: number): void {
+    if (this.#failed.has(slot)) throw tieError();
+  }
+
+  see(slot: number, row: number, instant: number): void {
+    if (this.#instant !== instant) this.#tied.clear();
     this.#instant = instant;
-    this.#order = order;
-    this.#leaves.forEach(({ when, value, same }, n) => {
-      if (when !== undefined && columnOf(this.#columns, when)[row] !== true) return;
-      const given = columnOf(this.#columns, value)[row] ?? null;
+    const order = this.#readOrder.map((read) => read(row));
+    let tied = this.#tied.get(slot);
+    if (tied === undefined || !this.#orderBy.every(({ same }, n) => equal(order[n] ?? null, tied?.order[n] ?? null, same))) {
+      tied = { order, given: this.#leaves.map(() => null) };
+      this.#tied.set(slot, tied);
+    }
+    const { given: before } = tied;
+    this.#leaves.forEach(({ same }, n) => {
+      const { matches, value } = this.#readLeaves[n] ?? {};
+      if (matches !== undefined && matches[row] !== 1) return;
+      const given = value?.(row) ?? null;
       if (given === null) return;
-      const before = this.#given[n] ?? null;
-      if (before !== null && !same(before, given)) {
-        throw new TimelineError({
-          kind: 'data',
-          sqlstate: '21000',
-          message: 'timeline: two events with equal key, ts and order_by give one operator different values',
-          hint: 'Name columns in order_by that tell the events apart.',
-        });
+      const held = before[n] ?? null;
+      if (held !== null && !same(held, given)) {
+        if (!this.#deferred) throw tieError();
+        this.#failed.add(slot);
       }
-      this.#given[n] = given;
+      before[n] = given;
     });
   }
+}
+
+function tieError(): TimelineError {
+  return new TimelineError({
+    kind: 'data',
+    sqlstate: '21000',
+    message: 'timeline: two events with equal key, ts and order_by give one operator different values',
+    hint: 'Name columns in order_by that tell the events apart.',
+  });
 }
 
 function equal(a: Value | null, b: Value | null, same: (a: Value, b: Value) => boolean): boolean {

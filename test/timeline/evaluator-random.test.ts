@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { TimelineError } from '../../sql/errors.js';
 import type { Value } from '../../sql/value.js';
-import { TimelineEvaluator } from '../../src/timeline/evaluator.js';
-import { bruteForce, type Event, Tied } from './brute-force.js';
-import { canonical, order, show } from './brute-values.js';
+import { openKernel } from '../../src/timeline/event-kernel.js';
+import { bruteForce, Tied } from './brute-force.js';
+import { canonical, show } from './brute-values.js';
+import { batchOf, grouped, interleaved, optionsOf, sortedBy } from './kernel-runs.js';
 import { Random } from './random.js';
 import { Coverage, LEAST } from './random-coverage.js';
 import { type RandomCase, randomCase } from './random-timeline.js';
@@ -15,38 +16,13 @@ const FRESH = 2000;
 type Rows = readonly (readonly (Value | null)[])[];
 type Answer = Rows | 'ties';
 
-/** Key by key and in time order, as feeds bring them to a kernel. */
-function sorted({ spec, events, types }: RandomCase): readonly Event[] {
-  const compare = (a: Event, b: Event, id: number): number => {
-    const [x, y] = [a[id] ?? null, b[id] ?? null];
-    return x === null || y === null ? Number(x === null) - Number(y === null) : order(types.get(id)!, x, y);
-  };
-  const ids = [...spec.keys, spec.ts, ...spec.orderBy];
-  return [...events].sort((a, b) => ids.map((id) => compare(a, b, id)).find((sign) => sign !== 0) ?? 0);
-}
-
-/** The evaluator's rows, its input cut into batches at random. */
-function evaluate(example: RandomCase, random: Random): Answer {
-  const { spec, types, horizon } = example;
-  const events = sorted(example);
-  const evaluator = new TimelineEvaluator(JSON.parse(JSON.stringify(spec)), types, horizon === undefined ? undefined : BigInt(horizon));
-  const rows: (Value | null)[][] = [];
-  const take = (batch: ReturnType<TimelineEvaluator['push']>): void => {
-    if (batch === undefined) return;
-    for (let n = 0; n < batch.rowCount; n++) rows.push(batch.columns.map((column) => column[n]!));
-  };
+function evaluate(run: () => Rows): Answer {
   try {
-    for (let from = 0; from < events.length; ) {
-      const batch = events.slice(from, from + 1 + random.below(6));
-      take(evaluator.push(new Map([...types.keys()].map((id) => [id, batch.map((event) => event[id] ?? null)])), batch.length));
-      from += batch.length;
-    }
-    take(evaluator.finish());
+    return run();
   } catch (error) {
     if (error instanceof TimelineError && error.sqlstate === '21000') return 'ties';
     throw error;
   }
-  return rows;
 }
 
 function define(example: RandomCase): Answer {
@@ -70,22 +46,25 @@ function normal({ spec, types }: RandomCase, answer: Answer): readonly string[] 
 }
 
 function check(seed: number, coverage: Coverage): number {
-  const example = randomCase(seed, { probes: false });
+  const example = randomCase(seed);
   const expected = define(example);
-  const text = (): string => `seed ${seed}: ${show(example.spec)}\n${example.events.map(show).join('\n')}`;
-  let actual: Answer;
-  try {
-    actual = evaluate(example, new Random(seed));
-  } catch (error) {
-    throw new Error(`${text()}`, { cause: error });
+  const wanted = normal(example, expected);
+  for (const run of [grouped, interleaved]) {
+    const text = (): string => `seed ${seed}, ${run.name}: ${show(example.spec)}\n${example.events.map(show).join('\n')}`;
+    let actual: Answer;
+    try {
+      actual = evaluate(() => run(example, new Random(seed)));
+    } catch (error) {
+      throw new Error(`${text()}`, { cause: error });
+    }
+    const found = normal(example, actual);
+    if (found.join('\n') !== wanted.join('\n')) assert.deepEqual(found, wanted, text());
   }
-  const [found, wanted] = [normal(example, actual), normal(example, expected)];
-  if (found.join('\n') !== wanted.join('\n')) assert.deepEqual(found, wanted, text());
   if (expected !== 'ties') coverage.add(example, expected);
   return expected === 'ties' ? 0 : expected.length;
 }
 
-describe('the evaluator against brute force', () => {
+describe('the kernel against brute force', () => {
   it(`gives the rows of the definitions in ${CASES} random cases`, function () {
     this.timeout(600_000);
     const coverage = new Coverage();
@@ -108,13 +87,13 @@ describe('the evaluator against brute force', () => {
     let skipped = 0;
     for (let seed = 1; seed <= 200; seed++) {
       const example = randomCase(seed, { probes: false });
-      const { spec, types, horizon } = example;
-      const events = sorted(example);
-      const evaluator = new TimelineEvaluator({ ...spec, ties: 'apply' }, types, horizon === undefined ? undefined : BigInt(horizon));
-      evaluator.push(new Map([...types.keys()].map((id) => [id, events.map((event) => event[id] ?? null)])), events.length);
-      evaluator.finish();
-      assert.equal(evaluator.skippedRows, events.filter((event) => [...spec.keys, spec.ts].some((id) => event[id] === null)).length);
-      skipped += evaluator.skippedRows;
+      const { spec, types, events } = example;
+      const options = optionsOf(example);
+      const kernel = openKernel({ ...options, spec: { ...options.spec, ties: 'apply' }, order: 'grouped' });
+      kernel.push(batchOf(sortedBy(example, [...spec.keys, spec.ts, ...spec.orderBy]), new Random(seed), types));
+      kernel.finish();
+      assert.equal(kernel.skippedRows, events.filter((event) => [...spec.keys, spec.ts].some((id) => event[id] === null)).length);
+      skipped += kernel.skippedRows;
     }
     assert.ok(skipped > 0);
   });

@@ -76,7 +76,8 @@ export function randomSpec(random: Random, world: World, types: RandomCase['type
     timeZone: world.zone,
     idle: random.chance(35) ? length(1 + random.below(8)) : undefined,
     ends: random.chance(30) ? C.end : undefined,
-    fill: sincePresent && random.chance(25),
+    // the planner refuses fill beside probes
+    fill: sincePresent && random.chance(25) && kind !== 'probes',
     ...(kind === 'probes' ? { probe: C.probe } : {}),
     leaves: grown.leaves,
     signals: signals.map((signal, n) => ({ name: `s${n}`, ...signal })),
