@@ -58,18 +58,21 @@ function sortOfExtreme({ input, keys, aggregates, sets, groupings }: AggregateOp
 function firstRows(sort: SortOperator): FirstRows | undefined {
   const { limit, offset = 0, keys } = sort;
   if (limit === undefined || limit + offset < 1 || limit + offset > MOST_ROWS) return undefined;
-  const at = keys.findIndex(({ expr }) => expr.kind !== 'constant');
-  let key = keys[at]?.expr;
-  if (key === undefined) return undefined;
-  const read: PlanExpr[] = keys.map(({ expr }) => expr);
+  let below: readonly PlanExpr[] = keys.map(({ expr }) => expr);
+  const read: PlanExpr[] = [...below];
   let op = sort.input;
   for (; op.kind === 'filter' || op.kind === 'project'; op = op.input) {
     if (op.kind === 'filter') read.push(op.predicate);
     else {
-      key = substitute(key, new Map(op.items.map((item) => [item.field.id, item.expr])));
+      const by = new Map(op.items.map((item) => [item.field.id, item.expr]));
+      below = below.map((expr) => substitute(expr, by));
       read.push(...op.items.map((item) => item.expr));
     }
   }
+  const isConstant = (expr: PlanExpr): boolean => expr.kind === 'constant';
+  const at = below.findIndex((expr) => !isConstant(expr));
+  const key = below[at];
+  if (key === undefined) return undefined;
   if (op.kind !== 'scan') return undefined;
   // files between tasks do not hold them
   if (fieldsOf(sort.input).some(({ type }) => ELEMENT_OF.get(type.oid) === Oid.interval)) return undefined;
@@ -79,7 +82,7 @@ function firstRows(sort: SortOperator): FirstRows | undefined {
   const column = sameOrder(key);
   const field: ScanField | undefined = op.fields.find(({ id }) => column.kind === 'column' && id === column.id);
   if (field === undefined || field.path !== undefined) return undefined;
-  return { scan: op.scan, column: field.id, key: at, ties: keys.slice(at + 1).some(({ expr }) => expr.kind !== 'constant') };
+  return { scan: op.scan, column: field.id, key: at, ties: !below.slice(at + 1).every(isConstant) };
 }
 
 function givenIds(chain: Operator): ReadonlySet<number> {

@@ -51,7 +51,7 @@ describe('rewriting of TIMELINE() calls', () => {
 
   it('leaves other texts alone', () => {
     const sql = "SELECT timeline FROM t WHERE x = 'timeline(ev)' -- timeline(ev)";
-    assert.deepEqual({ ...rewrite(sql), mapPosition: 0 }, { text: sql, mapPosition: 0, calls: 0 });
+    assert.deepEqual({ ...rewrite(sql), mapPosition: 0 }, { text: sql, mapPosition: 0, calls: 0, reads: [] });
     assert.equal(rewrite(sql).mapPosition(7), 7);
   });
 
