@@ -1,11 +1,12 @@
 import { functionName } from '../../sql/functions/signature.js';
 import { Oid, type } from '../../sql/types.js';
 import { columnIds } from '../columns.js';
-import { columnRef, conjunction } from '../expression.js';
+import { columnRef, conjunction, conjuncts } from '../expression.js';
 import { isIdentityType } from '../identity-types.js';
 import { rewrite } from '../logical-plan.js';
 import {
   type AggregateOperator,
+  type DistinctOperator,
   type Field,
   fieldsOf,
   type Operator,
@@ -17,7 +18,7 @@ import {
 } from '../physical-plan.js';
 import type { Planning } from '../planning.js';
 import { rowNumber } from '../row-counts.js';
-import { isPlain, timelineBelow } from '../timeline-above.js';
+import { isPlain, type TimelineBelow, timelineBelow } from '../timeline-above.js';
 import { columnsBeforeSignals, signalClosure, withSignals } from '../timeline-parts.js';
 import type { TimelineSpec } from '../timeline-spec.js';
 import type { RuleContext } from './rule.js';
@@ -35,15 +36,41 @@ import type { RuleContext } from './rule.js';
  */
 export function digestTimelines(plan: Operator, { planning }: RuleContext): Operator {
   if (planning.timelineRules?.digest === 'off') return plan;
-  return rewrite(plan, (op) => (op.kind === 'aggregate' && op.phase === 'single' ? (digested(op, planning) ?? op) : op));
+  return rewrite(plan, (op) => {
+    if (op.kind === 'distinct') return distinctDigest(op, planning) ?? op;
+    return op.kind === 'aggregate' && op.phase === 'single' ? (digested(op, planning) ?? op) : op;
+  });
+}
+
+/** `SELECT DISTINCT` of columns that hold for whole spans does not see how often a row is there, either. */
+function distinctDigest(op: DistinctOperator, planning: Planning): Operator | undefined {
+  const below = spansBelow(op.input);
+  if (below === undefined) return undefined;
+  const spans = new Spans(below.timeline, planning);
+  const items = fieldsOf(op.input).map((field) => ({ field, expr: below.over(columnRef(field)) }));
+  const all = [...below.filters, ...items.map(({ expr }) => expr)];
+  if (!all.every((expr) => spans.keeps(expr))) return undefined;
+  const timeline = spans.digest(new Set(all.flatMap((expr) => [...columnIds(expr)])));
+  return { ...op, input: { kind: 'project', input: filtered(timeline, below.filters), items } };
+}
+
+/** A timeline of spans under filters and projections. */
+function spansBelow(input: Operator): TimelineBelow | undefined {
+  const below = timelineBelow(input);
+  return below === undefined || below.timeline.digest !== undefined || below.timeline.spec.emit !== 'spans' ? undefined : below;
+}
+
+function filtered(input: Operator, filters: readonly PlanExpr[]): Operator {
+  const predicate = conjunction<PlanLeaf>(filters);
+  return predicate === undefined ? input : { kind: 'filter', input, predicate };
 }
 
 const INT8 = type(Oid.int8);
 const NUMERIC = type(Oid.numeric);
 
 function digested(op: AggregateOperator, planning: Planning): Operator | undefined {
-  const below = timelineBelow(op.input);
-  if (below === undefined || below.timeline.digest !== undefined || below.timeline.spec.emit !== 'spans') return undefined;
+  const below = spansBelow(op.input);
+  if (below === undefined) return undefined;
   const spans = new Spans(below.timeline, planning);
   const keys = op.keys.map(({ field, expr }) => ({ field, expr: below.over(expr) }));
   const all = [...below.filters, ...keys.map(({ expr }) => expr)];
@@ -59,8 +86,7 @@ function digested(op: AggregateOperator, planning: Planning): Operator | undefin
   }
   const read = new Set([...all, ...calls.flatMap(expressionsIn)].flatMap((expr) => [...columnIds(expr)]));
   const timeline = spans.digest(read);
-  const predicate = conjunction<PlanLeaf>(below.filters);
-  const input: Operator = predicate === undefined ? timeline : { kind: 'filter', input: timeline, predicate };
+  const input = filtered(timeline, [...below.filters, ...filterOfAll(op, calls)]);
   const summed: AggregateOperator = { ...op, keys, aggregates: calls, input };
   if (counted.size === 0) return summed;
   const items = fieldsOf(summed).map((field, n) => {
@@ -68,6 +94,13 @@ function digested(op: AggregateOperator, planning: Planning): Operator | undefin
     return { field: fieldsOf(op)[n] ?? field, expr: bigintOf(field) };
   });
   return { kind: 'project', input: summed, items };
+}
+
+/** Without group keys a row that no FILTER lets pass is as good as none. */
+function filterOfAll({ keys }: AggregateOperator, calls: readonly PlanAggregate[]): readonly PlanExpr[] {
+  const args = calls.flatMap(({ filter }) => filter ?? []);
+  if (keys.length > 0 || calls.length === 0 || args.length < calls.length) return [];
+  return args.length === 1 ? conjuncts<PlanLeaf>(args[0]) : [{ kind: 'or', args }];
 }
 
 /** An aggregate over digests; `rows`: its result is a sum of counts, as a numeric that is NULL without rows. */

@@ -33,6 +33,7 @@ export interface PlanChoices {
   /** False: events go to partitions by hash of their key. */
   readonly direct?: boolean;
   readonly dynamicFilters?: 'on' | 'off';
+  readonly carry?: 'on' | 'off';
 }
 
 const SESSION = { user: 'tester', database: 'timeline', searchPath: ['o'], timeZone: 'UTC', settings: {} };
@@ -120,6 +121,7 @@ export class RuleLake {
         partitions: 2,
         broadcastBytes: 0,
         dynamicFilters: choices.dynamicFilters ?? 'on',
+        carry: choices.carry ?? 'auto',
         ...(choices.direct === false ? { directRows: 0 } : {}),
       },
       timelineRules: choices.rules,
