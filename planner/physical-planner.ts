@@ -3,7 +3,7 @@ import { joinColumns } from './dynamic-filters.js';
 import { orderColumns, withFirstRows } from './first-rows.js';
 import { cutStages, type ScanSplits } from './fragment.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
-import { settleOptionalJoins, withoutOptionalJoins } from './optional-joins.js';
+import { optionalScans, settleOptionalJoins, withoutOptionalJoins } from './optional-joins.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from './physical-plan.js';
 import type { PlanContext, Planning } from './planning.js';
 import { type PlanSink, withSink } from './sink.js';
@@ -38,8 +38,12 @@ export async function planStages(
   const byBounds = context.taskTargets.topN === 'off' ? new Map<string, number>() : orderColumns([logical, ...shared.values()]);
   const parting = new Set<string>();
   const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning'>>();
-  for (const op of [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)])) {
-    if (op.kind !== 'scan') continue;
+  const optional = optionalScans([logical, ...shared.values()]);
+  const scans = [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)]).filter((op) => op.kind === 'scan');
+  // those that an optional join would read come last, when it is known what it would spare
+  for (const op of [...scans.filter(({ scan }) => !optional.has(scan)), ...scans.filter(({ scan }) => optional.has(scan))]) {
+    const spared = optional.get(op.scan)?.flatMap((scan) => found.get(scan)?.splits ?? []);
+    if (spared !== undefined && spared.reduce((sum, { bytes }) => sum + bytes, 0) < context.taskTargets.smallBytes) continue;
     context.signal.throwIfAborted();
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
     const { connector } = tables.get(op.schema, op.table);
@@ -58,12 +62,12 @@ export async function planStages(
       if (inner.kind === 'scan') return { ...inner, pruning: found.get(inner.scan)?.pruning ?? [] };
       return mapSubplans(withFirstRows(inner, inParts), pruned);
     });
-  const rows = (scan: string): number => found.get(scan)?.splits.reduce((sum, split) => sum + split.rows, 0) ?? 0;
+  const rows = (scan: string): number | undefined => found.get(scan)?.splits.reduce((sum, split) => sum + split.rows, 0);
   const since = await rowsSince([logical, ...shared.values()], { found, context, tables });
   const settled = (op: Operator): Operator =>
     settleWindows(pruned(settleOptionalJoins(op, rows)), (scan) => {
-      const window = since.get(scan);
-      return window === undefined ? undefined : { all: rows(scan), since: window };
+      const [all, window] = [rows(scan), since.get(scan)];
+      return all === undefined || window === undefined ? undefined : { all, since: window };
     });
   const plan = settled(logical);
   const sharedPlans = new Map([...shared].map(([id, sharedPlan]) => [id, settled(sharedPlan)]));
