@@ -60,16 +60,16 @@ export function readMarkers(query: Query): Markers {
         found = { ...found, assertRows: { sqlstate: textOf(arg), message: textOf(part.args[1]) } };
         break;
       default:
-        check(arg, textOf(part.args[1]), textOf(part.args[2]));
+        check(arg, { sqlstate: textOf(part.args[1]), message: textOf(part.args[2]), position: Number(textOf(part.args[3])) });
     }
   }
   return { ...found, orderBy, dedupe, rest: conjunction<QueryLeaf>(rest) };
 }
 
 /** NULL bounds let nothing through; they are no error. */
-function check(ok: QueryExpr, sqlstate: string, message: string): void {
+function check(ok: QueryExpr, error: { readonly sqlstate: string; readonly message: string; readonly position: number }): void {
   if (ok.kind !== 'constant') throw unsupported('an argument of a replay function that is not constant');
-  if (truth(ok) === false) throw new TimelineError({ kind: 'semantic', sqlstate, message });
+  if (truth(ok) === false) throw new TimelineError({ kind: 'semantic', ...error });
 }
 
 function markerName(expr: QueryExpr): string | undefined {

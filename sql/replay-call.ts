@@ -1,4 +1,4 @@
-import { unsupported } from './errors.js';
+import { internal, unsupported } from './errors.js';
 import type { ParseNode } from './parse-tree.js';
 import { type ReplayRead, replayRead } from './replay-read.js';
 import { type Bound, missingRole, Replay, type Roles } from './replay-select.js';
@@ -15,6 +15,7 @@ import {
   word,
 } from './timeline-options.js';
 import { type CallScope, type EventSource, eventSource, propertyColumns } from './timeline-source.js';
+import { noColumn } from './timeline-texpr.js';
 
 /** Positional arguments after the source, of which the first `required` must be there; all may be named. */
 const FUNCTIONS: Readonly<Record<string, { readonly args: readonly string[]; readonly required: number }>> = {
@@ -70,16 +71,26 @@ export function replayOfTimeline(options: {
   readonly location: number;
 }): readonly Piece[] {
   const { scope, events, named, keys, ts, location } = options;
-  const [stream, second] = keys;
-  if (stream === undefined || second !== undefined)
-    throw unsupported('a replay with a composite key', { position: scope.source.position(location) });
-  const dedupe = named.get('dedupe');
-  if (dedupe !== undefined) throw unsupported('"dedupe" in a replay', { position: scope.source.position(dedupe.start) });
-  const orderBy = named.get('order_by');
+  const [stream, ...otherKeys] = keys;
+  if (stream === undefined) throw internal('a replay without a key');
+  const written = (name: string): readonly string[] | undefined => {
+    const arg = named.get(name);
+    if (arg === undefined || isNullLiteral(arg.value)) return undefined;
+    const columns = columnNames(scope.source, arg);
+    const known = new Set(events.columns ?? columns);
+    for (const column of columns) if (!known.has(column)) throw noColumn(scope.source, arg.valueStart, column, known);
+    return columns;
+  };
+  const orderBy = written('order_by') ?? propertyColumns(events, 'timeline.order_by');
+  const dedupe = written('dedupe') ?? propertyColumns(events, 'timeline.dedupe');
   const roles: Roles = {
     stream,
     time: ts,
-    version: orderBy === undefined ? role(scope, events, location, 'timeline.version', 'version') : columnNames(scope.source, orderBy)[0],
+    // what orders the events is their version, where no column says it is
+    version: role(scope, events, location, 'timeline.version', 'version') ?? orderBy?.[0],
+    ...(otherKeys.length === 0 ? {} : { otherKeys }),
+    ...(orderBy === undefined ? {} : { orderBy }),
+    ...(dedupe === undefined ? {} : { dedupe }),
     eventId: role(scope, events, location, 'timeline.event_id', 'event_id'),
     eventType: role(scope, events, location, 'timeline.event_type', 'event_type'),
   };

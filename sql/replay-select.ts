@@ -9,6 +9,12 @@ import { Oid } from './types.js';
 /** Which source columns play which part; undefined: the source has none. */
 export interface Roles {
   readonly stream: string;
+  /** Of timeline() with a key of several columns: those after the stream. */
+  readonly otherKeys?: readonly string[];
+  /** `order_by`, where it is said: in place of the version. */
+  readonly orderBy?: readonly string[];
+  /** The first event of those that are equal in key and these is kept; a NULL is equal to none. */
+  readonly dedupe?: readonly string[];
   readonly time: string;
   readonly version: string | undefined;
   readonly eventId: string | undefined;
@@ -139,7 +145,25 @@ export class Replay {
   }
 
   #source(): Piece[] {
-    return [...this.#parts.events.pieces, this.#ours(` AS ${SOURCE_ALIAS}`)];
+    const source = [...this.#parts.events.pieces, this.#ours(` AS ${SOURCE_ALIAS}`)];
+    const { stream, otherKeys = [], time, dedupe = [] } = this.#parts.roles;
+    if (dedupe.length === 0) return source;
+    const among = [stream, ...otherKeys, ...dedupe].map(column).join(', ');
+    const order = [column(time), ...this.#tail()].join(', ');
+    const distinct = dedupe.map((name) => `${column(name)} IS NULL`).join(' OR ');
+    return [
+      this.#ours(`(SELECT * FROM (SELECT ${SOURCE_ALIAS}.*, row_number() OVER (PARTITION BY ${among} ORDER BY ${order}) AS "~n" FROM `),
+      ...source,
+      this.#ours(`) AS ${SOURCE_ALIAS} WHERE "~n" = 1 OR ${distinct}) AS ${SOURCE_ALIAS}`),
+    ];
+  }
+
+  /** What tells events of one stream and time apart. */
+  #tail(): string[] {
+    const { orderBy, version, eventId } = this.#parts.roles;
+    if (orderBy !== undefined) return orderBy.map(column);
+    const last = version ?? eventId;
+    return last === undefined ? [] : [column(last)];
   }
 
   #where(all: readonly (readonly Piece[])[]): Piece[] {
@@ -167,7 +191,7 @@ export class Replay {
         ...this.#instant(from.arg),
         this.#ours(' <= '),
         ...this.#instant(to.arg),
-        this.#ours(`, '22023', ${message})`),
+        this.#ours(`, '22023', ${message}, ${this.#place(from.arg)})`),
       ],
       ...conditions,
     ];
@@ -187,7 +211,7 @@ export class Replay {
       [
         this.#ours('timeline_ops.assert(CAST('),
         ...this.#value(arg),
-        this.#ours(` AS bigint) > 0, '22023', '"max_events" must be greater than 0')`),
+        this.#ours(` AS bigint) > 0, '22023', '"max_events" must be greater than 0', ${this.#place(arg)})`),
       ],
     ];
   }
@@ -221,14 +245,15 @@ export class Replay {
   /** One stream by version; a pattern by time, stream, version. Without versions the time and the event's id say. */
   #order(): string[] {
     const { roles, named } = this.#parts;
-    const last = roles.version ?? roles.eventId;
-    const tail = last === undefined ? [] : [column(last)];
+    const tail = this.#tail();
     const time = column(roles.time);
     const stream = column(roles.stream);
+    const { otherKeys = [] } = roles;
+    if (otherKeys.length > 0) return [time, stream, ...otherKeys.map(column), ...tail];
     const pattern = named.get('stream');
     const literal = literalText(pattern?.value);
     if (pattern === undefined || (literal !== undefined && isPattern(literal))) return [time, stream, ...tail];
-    if (roles.version === undefined) return [time, stream, ...tail];
+    if (roles.version === undefined && roles.orderBy === undefined) return [time, stream, ...tail];
     if (literal !== undefined) return tail;
     const single = this.#isSingle(pattern);
     return [`CASE WHEN ${single} THEN NULL ELSE ${time} END`, `CASE WHEN ${single} THEN NULL ELSE ${stream} END`, ...tail];
@@ -251,6 +276,11 @@ export class Replay {
   #value(arg: Argument): Piece[] {
     const { source, inner } = this.#parts.scope;
     return [this.#ours('('), ...source.render(arg.valueStart, arg.valueEnd, inner), this.#ours(')')];
+  }
+
+  /** Where the user wrote the argument's value, for errors. */
+  #place(arg: Argument): number {
+    return this.#parts.scope.source.position(arg.valueStart);
   }
 
   #ours(text: string): Piece {

@@ -42,7 +42,7 @@ export function selectColumns(select: ParseNode, outer: Scope): readonly string[
       names.push(body['name'] === undefined ? columnName(body['val'], scope) : textOf(body['name']));
       continue;
     }
-    const ranges = from.flat().filter((range) => star === '*' || range.alias === star);
+    const ranges = from.flat().filter((range) => (star === '*' ? range.hidden !== true : range.alias === star));
     if (ranges.length === 0) return undefined;
     for (const range of ranges) {
       if (range.columns === undefined) return undefined;
@@ -60,8 +60,7 @@ export function withCtes(select: ParseNode, scope: Scope): VisibleCtes {
     const { body } = taggedNode(item);
     const renamed = nameParts(body['aliascolnames']);
     const { tag, body: query } = taggedNode(body['ctequery']);
-    const columns =
-      tag === 'SelectStmt' && clause['recursive'] !== true ? selectColumns(query, { ...scope, ctes: new Map(ctes) }) : undefined;
+    const columns = tag === 'SelectStmt' ? selectColumns(query, { ...scope, ctes: new Map(ctes) }) : undefined;
     ctes.set(textOf(body['ctename']), rename(columns, renamed));
   }
   return ctes;
@@ -70,6 +69,24 @@ export function withCtes(select: ParseNode, scope: Scope): VisibleCtes {
 interface Range {
   readonly alias: string;
   readonly columns: readonly string[] | undefined;
+  /** Its columns stand in another range of the same join, too: `*` leaves it out. */
+  readonly hidden?: true;
+}
+
+/** All columns of ranges side by side; undefined where one's are not known. */
+function together(ranges: readonly Range[]): readonly string[] | undefined {
+  const shown = ranges.filter((range) => range.hidden !== true);
+  return shown.some(({ columns }) => columns === undefined) ? undefined : shown.flatMap(({ columns }) => columns ?? []);
+}
+
+/** Columns of a join by USING or NATURAL: the merged ones, then the others of each side. */
+function mergedColumns(join: ParseNode, left: readonly Range[], right: readonly Range[]): readonly string[] | undefined {
+  if (join['isNatural'] !== true && join['usingClause'] === undefined) return undefined;
+  const [ours, theirs] = [together(left), together(right)];
+  if (ours === undefined || theirs === undefined) return undefined;
+  const names = join['isNatural'] === true ? ours.filter((name) => theirs.includes(name)) : nameParts(join['usingClause']);
+  const rest = (columns: readonly string[]): string[] => columns.filter((name) => !names.includes(name));
+  return [...names, ...rest(ours), ...rest(theirs)];
 }
 
 /** The ranges that a FROM item brings into sight, in the order of `*`. */
@@ -91,8 +108,14 @@ function fromItem(item: unknown, scope: Scope): readonly Range[] {
     case 'RangeSubselect':
       return [{ alias: name, columns: rename(selectColumns(untag(body['subquery']), scope), colnames) }];
     case 'JoinExpr': {
-      if (body['isNatural'] === true || body['usingClause'] !== undefined || name !== '') return [{ alias: name, columns: undefined }];
-      return [...fromItem(body['larg'], scope), ...fromItem(body['rarg'], scope)];
+      const left = fromItem(body['larg'], scope);
+      const right = fromItem(body['rarg'], scope);
+      const merged = mergedColumns(body, left, right);
+      if (merged === undefined && name === '') return [...left, ...right];
+      // what USING and NATURAL merge comes once, first; an alias hides the names of the sides
+      const columns = rename(merged ?? together([...left, ...right]), colnames);
+      if (name !== '') return [{ alias: name, columns }];
+      return [{ alias: '', columns }, ...[...left, ...right].map((range) => ({ ...range, hidden: true as const }))];
     }
     default:
       return [{ alias: name, columns: undefined }];

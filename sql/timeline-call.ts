@@ -83,8 +83,8 @@ class Rewriter {
       edits.push(...this.editsIn(cte['ctequery'], new Map(ctes)));
       const renamed = nameParts(cte['aliascolnames']);
       const query = taggedNode(cte['ctequery']);
-      const columns =
-        recursive || query.tag !== 'SelectStmt' ? undefined : selectColumns(query.body, { ctes: new Map(ctes), lookup: this.#lookup });
+      // a recursive one has the names of its first part, which does not read it
+      const columns = query.tag !== 'SelectStmt' ? undefined : selectColumns(query.body, { ctes: new Map(ctes), lookup: this.#lookup });
       ctes.set(
         textOf(cte['ctename']),
         columns?.map((column, n) => renamed[n] ?? column),

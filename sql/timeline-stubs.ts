@@ -39,7 +39,7 @@ export const TIMELINE_STUBS: readonly string[] = [
   ...stub('dedupe(value anyelement)', 'boolean'),
   ...stub('ends("when" boolean)', 'boolean'),
   // In WHERE: an error when the plan is made, unless `ok`; an error when the query runs, unless there are rows.
-  ...stub('assert(ok boolean, sqlstate text, message text)', 'boolean'),
+  ...stub('assert(ok boolean, sqlstate text, message text, place integer)', 'boolean'),
   ...stub('assert_rows(sqlstate text, message text)', 'boolean'),
 ];
 

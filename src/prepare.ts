@@ -331,7 +331,7 @@ async function analyseSelect(
   const { relations } = tables;
   const describe = async (relations: readonly StatementRelation[]) =>
     engine.postgres.describe(rewritten.text, types, { ...analysis, relations }).catch((error: unknown) => {
-      throw mapped(error, rewritten);
+      throw mapped(error, { mapPosition: rewritten.mapPosition, rewritten: rewritten.text });
     });
   const described = await describe(relations);
   const columns = described.columns ?? [];

@@ -20,6 +20,7 @@ import type { Query } from '../sql/query.js';
 import { quoteIdentifier } from '../sql/quote.js';
 import { type ReplayRead, readsWith } from '../sql/replay-read.js';
 import type { Batch, ResultColumn } from '../sql/result.js';
+import { inUsersWords } from '../sql/timeline-words.js';
 import { Oid, type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
 import { discardWritten } from './discard-written.js';
@@ -505,7 +506,8 @@ function notice(message: string): Notice {
 }
 
 /** Errors of the rewritten text, at the place of the user's text. */
-export function mapped(thrown: unknown, statement: Pick<SelectStatement, 'mapPosition'>): TimelineError {
+export function mapped(thrown: unknown, statement: Pick<SelectStatement, 'mapPosition'> & { readonly rewritten?: string }): TimelineError {
   const error = asTimelineError(thrown);
-  return error.position === undefined ? error : error.at(statement.mapPosition(error.position));
+  const placed = error.position === undefined ? error : error.at(statement.mapPosition(error.position));
+  return statement.rewritten === undefined ? placed : inUsersWords(error, placed, statement.rewritten);
 }
