@@ -86,8 +86,7 @@ export function replayOfTimeline(options: {
   const roles: Roles = {
     stream,
     time: ts,
-    // what orders the events is their version, where no column says it is
-    version: role(scope, events, location, 'timeline.version', 'version') ?? orderBy?.[0],
+    version: role(scope, events, location, 'timeline.version', 'version'),
     ...(otherKeys.length === 0 ? {} : { otherKeys }),
     ...(orderBy === undefined ? {} : { orderBy }),
     ...(dedupe === undefined ? {} : { dedupe }),

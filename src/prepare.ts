@@ -12,6 +12,7 @@ import type { ResultColumn } from '../sql/result.js';
 import { rewriteSnapshotCalls } from '../sql/snapshot-call.js';
 import { statementKind, type UtilityStatement } from '../sql/statement-kind.js';
 import { rewriteTimelineCalls } from '../sql/timeline-call.js';
+import { OPS } from '../sql/timeline-marker.js';
 import { Oid, type } from '../sql/types.js';
 import { type ExpandedText, expandViews, functionsBehind, isViewReference, relationsBehind } from '../sql/view-references.js';
 import type { ViewDrop } from '../sql/view-statement.js';
@@ -312,8 +313,9 @@ function isOurs({ engine, analysis, views }: PrepareOptions, statement: unknown)
   const ours = relations.filter(
     ({ schema, name }) => catalog.find(schema, name, analysis.searchPath) !== undefined || isAboutTable(schema, name, catalog, analysis),
   );
-  const calls = functionsBehind(statement, views.current).some(
-    (name) => name.schema === undefined && TIMELINE_FUNCTIONS.has(name.name.toLowerCase()),
+  // the definitions of views have the operators that calls were rewritten to
+  const calls = functionsBehind(statement, views.current).some(({ schema, name }) =>
+    schema === undefined ? TIMELINE_FUNCTIONS.has(name.toLowerCase()) : `${schema}.` === OPS,
   );
   return ours.length > 0 || calls;
 }
