@@ -135,6 +135,7 @@ function timeLabel(local: bigint, step: number): string {
 
 /** A length of time as people say it, cut to two units: `12.345 s`, `3 min 04 s`, `2 h`, `5 d 02 h`. */
 export function durationLabel(micros: number): string {
+  if (micros === 0) return '0 s';
   if (micros < 1000) return `${micros} µs`;
   if (micros < SECOND) return `${rounded(micros / 1000)} ms`;
   if (micros < MINUTE) return `${rounded(micros / SECOND)} s`;
