@@ -74,7 +74,7 @@ function digested(op: AggregateOperator, planning: Planning): Operator | undefin
   const spans = new Spans(below.timeline, planning);
   const keys = op.keys.map(({ field, expr }) => ({ field, expr: below.over(expr) }));
   const all = [...below.filters, ...keys.map(({ expr }) => expr)];
-  if (!all.every((expr) => spans.keeps(expr))) return undefined;
+  if (!all.every((expr) => isPlain(expr) && spans.keeps(expr))) return undefined;
   const aggregates = op.aggregates.map((call) => aggregateOf(call, below.over, spans));
   const counted = new Set<Field>();
   const calls: PlanAggregate[] = [];
