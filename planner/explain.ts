@@ -38,7 +38,8 @@ export function explainText(plan: PhysicalPlan, actuals?: Actuals, shown: Explai
     lines.push(stageLine(stage, plan, names.name));
     const actual = actuals?.summary.stages.find(({ id }) => id === stage.id);
     if (actual !== undefined) lines.push(`  Actual: ${actualText(actual, shown)}`);
-    for (const step of actual?.pruned ?? []) lines.push(`  Pruned while reading, ${stepText(step)}`);
+    for (const step of actual?.pruned ?? [])
+      lines.push(step.note === undefined ? `  Pruned while reading, ${stepText(step)}` : `  ${step.step}: ${step.note}`);
     if (stage.sink !== undefined) lines.push(`  ${sinkText(stage.sink)}`);
     if (stage.sink?.kind === 'commit' || stage.sink?.kind === 'publish') continue;
     lines.push(...explainOperator(stage.root, { names, snapshots: plan.snapshots, indent: 2 }));

@@ -3,9 +3,11 @@ import { comparator, stateFunction } from '../sql/functions/state-functions.js';
 import { Oid, TYPE_NAME, type Type } from '../sql/types.js';
 import { childrenOf } from './expression.js';
 import type { PlanExpr, PlanLeaf } from './physical-plan.js';
+import { isNativeState } from './state-functions.js';
+import type { StateExpr } from './timeline-spec.js';
 
-/** Types that the kernel changes into each other by their text. */
-const TEXT_CASTS: ReadonlySet<number> = new Set([
+/** Types whose values have one text whatever the session's settings are. */
+const WITH_TEXT: ReadonlySet<number> = new Set([
   Oid.bool,
   Oid.int2,
   Oid.int4,
@@ -13,8 +15,6 @@ const TEXT_CASTS: ReadonlySet<number> = new Set([
   Oid.float4,
   Oid.float8,
   Oid.numeric,
-  Oid.text,
-  Oid.varchar,
   Oid.uuid,
   Oid.date,
   Oid.timestamp,
@@ -32,6 +32,9 @@ export function isComputableRow(expr: PlanExpr): boolean {
 }
 
 function isComputableNode(expr: PlanExpr): boolean {
+  if (utcInstant(expr) !== undefined) return true;
+  // only the node's own kind and types are looked at
+  if (!isNativeState(expr as unknown as StateExpr)) return false;
   switch (expr.kind) {
     case 'column':
     case 'and':
@@ -47,7 +50,7 @@ function isComputableNode(expr: PlanExpr): boolean {
     case 'case':
       return expr.arg === undefined;
     case 'call':
-      return utcInstant(expr) !== undefined || isFunction(expr.fn, expr.args.length);
+      return isFunction(expr.fn, expr.args.length);
     case 'distinct':
     case 'nullif':
       return isFunction(expr.call.fn, expr.call.args.length);
@@ -56,7 +59,7 @@ function isComputableNode(expr: PlanExpr): boolean {
     case 'minmax':
       return comparator(expr.type) !== undefined;
     case 'cast':
-      return expr.via === 'relabel' || (expr.via === 'io' && isTextCast(expr.type) && isTextCast(typeOf<PlanLeaf>(expr.arg)));
+      return expr.via === 'relabel' || (expr.via === 'io' && isText(expr.type) && WITH_TEXT.has(typeOf<PlanLeaf>(expr.arg).oid));
     case 'subquery':
     case 'parameter':
     case 'template':
@@ -69,8 +72,8 @@ function isFunction(fn: string, args: number): boolean {
   return (args === 1 || args === 2) && stateFunction(fn) !== undefined;
 }
 
-function isTextCast({ oid, typmod }: Type): boolean {
-  return TEXT_CASTS.has(oid) && typmod === -1;
+function isText({ oid, typmod }: Type): boolean {
+  return (oid === Oid.text || oid === Oid.varchar) && typmod === -1;
 }
 
 /** The timestamp in `timezone('UTC', t)`, which is t's own number; undefined for any other expression. */

@@ -1,5 +1,6 @@
 import type { ErrorDetails } from '../../sql/errors.js';
 import type { TaskOutput, TaskRequest } from './kernel.js';
+import type { FeedChoice } from './timeline/event-feed.js';
 
 /** What a kernel thread is started with. */
 export interface KernelThreadOptions {
@@ -10,6 +11,7 @@ export interface KernelThreadOptions {
   /** Bytes that a task may spill; undefined: as the disk allows. */
   readonly tempBytes: number | undefined;
   readonly batchRows: number;
+  readonly feed: FeedChoice;
   /** Of the embedded Postgres. */
   readonly imagePath: string;
   /** One word, shared: the id of the last job that was given up. */

@@ -4,6 +4,7 @@ import { TimelineError } from '../../sql/errors.js';
 import type { Kernel, TaskOutput, TaskRequest } from './kernel.js';
 import type { KernelRequest, KernelResponse, KernelThreadOptions } from './kernel-message.js';
 import { createResultReader } from './result-reader.js';
+import type { FeedChoice } from './timeline/event-feed.js';
 
 export interface KernelOptions {
   /** DuckDB threads of one task. */
@@ -16,6 +17,8 @@ export interface KernelOptions {
   readonly tempBytes?: number | undefined;
   /** Rows that are handed to DuckDB and to the evaluator of TIMELINE at once, at most 2048 (the default). */
   readonly batchRows?: number;
+  /** How events reach TIMELINE where the plan leaves a choice; for tests. Default `auto`. */
+  readonly feed?: FeedChoice;
   /** The embedded Postgres's image, for functions that PostgreSQL computes. */
   readonly imagePath: string;
   /** Tasks at a time; more wait. Default 2. */
@@ -71,6 +74,7 @@ class KernelPool implements Kernel {
       tempBytes: options.tempBytes,
       imagePath: options.imagePath,
       batchRows: options.batchRows ?? MOST_BATCH_ROWS,
+      feed: options.feed ?? 'auto',
     };
     this.#size = options.workers ?? DEFAULT_WORKERS;
     this.#hangsAfterMs = options.hangsAfterMs ?? HANGS_AFTER_MS;
@@ -216,7 +220,13 @@ function closedError(): TimelineError {
 function transferable(request: TaskRequest): TaskRequest {
   const scans = Object.entries(request.scans).map(([scan, readable]): [string, Readable] => [
     scan,
-    readable.kind === 'sql' ? ({ kind: 'sql', relation: readable.relation } as Readable) : { kind: 'rows', rows: readable.rows },
+    readable.kind === 'sql'
+      ? ({
+          kind: 'sql',
+          relation: readable.relation,
+          ...(readable.parquet === undefined ? {} : { parquet: readable.parquet }),
+        } as Readable)
+      : { kind: 'rows', rows: readable.rows },
   ]);
   return {
     root: request.root,

@@ -64,16 +64,26 @@ async function run({ id, request }: Extract<KernelRequest, { kind: 'run' }>): Pr
   let response: KernelResponse;
   try {
     checkpoint();
+    const memoryLimit = Math.min(options.memoryLimit, request.session.memoryLimit > 0 ? request.session.memoryLimit : Infinity);
     held = await instances.take({
       timeZone: request.session.timeZone,
-      memoryLimit: Math.min(options.memoryLimit, request.session.memoryLimit > 0 ? request.session.memoryLimit : Infinity),
+      memoryLimit,
       folders: foldersOf(request),
     });
     task.connections = await held.instance.connect();
     checkpoint();
     const { connection, filling } = task.connections;
     postgres.begin(request.session.now);
-    const output = await executeTask({ connection, filling, postgres, request, checkpoint, batchRows: options.batchRows });
+    const output = await executeTask({
+      connection,
+      filling,
+      postgres,
+      request,
+      checkpoint,
+      batchRows: options.batchRows,
+      feed: options.feed,
+      memoryBytes: memoryLimit,
+    });
     response = { kind: 'done', id, output };
   } catch (error) {
     response = { kind: 'failed', id, error: kernelError(error).toJSON() };

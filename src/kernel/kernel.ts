@@ -1,4 +1,4 @@
-import type { Readable } from '../../connectors/connector.js';
+import type { PruningStep, Readable } from '../../connectors/connector.js';
 import type { Field, Operator, PlanSession, SinkColumn, Stage } from '../../planner/physical-plan.js';
 import type { Batch } from '../../sql/result.js';
 
@@ -53,6 +53,8 @@ export interface TaskOutput {
   readonly inline?: Uint8Array;
   /** States to keep: files in outputFolder by CarryPoint.key. */
   readonly carries?: Readonly<Record<string, string>>;
+  /** How TIMELINE's events came, for EXPLAIN ANALYZE. */
+  readonly steps?: readonly PruningStep[];
   /** Remarks for the user: rows that TIMELINE skipped, … */
   readonly notices: readonly string[];
 }

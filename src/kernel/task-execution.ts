@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { operatorsIn } from '../../planner/logical-plan.js';
-import type { Field, Operator, ScanOperator } from '../../planner/physical-plan.js';
+import type { Field, Operator, PruningStep, ScanOperator } from '../../planner/physical-plan.js';
 import { fieldsOf } from '../../planner/physical-plan.js';
 import { decimalScale } from '../../sql/duckdb-type.js';
 import { internal } from '../../sql/errors.js';
@@ -16,6 +16,7 @@ import { columnList, type PrintContext, printOperator } from './print-operator.j
 import { writeResult } from './result-rows.js';
 import { copyStatement, encodedColumn, partitionExpression } from './stage-file.js';
 import { writeKeys } from './stage-keys.js';
+import type { FeedChoice } from './timeline/event-feed.js';
 import { timelineOutput } from './timeline-output.js';
 import { runTimeline, timelineRelation } from './timeline-step.js';
 import { createValueTable } from './value-table.js';
@@ -30,15 +31,29 @@ export interface Execution {
   readonly request: TaskRequest;
   /** Rows handed to DuckDB and to the evaluator of TIMELINE at once. */
   readonly batchRows: number;
+  /** How events reach TIMELINE where the plan leaves a choice. */
+  readonly feed: FeedChoice;
+  /** Of the task. */
+  readonly memoryBytes: number;
   /** Throws when the task was aborted. */
   readonly checkpoint: () => void;
 }
 
 /** Runs one task's tree on a prepared connection and writes its stage files. */
-export async function executeTask({ connection, filling, postgres, request, checkpoint, batchRows }: Execution): Promise<TaskOutput> {
+export async function executeTask({
+  connection,
+  filling,
+  postgres,
+  request,
+  checkpoint,
+  batchRows,
+  feed,
+  memoryBytes,
+}: Execution): Promise<TaskOutput> {
   const relations = new Map<Operator, string>();
   const context: PrintContext = { scans: request.scans, inputs: request.inputs, relations };
   const notices: string[] = [];
+  const steps: PruningStep[] = [];
   // Inputs before the operators above them.
   for (const op of [...operatorsIn(request.root)].reverse()) {
     checkpoint();
@@ -57,11 +72,26 @@ export async function executeTask({ connection, filling, postgres, request, chec
           1,
           session,
         )[0] ?? null;
-      notices.push(...(await runTimeline({ op, context, connection, filling, postgres: compute, table, output, checkpoint, batchRows })));
+      const run = await runTimeline({
+        op,
+        context,
+        connection,
+        filling,
+        postgres: compute,
+        table,
+        output,
+        checkpoint,
+        batchRows,
+        feed,
+        memoryBytes,
+      });
+      notices.push(...run.notices);
+      steps.push({ step: 'events', before: run.rows, after: run.rows, note: run.events });
       relations.set(op, timelineRelation({ op, table, output }));
     }
   }
   checkpoint();
+  const told = { notices, ...(steps.length === 0 ? {} : { steps }) };
   const select = printOperator(request.root, context);
   const fields = fieldsOf(request.root);
   if (request.named !== undefined) {
@@ -69,7 +99,7 @@ export async function executeTask({ connection, filling, postgres, request, chec
     const path = join(request.outputFolder, NAMED_FILE);
     const result = await connection.runAndReadAll(namedCopy({ select, columns, path, compression, relation }));
     const rows = Number(result.getRows()[0]?.[0] ?? 0);
-    return { rows, files: [{ name: NAMED_FILE, partition: undefined, rows, bytes: (await stat(path)).size }], notices };
+    return { rows, files: [{ name: NAMED_FILE, partition: undefined, rows, bytes: (await stat(path)).size }], ...told };
   }
   if (request.inlineBytes !== undefined && request.exchange === undefined) {
     const types = fields.map((field) => field.type);
@@ -83,7 +113,7 @@ export async function executeTask({ connection, filling, postgres, request, chec
       inlineBytes,
       checkpoint,
     });
-    return { ...result, notices };
+    return { ...result, ...told };
   }
   const files =
     request.exchange === undefined
@@ -103,7 +133,7 @@ export async function executeTask({ connection, filling, postgres, request, chec
     request.keys === undefined
       ? {}
       : { keys: await writeKeys({ connection, fields, keys: request.keys, folder: request.outputFolder, files }) };
-  return { rows: files.reduce((total, file) => total + file.rows, 0), files, notices, ...keys };
+  return { rows: files.reduce((total, file) => total + file.rows, 0), files, ...told, ...keys };
 }
 
 /** Results are encoded from decimals of one width. */

@@ -1,16 +1,22 @@
-import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
-import { type Field, fieldsOf, type TimelineOperator } from '../../planner/physical-plan.js';
-import type { ColumnVector } from '../../sql/column-vector.js';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { fieldsOf, type TimelineOperator } from '../../planner/physical-plan.js';
 import { duckdbType } from '../../sql/duckdb-type.js';
-import { internal, TimelineError } from '../../sql/errors.js';
+import { TimelineError } from '../../sql/errors.js';
 import { Oid, type Type, type } from '../../sql/types.js';
-import type { Value } from '../../sql/value.js';
 import { openKernel } from '../timeline/event-kernel.js';
 import type { SpanOutput } from '../timeline/span-rows.js';
 import type { PostgresCompute } from '../timeline/state-fallback.js';
-import { orderKey } from './print-expression.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
-import { streamChunks } from './stream-chunks.js';
+import { chooseFeed } from './timeline/choose-feed.js';
+import { openDirectEvents } from './timeline/direct-events.js';
+import { eventColumns } from './timeline/event-columns.js';
+import type { EventFeed, FeedChoice, Turn } from './timeline/event-feed.js';
+import { groupFeed } from './timeline/group-feed.js';
+import { TooMuch } from './timeline/grouped-events.js';
+import { latestOf, latestTime } from './timeline/horizon.js';
+import { NotDecoded } from './timeline/parquet-events.js';
+import { sortedFeed } from './timeline/sorted-feed.js';
+import { streamFeed } from './timeline/stream-feed.js';
 import { createValueTable } from './value-table.js';
 import { readChunk } from './value-vectors.js';
 
@@ -27,60 +33,131 @@ export interface TimelineStep {
   /** Called between chunks; throws when the task was aborted. */
   readonly checkpoint: () => void;
   readonly batchRows: number;
+  /** Of the task. */
+  readonly memoryBytes: number;
+  readonly feed: FeedChoice;
   /** PostgreSQL's functions in the timeline's zone. */
   readonly postgres: PostgresCompute;
 }
 
-/** Runs one timeline operator into a table; gives remarks for the user. */
-export async function runTimeline(step: TimelineStep): Promise<readonly string[]> {
-  const { op, connection, filling, batchRows } = step;
-  const horizon = await readHorizon(step);
-  const types = new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type]));
-  const evaluator = openKernel({
+export interface TimelineRun {
+  /** Remarks for the user. */
+  readonly notices: readonly string[];
+  /** How events came, for EXPLAIN ANALYZE. */
+  readonly events: string;
+  /** Events that came. */
+  readonly rows: number;
+}
+
+/** DuckDB's chunks have so many rows; a test's batches fewer. */
+const CHUNK_ROWS = 2048;
+/** Rows that typed columns are handed on by. */
+const DIRECT_BATCH_ROWS = 32_768;
+
+/** Runs one timeline operator into a table. */
+export async function runTimeline(step: TimelineStep): Promise<TimelineRun> {
+  const feeding = await chosenFeed(step);
+  try {
+    return await runFeed(step, feeding, step.table);
+  } catch (error) {
+    if (!(error instanceof NotDecoded)) throw error;
+    // some rows are in the table: it is made anew
+    await step.filling.run(`DROP TABLE IF EXISTS ${step.table}`);
+    return await runFeed(step, await sorted(step, error.message), step.table);
+  } finally {
+    feeding.feed.close();
+  }
+}
+
+interface Feeding {
+  readonly feed: EventFeed;
+  readonly horizon: bigint | undefined;
+}
+
+async function runFeed(step: TimelineStep, { feed, horizon }: Feeding, name: string): Promise<TimelineRun> {
+  const { op, filling, batchRows, output } = step;
+  const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => output.wanted[i]);
+  const kernel = openKernel({
     spec: op.spec,
-    inputTypes: types,
+    inputTypes: new Map<number, Type>(fieldsOf(op.input).map((field) => [field.id, field.type])),
     horizon,
-    order: 'grouped',
-    output: step.output,
-    ...(op.digest === undefined ? {} : { digest: op.digest }),
-    postgres: step.postgres,
+    order: feed.order,
+    output,
     batchRows,
+    postgres: step.postgres,
+    ...(op.digest === undefined ? {} : { digest: op.digest }),
   });
-  const wanted = <T>(all: readonly T[]): T[] => all.filter((_, i) => step.output.wanted[i]);
-  const table = await createValueTable(filling, step.table, wanted(op.fields), batchRows);
-  const input = sortedInput(step);
-  for await (const chunk of streamChunks(connection, input.sql)) {
-    step.checkpoint();
-    const columns = input.read(chunk);
-    for (const part of parts(columns, chunk.rowCount, batchRows)) {
-      const batch = evaluator.push({ rowCount: part.rowCount, columns: vectors(part.columns) });
-      if (batch !== undefined) table.append(wanted(batch.columns), batch.rowCount);
-    }
+  const table = await createValueTable(filling, name, wanted(op.fields), batchRows);
+  let events = 0;
+  for await (const batch of feed.batches()) {
+    events += batch.rowCount;
+    const rows = kernel.push(batch);
+    if (rows !== undefined) table.append(wanted(rows.columns), rows.rowCount);
   }
   step.checkpoint();
-  const last = evaluator.finish();
+  const last = kernel.finish();
   if (last !== undefined) table.append(wanted(last.columns), last.rowCount);
   table.finish();
-  const skipped = evaluator.skippedRows;
-  return skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`];
+  const skipped = kernel.skippedRows + feed.skipped();
+  return {
+    notices: skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`],
+    events: feed.told(),
+    rows: events,
+  };
 }
 
-function* parts(columns: Columns, rowCount: number, most: number): Generator<{ readonly columns: Columns; readonly rowCount: number }> {
-  if (rowCount <= most) {
-    yield { columns, rowCount };
-    return;
+async function chosenFeed(step: TimelineStep): Promise<Feeding> {
+  const { op, memoryBytes, feed: wanted } = step;
+  if (op.direct !== true) return sorted(step, undefined);
+  if (wanted === 'sort') return sorted(step, 'as asked for');
+  const direct = await openDirectEvents(op, step.context.scans, eventColumns(op));
+  if (typeof direct === 'string') return sorted(step, direct);
+  const { events, spec } = direct;
+  const turn = turnOf(step);
+  const batchRows = step.batchRows < CHUNK_ROWS ? step.batchRows : DIRECT_BATCH_ROWS;
+  try {
+    const choice = chooseFeed(direct, memoryBytes, wanted);
+    const own = spec.until.kind === 'horizon' && op.horizon === undefined;
+    switch (choice.feed) {
+      case 'stream': {
+        const latest = own ? await latestTime(events, turn) : undefined;
+        const horizon = own ? instantOf(latest) : await readHorizon(step);
+        return { feed: streamFeed(direct, { turn, batchRows }), horizon };
+      }
+      case 'group': {
+        const feed = await groupFeed(direct, { turn, batchRows, memoryBytes: choice.memoryBytes, why: choice.why });
+        return { feed, horizon: own ? instantOf(feed.latest) : await readHorizon(step) };
+      }
+      case 'sort':
+        events.close();
+        return await sorted(step, choice.why);
+    }
+  } catch (error) {
+    events.close();
+    if (error instanceof NotDecoded) return sorted(step, error.message);
+    if (error instanceof TooMuch) return sorted(step, 'the events are more than memory is for');
+    throw error;
   }
-  for (let from = 0; from < rowCount; from += most) {
-    const rows = Math.min(most, rowCount - from);
-    yield { columns: new Map([...columns].map(([id, column]) => [id, column.slice(from, from + rows)])), rowCount: rows };
-  }
 }
 
-function vectors(columns: Columns): ReadonlyMap<number, ColumnVector> {
-  return new Map([...columns].map(([id, values]) => [id, { kind: 'values', values }]));
+async function sorted(step: TimelineStep, why: string | undefined): Promise<Feeding> {
+  const { op, context, connection, filling, batchRows } = step;
+  const needed = eventColumns(op);
+  const feed = sortedFeed({ op, context, connection, watching: filling, needed, batchRows, turn: turnOf(step), why });
+  return { feed, horizon: await readHorizon(step) };
 }
 
-type Columns = ReadonlyMap<number, readonly (Value | null)[]>;
+/** A message for the thread is heard only when it has nothing to do. */
+function turnOf({ checkpoint }: TimelineStep): Turn {
+  return async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    checkpoint();
+  };
+}
+
+function instantOf(latest: number | 'none' | undefined): bigint | undefined {
+  return typeof latest === 'number' ? BigInt(latest) : undefined;
+}
 
 /** The filled table with all of the operator's fields; those that nobody reads are NULL. */
 export function timelineRelation({ op, table, output }: Pick<TimelineStep, 'op' | 'table' | 'output'>): string {
@@ -91,74 +168,15 @@ export function timelineRelation({ op, table, output }: Pick<TimelineStep, 'op' 
   return `(SELECT ${items.join(', ')} FROM ${table})`;
 }
 
-interface SortedInput {
-  readonly sql: string;
-  /** A chunk's columns by field id. */
-  read(chunk: DuckDBDataChunk): Map<number, readonly (Value | null)[]>;
-}
-
-/**
- * The operator's input sorted by key, timestamp, tie-break, and its own order. A key of text comes with its first row only, and
- * with a mark on the others: DuckDB's long texts are read by a call for each, which costs more than all else.
- */
-function sortedInput({ op, context }: TimelineStep): SortedInput {
-  const fields = fieldsOf(op.input);
-  const read = fieldsRead(op);
-  const key = (id: number): string => {
-    const field = fields.find((candidate) => candidate.id === id);
-    if (field === undefined) throw internal(`timeline: column ${id} is not in the input`);
-    return orderKey(`c${id}`, field.type);
-  };
-  const order = [...op.spec.keys, op.spec.ts, ...op.spec.orderBy].map((id) => `${key(id)} ASC NULLS LAST`);
-  const repeating = read.filter((field) => isText(field) && op.spec.keys.includes(field.id));
-  const again = (field: Field): string => `c${field.id} IS NOT DISTINCT FROM lag(c${field.id}) OVER ()`;
-  const items = read.map((field) =>
-    repeating.includes(field) ? `CASE WHEN ${again(field)} THEN NULL ELSE c${field.id} END` : `c${field.id}`,
-  );
-  const types = [...read.map((field) => field.type), ...repeating.map(() => type(Oid.bool))];
-  const held = new Map<number, Value | null>();
-  return {
-    sql:
-      `SELECT ${columnList([...items, ...repeating.map(again)])} ` +
-      `FROM (SELECT * FROM (SELECT *, row_number() OVER () AS input_row FROM (${printOperator(op.input, context)})) ORDER BY ${[...order, 'input_row'].join(', ')})`,
-    read(chunk) {
-      const values = readChunk(chunk, types, { normalizeJsonb: true });
-      const columns = new Map(read.map((field, i) => [field.id, values[i] ?? []]));
-      repeating.forEach(({ id }, n) => {
-        const column = columns.get(id) ?? [];
-        const marks = values[read.length + n] ?? [];
-        let last = held.get(id) ?? null;
-        for (let row = 0; row < column.length; row++) {
-          if (marks[row] === true) column[row] = last;
-          else last = column[row] ?? null;
-        }
-        held.set(id, last);
-      });
-      return columns;
-    },
-  };
-}
-
-function isText(field: Field): boolean {
-  return field.type.oid === Oid.text || field.type.oid === Oid.varchar;
-}
-
-/** What the evaluator looks at: a tie-break only sorts, unless ties are errors. */
-function fieldsRead({ input, spec }: TimelineOperator): readonly Field[] {
-  const ids = new Set([...spec.keys, spec.ts, ...spec.dedupe, ...(spec.ties === 'error' ? spec.orderBy : [])]);
-  if (spec.ends !== undefined) ids.add(spec.ends);
-  if (spec.probe !== undefined) ids.add(spec.probe);
-  for (const leaf of spec.leaves) {
-    if ('value' in leaf) ids.add(leaf.value);
-    if ('when' in leaf && leaf.when !== undefined) ids.add(leaf.when);
-  }
-  return fieldsOf(input).filter((field) => ids.has(field.id));
-}
-
+/** By statistics where they tell it, else by a query. */
 async function readHorizon(step: TimelineStep): Promise<bigint | undefined> {
   const { op, context, connection } = step;
   const { input, horizon, spec } = op;
   if (spec.until.kind !== 'horizon') return undefined;
+  if (horizon !== undefined && op.direct === true) {
+    const latest = await latestOf(horizon, context.scans, turnOf(step));
+    if (latest !== undefined) return instantOf(latest);
+  }
   const sql =
     horizon === undefined
       ? `SELECT max(c${spec.ts}) FROM (${printOperator(input, context)})`
