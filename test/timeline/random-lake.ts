@@ -146,11 +146,11 @@ export function readCell(of: Type, text: string | null, loose: boolean): string 
 }
 
 /**
- * Which of several texts of equal values is given does not matter: of a key it is any event's, and DuckDB's sort makes 0 of a -0 that is
+ * Which of several texts of equal values is given does not matter: of a key (in a signal, too) it is any event's, and DuckDB's sort makes 0 of a -0 that is
  * sorted by.
  */
-export function isLoose({ keys, orderBy }: TimelineSpec, column: number): boolean {
-  return column < keys.length || orderBy.includes(C.float);
+export function isLoose({ keys, orderBy, signals }: TimelineSpec, column: number): boolean {
+  return column < keys.length || orderBy.includes(C.float) || JSON.stringify(signals).includes('"kind":"key"');
 }
 
 export function asSet(rows: readonly (readonly (string | null)[])[]): readonly string[] {
