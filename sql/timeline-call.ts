@@ -24,7 +24,8 @@ const CALLS: ReadonlySet<string> = new Set(['timeline', 'read_until', 'read_rang
 /**
  * Replaces every TIMELINE(), read_until(), read_range() and version_at() in FROM by a subselect of its columns, in which
  * operators are functions of schema `timeline_ops`, so that PostgreSQL's analyser finds all types. `tree` is libpg-query's
- * tree of `text`. `lookup` tells columns and properties of tables (schema undefined: along the search path).
+ * tree of `text`. `lookup` tells columns and properties of tables (schema undefined: along the search path). `parameterTypes` are
+ * those that the client declared.
  *
  *     timeline(ev, key => k, ts => t, s => latest(st), until => $1)
  *     (SELECT "~s"."k" AS "k", NULL::timestamptz AS started_at, …, (timeline_ops.latest(st)) AS "s" FROM ev AS "~s"
@@ -32,11 +33,16 @@ const CALLS: ReadonlySet<string> = new Set(['timeline', 'read_until', 'read_rang
  *
  * Throws what the specification's sections 1, 2 and 7 say about the call's form, with positions in `text`.
  */
-export function rewriteTimelineCalls(text: string, tree: unknown, lookup: TableLookup): RewrittenCalls {
+export function rewriteTimelineCalls(
+  text: string,
+  tree: unknown,
+  lookup: TableLookup,
+  parameterTypes: readonly number[] = [],
+): RewrittenCalls {
   if (!/timeline|read_until|read_range|version_at/i.test(text)) return { text, mapPosition: (position) => position, calls: 0, reads: [] };
   try {
     const source = new SourceText(text);
-    const rewriter = new Rewriter(source, lookup);
+    const rewriter = new Rewriter(source, lookup, parameterTypes);
     const edits = rewriter.editsIn(tree, new Map());
     if (edits.length === 0) return { text, mapPosition: (position) => position, calls: 0, reads: [] };
     return { ...assemble(source, source.render(0, source.length, edits)), calls: rewriter.calls, reads: rewriter.reads };
@@ -49,12 +55,14 @@ export function rewriteTimelineCalls(text: string, tree: unknown, lookup: TableL
 class Rewriter {
   readonly #source: SourceText;
   readonly #lookup: TableLookup;
+  readonly #parameterTypes: readonly number[];
   calls = 0;
   readonly reads: ReplayRead[] = [];
 
-  constructor(source: SourceText, lookup: TableLookup) {
+  constructor(source: SourceText, lookup: TableLookup, parameterTypes: readonly number[]) {
     this.#source = source;
     this.#lookup = lookup;
+    this.#parameterTypes = parameterTypes;
   }
 
   /** Edits for the outermost calls below a value. */
@@ -108,7 +116,13 @@ class Rewriter {
     if (listOf(range['coldeflist']).length > 0)
       throw callError(this.#source, location, '42601', `a column definition list is not allowed after ${name}()`);
     this.calls += 1;
-    const scope: CallScope = { source: this.#source, lookup: this.#lookup, ctes, inner: this.editsIn(call['args'], ctes) };
+    const scope: CallScope = {
+      source: this.#source,
+      lookup: this.#lookup,
+      parameterTypes: this.#parameterTypes,
+      ctes,
+      inner: this.editsIn(call['args'], ctes),
+    };
     const replayed = name === 'timeline' ? undefined : rewriteReplayFunction(scope, name, call, location);
     if (replayed !== undefined) this.reads.push(replayed.read);
     const rewritten = replayed ?? rewriteTimeline(scope, call, location);

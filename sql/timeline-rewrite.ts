@@ -20,6 +20,7 @@ import {
 } from './timeline-options.js';
 import { type CallScope, type EventSource, eventSource, propertyColumns, SOURCE_ALIAS } from './timeline-source.js';
 import { looksLikeSignal, noColumn, readRowPredicate, readSignal, type Texpr, type TexprScope } from './timeline-texpr.js';
+import { ELEMENT_OF } from './types.js';
 
 const MAX_SIGNALS = 64;
 const SPAN_COLUMNS = ['started_at', 'ended_at', 'duration', 'seconds', 'is_open'] as const;
@@ -288,9 +289,14 @@ class TimelineSelect {
   #instants(): Piece[] {
     const arg = this.#parts.named.get('at');
     if (arg === undefined) return [this.#ours('NULL')];
-    const { tag } = taggedNode(arg.value);
+    const { tag, body } = taggedNode(arg.value);
     const text = literalText(arg.value);
-    const array = tag === 'A_ArrayExpr' || text?.trimStart().startsWith('{') === true || isNullLiteral(arg.value);
+    const declared = tag === 'ParamRef' ? this.#parts.scope.parameterTypes[Number(body['number']) - 1] : undefined;
+    const array =
+      tag === 'A_ArrayExpr' ||
+      (declared !== undefined && ELEMENT_OF.has(declared)) ||
+      text?.trimStart().startsWith('{') === true ||
+      isNullLiteral(arg.value);
     if (!array && text === undefined && tag !== 'ParamRef')
       return [this.#ours('timeline_ops.instants('), ...this.#value(arg), this.#ours(')')];
     return [this.#ours('timeline_ops.instants(CAST('), ...this.#value(arg), this.#ours(` AS timestamptz${array ? '[]' : ''}))`)];

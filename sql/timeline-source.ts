@@ -12,6 +12,8 @@ export interface CallScope {
   readonly source: SourceText;
   readonly lookup: TableLookup;
   readonly ctes: VisibleCtes;
+  /** OIDs that the client declared for $1, $2, …; 0 or absent: none. */
+  readonly parameterTypes: readonly number[];
   /** Calls inside of this one, rewritten. */
   readonly inner: readonly Edit[];
 }

@@ -328,7 +328,7 @@ async function analyseSelect(
   // As they are now: a statement that was prepared keeps them.
   const views = { current: options.views.current };
   const tables = new StatementTables({ engine, catalog: engine.catalog(), analysis, views, asOf, parameters: undefined });
-  const rewritten = await rewriteTables(text, statement, tables, views);
+  const rewritten = await rewriteTables(text, statement, tables, views, parameterTypes);
   const types = await withVersionParameters(tables.versions, parameterTypes, engine.postgres, analysis);
   const { relations } = tables;
   const describe = async (relations: readonly StatementRelation[]) =>
@@ -351,7 +351,7 @@ async function analyseSelect(
         if (tables.versions.length === 0 && now === asOf) return relations;
         const parameters = { types: described.parameterTypes, values };
         const again = new StatementTables({ engine, catalog: engine.catalog(), analysis, views, asOf: now, parameters });
-        const { text: same } = await rewriteTables(text, statement, again, views);
+        const { text: same } = await rewriteTables(text, statement, again, views, parameterTypes);
         const changed = same !== rewritten.text || !sameColumns(columns, (await describe(again.relations)).columns ?? []);
         if (changed) throw resultChanged();
         return again.relations;
@@ -388,8 +388,9 @@ export async function rewriteTables(
   statement: unknown,
   tables: StatementTables,
   views: Pick<SessionViews, 'current'>,
+  parameterTypes: readonly number[] = [],
 ): Promise<ExpandedText & { readonly reads: readonly ReplayRead[] }> {
-  const calls = await tables.settle(() => rewriteTimelineCalls(text, statement, tables.lookup));
+  const calls = await tables.settle(() => rewriteTimelineCalls(text, statement, tables.lookup, parameterTypes));
   const tree = calls.text === text ? statement : withoutTarget(parseOne(calls.text)?.statement);
   const expanded = expandViews(calls.text, tree, views.current);
   const expandedTree = expanded.text === calls.text ? tree : withoutTarget(parseOne(expanded.text)?.statement);
