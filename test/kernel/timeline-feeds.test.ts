@@ -3,9 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { Readable } from '../../connectors/connector.js';
-import type { ScanOperator, TimelineOperator } from '../../planner/physical-plan.js';
+import { directInput } from '../../planner/direct-timeline.js';
+import type { Operator, PlanExpr, PlanLeaf, ScanOperator, TimelineOperator } from '../../planner/physical-plan.js';
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import { TimelineError } from '../../sql/errors.js';
+import { typeOf } from '../../sql/expression-type.js';
 import { Oid, type Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import type { FeedChoice } from '../../src/kernel/timeline/event-feed.js';
@@ -15,6 +17,7 @@ import { Random } from '../timeline/random.js';
 import { C } from '../timeline/random-events.js';
 import { type RandomCase, randomCase } from '../timeline/random-timeline.js';
 import { type Bench, field, openBench, ref } from './harness.js';
+import { randomRow, randomTruth } from './random-rows.js';
 
 const CASES = 60;
 const FEEDS = ['stream', 'group', 'sort'] as const;
@@ -189,5 +192,176 @@ describe('feeds of TIMELINE in the kernel', () => {
       seen.cases += 1;
     }
     assert.ok(seen.streamed > CASES / 2 && seen.rows > CASES, JSON.stringify(seen));
+  });
+
+  /** Numbered events of a few keys, over several row groups; whole seconds, so that keys have ties. */
+  function plainEvents(count: number, random: Random): Event[] {
+    return Array.from({ length: count }, (_, n) => ({
+      [C.key]: random.pick(['a', 'b', 'c', null]),
+      [C.ts]: random.chance(3) ? null : BigInt(Math.floor(n / 3)) * 1_000_000n,
+      [C.seq]: n,
+      [C.state]: random.pick(['x', 'y', 'z', '', null]),
+      [C.number]: random.pick([-3, 0, 1, 2, 7, null]),
+      [C.flag]: random.pick([true, false, null]),
+      [C.id]: random.pick(['12', '-4', 'p', null]),
+      [C.float]: random.pick([NaN, 0, 1.5, -2.25, Infinity, null]),
+      [C.id2]: random.pick([1n, -5n, 9007199254740993n, null]),
+    }));
+  }
+  const PLAIN: readonly Column[] = [
+    { id: C.key, type: { oid: Oid.text, typmod: -1 } },
+    { id: C.ts, type: { oid: Oid.timestamptz, typmod: -1 } },
+    { id: C.seq, type: { oid: Oid.int4, typmod: -1 } },
+    { id: C.state, type: { oid: Oid.text, typmod: -1 } },
+    { id: C.number, type: { oid: Oid.int4, typmod: -1 } },
+    { id: C.flag, type: { oid: Oid.bool, typmod: -1 } },
+    { id: C.id, type: { oid: Oid.text, typmod: -1 } },
+    { id: C.float, type: { oid: Oid.float8, typmod: -1 } },
+    { id: C.id2, type: { oid: Oid.int8, typmod: -1 } },
+  ];
+  const plainType = (id: number): Type => PLAIN.find((column) => column.id === id)!.type;
+  const column = (id: number): PlanExpr => ref(field(id, plainType(id)));
+
+  function plainSpec(leaves: TimelineSpec['leaves'], options: Partial<TimelineSpec> = {}): TimelineSpec {
+    return {
+      emit: 'spans',
+      keys: [C.key],
+      ts: C.ts,
+      orderBy: [C.seq],
+      dedupe: [],
+      ties: 'apply',
+      since: undefined,
+      until: { kind: 'horizon' },
+      at: undefined,
+      every: undefined,
+      origin: undefined,
+      timeZone: 'UTC',
+      idle: undefined,
+      ends: undefined,
+      fill: false,
+      leaves,
+      signals: leaves.map((leaf, index) => {
+        const type = 'value' in leaf && 'type' in leaf ? leaf.type : { oid: Oid.bool, typmod: -1 };
+        return { name: `s${index}`, expr: { kind: 'leaf', index, type }, type, numerical: false };
+      }),
+      ...options,
+    };
+  }
+
+  const outputOf = (spec: TimelineSpec): readonly number[] => [
+    ...spec.keys.map((id) => plainType(id).oid),
+    ...[Oid.timestamptz, Oid.timestamptz, Oid.interval, Oid.float8, Oid.bool],
+    ...spec.signals.map((signal) => signal.type.oid),
+  ];
+
+  function cut(events: readonly Event[], random: Random): Event[][][] {
+    const files: Event[][][] = [];
+    for (let from = 0; from < events.length; ) {
+      const to = from + 1 + random.below(40);
+      if (files.length === 0 || random.chance(40)) files.push([]);
+      files.at(-1)!.push(events.slice(from, to));
+      from = to;
+    }
+    return files;
+  }
+
+  const texts = (rows: readonly (readonly (Value | null)[])[] | 'ties'): readonly string[] =>
+    rows === 'ties' ? ['ties'] : rows.map((row) => show(row as never)).sort();
+
+  it('compute row expressions as DuckDB does', async function () {
+    this.timeout(240_000);
+    let failed = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = new Random(seed);
+      const files = cut(plainEvents(120, random), random);
+      const source = await writeSource({ folder: bench('stream').folder, name: `row-${seed}`, columns: PLAIN, files, random });
+      const grown = Array.from({ length: 4 }, () => randomRow(random, column));
+      const items = [
+        ...PLAIN.map(({ id, type }) => ({ field: field(id, type), expr: column(id) })),
+        ...grown.map((expr, n) => ({ field: field(500 + n, typeOf<PlanLeaf>(expr)), expr })),
+      ];
+      const leaves = grown.map((expr, n): TimelineSpec['leaves'][number] => {
+        return { op: 'latest', value: 500 + n, type: typeOf<PlanLeaf>(expr), ttl: undefined };
+      });
+      const spec = plainSpec(leaves, { orderBy: [C.seq] });
+      const predicate = random.chance(50) ? randomTruth(random, column, 2) : undefined;
+      const input: Operator = {
+        kind: 'project',
+        input: predicate === undefined ? source.scan : { kind: 'filter', input: source.scan, predicate },
+        items,
+      };
+      assert.ok(directInput(input) !== undefined, JSON.stringify(items));
+      const op: TimelineOperator = { ...operator(spec, source, outputOf(spec)), input };
+      const answers: (readonly string[])[] = [];
+      for (const feed of FEEDS) {
+        try {
+          answers.push(texts((await ask(feed, op, source)).rows));
+        } catch (error) {
+          if (!(error instanceof TimelineError) || error.sqlstate === 'XX000') throw error;
+          answers.push([error.sqlstate]);
+          failed += 1;
+        }
+      }
+      const [streamed, grouped, sorted] = answers;
+      const text = `seed ${seed}: ${JSON.stringify(grown)} where ${JSON.stringify(predicate)}`;
+      assert.deepEqual(streamed, sorted, text);
+      assert.deepEqual(grouped, sorted, text);
+    }
+    assert.ok(failed > 0 && failed < 90, `${failed} errors`);
+  });
+
+  it('give the same for files in any order, where order_by is total', async () => {
+    const random = new Random(5);
+    const spec = plainSpec([
+      { op: 'latest', value: C.state, type: plainType(C.state), ttl: undefined },
+      { op: 'latest_when', when: C.flag, value: C.number, type: plainType(C.number) },
+    ]);
+    const events = plainEvents(400, random);
+    const seen = new Set<string>();
+    for (let n = 0; n < 4; n++) {
+      const files = cut(events, random);
+      if (n > 0) files.sort(() => random.below(3) - 1);
+      const source = await writeSource({ folder: bench('stream').folder, name: `order-${n}`, columns: PLAIN, files, random });
+      const op = operator(spec, source, outputOf(spec));
+      for (const feed of [...FEEDS, 'auto'] as const) seen.add(texts((await ask(feed, op, source)).rows).join('\n'));
+    }
+    assert.equal(seen.size, 1);
+  });
+
+  it('read order_by only where ties make a difference', async () => {
+    const random = new Random(6);
+    const source = await writeSource({
+      folder: bench('stream').folder,
+      name: 'ties',
+      columns: PLAIN,
+      files: cut(plainEvents(200, random), random),
+      random,
+    });
+    const asked = async (leaves: TimelineSpec['leaves']): Promise<string> => {
+      const spec = plainSpec(leaves);
+      return (await ask('auto', operator(spec, source, outputOf(spec)), source)).told;
+    };
+    assert.match(
+      await asked([{ op: 'latest', value: C.state, type: plainType(C.state), ttl: undefined }]),
+      /order_by read for \d+ row groups? with ties/,
+    );
+    assert.match(await asked([{ op: 'has_existed', when: C.flag }]), /^streamed in time order \(\d+ row groups, \d+ rows at once\)$/);
+  });
+
+  it('say why events are sorted: for an input that is no such files, more than memory is for, and no direct operator', async () => {
+    const random = new Random(7);
+    const files = cut(plainEvents(300, random).reverse(), random);
+    const source = await writeSource({ folder: bench('stream').folder, name: 'why', columns: PLAIN, files, random });
+    const spec = plainSpec([{ op: 'latest', value: C.state, type: plainType(C.state), ttl: undefined }]);
+    const op = operator(spec, source, outputOf(spec));
+    const { relation, release } = source.readable as Extract<Readable, { kind: 'sql' }>;
+    const plain: Source = { ...source, readable: { kind: 'sql', relation, release } };
+    const direct = await ask('auto', op, source);
+    assert.match(direct.told, /^streamed/);
+    const unread = await ask('auto', op, plain);
+    assert.equal(unread.told, 'sorted by DuckDB: its rows are not just those of Parquet files');
+    assert.deepEqual(texts(unread.rows), texts(direct.rows));
+    const { direct: _, ...exchanged } = op;
+    assert.equal((await ask('auto', { ...exchanged, horizon: undefined }, source)).told, 'sorted by DuckDB');
   });
 });
