@@ -6,7 +6,7 @@ import { PAGE_STYLE } from './html-page.js';
 import { httpStatus, Refusal, refuseForeign } from './http-guard.js';
 import { PICTURE_STYLE_HASH } from './picture-style.js';
 import { readWords } from './render-body.js';
-import { type RenderRequest, renderQuery, renderRequest } from './render-query.js';
+import { renderQuery, renderRequest } from './render-query.js';
 
 export interface RenderLimits {
   /** Pictures at once; one more gets 503. */
@@ -56,7 +56,8 @@ export class RenderEndpoint {
       }
       refuseForeign(request);
       const asked = renderRequest(await readWords(request, { mostBytes: this.limits.bodyBytes }));
-      const picture = await this.draw(asked, gone.signal);
+      this.admit(response);
+      const picture = await renderQuery(asked, { engine: this.engine, user: 'http', signal: gone.signal, mostMs: this.limits.statementMs });
       send(response, 200, TYPES[asked.format], picture, this.limits.sendMs);
     } catch (thrown) {
       if (response.destroyed || response.headersSent) return;
@@ -68,15 +69,15 @@ export class RenderEndpoint {
     }
   }
 
-  private async draw(asked: RenderRequest, signal: AbortSignal): Promise<string> {
+  /** Until the answer is sent or nobody waits for it any more: a client that reads slowly holds its place. */
+  private admit(response: ServerResponse): void {
+    if (response.destroyed) throw new Refusal(503, { sqlstate: '57014', message: 'the client went away' });
     if (this.running >= this.limits.pictures)
       throw new Refusal(503, { sqlstate: '53300', message: `${this.limits.pictures} pictures are being drawn already`, retryable: true });
     this.running += 1;
-    try {
-      return await renderQuery(asked, { engine: this.engine, user: 'http', signal, mostMs: this.limits.statementMs });
-    } finally {
+    response.once('close', () => {
       this.running -= 1;
-    }
+    });
   }
 
   private sendError(request: IncomingMessage, response: ServerResponse, status: number, error: TimelineError): void {

@@ -263,5 +263,11 @@ describe('/render with clients that go, and too many', () => {
     socket.destroy();
     while (engine.running > 0 || engine.open > 0) await sleep(5);
     assert.equal(engine.reasons.length, 3);
+    // All places are free again.
+    const again = new AbortController();
+    const two = [1, 2].map(() => ask({ port: server.port, path, signal: again.signal }).catch((error: Error) => error.name));
+    while (engine.running < 2) await sleep(5);
+    again.abort();
+    assert.deepEqual(await Promise.all(two), ['AbortError', 'AbortError']);
   });
 });
