@@ -13,6 +13,7 @@ import { difference, idleCpu, measure } from './measure.js';
 import { q1 } from './q1.js';
 import { q2 } from './q2.js';
 import { q3 } from './q3.js';
+import { q4 } from './q4.js';
 import { q5 } from './q5.js';
 import { q6 } from './q6.js';
 import { measureBytes } from './q7.js';
@@ -27,7 +28,7 @@ import { startTimeline } from './timeline-side.js';
 const USAGE = `npm run bench -- [--rows 2e6] [--runs 5] [--only Q1,Q5] [--cache FOLDER] [--out FILE] [--no-temporal]
   --cache  where the lake is made and kept (default: TIMELINE_BENCH_CACHE, or timeline-bench in the temporary folder)
   --out    default benchmarks/RESULTS.md`;
-const QUESTIONS = [q1, q2, q3, q5, q6];
+const QUESTIONS = [q1, q2, q3, q4, q5, q6];
 /** A durable engine that has to be downloaded or built is waited for so long. */
 const TEMPORAL_WAIT_MS = 60_000;
 
@@ -155,7 +156,14 @@ async function readFacts(duckdb: Side, data: string): Promise<QuestionFacts> {
   const middle = files[Math.floor(files.length / 2)];
   if (middle === undefined) throw new Error(`no Parquet files in ${data}`);
   const { rows } = await duckdb.ask(`SELECT session_id FROM ${parquet([middle])} GROUP BY 1 ORDER BY abs(count(*) - 100), 1 LIMIT 1`);
-  return { files, session: String(rows[0]?.[0]) };
+  const session = String(rows[0]?.[0]);
+  const begin = 'min(ts)';
+  const [span] = (
+    await duckdb.ask(
+      `SELECT ${begin}::VARCHAR, (${begin} + INTERVAL 10 MINUTE)::VARCHAR FROM ${parquet([middle])} WHERE session_id = '${session}'`,
+    )
+  ).rows;
+  return { files, session, from: String(span?.[0]), to: String(span?.[1]) };
 }
 
 function say(line: string): void {
