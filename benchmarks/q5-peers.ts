@@ -58,7 +58,7 @@ const clickhouseWindows = (files: readonly string[]): string => `
 WITH e AS (
   SELECT session_id, toUnixTimestamp64Micro(ts) AS t, cdn, if(event_type IN ${list(STATES)}, event_type = 'rebuffer', NULL) AS buffers,
     if(event_type = 'play', 1, NULL) AS play, if(event_type = 'seek', toUnixTimestamp64Micro(ts), NULL) AS sought
-  FROM ${source(files)} WHERE toUnixTimestamp64Micro(ts) < ${UNTIL}),
+  FROM ${clickhouseSource(files)} WHERE toUnixTimestamp64Micro(ts) < ${UNTIL}),
 s AS (
   SELECT t, last_value(cdn) IGNORE NULLS OVER w AS cdn, last_value(buffers) IGNORE NULLS OVER w AS buffering,
     last_value(play) IGNORE NULLS OVER w AS started, last_value(sought) IGNORE NULLS OVER w AS seek,
@@ -78,12 +78,12 @@ FROM (
     arrayFill(x -> x > 0, arrayMap((c, at) -> if(c = 4, at, 0), code, t)) AS seek, arrayFill(x -> isNotNull(x), e.3) AS cdns,
     arrayPushBack(arrayPopFront(t), ${UNTIL}) AS next,
     arrayMap((s, p, k, a, b) -> if(s = 2 AND p > 0, b - greatest(a, if(k > 0, k + 5000000, a)), 0), state, plays, seek, t, next) AS spans
-  FROM ${source(files)} WHERE toUnixTimestamp64Micro(ts) < ${UNTIL} GROUP BY session_id)
+  FROM ${clickhouseSource(files)} WHERE toUnixTimestamp64Micro(ts) < ${UNTIL} GROUP BY session_id)
 ARRAY JOIN cdns AS cdn, spans AS us
 WHERE us > 0 GROUP BY cdn ORDER BY cdn`;
 
 /** ClickHouse takes no lists of paths with folders: all Parquet files of the folder that holds the given ones. */
-function source(files: readonly string[]): string {
+export function clickhouseSource(files: readonly string[]): string {
   const parts = (files[0] ?? '').split('/').slice(0, -1);
   while (!files.every((file) => file.startsWith(`${parts.join('/')}/`))) parts.pop();
   const depth = Math.max(...files.map((file) => file.split('/').length)) - parts.length;

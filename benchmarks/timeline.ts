@@ -7,14 +7,17 @@ import { startDuckdb } from './duckdb-side.js';
 import { machine, projectRoot } from './machine.js';
 import { difference, type Measurement, measure, type Side } from './measure.js';
 import { PEER_VERSIONS, type PeerName, peerPython, startPeer } from './peer-sides.js';
+import { q4 } from './q4.js';
+import { Q4_IGNORED, q4For } from './q4-peers.js';
 import { q5 } from './q5.js';
 import { q5For } from './q5-peers.js';
-import { type Comparison, type LayoutResult, type Outcome, printTimelineReport } from './timeline-report.js';
+import { parquet } from './question.js';
+import { type ComparedResult, type Comparison, type Outcome, printTimelineReport } from './timeline-report.js';
 import { startTimeline, type TimelineSide } from './timeline-side.js';
 import { dataFiles, makeUnorderedLake } from './unordered-lake.js';
 
-const USAGE = `node dist/benchmarks/timeline.js [--rows 2e6] [--runs 3] [--only ordered,unordered,digest,incremental] [--cache FOLDER] [--out FILE]
-  TIMELINE() beside DuckDB, ClickHouse (chDB) and Polars: Q5 on ordered and unordered files; sums against spans; a day against the month
+const USAGE = `node dist/benchmarks/timeline.js [--rows 2e6] [--runs 3] [--only ordered,unordered,replay,digest,incremental] [--cache FOLDER] [--out FILE]
+  TIMELINE() beside DuckDB, ClickHouse (chDB) and Polars: Q5 on ordered and unordered files, Q4; sums against spans; a day against the month
   --cache  where lakes and the peers' Python are made and kept (default: TIMELINE_BENCH_CACHE, or timeline-bench in the temporary folder)
   --out    default benchmarks/TIMELINE.md`;
 
@@ -30,6 +33,7 @@ const { values: options } = parseArgs({
   },
 });
 const runs = Number(options.runs);
+const NO_FACTS = { files: [], session: '', from: '', to: '' };
 if (options.help) say(USAGE);
 else process.exitCode = await main();
 
@@ -62,18 +66,24 @@ async function main(): Promise<number> {
     });
     sides.push(timeline);
     const peers = await startPeers(sides);
-    const layouts: LayoutResult[] = [];
-    if (asked('ordered')) layouts.push(await compare('ordered: a file a day, sorted by time', timeline, 'lake', ordered, peers));
-    if (asked('unordered'))
-      layouts.push(
-        await compare(
-          'unordered: 31 files, each with events of the whole month, shuffled',
-          timeline,
-          'shuffled_lake',
-          await dataFiles(join(shuffled.folder, 'warehouse')),
-          peers,
-        ),
-      );
+    const results: ComparedResult[] = [];
+    const shuffledFiles = await dataFiles(join(shuffled.folder, 'warehouse'));
+    await timeline.ask('SET timeline.carry = off');
+    if (asked('ordered'))
+      results.push(await compare('Q5, ordered: a file a day, sorted by time', 'ordered', q5Asked('lake', ordered), timeline, peers));
+    if (asked('unordered')) {
+      const title = 'Q5, unordered: 31 files, each with events of the whole month, shuffled';
+      results.push(await compare(title, 'unordered', q5Asked('shuffled_lake', shuffledFiles), timeline, peers));
+    }
+    if (asked('replay')) {
+      for (const [schema, files, layout] of [
+        ['lake', ordered, 'ordered'],
+        ['shuffled_lake', shuffledFiles, 'unordered'],
+      ] as const) {
+        const question = await q4Asked(schema, files, peers.duckdb);
+        results.push(await compare(`Q4, ${layout}: ${q4.title}`, 'replay', question, timeline, peers));
+      }
+    }
     const digest = asked('digest') ? await sumsAndSpans(timeline) : [];
     const incremental = asked('incremental') ? await dayAndMonth(timeline) : [];
     const facts: (readonly [string, string])[] = [
@@ -87,9 +97,9 @@ async function main(): Promise<number> {
       ['data', `${lake.rows} events of ${lake.sessions} sessions in a month`],
       ['load at the end (1 minute)', (loadavg()[0] ?? 0).toFixed(1)],
     ];
-    writeFileSync(options.out, printTimelineReport({ facts, layouts, digest, incremental, missing: peers.missing }));
+    writeFileSync(options.out, printTimelineReport({ facts, results, digest, incremental, missing: peers.missing }));
     say(`written: ${options.out}`);
-    const all = [...layouts.flatMap(({ outcomes }) => outcomes), ...digest, ...incremental];
+    const all = [...results.flatMap(({ outcomes }) => outcomes), ...digest, ...incremental];
     return all.every((outcome) => !('error' in outcome) && outcome.difference === undefined) ? 0 : 1;
   } finally {
     for (const side of sides.reverse()) await side.close();
@@ -127,36 +137,66 @@ async function startPeers(sides: Side[]): Promise<Peers> {
   return { duckdb, others, missing };
 }
 
-/** Q5 of one layout by everybody; answers are compared with ours before anything counts. */
+/** One question in everybody's words. */
+interface AskedQuestion {
+  readonly ours: string;
+  readonly duckdb: readonly string[];
+  readonly peer: (name: PeerName) => readonly string[];
+  /** Columns that a peer (not DuckDB) writes differently. */
+  readonly ignored: readonly string[];
+}
+
+function q5Asked(schema: string, files: readonly string[]): AskedQuestion {
+  const facts = { ...NO_FACTS, files };
+  const ours = q5.timeline(facts).replaceAll('lake.events', `${schema}.events`);
+  return { ours, duckdb: q5.duckdb(facts), peer: (name) => q5For(name, files), ignored: [] };
+}
+
+/** Ten minutes of a session of ordinary length, from its first event on. */
+async function q4Asked(schema: string, files: readonly string[], duckdb: Side): Promise<AskedQuestion> {
+  const sessions = await duckdb.ask(`SELECT session_id FROM ${parquet(files)} GROUP BY 1 ORDER BY abs(count(*) - 100), 1 LIMIT 1`);
+  const session = String(sessions.rows[0]?.[0]);
+  const span = await duckdb.ask(
+    `SELECT min(ts)::VARCHAR, (min(ts) + INTERVAL 10 MINUTE)::VARCHAR FROM ${parquet(files)} WHERE session_id = '${session}'`,
+  );
+  const facts = { files, session, from: String(span.rows[0]?.[0]), to: String(span.rows[0]?.[1]) };
+  const ours = q4.timeline(facts).replaceAll('lake.events', `${schema}.events`);
+  return { ours, duckdb: q4.duckdb(facts), peer: (name) => q4For(name, facts), ignored: Q4_IGNORED };
+}
+
+/** A question answered by everybody; answers are compared with ours before anything counts. */
 async function compare(
   title: string,
-  timeline: TimelineSide,
-  schema: string,
-  files: readonly string[],
+  goal: ComparedResult['goal'],
+  question: AskedQuestion,
+  timeline: Side,
   peers: Peers,
-): Promise<LayoutResult> {
-  const facts = { files, session: '' };
-  await timeline.ask('SET timeline.carry = off');
-  const sql = q5.timeline(facts).replaceAll('lake.events', `${schema}.events`);
-  const ours = await outcome(timeline, [sql], undefined);
+): Promise<ComparedResult> {
+  say(title);
+  const ours = await outcome(timeline, [question.ours], undefined);
   const answer = 'error' in ours ? undefined : ours.measurement;
-  const outcomes = [ours, await outcome(peers.duckdb, q5.duckdb(facts), answer)];
-  for (const [name, side] of peers.others) outcomes.push(await outcome(side, q5For(name, files), answer));
-  return { title, outcomes };
+  const outcomes = [ours, await outcome(peers.duckdb, question.duckdb, answer)];
+  for (const [name, side] of peers.others) outcomes.push(await outcome(side, question.peer(name), answer, question.ignored));
+  return { title, goal, outcomes };
 }
 
 /** The formulation with the least CPU, measured `runs` times. */
-async function outcome(side: Side, texts: readonly string[], ours: Measurement | undefined): Promise<Outcome> {
+async function outcome(
+  side: Side,
+  texts: readonly string[],
+  ours: Measurement | undefined,
+  ignored: readonly string[] = [],
+): Promise<Outcome> {
   try {
     let best: { text: string; cpu: number } | undefined;
     for (const text of texts.length > 1 ? texts : []) {
       const tried = await measure(side, text, 1);
-      const differs = ours === undefined ? undefined : difference(ours.answer, tried.answer, []);
+      const differs = ours === undefined ? undefined : difference(ours.answer, tried.answer, ignored);
       if (differs !== undefined) throw new Error(`a formulation answers differently: ${differs}`);
       if (best === undefined || tried.best.meanCpu < best.cpu) best = { text, cpu: tried.best.meanCpu };
     }
     const measurement = await measure(side, best?.text ?? texts[0] ?? '', runs);
-    const differs = ours === undefined ? undefined : difference(ours.answer, measurement.answer, []);
+    const differs = ours === undefined ? undefined : difference(ours.answer, measurement.answer, ignored);
     say(
       `${side.name}: CPU ${measurement.best.meanCpu.toFixed(0)} ms, wall ${measurement.best.wall.toFixed(0)} ms${differs === undefined ? '' : `, DIFFERS: ${differs}`}`,
     );
@@ -169,8 +209,7 @@ async function outcome(side: Side, texts: readonly string[], ours: Measurement |
 
 /** The same sum from spans that are added up in the operator, and from spans that are rows. */
 async function sumsAndSpans(timeline: TimelineSide): Promise<readonly Comparison[]> {
-  await timeline.ask('SET timeline.carry = off');
-  const sums = q5.timeline({ files: [], session: '' });
+  const sums = q5.timeline(NO_FACTS);
   // Nothing of the query above may move below a LIMIT.
   const spans = sums
     .replace('FROM timeline(', 'FROM (SELECT * FROM timeline(')
@@ -183,7 +222,7 @@ async function sumsAndSpans(timeline: TimelineSide): Promise<readonly Comparison
 
 /** The last day alone: with everything before it read anew, and with the state that the day before left. */
 async function dayAndMonth(timeline: TimelineSide): Promise<readonly Comparison[]> {
-  const month = q5.timeline({ files: [], session: '' });
+  const month = q5.timeline(NO_FACTS);
   const day = (since: string, until: string): string => month.replace(/until => '[^']*'/, `since => '${since}', until => '${until}'`);
   const last = day('2025-03-31 00:00:00+00', '2025-04-01 00:00:00+00');
   await timeline.ask('SET timeline.carry = off');
