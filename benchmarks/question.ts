@@ -4,9 +4,9 @@ export interface QuestionFacts {
   readonly files: readonly string[];
   /** A session of ordinary length. */
   readonly session: string;
-  /** Ten minutes from its first event on, as text. */
-  readonly from: string;
-  readonly to: string;
+  /** Ten minutes from its first event on, as text; for Q4. */
+  readonly from?: string;
+  readonly to?: string;
 }
 
 /** One question, in the words of each side. Both must give the same rows. */

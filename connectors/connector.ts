@@ -351,6 +351,16 @@ export interface Connector {
     order: ScanOrder,
     request: Pick<ReadRequest, 'meter' | 'signal'>,
   ): Promise<OrderedParts | undefined>;
+  /**
+   * Groups of the splits, by index, in an order: each row of a group comes before every one of the next, none beside it. One group, or absent: no
+   * such order is known.
+   */
+  sequence?(
+    handle: Handle,
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds'>[],
+    order: ScanOrder,
+    signal: AbortSignal,
+  ): Promise<readonly (readonly number[])[]>;
   /** Opens some splits of one handle for one task. */
   read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable>;
   close(): Promise<void>;

@@ -28,6 +28,15 @@ export function orderColumns(plans: readonly Operator[]): ReadonlyMap<string, nu
   return columns;
 }
 
+/** The sort whose order is that of the plan's rows, all of them, and of one scan alone. */
+export function wholeSort(plan: Operator): { readonly sort: SortOperator; readonly first: FirstRows } | undefined {
+  let op = plan;
+  while (op.kind === 'project' || op.kind === 'filter') op = op.input;
+  if (op.kind !== 'sort' || op.limit !== undefined || op.offset !== undefined) return undefined;
+  const first = firstRows({ ...op, limit: 1 });
+  return first === undefined ? undefined : { sort: op, first };
+}
+
 /** The operator, told to read its scan in parts, where `inParts` says that it should. */
 export function withFirstRows(op: Operator, inParts: (scan: string) => boolean): Operator {
   if (op.kind === 'sort') {

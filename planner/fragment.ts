@@ -7,7 +7,7 @@ import { type DirectInput, directInput, isHorizonOfInput } from './direct-timeli
 import { addDynamicFilters } from './dynamic-filters.js';
 import { equiKeys, isHashed } from './equi-keys.js';
 import { columnRef } from './expression.js';
-import { mapInputs, mapSubplans, operatorsIn, renamed } from './logical-plan.js';
+import { mapInputs, mapSubplans, operatorsIn, renamed, subplansOf } from './logical-plan.js';
 import {
   type AggregateOperator,
   type Field,
@@ -43,7 +43,7 @@ interface Fragment {
   readonly root: Operator;
   readonly spread:
     | { readonly kind: 'single' }
-    | { readonly kind: 'splits'; readonly scan: string }
+    | { readonly kind: 'splits'; readonly scan: string; readonly sequence?: readonly (readonly Split[])[] }
     | { readonly kind: 'partitions'; readonly count: number }
     | { readonly kind: 'branches'; readonly branches: readonly Fragment[] };
 }
@@ -52,6 +52,8 @@ interface CutRequest {
   readonly splits: ReadonlyMap<string, ScanSplits>;
   /** By SharedRead.id. */
   readonly shared: ReadonlyMap<number, Operator>;
+  /** Of a scan that the plan's order is of: its splits in groups, each of whose rows come before the next one's. */
+  readonly sequence?: { readonly scan: string; readonly groups: readonly (readonly Split[])[] };
   readonly targets: TaskTargets;
   /** Scans whose splits keep their bounds for who comes after. */
   readonly keepBounds?: ReadonlySet<string>;
@@ -64,7 +66,7 @@ interface CutRequest {
  */
 export function cutStages(plan: Operator, request: CutRequest): readonly Stage[] {
   const cutter = new Cutter(request);
-  return addDynamicFilters(cutter.finish(cutter.place(plan)), {
+  return addDynamicFilters(cutter.finish(cutter.placeWhole(plan)), {
     mode: request.targets.dynamicFilters ?? 'auto',
     keepBounds: request.keepBounds ?? new Set(),
     rows: (scan) => request.splits.get(scan.scan)?.splits.reduce((sum, split) => sum + split.rows, 0),
@@ -225,6 +227,23 @@ class Cutter {
     const part = this.#over(input, (root) => ({ ...rest, limit: limit + (offset ?? 0), input: root }));
     const { first: _first, ...again } = op;
     return this.#over(this.#cut(part), (root) => ({ ...again, input: root }));
+  }
+
+  /** The whole plan, where its order is one of splits that come one after the other: tasks sort one group of them each. */
+  placeWhole(plan: Operator): Fragment {
+    const { sequence } = this.#request;
+    if (sequence === undefined || this.#small) return this.place(plan);
+    const placed = (op: Operator): Fragment | undefined => {
+      if ((op.kind === 'project' || op.kind === 'filter') && subplansOf(op).length === 0) {
+        const input = placed(op.input);
+        return input === undefined ? undefined : this.#over(input, (root) => ({ ...op, input: root }));
+      }
+      if (op.kind !== 'sort') return undefined;
+      const input = this.place(op.input);
+      if (input.spread.kind !== 'splits' || input.spread.scan !== sequence.scan) return undefined;
+      return { root: { ...op, input: input.root }, spread: { ...input.spread, sequence: sequence.groups } };
+    };
+    return placed(plan) ?? this.place(plan);
   }
 
   #bytes(scan: string): number {
@@ -401,7 +420,7 @@ class Cutter {
       case 'splits': {
         if (scans.length !== 1 || scans[0] !== spread.scan)
           throw internal(`stage over the splits of ${spread.scan} reads ${scans.join(', ')}`);
-        return this.#groups(spread.scan).map((group, id) => ({ id, splits: { [spread.scan]: group } }));
+        return (spread.sequence ?? this.#groups(spread.scan)).map((group, id) => ({ id, splits: { [spread.scan]: group } }));
       }
       case 'partitions': {
         if (scans.length > 0) throw internal('a scan in a partitioned stage');

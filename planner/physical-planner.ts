@@ -1,10 +1,10 @@
 import { internal } from '../sql/errors.js';
 import { joinColumns } from './dynamic-filters.js';
-import { orderColumns, withFirstRows } from './first-rows.js';
+import { orderColumns, wholeSort, withFirstRows } from './first-rows.js';
 import { cutStages, type ScanSplits } from './fragment.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
 import { optionalScans, settleOptionalJoins, withoutOptionalJoins } from './optional-joins.js';
-import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator } from './physical-plan.js';
+import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator, type Split } from './physical-plan.js';
 import type { PlanContext, Planning } from './planning.js';
 import { type PlanSink, withSink } from './sink.js';
 import type { PlanTables } from './tables.js';
@@ -37,6 +37,8 @@ export async function planStages(
   );
   const byBounds = context.taskTargets.topN === 'off' ? new Map<string, number>() : orderColumns([logical, ...shared.values()]);
   const parting = new Set<string>();
+  // What is written somewhere is not read in turn.
+  const sequenced = sink !== undefined || context.taskTargets.topN === 'off' ? undefined : wholeSort(logical);
   const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning'>>();
   const optional = optionalScans([logical, ...shared.values()]);
   const scans = [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)]).filter((op) => op.kind === 'scan');
@@ -47,8 +49,11 @@ export async function planStages(
     context.signal.throwIfAborted();
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
     const { connector } = tables.get(op.schema, op.table);
+    const whole = sequenced?.first.scan === op.scan ? sequenced.first.column : undefined;
     const bounded = op.fields
-      .filter((field) => keys.has(field.id) || timed.get(op.scan) === field.name || byBounds.get(op.scan) === field.id)
+      .filter(
+        (field) => keys.has(field.id) || timed.get(op.scan) === field.name || byBounds.get(op.scan) === field.id || whole === field.id,
+      )
       .map((field) => field.name);
     const { splits, pruning } = await connector.splits(op.handle, context.signal, { bytes: context.taskTargets.splitBytes, bounded });
     if (connector.ordered !== undefined) parting.add(op.scan);
@@ -74,10 +79,12 @@ export async function planStages(
   const read = new Set(
     [plan, ...sharedPlans.values()].flatMap((op) => [...operatorsIn(op)].flatMap((one) => (one.kind === 'scan' ? [one.scan] : []))),
   );
+  const groups = sequenced === undefined ? undefined : await sequence(logical, sequenced, found, request);
   const cut = cutStages(plan, {
     splits: new Map([...found].filter(([scan]) => read.has(scan))),
     shared: sharedPlans,
     targets: context.taskTargets,
+    ...(groups === undefined || sequenced === undefined ? {} : { sequence: { scan: sequenced.first.scan, groups } }),
     keepBounds: new Set(timed.keys()),
   });
   const carried =
@@ -130,4 +137,26 @@ async function rowsSince(
     );
   }
   return rows;
+}
+
+/** Splits of a sorted scan in groups that come one after the other: each is sorted by itself, and rows come before all is read. Undefined: there is one group only. */
+async function sequence(
+  plan: Operator,
+  { sort, first }: NonNullable<ReturnType<typeof wholeSort>>,
+  found: ReadonlyMap<string, ScanSplits>,
+  { context, tables }: { readonly context: PlanContext; readonly tables: PlanTables },
+): Promise<readonly (readonly Split[])[] | undefined> {
+  const scan = [...operatorsIn(plan)].find((op) => op.kind === 'scan' && op.scan === first.scan);
+  const key = sort.keys[first.key];
+  const splits = found.get(first.scan)?.splits ?? [];
+  if (scan?.kind !== 'scan' || key === undefined || splits.length < 2) return undefined;
+  const field = scan.fields.find(({ id }) => id === first.column);
+  const { connector } = tables.get(scan.schema, scan.table);
+  if (field === undefined || connector.sequence === undefined) return undefined;
+  const { descending, nullsFirst } = key;
+  const groups = await connector.sequence(scan.handle, splits, { column: field.name, descending, nullsFirst }, context.signal);
+  if (groups.length < 2) return undefined;
+  const all = groups.map((group) => group.flatMap((index) => splits[index] ?? []));
+  if (all.flat().length !== splits.length) throw internal(`connector ${connector.name} lost splits of scan ${scan.scan}`);
+  return all;
 }

@@ -6,7 +6,10 @@ import type { Type } from '../sql/types.js';
 import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperator } from './physical-plan.js';
 
 /** The part of a connector that planning needs. */
-export type PlanningConnector = Pick<Connector, 'name' | 'pushdown' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint' | 'ordered'>;
+export type PlanningConnector = Pick<
+  Connector,
+  'name' | 'pushdown' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint' | 'ordered' | 'sequence'
+>;
 
 export interface TaskTargets {
   /** Bytes up to which a connector puts small files into one split; absent: as it likes. */

@@ -40,6 +40,7 @@ import { FileParts, orderedFiles } from './prune/ordered-parts.js';
 import { type PlanRequest, planFiles } from './prune/plan-files.js';
 import { planScan } from './prune/plan-scan.js';
 import { narrowSplits } from './prune/split-bounds.js';
+import { splitSequence } from './prune/split-sequence.js';
 import { columnLookup, conditionOfHandle, pushFilters } from './pushdown.js';
 import { explainDamage } from './read/explain-damage.js';
 import { FileIo } from './read/file-io.js';
@@ -314,6 +315,24 @@ export class IcebergConnector implements Connector {
       });
       return (await parts.hasMany()) ? parts : undefined;
     });
+  }
+
+  async sequence(
+    handle: Handle,
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds'>[],
+    order: ScanOrder,
+    signal: AbortSignal,
+  ): Promise<readonly (readonly number[])[]> {
+    signal.throwIfAborted();
+    const pinned = asHandle(handle);
+    const { schema } = await this.#version(pinned, signal);
+    const column = columnLookup(schema)(order.column);
+    if (pinned.about !== undefined || column === undefined || !isRanked(column.type)) return [splits.map((_, index) => index)];
+    return splitSequence(
+      splits.map((split) => orderedFiles([split])),
+      column,
+      order,
+    );
   }
 
   async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {

@@ -20,7 +20,7 @@ export const GROUP_ROWS = 2048;
 
 /** One stream in order: version n at second n, with gaps and steps of no time. */
 export function oneStream(rows: number): readonly ReplayEvent[] {
-  return Array.from({ length: rows }, (_, n) => ({ id: n, stream: 'orders-1', version: n * 2, time: START + Math.floor(n / 3) * 1000 }));
+  return Array.from({ length: rows }, (_, n) => ({ id: n, stream: 'orders-1', version: n * 2, time: START + Math.floor(n / 4) * 1000 }));
 }
 
 /** Streams mixed with each other, their clocks wrong, some versions and times missing, in no order. */

@@ -165,6 +165,29 @@ describe(`replay reads (seed ${SEED})`, function () {
     assert.ok(limited > READS / 4, `${limited}`);
   });
 
+  it('sort files that follow each other one by one, so that rows come before all is read', async () => {
+    await client.query('SET timeline.small_bytes = 0; SET timeline.split_bytes = 0');
+    try {
+      const read = (table: string, direction: string): string =>
+        `SELECT version FROM read_until(${table}, '*', '2026-01-01', direction => '${direction}') AS e`;
+      const stages = async (sql: string): Promise<string[]> =>
+        (await rows(`EXPLAIN ${sql}`)).flatMap(([line]) => (line?.startsWith('Stage') ? [line] : []));
+      for (const direction of ['forward', 'backward']) {
+        assert.match((await stages(read('few', direction))).join('\n'), /^Stage 1 \(final\): 3 tasks · .* · in order$/);
+        const expected = expectedReads(tables['few'] ?? [], { stream: '*', pattern: true, limits: [], backward: direction === 'backward' });
+        assert.deepEqual(
+          (await rows(read('few', direction))).map(([version]) => version),
+          expected.map(({ version }) => String(version)),
+        );
+      }
+      // These overlap.
+      assert.equal((await stages(read('many', 'forward'))).length, 2);
+      assert.equal((await off(() => stages(read('few', 'forward')))).length, 2);
+    } finally {
+      await client.query('RESET timeline.small_bytes; RESET timeline.split_bytes');
+    }
+  });
+
   it('tell the version at an instant from two row groups', async () => {
     const at = new Date(START + 10_000_000).toISOString();
     const [read, all] = await groups(`SELECT * FROM version_at(one, 'orders-1', '${at}') AS v`);
@@ -323,6 +346,7 @@ function randomTop(dice: Dice): string {
   const first = from.includes('wide') && dice.chance(0.7) ? 'wide' : keys[0];
   const order = [key(first ?? 'id'), ...keys.slice(1).map(key)].join(', ');
   const limit = `LIMIT ${dice.pick([1, 2, 5, 20, 20, 100, 100, 2500, dice.whole(1, 20_000)])}${dice.chance(0.3) ? ` OFFSET ${dice.pick([0, 1, 7, 300, 4000])}` : ''}`;
+  if (dice.chance(0.15)) return `SELECT id, ${keys[0]} FROM ${from} WHERE ${where} ORDER BY ${order}`;
   const list = dice.pick(['*', 'id', 'id, s, f', `${keys[0]}, id`]);
   return `SELECT ${list} FROM ${from} WHERE ${where} ORDER BY ${order} ${limit}`;
 }

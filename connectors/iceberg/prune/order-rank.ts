@@ -61,6 +61,16 @@ export function bestRank(evidence: Evidence, column: ConditionColumn, order: Sca
   return { kind: 'value', value: bound, descending: order.descending };
 }
 
+/** The last place that a row of the group may have; undefined: not known. */
+export function worstRank(evidence: Evidence, column: ConditionColumn, order: ScanOrder): Rank | undefined {
+  const { lower, upper, mayHaveNull, mayHaveNaN, mayHaveValue } = evidence;
+  if (mayHaveNull && !order.nullsFirst) return { kind: 'nulls last' };
+  if (!mayHaveValue) return { kind: 'nulls first' };
+  const bound = order.descending ? lower : mayHaveNaN ? undefined : upper;
+  if (bound === undefined || isNaNDatum(bound) || typeof bound !== datumKind(column.type)) return undefined;
+  return { kind: 'value', value: bound, descending: order.descending };
+}
+
 /** Undefined: where it lies in the column's order is not certain. */
 export function rankOf(constant: Constant, column: ConditionColumn, order: ScanOrder): Rank | undefined {
   if (constant.value === null) return { kind: order.nullsFirst ? 'nulls first' : 'nulls last' };
