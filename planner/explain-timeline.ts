@@ -62,7 +62,9 @@ function readingLines({ spec, reading }: TimelineOperator, names: ColumnNames): 
 /** `sum of seconds, number of spans, by session_id, state` */
 function digestText({ digest, fields }: TimelineOperator, names: ColumnNames): string {
   const columns = digest?.columns.length ?? 0;
-  const sums = (digest?.sums ?? []).map((sum) => (sum === 'count' ? 'number of spans' : `sum of ${sum}`)).join(', ');
+  const sums = (digest?.sums ?? [])
+    .map((sum) => (sum === 'count' ? 'number of spans' : sum === 'micros' ? 'sum of seconds' : `sum of ${sum}`))
+    .join(', ');
   const by = fields.slice(0, columns).map((field) => names(field.id));
   if (by.length === 0) return sums;
   return sums === '' ? `distinct ${by.join(', ')}` : `${sums} by ${by.join(', ')}`;

@@ -467,8 +467,8 @@ export interface UnboundedLookback {
 export interface TimelineDigest {
   /** The columns of spans that are kept, as indexes into the columns that the operator would have without a digest: keys, buckets, signals. */
   readonly columns: readonly number[];
-  /** What follows them in `fields`: the sum of `seconds` (float8), the sum of `duration` (interval), the number of spans (int8). */
-  readonly sums: readonly ('seconds' | 'duration' | 'count')[];
+  /** What follows them in `fields`: the sum of `seconds` (float8), of whole microseconds (int8), of `duration` (interval), the number of spans (int8). */
+  readonly sums: readonly ('seconds' | 'micros' | 'duration' | 'count')[];
 }
 
 /** What a stage did when it ran. */

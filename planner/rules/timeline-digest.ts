@@ -27,8 +27,8 @@ import type { RuleContext } from './rule.js';
  * Aggregates over spans that ask only for sums of their lengths, for their number, and for columns that hold for whole spans
  * (keys, buckets, signals): the operator adds spans with equal columns up, and the aggregate works on the sums.
  *
- *     sum(seconds) FILTER (WHERE state = 'buffer')    ->  the same, over sums of seconds by state
- *     count(*)                                        ->  coalesce(sum(count)::bigint, 0), over counts
+ *     sum(seconds) FILTER (WHERE state = 'buffer')    ->  sum(micros) FILTER (WHERE state = 'buffer') / 1e6, over sums by state
+ *     count(*)                                        ->  coalesce(sum(count), 0), over counts
  *
  * Right because a filter, a FILTER or a group key that reads kept columns only treats all spans that were added up alike, because
  * sums add up, and because min, max, bool_or and DISTINCT do not see how often a row is there. It does not matter whether spans with
@@ -66,6 +66,7 @@ function filtered(input: Operator, filters: readonly PlanExpr[]): Operator {
 }
 
 const INT8 = type(Oid.int8);
+const FLOAT8 = type(Oid.float8);
 const NUMERIC = type(Oid.numeric);
 
 function digested(op: AggregateOperator, planning: Planning): Operator | undefined {
@@ -76,23 +77,20 @@ function digested(op: AggregateOperator, planning: Planning): Operator | undefin
   const all = [...below.filters, ...keys.map(({ expr }) => expr)];
   if (!all.every((expr) => isPlain(expr) && spans.keeps(expr))) return undefined;
   const aggregates = op.aggregates.map((call) => aggregateOf(call, below.over, spans));
-  const counted = new Set<Field>();
+  const results = new Map<Field, PlanExpr>();
   const calls: PlanAggregate[] = [];
   for (const [n, found] of aggregates.entries()) {
     const call = op.aggregates[n];
     if (found === undefined || call === undefined) return undefined;
-    if (found.kind === 'rows') counted.add(found.call.field);
+    if (found.result !== undefined) results.set(found.call.field, found.result);
     calls.push(found.call);
   }
   const read = new Set([...all, ...calls.flatMap(expressionsIn)].flatMap((expr) => [...columnIds(expr)]));
   const timeline = spans.digest(read);
   const input = filtered(timeline, [...below.filters, ...filterOfAll(op, calls)]);
   const summed: AggregateOperator = { ...op, keys, aggregates: calls, input };
-  if (counted.size === 0) return summed;
-  const items = fieldsOf(summed).map((field, n) => {
-    if (!counted.has(field)) return { field, expr: columnRef(field) };
-    return { field: fieldsOf(op)[n] ?? field, expr: bigintOf(field) };
-  });
+  if (results.size === 0) return summed;
+  const items = fieldsOf(summed).map((field, n) => ({ field: fieldsOf(op)[n] ?? field, expr: results.get(field) ?? columnRef(field) }));
   return { kind: 'project', input: summed, items };
 }
 
@@ -103,10 +101,10 @@ function filterOfAll({ keys }: AggregateOperator, calls: readonly PlanAggregate[
   return args.length === 1 ? conjuncts<PlanLeaf>(args[0]) : [{ kind: 'or', args }];
 }
 
-/** An aggregate over digests; `rows`: its result is a sum of counts, as a numeric that is NULL without rows. */
+/** An aggregate over digests, and what is made of its result. */
 interface Digested {
-  readonly kind: 'same' | 'rows';
   readonly call: PlanAggregate;
+  readonly result?: PlanExpr;
 }
 
 function aggregateOf(written: PlanAggregate, over: (expr: PlanExpr) => PlanExpr, spans: Spans): Digested | undefined {
@@ -118,31 +116,39 @@ function aggregateOf(written: PlanAggregate, over: (expr: PlanExpr) => PlanExpr,
   if (filter !== undefined && !spans.keeps(filter)) return undefined;
   const name = functionName(call.fn);
   if (args.every((one) => spans.keeps(one))) {
-    if (call.distinct ? DISTINCT.has(name) : INSENSITIVE.has(name)) return { kind: 'same', call };
+    if (call.distinct ? DISTINCT.has(name) : INSENSITIVE.has(name)) return { call };
     if (call.distinct || name !== 'count' || args.length > 1) return undefined;
     const filled: PlanExpr[] = arg === undefined ? [] : [{ kind: 'is_null', arg, negated: true }];
-    return { kind: 'rows', call: spans.count(call, conjunction<PlanLeaf>([...(filter === undefined ? [] : [filter]), ...filled])) };
+    const rows = spans.count(call, conjunction<PlanLeaf>([...(filter === undefined ? [] : [filter]), ...filled]));
+    return { call: rows, result: { kind: 'coalesce', args: [columnRef(rows.field), rowNumber(0)], type: INT8 } };
   }
-  const adds = call.fn === 'sum(float8)' || call.fn === 'sum(interval)';
-  return adds && !call.distinct && arg !== undefined && spans.isLinear(arg) ? { kind: 'same', call } : undefined;
+  if (call.distinct || arg === undefined || !spans.isLinear(arg)) return undefined;
+  if (call.fn === 'sum(interval)') return { call };
+  if (call.fn !== 'sum(float8)') return undefined;
+  const micros = spans.micros(call, arg);
+  return { call: micros, result: secondsOf(micros.field) };
 }
 
 /** These give the same however often a row is there. */
 const INSENSITIVE: ReadonlySet<string> = new Set(['min', 'max', 'bool_and', 'bool_or', 'every', 'bit_and', 'bit_or']);
 const DISTINCT: ReadonlySet<string> = new Set(['count', 'sum', 'avg', 'min', 'max', 'bool_and', 'bool_or', 'every']);
 
-/** `coalesce(sum::bigint, 0)` */
-function bigintOf(field: Field): PlanExpr {
-  const cast: PlanExpr = {
+/** `micros::float8 / 1000000` */
+function secondsOf(field: Field): PlanExpr {
+  const micros: PlanExpr = {
     kind: 'call',
-    fn: 'int8(numeric)',
+    fn: 'float8(int8)',
     args: [columnRef(field)],
-    type: INT8,
+    type: FLOAT8,
     volatility: 'immutable',
     isCast: true,
   };
-  return { kind: 'coalesce', args: [cast, rowNumber(0)], type: INT8 };
+  const million: PlanExpr = { kind: 'constant', type: FLOAT8, value: '1000000' };
+  return { kind: 'call', fn: 'float8div(float8,float8)', operator: '/', args: [micros, million], type: FLOAT8, volatility: 'immutable' };
 }
+
+/** PostgreSQL's sum of int4 is a bigint, that of bigint a numeric: sums of these numbers are bigints. */
+const SUM = 'sum(int4)';
 
 function expressionsIn(call: PlanAggregate): readonly PlanExpr[] {
   return [...call.args, ...(call.filter === undefined ? [] : [call.filter])];
@@ -156,6 +162,7 @@ class Spans {
   readonly #seconds: Field | undefined;
   readonly #duration: Field | undefined;
   #count: Field | undefined;
+  #micros: Field | undefined;
 
   constructor(timeline: TimelineOperator, planning: Planning) {
     const { spec, fields } = timeline;
@@ -197,18 +204,24 @@ class Spans {
     this.#count ??= this.#planning.newField('spans', INT8);
     return {
       ...call,
-      field: this.#planning.newField('rows', NUMERIC),
-      fn: 'sum(int8)',
+      field: this.#planning.newField('rows', INT8),
+      fn: SUM,
       args: [columnRef(this.#count)],
       filter,
     };
+  }
+
+  /** `sum(seconds)` by whole microseconds: exact, and the same in any order. */
+  micros(call: PlanAggregate, arg: PlanExpr): PlanAggregate {
+    this.#micros ??= this.#planning.newField('micros', INT8);
+    return { ...call, field: this.#planning.newField('micros', INT8), fn: SUM, args: [inMicros(arg, this.#micros)] };
   }
 
   /** The operator with sums of spans instead of spans, for what reads these columns of it. */
   digest(read: ReadonlySet<number>): TimelineOperator {
     const { fields } = this.#timeline;
     const sums = [
-      { sum: 'seconds', field: this.#seconds },
+      { sum: 'micros', field: this.#micros },
       { sum: 'duration', field: this.#duration },
       { sum: 'count', field: this.#count },
     ] as const;
@@ -245,6 +258,23 @@ class Spans {
       spec: withSignals(spec, kept),
       moved: columns.map((n) => (n < first ? n : first + kept.indexOf(n - first))),
     };
+  }
+}
+
+/** A linear expression in seconds, in microseconds: its columns, zeros and NULLs. */
+function inMicros(expr: PlanExpr, micros: Field): PlanExpr {
+  switch (expr.kind) {
+    case 'column':
+      return columnRef(micros);
+    case 'case':
+      return {
+        ...expr,
+        whens: expr.whens.map(({ when, result }) => ({ when, result: inMicros(result, micros) })),
+        otherwise: inMicros(expr.otherwise, micros),
+        type: INT8,
+      };
+    default:
+      return { kind: 'constant', type: INT8, value: expr.kind === 'constant' ? expr.value : null };
   }
 }
 

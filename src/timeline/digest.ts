@@ -142,7 +142,14 @@ export class DigestSums {
       }
       const micros = BigInt(this.#sums[group] as number) + (this.#beyond.get(group) ?? 0n);
       sums.forEach((sum, n) => {
-        const value: Value = sum === 'seconds' ? Number(micros) / 1e6 : sum === 'duration' ? { months: 0, days: 0, micros } : BigInt(count);
+        const value: Value =
+          sum === 'micros'
+            ? micros
+            : sum === 'seconds'
+              ? Number(micros) / 1e6
+              : sum === 'duration'
+                ? { months: 0, days: 0, micros }
+                : BigInt(count);
         this.#out[columns.length + n]?.push(value);
       });
     }
