@@ -89,15 +89,19 @@ async function runFeed(step: TimelineStep, { feed, horizon }: Feeding, name: str
   });
   const table = await createValueTable(filling, name, wanted(op.fields), batchRows);
   let events = 0;
-  for await (const batch of feed.batches()) {
-    events += batch.rowCount;
-    const rows = kernel.push(batch);
-    if (rows !== undefined) table.append(wanted(rows.columns), rows.rowCount);
+  try {
+    for await (const batch of feed.batches()) {
+      events += batch.rowCount;
+      const rows = kernel.push(batch);
+      if (rows !== undefined) table.append(wanted(rows.columns), rows.rowCount);
+    }
+    step.checkpoint();
+    const last = kernel.finish();
+    if (last !== undefined) table.append(wanted(last.columns), last.rowCount);
+  } finally {
+    // of a table that is made anew, too: nothing may come into it later
+    table.finish();
   }
-  step.checkpoint();
-  const last = kernel.finish();
-  if (last !== undefined) table.append(wanted(last.columns), last.rowCount);
-  table.finish();
   const skipped = kernel.skippedRows + feed.skipped();
   return {
     notices: skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`],

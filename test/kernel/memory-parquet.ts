@@ -13,13 +13,19 @@ export function memoryFile(options: {
   readonly ts: number;
   readonly random: Random;
   readonly bounded: boolean;
+  /** What the file says of the times of a row group, right or wrong. */
+  readonly said?: (group: number) => { readonly min: number; readonly max: number } | undefined;
 }): ParquetFile {
-  const { groups, ids, ts, random, bounded } = options;
+  const { groups, ids, ts, random, bounded, said } = options;
   return {
-    rowGroups: groups.map((rows) => ({
+    rowGroups: groups.map((rows, group) => ({
       rows: rows.length,
       bytes: rows.length * 100,
       bounds: (leaf) => {
+        if (said !== undefined) {
+          const found = ids[leaf] === ts ? said(group) : undefined;
+          return found === undefined ? undefined : { ...found, nulls: undefined };
+        }
         const times = rows.flatMap((row) => (row[ids[leaf]!] === null ? [] : [Number(row[ids[leaf]!])]));
         if (!bounded || ids[leaf] !== ts || times.length === 0) return undefined;
         return { min: Math.min(...times), max: Math.max(...times), nulls: rows.length - times.length };

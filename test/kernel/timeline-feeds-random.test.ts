@@ -4,10 +4,12 @@ import type { PlanExpr, TimelineOperator } from '../../planner/physical-plan.js'
 import { TimelineError } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
+import { chooseFeed } from '../../src/kernel/timeline/choose-feed.js';
 import { type DirectEvents, openDirectEvents } from '../../src/kernel/timeline/direct-events.js';
 import { eventColumns } from '../../src/kernel/timeline/event-columns.js';
 import type { EventFeed } from '../../src/kernel/timeline/event-feed.js';
 import { groupFeed } from '../../src/kernel/timeline/group-feed.js';
+import { TooMuch } from '../../src/kernel/timeline/grouped-events.js';
 import { latestTime } from '../../src/kernel/timeline/horizon.js';
 import { partsInOrder } from '../../src/kernel/timeline/parts-in-order.js';
 import { streamFeed } from '../../src/kernel/timeline/stream-feed.js';
@@ -101,7 +103,11 @@ interface Source {
 }
 
 /** The case's events as row groups of files, mostly in time order. */
-function sourceOf(example: RandomCase, random: Random): Source {
+function sourceOf(
+  example: RandomCase,
+  random: Random,
+  bounds?: (part: number) => { readonly min: number; readonly max: number } | undefined,
+): Source {
   const ids = [...example.types.keys()];
   const late = random.below(4) === 0;
   const events = late
@@ -153,7 +159,14 @@ function sourceOf(example: RandomCase, random: Random): Source {
     example: { ...example, events: left, horizon: times.length === 0 ? undefined : Math.max(...times) },
     async open() {
       const opened = await openDirectEvents(op, { s: readable }, eventColumns(op), async ({ path }) =>
-        memoryFile({ groups: files[Number(path)]!, ids, ts: C.ts, random, bounded }),
+        memoryFile({
+          groups: files[Number(path)]!,
+          ids,
+          ts: C.ts,
+          random,
+          bounded,
+          ...(bounds === undefined ? {} : { said: (group: number) => bounds(files.slice(0, Number(path)).flat().length + group) }),
+        }),
       );
       assert.ok(typeof opened !== 'string', String(opened));
       return opened;
@@ -228,5 +241,49 @@ describe('feeds of TIMELINE over row groups in memory', () => {
       seen.streamed > CASES / 4 && seen.rows > CASES && seen.filtered > CASES / 10 && seen.orderRead > 100 && seen.horizons > CASES / 20,
       JSON.stringify(seen),
     );
+  });
+
+  /** Any case with events in several parts. */
+  function someSource(bounds?: (part: number) => { readonly min: number; readonly max: number } | undefined): Source {
+    for (let seed = 1; ; seed++) {
+      const example = randomCase(seed, { probes: false });
+      if (example.world.kind !== 'micros' || example.events.length < 30 || example.spec.ties === 'error') continue;
+      return sourceOf(example, new Random(seed), bounds);
+    }
+  }
+
+  it('refuse files whose statistics leave out events', async () => {
+    const source = someSource((part) => ({ min: part * 1000, max: part * 1000 + 1 }));
+    const feed = streamFeed(await source.open(), { turn, batchRows: 8 });
+    await assert.rejects(
+      async () => {
+        for await (const _ of feed.batches());
+      },
+      (error: unknown) => error instanceof TimelineError && error.sqlstate === 'XX001' && /statistics of file "0"/.test(error.message),
+    );
+  });
+
+  it('are chosen by what files say of time, and by memory', async () => {
+    const apart = await someSource((part) => ({ min: part * 10, max: part * 10 + 5 })).open();
+    assert.deepEqual(chooseFeed(apart, 1e9, 'auto'), { feed: 'stream' });
+    const unknown = await someSource(() => undefined).open();
+    const grouped = chooseFeed(unknown, 1e9, 'auto');
+    assert.equal(grouped.feed, 'group');
+    assert.match('why' in grouped ? grouped.why : '', /not for all row groups/);
+    assert.equal(chooseFeed(unknown, 100, 'auto').feed, 'sort');
+    // overlapping, and too much to hold
+    const overlapping = await someSource(() => ({ min: 0, max: 100 })).open();
+    assert.equal(chooseFeed(overlapping, 100, 'auto').feed, 'sort');
+    await assert.rejects(groupFeed(unknown, { turn, batchRows: 8, memoryBytes: 100, why: '' }), TooMuch);
+  });
+
+  it('give others their turn between parts', async () => {
+    const source = someSource();
+    let turns = 0;
+    const stop = async (): Promise<void> => {
+      turns += 1;
+      if (turns > 2) throw new Error('stopped');
+    };
+    await assert.rejects(groupFeed(await source.open(), { turn: stop, batchRows: 8, memoryBytes: 1e9, why: '' }), /stopped/);
   });
 });
