@@ -12,6 +12,8 @@ import { exactKey } from './value-identity.js';
 
 /** A table of this many bits finds groups; where it would need more, a Map does. */
 const MOST_BITS = 20;
+/** More groups are given out while there are events. */
+const MOST_GROUPS = 65_536;
 /** Values without an id of their own get one from here on. */
 const FIRST_OTHER = 1 << 17;
 
@@ -20,6 +22,7 @@ interface Part {
   readonly column: number;
   code(slot: number, start: number): number;
   value(slot: number, start: number): Value | null;
+  forget?(): void;
 }
 
 /**
@@ -52,6 +55,7 @@ export class DigestSums {
   readonly #counts: number[] = [];
   #out: (Value | null)[][];
   #rows = 0;
+  #most = MOST_GROUPS;
 
   constructor(options: {
     readonly digest: TimelineDigest;
@@ -102,6 +106,25 @@ export class DigestSums {
     if (sum <= Number.MAX_SAFE_INTEGER && Number.isSafeInteger(start) && Number.isSafeInteger(end)) this.#sums[group] = sum;
     else this.#beyond.set(group, (this.#beyond.get(group) ?? 0n) + BigInt(end) - BigInt(start));
     this.#counts[group] = (this.#counts[group] as number) + 1;
+  }
+
+  /** Are there so many groups that they should be given out? */
+  get crowded(): boolean {
+    return this.#counts.length > this.#most || this.#tuples.length > this.#most;
+  }
+
+  /** After take: forgets which values there were. Spans that are open get new groups then. */
+  forget(): void {
+    this.#tuples.length = 0;
+    this.#codes.length = 0;
+    this.#byText.clear();
+    for (const part of this.#parts) part.forget?.();
+    this.#makeTable();
+  }
+
+  /** Once open spans have new groups. */
+  settled(): void {
+    this.#most = Math.max(MOST_GROUPS, this.#counts.length * 2, this.#tuples.length * 2);
   }
 
   /** The key of slot 0 is over and will be another. */
@@ -264,11 +287,13 @@ function signalPart(column: number, signal: SignalState | undefined): Part {
   };
   const value = (slot: number): Value | null => signal.held(slot);
   const held = signal.heldCodes;
-  if (held === undefined) return { column, value, code: (slot) => other(signal.held(slot)) };
+  const forget = (): void => others.clear();
+  if (held === undefined) return { column, value, forget, code: (slot) => other(signal.held(slot)) };
   const { codes } = held;
   return {
     column,
     value,
+    forget,
     code: (slot) => {
       const code = codes.data[slot] as number;
       return code === BOXED ? FIRST_OTHER + other(signal.held(slot)) : code;

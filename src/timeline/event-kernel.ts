@@ -151,12 +151,28 @@ class EventKernel implements TimelineKernel {
       this.#skipped += 1;
     }
     if (this.#cuts.nothing) return undefined;
+    if (!this.#grouped) this.#ensure();
+    this.#refresh();
     this.#leaves.bind(this.#columns, rowCount);
     this.#dedupe?.bind(this.#columns);
     this.#ties?.bind(this.#columns);
     if (this.#grouped) this.#pushGrouped(slots, times, rowCount);
     else this.#pushInterleaved(slots, times, rowCount);
-    return this.#digest === undefined ? this.#rows.takeFull() : this.#digest.takeFull();
+    if (this.#digest === undefined) return this.#rows.takeFull();
+    if (!this.#digest.crowded) return this.#digest.takeFull();
+    const sums = this.#digest.take();
+    this.#digest.forget();
+    this.#regroup();
+    return sums;
+  }
+
+  #ensure(): void {
+    for (const table of [this.#table, this.#heldTable, this.#workTable]) table.ensure(this.#keys.count);
+  }
+
+  #refresh(): void {
+    for (const leaf of this.#program.leaves) leaf.refresh();
+    for (const signal of this.#program.signals) signal.refresh();
   }
 
   #pushInterleaved(slots: Int32Array, times: Float64Array, rowCount: number): void {
@@ -167,9 +183,6 @@ class EventKernel implements TimelineKernel {
       this.#floor = time;
       this.#latest = time;
     }
-    this.#table.ensure(this.#keys.count);
-    this.#heldTable.ensure(this.#keys.count);
-    this.#workTable.ensure(this.#keys.count);
     this.#events({ slots, times, from: 0, to: rowCount });
   }
 
@@ -445,6 +458,7 @@ class EventKernel implements TimelineKernel {
   #regroup(): void {
     for (let slot = 0; slot < this.#keys.count; slot++)
       if (this.#open.data[slot] === 1) this.#group.data[slot] = this.#digest?.open(slot, this.#started.data[slot] as number) ?? -1;
+    this.#digest?.settled();
   }
 
   finish(): SpanBatch | undefined {
@@ -505,9 +519,8 @@ class EventKernel implements TimelineKernel {
     if (!same && since < to) throw internal('timeline: the state is of other spans');
     if (!same && saved < to && (this.#spec.fill || this.#program.sinceInside)) throw internal('timeline: the state depends on its since');
     const count = this.#keys.load(data.keys);
-    this.#table.ensure(count);
-    this.#heldTable.ensure(count);
-    this.#workTable.ensure(count);
+    this.#ensure();
+    this.#refresh();
     this.#table.load(data.states, count);
     if (same) this.#heldTable.load(data.held, count);
     const begun = typeof data.begun === 'string' ? Buffer.from(data.begun, 'base64') : Buffer.alloc(0);

@@ -24,7 +24,7 @@ export class LeafColumns {
       const touch = word.length < rowCount ? new Int32Array(rowCount) : word.fill(0, 0, rowCount);
       this.#words[w] = touch;
       for (let n = w * WORD; n < Math.min(this.#leaves.length, (w + 1) * WORD); n++) {
-        this.#leaves[n]?.bind(columns, rowCount, touch, 1 << (n - w * WORD));
+        this.#leaves[n]?.bind(columns, rowCount, touch, n - w * WORD);
       }
     });
     this.touch = this.#words[0] as Int32Array;

@@ -34,6 +34,11 @@ export class LeafState {
   /** Bits of the steps that read the leaf. */
   readers = 0;
 
+  // the columns' own arrays, until they grow
+  #ids: Int32Array = new Int32Array();
+  #until: Float64Array = new Float64Array();
+  #existed: Uint8Array = new Uint8Array();
+
   rowCodes: Int32Array = new Int32Array();
   rowNumbers: Float64Array = new Float64Array();
   rowFlags: Uint8Array = new Uint8Array();
@@ -90,46 +95,51 @@ export class LeafState {
     return this.length !== Infinity;
   }
 
-  /** Takes a batch's columns; marks the rows that can touch the leaf with `bit`. */
+  /** To be called when the table has grown, before events. */
+  refresh(): void {
+    this.#ids = this.codes?.codes.data ?? this.#ids;
+    this.#until = this.times.data;
+    this.#existed = this.seen.data;
+  }
+
+  /** Takes a batch's columns; marks the rows that can touch the leaf with the bit of this number. */
   bind(columns: BatchColumns, rowCount: number, touch: Int32Array, bit: number): void {
     const { leaf } = this;
+    // without branches, which would be taken at random
     if (leaf.op === 'latest_when' || leaf.op === 'latest' || leaf.op === 'sum_so_far') {
       if (this.interner !== undefined) {
         const { codes, value } = columns.codes(leaf.value, this.interner);
         this.rowCodes = codes;
         this.rowValue = value;
-        if (leaf.op === 'latest') for (let row = 0; row < rowCount; row++) if (codes[row] !== 0) touch[row] = (touch[row] as number) | bit;
+        if (leaf.op === 'latest') mark(codes, touch, bit, rowCount);
       } else if (this.numbers !== undefined || this.sum?.readsNumbers === true) {
         const { numbers, flags, value } = columns.numbers(leaf.value);
         this.rowNumbers = numbers;
         this.rowFlags = flags;
         this.rowValue = value;
-        if (leaf.op !== 'latest_when')
-          for (let row = 0; row < rowCount; row++) if (flags[row] !== NULL_FLAG) touch[row] = (touch[row] as number) | bit;
+        if (leaf.op !== 'latest_when') mark(flags, touch, bit, rowCount);
       } else {
         this.rowValue = columns.reader(leaf.value);
-        for (let row = 0; row < rowCount; row++) if (this.rowValue(row) !== null) touch[row] = (touch[row] as number) | bit;
+        for (let row = 0; row < rowCount; row++) if (this.rowValue(row) !== null) touch[row] = (touch[row] as number) | (1 << bit);
       }
     }
     if (leaf.op === 'last_event_time' && leaf.when === undefined) {
-      for (let row = 0; row < rowCount; row++) touch[row] = (touch[row] as number) | bit;
+      for (let row = 0; row < rowCount; row++) touch[row] = (touch[row] as number) | (1 << bit);
       return;
     }
     if (!('when' in leaf) || leaf.when === undefined) return;
-    const flags = columns.flags(leaf.when);
-    for (let row = 0; row < rowCount; row++) if (flags[row] === 1) touch[row] = (touch[row] as number) | bit;
+    mark(columns.flags(leaf.when), touch, bit, rowCount);
   }
 
   /** A row that touches the leaf; gives the bits of its readers if its value may have changed. */
   apply(slot: number, row: number, time: number): number {
     switch (this.kind) {
       case LeafKind.code: {
-        const { codes, boxes } = this.codes as CodeSlots;
         const code = this.rowCodes[row] as number;
-        const same = codes.data[slot] === code && code !== BOXED;
+        const same = this.#ids[slot] === code && code !== BOXED;
         if (!same) {
-          codes.data[slot] = code;
-          if (code === BOXED) boxes.set(slot, this.rowValue(row));
+          this.#ids[slot] = code;
+          if (code === BOXED) this.codes?.boxes.set(slot, this.rowValue(row));
         }
         return this.length === Infinity ? (same ? 0 : this.readers) : this.#extend(slot, time, same);
       }
@@ -146,9 +156,8 @@ export class LeafState {
         return this.length === Infinity ? (same ? 0 : this.readers) : this.#extend(slot, time, same);
       }
       case LeafKind.existed: {
-        const { data } = this.seen;
-        if (data[slot] === 1) return 0;
-        data[slot] = 1;
+        if (this.#existed[slot] === 1) return 0;
+        this.#existed[slot] = 1;
         return this.readers;
       }
       case LeafKind.within:
@@ -172,9 +181,8 @@ export class LeafState {
   }
 
   #extend(slot: number, time: number, same: boolean): number {
-    const { data } = this.times;
-    const running = time < (data[slot] as number);
-    data[slot] = time + this.length;
+    const running = time < (this.#until[slot] as number);
+    this.#until[slot] = time + this.length;
     return same && running ? 0 : this.readers;
   }
 
@@ -204,5 +212,13 @@ export class LeafState {
           return Number.isNaN(time) ? null : BigInt(time);
         };
     }
+  }
+}
+
+/** The bit for rows whose element is not 0. */
+function mark(elements: Int32Array | Uint8Array, touch: Int32Array, bit: number, rowCount: number): void {
+  for (let row = 0; row < rowCount; row++) {
+    const element = elements[row] as number;
+    touch[row] = (touch[row] as number) | (((element | -element) >>> 31) << bit);
   }
 }

@@ -5,7 +5,7 @@ import type { Clock } from './clock.js';
 import { BOXED, FALSE_ID, type Interner, type Interners, TRUE_ID } from './interner.js';
 import { LeafKind, type LeafState } from './leaf-state.js';
 import type { Evaluate } from './scalar.js';
-import type { Float64Slots, Int32Slots, SlotTable } from './slot-table.js';
+import type { Float64Slots, SlotTable } from './slot-table.js';
 import { equalIsSame } from './value-identity.js';
 import { CodeSlots, isNumber, NumberSlots } from './value-store.js';
 
@@ -19,7 +19,11 @@ export class SignalState {
   readonly #leafCodes: CodeSlots;
   readonly #leafSeen: LeafState['seen'];
   readonly #leafTimes: Float64Slots;
-  readonly #heldCodes: Int32Slots;
+  // the columns' own arrays, until they grow
+  #heldIds: Int32Array = new Int32Array();
+  #leafIds: Int32Array = new Int32Array();
+  #leafExisted: Uint8Array = new Uint8Array();
+  #leafUntil: Float64Array = new Float64Array();
   readonly #held: CodeSlots;
   readonly #heldNumbers: NumberSlots;
   readonly #interner: Interner;
@@ -57,17 +61,24 @@ export class SignalState {
     this.#heldNumbers = new NumberSlots(name, type);
     this.#held = new CodeSlots(name, this.#interner);
     table.add(asNumber ? this.#heldNumbers : this.#held);
-    this.#heldCodes = this.#held.codes;
     this.#leafCodes = leaf?.codes ?? this.#held;
     this.#leafSeen = leaf?.seen ?? this.#heldNumbers.flags;
     this.#leafTimes = leaf?.times ?? this.#heldNumbers.numbers;
     this.#source = asNumber ? Source.numbers : sourceOf(leaf, this.#interner);
   }
 
+  /** To be called when the tables have grown. */
+  refresh(): void {
+    this.#heldIds = this.#held.codes.data;
+    this.#leafIds = this.#leafCodes.codes.data;
+    this.#leafExisted = this.#leafSeen.data;
+    this.#leafUntil = this.#leafTimes.data;
+  }
+
   /** Is the value now different from the open span's? */
   changed(slot: number): boolean {
     if (this.#source === Source.numbers) return !this.#heldNumbers.holds(slot, this.current(slot));
-    const held = this.#heldCodes.data[slot] as number;
+    const held = this.#heldIds[slot] as number;
     const code = this.#code(slot);
     if (code !== BOXED && held !== BOXED) return !this.#interner.equal(code, held);
     const a = this.#held.get(slot);
@@ -82,7 +93,7 @@ export class SignalState {
       return;
     }
     const code = this.#code(slot);
-    this.#heldCodes.data[slot] = code;
+    this.#heldIds[slot] = code;
     if (code === BOXED) this.#held.boxes.set(slot, this.current(slot));
   }
 
@@ -98,17 +109,17 @@ export class SignalState {
   #code(slot: number): number {
     switch (this.#source) {
       case Source.codeLeaf: {
-        const code = this.#leafCodes.codes.data[slot] as number;
-        return this.#leafTimes.data.length === 0 || this.#clock.now < (this.#leafTimes.data[slot] as number) ? code : 0;
+        const code = this.#leafIds[slot] as number;
+        return this.#leafUntil.length === 0 || this.#clock.now < (this.#leafUntil[slot] as number) ? code : 0;
       }
       case Source.existedLeaf:
-        return this.#leafSeen.data[slot] === 1 ? TRUE_ID : FALSE_ID;
+        return this.#leafExisted[slot] === 1 ? TRUE_ID : FALSE_ID;
       case Source.withinLeaf:
-        return this.#clock.now < (this.#leafTimes.data[slot] as number) ? TRUE_ID : FALSE_ID;
+        return this.#clock.now < (this.#leafUntil[slot] as number) ? TRUE_ID : FALSE_ID;
       default: {
         const value = this.current(slot);
         // most often nothing changes, and a look is cheaper than a search
-        const held = this.#heldCodes.data[slot] as number;
+        const held = this.#heldIds[slot] as number;
         return held > 0 && this.#interner.values[held] === value ? held : this.#interner.id(value);
       }
     }
