@@ -11,6 +11,8 @@ export interface RowCodes {
   readonly codes: Int32Array;
   /** Where a row's code is BOXED. */
   readonly value: (row: number) => Value | null;
+  /** The ids by the column's own codes, if each row has one. */
+  readonly coded: { readonly codes: Codes['codes']; readonly byCode: Int32Array } | undefined;
 }
 
 export interface RowNumbers {
@@ -67,6 +69,17 @@ export class BatchColumns {
     });
   }
 
+  /** 1 for the codes of TRUE, if each row has a code. */
+  codedFlags(id: number): { readonly codes: Codes['codes']; readonly byCode: Uint8Array } | undefined {
+    const vector = this.vector(id);
+    if (vector.kind !== 'codes' || vector.valid !== undefined) return undefined;
+    return { codes: vector.codes, byCode: this.#flagsByCode(vector) };
+  }
+
+  #flagsByCode({ dictionary }: Codes): Uint8Array {
+    return this.#codesOf.get(dictionary, 'flags', () => Uint8Array.from(dictionary, (value) => (value === true ? 1 : 0)));
+  }
+
   /** 1 where a boolean is TRUE. */
   flags(id: number): Uint8Array {
     return this.#once(`flags ${id}`, () => {
@@ -80,10 +93,7 @@ export class BatchColumns {
         if (valid === undefined) for (let row = 0; row < rowCount; row++) flags[row] = values[row] as number;
         else for (let row = 0; row < rowCount; row++) flags[row] = (values[row] as number) & (valid[row] as number);
       } else {
-        const byCode = this.#codesOf.get(vector.dictionary, 'flags', () =>
-          Uint8Array.from(vector.dictionary, (value) => (value === true ? 1 : 0)),
-        );
-        gather(flags, byCode, vector, rowCount, 0);
+        gather(flags, this.#flagsByCode(vector), vector, rowCount, 0);
       }
       return flags;
     });
@@ -95,6 +105,7 @@ export class BatchColumns {
       const vector = this.vector(id);
       const { rowCount } = this.#batch;
       const codes = this.#int32(`codes ${id}`, rowCount);
+      let coded: RowCodes['coded'];
       if (vector.kind === 'values') {
         let last: Value | null = null;
         let code = 0;
@@ -113,8 +124,9 @@ export class BatchColumns {
           Int32Array.from(vector.dictionary, (value) => interner.id(value)),
         );
         gather(codes, byCode, vector, rowCount, 0);
+        if (vector.valid === undefined) coded = { codes: vector.codes, byCode };
       }
-      return { codes, value: this.reader(id) };
+      return { codes, value: this.reader(id), coded };
     });
   }
 

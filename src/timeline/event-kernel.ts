@@ -1,6 +1,7 @@
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import { internal, TimelineError } from '../../sql/errors.js';
 import { Oid, type Type, typeName } from '../../sql/types.js';
+import type { Value } from '../../sql/value.js';
 import { BatchColumns } from './batch-columns.js';
 import type { Clock } from './clock.js';
 import { type Cuts, cutsOf, firstAtOrAfter } from './cuts.js';
@@ -9,6 +10,7 @@ import { DigestSums } from './digest.js';
 import type { EventBatch, KernelOptions, KernelState, TimelineKernel } from './kernel.js';
 import { KeySlots, NO_SLOT } from './key-slots.js';
 import { LeafColumns } from './leaf-columns.js';
+import type { LeafState } from './leaf-state.js';
 import { ALL_BITS, makeProgram, type Program } from './program.js';
 import { type Float64Slots, type Int32Slots, SlotTable, type Uint8Slots } from './slot-table.js';
 import { type SpanBatch, SpanRows } from './span-rows.js';
@@ -500,6 +502,28 @@ class EventKernel implements TimelineKernel {
     };
   }
 
+  /** As if the events that `other` has seen had come after those seen here. */
+  absorb(other: EventKernel): void {
+    if (this.#settleAll || this.#dedupe !== undefined) throw internal('timeline: such states follow one from the other');
+    for (let from = 0; from < other.#keys.count; from++) {
+      if (other.#due.data[from] === -Infinity) continue;
+      const slot = this.#keys.add(this.#spec.keys.map((_, n) => other.#keys.value(n, from) as Value));
+      this.#ensure();
+      this.#program.leaves.forEach((leaf, n) => {
+        leaf.absorb(slot, other.#program.leaves[n] as LeafState, from);
+      });
+      this.#now.data[slot] = other.#now.data[from] as number;
+      this.#lastEvent.data[slot] = other.#lastEvent.data[from] as number;
+      this.#closed.data[slot] = other.#closed.data[from] as number;
+      this.#due.data[slot] = Infinity;
+      // whether it is, is looked at with the next output
+      this.#live.data[slot] = 1;
+    }
+    this.#refresh();
+    this.#advanced = Math.max(this.#advanced, other.#advanced);
+    this.#floor = Math.max(this.#floor, other.#floor);
+  }
+
   /**
    * Into a kernel without events: either with the saver's since, signals, emit, every and origin, then spans under way go on; or with a
    * `since` at or after the saver's last advance, whatever is shown of it. until, at, horizon, ties, order_by, output and digest may always
@@ -542,6 +566,16 @@ class EventKernel implements TimelineKernel {
     this.#floor = to;
     this.#advanced = to;
   }
+}
+
+/** The state after two stretches of events, each summed up from nothing; see chunk-summary.ts. `spec` reads nothing before the later one's end. */
+export function absorbState(options: Omit<KernelOptions, 'order'>, earlier: KernelState, later: KernelState): KernelState {
+  const kernel = new EventKernel({ ...options, order: 'interleaved' });
+  const other = new EventKernel({ ...options, order: 'interleaved' });
+  kernel.load(earlier);
+  other.load(later);
+  kernel.absorb(other);
+  return kernel.save();
 }
 
 function numberOf(text: unknown): number {

@@ -187,23 +187,26 @@ export class KeySlots {
       return list;
     });
     const count = lists[0]?.length ?? 0;
-    for (let slot = 0; slot < count; slot++) {
-      let number = 0;
-      this.#columns.forEach((column, n) => {
-        const value = valueFrom(column.type, lists[n]?.[slot]);
-        const own = this.#numberOf(column, value, false);
-        this.#values[n]?.push(value);
-        if (n === 0) number = own;
-        else {
-          const combined = this.#combined[n - 1] as Map<number, number>;
-          const pair = number * 2 ** 24 + own;
-          number = combined.get(pair) ?? combined.size;
-          combined.set(pair, number);
-        }
-      });
-      if (number !== slot) throw damagedState();
-    }
+    for (let slot = 0; slot < count; slot++)
+      if (this.add(this.#columns.map((column, n) => valueFrom(column.type, lists[n]?.[slot]))) !== slot) throw damagedState();
     return count;
+  }
+
+  /** The slot of a key. */
+  add(values: readonly Value[]): number {
+    let slot = 0;
+    this.#columns.forEach((column, n) => {
+      const own = this.#numberOf(column, values[n] as Value, false);
+      if (n === 0) slot = own;
+      else {
+        const combined = this.#combined[n - 1] as Map<number, number>;
+        const pair = slot * 2 ** 24 + own;
+        slot = combined.get(pair) ?? limited(combined.size);
+        combined.set(pair, slot);
+      }
+    });
+    if (slot === this.count) for (let n = 0; n < values.length; n++) this.#values[n]?.push(values[n] as Value);
+    return slot;
   }
 }
 

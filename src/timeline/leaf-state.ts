@@ -6,6 +6,7 @@ import type { Clock } from './clock.js';
 import { BOXED, type Interner, type Interners } from './interner.js';
 import { type RunningSum, runningSum } from './running-sum.js';
 import { Float64Slots, type SlotTable, Uint8Slots } from './slot-table.js';
+import type { TouchMarks } from './touch-marks.js';
 import { BOXED_FLAG, CodeSlots, isNumber, NULL_FLAG, NUMBER_FLAG, NumberSlots } from './value-store.js';
 
 /** What a leaf holds and how an event changes it. */
@@ -27,7 +28,7 @@ export class LeafState {
   readonly sum: RunningSum | undefined;
   /** latest with ttl, has_existed_within: until when; last_event_time: that; count_so_far: the count. */
   readonly times: Float64Slots;
-  /** has_existed: 1 once it has. */
+  /** has_existed: 1 once it has. latest_when: 1 once something was taken, perhaps NULL. */
   readonly seen: Uint8Slots;
   /** ttl or width; Infinity: none. */
   readonly length: number;
@@ -60,6 +61,7 @@ export class LeafState {
         else this.codes = table.add(new CodeSlots(name, interners.of(type)));
         this.interner = this.codes?.interner;
         this.kind = this.codes === undefined ? LeafKind.number : LeafKind.code;
+        if (leaf.op === 'latest_when') this.seen = table.uint8(`${name} seen`);
         if (leaf.op === 'latest' && leaf.ttl !== undefined) {
           this.length = Number(leaf.ttl);
           this.times = table.float64(`${name} until`, -Infinity);
@@ -103,32 +105,38 @@ export class LeafState {
   }
 
   /** Takes a batch's columns; marks the rows that can touch the leaf with the bit of this number. */
-  bind(columns: BatchColumns, rowCount: number, touch: Int32Array, bit: number): void {
+  bind(columns: BatchColumns, rowCount: number, touch: TouchMarks, bit: number): void {
     const { leaf } = this;
-    // without branches, which would be taken at random
     if (leaf.op === 'latest_when' || leaf.op === 'latest' || leaf.op === 'sum_so_far') {
       if (this.interner !== undefined) {
-        const { codes, value } = columns.codes(leaf.value, this.interner);
+        const { codes, value, coded } = columns.codes(leaf.value, this.interner);
         this.rowCodes = codes;
         this.rowValue = value;
-        if (leaf.op === 'latest') mark(codes, touch, bit, rowCount);
+        if (leaf.op === 'latest') {
+          if (coded === undefined) touch.mark(codes, bit, rowCount);
+          else touch.markCodes(coded.codes, coded.byCode, bit);
+        }
       } else if (this.numbers !== undefined || this.sum?.readsNumbers === true) {
         const { numbers, flags, value } = columns.numbers(leaf.value);
         this.rowNumbers = numbers;
         this.rowFlags = flags;
         this.rowValue = value;
-        if (leaf.op !== 'latest_when') mark(flags, touch, bit, rowCount);
+        if (leaf.op !== 'latest_when') touch.mark(flags, bit, rowCount);
       } else {
         this.rowValue = columns.reader(leaf.value);
-        for (let row = 0; row < rowCount; row++) if (this.rowValue(row) !== null) touch[row] = (touch[row] as number) | (1 << bit);
+        const present = new Uint8Array(rowCount);
+        for (let row = 0; row < rowCount; row++) present[row] = this.rowValue(row) === null ? 0 : 1;
+        touch.mark(present, bit, rowCount);
       }
     }
     if (leaf.op === 'last_event_time' && leaf.when === undefined) {
-      for (let row = 0; row < rowCount; row++) touch[row] = (touch[row] as number) | (1 << bit);
+      touch.markAll(bit, rowCount);
       return;
     }
     if (!('when' in leaf) || leaf.when === undefined) return;
-    mark(columns.flags(leaf.when), touch, bit, rowCount);
+    const coded = columns.codedFlags(leaf.when);
+    if (coded === undefined) touch.mark(columns.flags(leaf.when), bit, rowCount);
+    else touch.markCodes(coded.codes, coded.byCode, bit);
   }
 
   /** A row that touches the leaf; gives the bits of its readers if its value may have changed. */
@@ -136,6 +144,7 @@ export class LeafState {
     switch (this.kind) {
       case LeafKind.code: {
         const code = this.rowCodes[row] as number;
+        if (this.#existed.length !== 0) this.#existed[slot] = 1;
         const same = this.#ids[slot] === code && code !== BOXED;
         if (!same) {
           this.#ids[slot] = code;
@@ -146,6 +155,7 @@ export class LeafState {
       case LeafKind.number: {
         const { numbers, flags, boxes } = this.numbers as NumberSlots;
         const number = this.rowNumbers[row] as number;
+        if (this.#existed.length !== 0) this.#existed[slot] = 1;
         const flag = this.rowFlags[row] as number;
         const same = flags.data[slot] === flag && (flag === NULL_FLAG || (flag === NUMBER_FLAG && Object.is(numbers.data[slot], number)));
         if (!same) {
@@ -186,6 +196,37 @@ export class LeafState {
     return same && running ? 0 : this.readers;
   }
 
+  /** As if the events that `other` has seen under a slot of its own had come after those seen here. */
+  absorb(slot: number, other: LeafState, from: number): void {
+    const store = this.codes ?? this.numbers;
+    const time = other.times.data[from] as number;
+    switch (this.kind) {
+      case LeafKind.code:
+      case LeafKind.number: {
+        const value = (other.codes ?? other.numbers)?.get(from) ?? null;
+        if (value === null && other.seen.data[from] !== 1) return;
+        store?.set(slot, value);
+        if (this.expires) this.times.data[slot] = time;
+        if (this.leaf.op === 'latest_when') this.seen.data[slot] = 1;
+        return;
+      }
+      case LeafKind.existed:
+        if (other.seen.data[from] === 1) this.seen.data[slot] = 1;
+        return;
+      case LeafKind.within:
+        if (time !== -Infinity) this.times.data[slot] = time;
+        return;
+      case LeafKind.count:
+        this.times.data[slot] = (this.times.data[slot] as number) + time;
+        return;
+      case LeafKind.sum:
+        if (other.sum !== undefined) this.sum?.add(slot, other.sum.value(from));
+        return;
+      default:
+        if (!Number.isNaN(time)) this.times.data[slot] = time;
+    }
+  }
+
   /** At clock.now. */
   evaluator(clock: Clock): (slot: number) => Value | null {
     const { times, seen } = this;
@@ -212,13 +253,5 @@ export class LeafState {
           return Number.isNaN(time) ? null : BigInt(time);
         };
     }
-  }
-}
-
-/** The bit for rows whose element is not 0. */
-function mark(elements: Int32Array | Uint8Array, touch: Int32Array, bit: number, rowCount: number): void {
-  for (let row = 0; row < rowCount; row++) {
-    const element = elements[row] as number;
-    touch[row] = (touch[row] as number) | (((element | -element) >>> 31) << bit);
   }
 }

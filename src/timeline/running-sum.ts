@@ -58,7 +58,7 @@ class WholeSum implements RunningSum, SlotColumn {
   }
 
   add(slot: number, value: Value): void {
-    this.#beyond.set(slot, String(BigInt((this.#beyond.get(slot) as string | null) ?? '0') + BigInt(value as number | bigint)));
+    this.#beyond.set(slot, String(BigInt((this.#beyond.get(slot) as string | null) ?? '0') + BigInt(value as number | bigint | string)));
     this.#check(slot);
   }
 
