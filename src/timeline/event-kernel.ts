@@ -152,6 +152,9 @@ class EventKernel implements TimelineKernel {
       slots[row] = NO_SLOT;
       this.#skipped += 1;
     }
+    this.#table.ensure(this.#keys.count);
+    this.#heldTable.ensure(this.#keys.count);
+    this.#workTable.ensure(this.#keys.count);
     if (this.#cuts.nothing) return undefined;
     if (!this.#grouped) this.#ensure();
     this.#refresh();

@@ -78,10 +78,12 @@ export function randomEvents(random: Random, world: World, options: Partial<Even
   // few instants make ties
   const instants = random.chance(30) ? Array.from({ length: 4 }, () => random.below(world.span)) : undefined;
   const probes = random.chance(50);
+  // now and then so many keys that a kernel's arrays must grow
+  const many = options.count === undefined && typeOfKey[0] === Oid.text && random.chance(8);
   const events = Array.from(
-    { length: options.count ?? random.below(random.chance(10) ? 40 : 16) },
+    { length: options.count ?? (many ? 90 : random.below(random.chance(10) ? 40 : 16)) },
     (): Event => ({
-      [C.key]: maybe(95, options.key ?? (() => of(typeOfKey[0], 3))),
+      [C.key]: maybe(95, options.key ?? (many ? () => `k${random.below(70)}` : () => of(typeOfKey[0], 3))),
       [C.ts]: maybe(95, () =>
         BigInt(world.base + world.unit * (instants === undefined ? random.below(world.span) : random.pick(instants))),
       ),
