@@ -101,7 +101,8 @@ async function carryOf(op: TimelineOperator, task: Task, request: CarryRequest):
     if (bytes < request.fromBytes) return undefined;
   }
   const keyAt = async (at: bigint): Promise<string | undefined> => {
-    const files = connector.fingerprint?.(scan.handle, await narrowed('<', at));
+    const before = await narrowed('<', at);
+    const files = before.length === 0 ? undefined : connector.fingerprint?.(scan.handle, before);
     return files === undefined
       ? undefined
       : createHash('sha256')
@@ -113,7 +114,8 @@ async function carryOf(op: TimelineOperator, task: Task, request: CarryRequest):
   for (let n = 0n; n < (looks < DAYS_BACK ? looks : DAYS_BACK); n++) {
     const at = last - n * DAY;
     const key = await keyAt(at);
-    if (key !== undefined) load.push({ at: at.toString(), key });
+    if (key === undefined) break;
+    load.push({ at: at.toString(), key });
   }
   const until = op.spec.until.kind === 'at' ? midnight(BigInt(op.spec.until.instant)) : undefined;
   const next = until === undefined || until <= last ? undefined : { at: until, key: await keyAt(until) };

@@ -228,16 +228,5 @@ function transferable(request: TaskRequest): TaskRequest {
         } as Readable)
       : { kind: 'rows', rows: readable.rows },
   ]);
-  return {
-    root: request.root,
-    session: request.session,
-    scans: Object.fromEntries(scans),
-    inputs: request.inputs,
-    outputFolder: request.outputFolder,
-    exchange: request.exchange,
-    ...(request.keys === undefined ? {} : { keys: request.keys }),
-    ...(request.named === undefined ? {} : { named: request.named }),
-    ...(request.inlineBytes === undefined ? {} : { inlineBytes: request.inlineBytes }),
-    readableFolders: request.readableFolders,
-  };
+  return { ...request, scans: Object.fromEntries(scans) };
 }

@@ -54,6 +54,7 @@ export async function executeTask({
   const context: PrintContext = { scans: request.scans, inputs: request.inputs, relations };
   const notices: string[] = [];
   const steps: PruningStep[] = [];
+  const carries: Record<string, string> = {};
   // Inputs before the operators above them.
   for (const op of [...operatorsIn(request.root)].reverse()) {
     checkpoint();
@@ -84,14 +85,20 @@ export async function executeTask({
         batchRows,
         feed,
         memoryBytes,
+        carried: { carries: request.carries, folder: request.outputFolder },
       });
+      Object.assign(carries, run.carries);
       notices.push(...run.notices);
       steps.push({ step: 'events', before: run.rows, after: run.rows, note: run.events });
       relations.set(op, timelineRelation({ op, table, output }));
     }
   }
   checkpoint();
-  const told = { notices, ...(steps.length === 0 ? {} : { steps }) };
+  const told = {
+    notices,
+    ...(steps.length === 0 ? {} : { steps }),
+    ...(Object.keys(carries).length === 0 ? {} : { carries }),
+  };
   const select = printOperator(request.root, context);
   const fields = fieldsOf(request.root);
   if (request.named !== undefined) {

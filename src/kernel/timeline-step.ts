@@ -4,9 +4,10 @@ import { duckdbType } from '../../sql/duckdb-type.js';
 import { TimelineError } from '../../sql/errors.js';
 import { Oid, type Type, type } from '../../sql/types.js';
 import { openKernel } from '../timeline/event-kernel.js';
-import type { SpanOutput } from '../timeline/span-rows.js';
+import type { SpanBatch, SpanOutput } from '../timeline/span-rows.js';
 import type { PostgresCompute } from '../timeline/state-fallback.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
+import { CarriedRun, type CarryFolder, readCarried } from './timeline/carried-state.js';
 import { chooseFeed } from './timeline/choose-feed.js';
 import { openDirectEvents } from './timeline/direct-events.js';
 import { eventColumns } from './timeline/event-columns.js';
@@ -38,6 +39,7 @@ export interface TimelineStep {
   readonly feed: FeedChoice;
   /** PostgreSQL's functions in the timeline's zone. */
   readonly postgres: PostgresCompute;
+  readonly carried: CarryFolder;
 }
 
 export interface TimelineRun {
@@ -47,6 +49,8 @@ export interface TimelineRun {
   readonly events: string;
   /** Events that came. */
   readonly rows: number;
+  /** States to keep: files by key. */
+  readonly carries: Readonly<Record<string, string>>;
 }
 
 /** DuckDB's chunks have so many rows; a test's batches fewer. */
@@ -88,16 +92,25 @@ async function runFeed(step: TimelineStep, { feed, horizon }: Feeding, name: str
     ...(op.digest === undefined ? {} : { digest: op.digest }),
   });
   const table = await createValueTable(filling, name, wanted(op.fields), batchRows);
+  const append = (rows: SpanBatch): void => table.append(wanted(rows.columns), rows.rowCount);
+  const begin = await readCarried(op, step.carried.carries);
+  if (begin !== undefined) kernel.load(begin);
+  // without a common time of all keys there is no state to keep
+  const run = feed.order === 'interleaved' ? new CarriedRun(op, step.carried, endOf(op, horizon)) : undefined;
   let events = 0;
   try {
     for await (const batch of feed.batches()) {
       events += batch.rowCount;
-      const rows = kernel.push(batch);
-      if (rows !== undefined) table.append(wanted(rows.columns), rows.rowCount);
+      if (run !== undefined) for await (const rows of run.push(kernel, batch)) append(rows);
+      else {
+        const rows = kernel.push(batch);
+        if (rows !== undefined) append(rows);
+      }
     }
     step.checkpoint();
+    if (run !== undefined) for await (const rows of run.end(kernel)) append(rows);
     const last = kernel.finish();
-    if (last !== undefined) table.append(wanted(last.columns), last.rowCount);
+    if (last !== undefined) append(last);
   } finally {
     // of a table that is made anew, too: nothing may come into it later
     table.finish();
@@ -107,7 +120,20 @@ async function runFeed(step: TimelineStep, { feed, horizon }: Feeding, name: str
     notices: skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`],
     events: feed.told(),
     rows: events,
+    carries: run?.saved ?? {},
   };
+}
+
+/** Where the output ends; undefined: there is none. */
+function endOf({ spec }: TimelineOperator, horizon: bigint | undefined): number | undefined {
+  switch (spec.until.kind) {
+    case 'at':
+      return Number(spec.until.instant);
+    case 'horizon':
+      return horizon === undefined ? undefined : Number(horizon);
+    case 'none':
+      return undefined;
+  }
 }
 
 async function chosenFeed(step: TimelineStep): Promise<Feeding> {
@@ -118,6 +144,7 @@ async function chosenFeed(step: TimelineStep): Promise<Feeding> {
   if (typeof direct === 'string') return sorted(step, direct);
   const { events, spec } = direct;
   const turn = turnOf(step);
+  const begins = hasBegin(step);
   const batchRows = step.batchRows < CHUNK_ROWS ? step.batchRows : DIRECT_BATCH_ROWS;
   try {
     const choice = chooseFeed(direct, memoryBytes, wanted);
@@ -129,6 +156,8 @@ async function chosenFeed(step: TimelineStep): Promise<Feeding> {
         return { feed: streamFeed(direct, { turn, batchRows }), horizon };
       }
       case 'group': {
+        // a state is of all keys at one time: events must come by time
+        if (begins) return await sorted(step, choice.why);
         const feed = await groupFeed(direct, { turn, batchRows, memoryBytes: choice.memoryBytes, why: choice.why });
         return { feed, horizon: own ? instantOf(feed.latest) : await readHorizon(step) };
       }
@@ -147,8 +176,13 @@ async function chosenFeed(step: TimelineStep): Promise<Feeding> {
 async function sorted(step: TimelineStep, why: string | undefined): Promise<Feeding> {
   const { op, context, connection, filling, batchRows } = step;
   const needed = eventColumns(op);
-  const feed = sortedFeed({ op, context, connection, watching: filling, needed, batchRows, turn: turnOf(step), why });
+  const by = hasBegin(step) ? 'time' : 'key';
+  const feed = sortedFeed({ op, context, connection, watching: filling, needed, batchRows, turn: turnOf(step), why, by });
   return { feed, horizon: await readHorizon(step) };
+}
+
+function hasBegin({ op, carried }: TimelineStep): boolean {
+  return op.carry !== undefined && carried.carries?.begin[op.carry.scan] !== undefined;
 }
 
 /** A message for the thread is heard only when it has nothing to do. */

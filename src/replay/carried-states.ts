@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { TablePredicate } from '../../connectors/connector.js';
 import { instantText } from '../../planner/instant.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
-import type { Operator, TimelineCarry } from '../../planner/physical-plan.js';
+import type { Operator, PruningStep, TimelineCarry } from '../../planner/physical-plan.js';
 import { Oid, type } from '../../sql/types.js';
 import type { CarriedState, TaskOutput } from '../kernel/kernel.js';
 import type { StageStore } from './stage-store.js';
@@ -46,6 +46,15 @@ export function laterEvents(root: Operator, scan: string, state: CarriedState): 
     };
   }
   return undefined;
+}
+
+/** For EXPLAIN ANALYZE: what a state saved reading. */
+export function earlierEvents({ at }: CarriedState, skipped: { readonly files: number; readonly rows: number }): PruningStep {
+  const [files, rows] = [
+    `${skipped.files} ${skipped.files === 1 ? 'file' : 'files'}`,
+    `${skipped.rows} ${skipped.rows === 1 ? 'row' : 'rows'}`,
+  ];
+  return { step: 'kept state', before: skipped.rows, after: 0, note: `of ${instantText(at)}; ${files} before it not read (${rows})` };
 }
 
 /** Keeps what the task saved; gives remarks. A state that cannot be kept costs the next query time, this one nothing. */

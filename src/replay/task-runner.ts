@@ -8,7 +8,7 @@ import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Budget } from './budget.js';
-import { carriesOf, keepStates, laterEvents } from './carried-states.js';
+import { carriesOf, earlierEvents, keepStates, laterEvents } from './carried-states.js';
 import { readInParts } from './first-rows.js';
 import { fieldOf, type KeyFilter, matchesNothing, predicates, readKeyFilters, withKeyFilters } from './key-filters.js';
 import { addSteps } from './pruned.js';
@@ -104,7 +104,8 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       const begin = carries?.begin[scan.scan];
       const later = begin === undefined ? undefined : laterEvents(stage.root, scan.scan, begin);
       const chosen = await chosenSplits(options, scan, task, filters.get(scan.scan) ?? [], later);
-      if (chosen.skipped !== undefined) skipped = sum(skipped, chosen.skipped);
+      if (begin !== undefined && chosen.skipped !== undefined) pruned = addSteps(pruned ?? [], [earlierEvents(begin, chosen.skipped)]);
+      else if (chosen.skipped !== undefined) skipped = sum(skipped, chosen.skipped);
       const readable = await openScan(
         options,
         scan,

@@ -24,14 +24,16 @@ export interface SortedFeedOptions {
   readonly turn: Turn;
   /** Why it is not another feed; undefined: nothing else was to be expected. */
   readonly why: string | undefined;
+  /** What is sorted by first. */
+  readonly by: 'key' | 'time';
 }
 
-/** (C) DuckDB sorts the events by key and time, spilling what does not fit its memory. */
+/** (C) DuckDB sorts the events by key and time, or by time alone, spilling what does not fit its memory. */
 export function sortedFeed(options: SortedFeedOptions): EventFeed {
   const { connection, watching, batchRows, turn, why } = options;
   let spilled = false;
   return {
-    order: 'grouped',
+    order: options.by === 'key' ? 'grouped' : 'interleaved',
     told: () => `sorted by DuckDB${spilled ? ' (spilled)' : ''}${why === undefined ? '' : `: ${why}`}`,
     async *batches() {
       const input = sortedInput(options);
@@ -75,7 +77,7 @@ interface SortedInput {
  * The operator's input sorted by key, timestamp, tie-break, and its own order. A key of text comes with its first row only, and
  * with a mark on the others: DuckDB's long texts are read by a call for each, which costs more than all else.
  */
-function sortedInput({ op, context, needed }: SortedFeedOptions): SortedInput {
+function sortedInput({ op, context, needed, by }: SortedFeedOptions): SortedInput {
   const fields = fieldsOf(op.input);
   const read = fields.filter((field) => needed.includes(field.id));
   const key = (id: number): string => {
@@ -83,8 +85,9 @@ function sortedInput({ op, context, needed }: SortedFeedOptions): SortedInput {
     if (field === undefined) throw internal(`timeline: column ${id} is not in the input`);
     return orderKey(`c${id}`, field.type);
   };
-  const order = [...op.spec.keys, op.spec.ts, ...op.spec.orderBy].map((id) => `${key(id)} ASC NULLS LAST`);
-  const repeating = read.filter((field) => isText(field) && op.spec.keys.includes(field.id));
+  const keys = by === 'key' ? op.spec.keys : [];
+  const order = [...keys, op.spec.ts, ...op.spec.orderBy].map((id) => `${key(id)} ASC NULLS LAST`);
+  const repeating = read.filter((field) => isText(field) && keys.includes(field.id));
   const again = (field: Field): string => `c${field.id} IS NOT DISTINCT FROM lag(c${field.id}) OVER ()`;
   const items = read.map((field) =>
     repeating.includes(field) ? `CASE WHEN ${again(field)} THEN NULL ELSE c${field.id} END` : `c${field.id}`,
