@@ -26,7 +26,8 @@ function rejectsNull(expr: PlanExpr, into: Set<number> = new Set()): Set<number>
     case 'or':
       return add(inAll(expr.args.map((arg) => rejectsNull(arg))));
     case 'is_bool':
-      return expr.test === 'true' && !expr.negated ? rejectsNull(expr.arg, into) : add(nullForNull(expr));
+      if (expr.test === 'true' && !expr.negated) return rejectsNull(expr.arg, into);
+      return expr.negated === (expr.test === 'unknown') ? add(nullForNull(expr.arg)) : into;
     case 'is_null':
       return expr.negated ? add(nullForNull(expr.arg)) : into;
     // NULL = ANY (…) is never true, NULL <> ALL (…) is where the array is empty
@@ -37,7 +38,7 @@ function rejectsNull(expr: PlanExpr, into: Set<number> = new Set()): Set<number>
   }
 }
 
-/** Columns whose being NULL makes the expression NULL (for `is_bool`, not true). */
+/** Columns whose being NULL makes the expression NULL. IS TRUE and its like never are: they are FALSE, which NOT turns round. */
 function nullForNull(expr: PlanExpr): ReadonlySet<number> {
   switch (expr.kind) {
     case 'column':
@@ -55,8 +56,6 @@ function nullForNull(expr: PlanExpr): ReadonlySet<number> {
     case 'and':
     case 'or':
       return inAll(expr.args.map(nullForNull));
-    case 'is_bool':
-      return expr.negated !== (expr.test === 'unknown') ? new Set() : nullForNull(expr.arg);
     case 'any_all':
       return isFilledArray(expr.array) ? nullForNull(expr.arg) : new Set();
     default:

@@ -73,6 +73,23 @@ describe('rules on random plans', () => {
     );
   });
 
+  it('IS TRUE and its like, and their opposites, keep what outer joins add', () => {
+    const tests = (['true', 'false', 'unknown'] as const).flatMap((test) => [false, true].map((negated) => ({ test, negated })));
+    for (const wrap of [(expr: PlanExpr): PlanExpr => expr, (arg: PlanExpr): PlanExpr => ({ kind: 'not', arg })]) {
+      for (const { test, negated } of tests) {
+        const growth = new Growth([]);
+        const [left, right] = [growth.planning.scan('lake', 't'), growth.planning.scan('lake', 'u')];
+        const arg = binary('=', column(right.fields[0]), column(right.fields[1]));
+        const condition = binary('=', column(left.fields[0]), column(right.fields[0]));
+        for (const type of ['left', 'right', 'full'] as const) {
+          const plan = filter({ kind: 'join', type, left, right, condition }, wrap({ kind: 'is_bool', arg, test, negated }));
+          const optimized = optimize(plan, { planning: growth.planning });
+          assert.deepEqual(sorted(run(optimized, ROWS)), sorted(run(plan, ROWS)), `${type} join, ${test}, ${negated}, ${wrap.toString()}`);
+        }
+      }
+    }
+  });
+
   it('the interpreter tells a wrong rule', () => {
     const growth = new Growth([]);
     const left = growth.planning.scan('lake', 't');
