@@ -1,5 +1,5 @@
 import { instantText } from './instant.js';
-import { fieldsOf, type TimelineOperator } from './physical-plan.js';
+import { type CarryPoint, fieldsOf, type TimelineCarry, type TimelineOperator } from './physical-plan.js';
 import type { PlanNames } from './plan-names.js';
 import type { ColumnNames } from './print-expression.js';
 import { count } from './units.js';
@@ -26,6 +26,7 @@ export function timelineDetails(op: TimelineOperator, names: PlanNames): string[
   if (spec.idle !== undefined) lines.push(`Idle: after ${lengthText(spec.idle)}`);
   if (spec.ends !== undefined) lines.push(`Ends: ${names.definition(spec.ends)}`);
   lines.push(...readingLines(op, names.definition));
+  if (op.carry !== undefined) lines.push(`Carry: ${carryText(op.carry)}`);
   if (spec.leaves.length > 0) lines.push(`States: ${spec.leaves.map((leaf) => leafText(leaf, names.definition)).join(', ')}`);
   if (op.digest !== undefined) lines.push(`Digest: ${digestText(op, names.name)}`);
   else
@@ -57,6 +58,18 @@ function readingLines({ spec, reading }: TimelineOperator, names: ColumnNames): 
   if (reading?.keys === 'events') lines.push('Keys: only those with an event that the filter above needs, found first');
   if (reading?.keys === 'query') lines.push('Keys: only those that the query gives');
   return lines;
+}
+
+/** Which kept states may spare reading earlier events, and which the query keeps for later ones. */
+function carryText({ load, save }: TimelineCarry): string {
+  const days = (load.length > 1 ? [...load.slice(-1), ...load.slice(0, 1)] : load).map(dayText);
+  const used = days.length === 0 ? [] : [`a kept state may be used (of ${days.join(' to ')})`];
+  return [...used, ...(save.length === 0 ? [] : [`to be kept: ${save.map(dayText).join(', ')}`])].join('; ');
+}
+
+/** States are those of midnights in UTC. */
+function dayText({ at }: CarryPoint): string {
+  return instantText(at).slice(0, 'yyyy-mm-dd'.length);
 }
 
 /** `sum of seconds, number of spans, by session_id, state` */

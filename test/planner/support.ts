@@ -16,6 +16,8 @@ export interface TestTable {
   /** Columns of which members are read alone, but for those below the key `list`. */
   readonly paths?: readonly string[];
   readonly splits?: readonly { readonly bytes: number; readonly rows: number }[];
+  /** Can states over it be kept: does the connector know its files? */
+  readonly known?: true;
 }
 
 export interface TestHandle {
@@ -47,6 +49,8 @@ export function testConnector(tables: Readonly<Record<string, TestTable>>): Plan
       const { table } = handle as TestHandle;
       return tables[table]?.paths?.includes(column) === true && !keys.includes('list') && (as === 'jsonb' || !keys.includes('number'));
     },
+    narrow: async (_, splits) => ({ splits: splits.map(({ data }) => data), skipped: { files: 0, rows: 0 } }),
+    fingerprint: (handle) => (tables[(handle as TestHandle).table]?.known === true ? 'files' : undefined),
     splits: async (handle: unknown) => {
       const { table, filters } = handle as TestHandle;
       const all = tables[table]?.splits ?? [];

@@ -51,6 +51,16 @@ const TABLES: Readonly<Record<string, TestTable>> = {
     answers: { stream_id: 'inexact', event_time: 'inexact' },
     splits: Array.from({ length: 4 }, () => ({ bytes: 20 * 2 ** 20, rows: 1000 })),
   },
+  days: {
+    columns: [
+      ['ts', TIMESTAMPTZ],
+      ['session_id', TEXT],
+      ['state', TEXT],
+    ],
+    answers: { ts: 'inexact' },
+    splits: Array.from({ length: 8 }, () => ({ bytes: 20 * 2 ** 20, rows: 100_000 })),
+    known: true,
+  },
   cdns: {
     columns: [
       ['cdn', TEXT],
