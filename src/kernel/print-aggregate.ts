@@ -9,7 +9,7 @@ import { type Aggregated, type Recipe, unsplit } from './aggregate-recipe.js';
 import { quote } from './literal.js';
 import { printAggregateFallback } from './print-aggregate-fallback.js';
 import { decimalSum, limbStates, limbsOf } from './print-decimal-sum.js';
-import { needsKey, orderKey, type PrintPlan, printAs, printDecimal, printExpression, typeOf } from './print-expression.js';
+import { needsKey, orderKey, type PrintPlan, printAs, printDecimal, printExpression, sortKey, typeOf } from './print-expression.js';
 import { float4, intervalTotal, joined, otherAggregate } from './print-other-aggregate.js';
 
 /** SQL for the whole aggregate over rows, of the type of `aggregate.field`. */
@@ -284,10 +284,7 @@ function orderClause(keys: readonly SortKey[], plan: PrintPlan): string {
 }
 
 export function printSortKey(key: SortKey, plan: PrintPlan): string {
-  const type = typeOf(key.expr);
-  const plain = orderKey(printExpression(key.expr, plan), type);
-  // DuckDB's sort gives back a key's value from the key, where -0 has become 0: it may not be the column itself.
-  const sql = type.oid === Oid.float4 || type.oid === Oid.float8 ? `(${plain} + 0)` : plain;
+  const sql = sortKey(printExpression(key.expr, plan), typeOf(key.expr));
   return `${sql} ${key.descending ? 'DESC' : 'ASC'} NULLS ${key.nullsFirst ? 'FIRST' : 'LAST'}`;
 }
 

@@ -89,6 +89,18 @@ export function orderKey(sql: string, type: Type): string {
   }
 }
 
+/** An order key to sort by. DuckDB's sort gives back a key's value from the key, where -0 has become 0: so it is never the column itself. */
+export function sortKey(sql: string, type: Type): string {
+  const key = orderKey(sql, type);
+  const element = ELEMENT_OF.get(type.oid);
+  if (isFloat(type.oid)) return `(${key} + 0)`;
+  return element !== undefined && isFloat(element) ? `CASE WHEN ${key} IS NULL THEN NULL ELSE ${key} END` : key;
+}
+
+function isFloat(oid: number): boolean {
+  return oid === Oid.float4 || oid === Oid.float8;
+}
+
 /** A key whose equality is PostgreSQL's for the type: for GROUP BY and DISTINCT, also of types without an order of ours. */
 export function equalityKey(sql: string, type: Type): string {
   // PostgreSQL's text of a number without the zeros after the point, which are all that equal ones differ in.

@@ -3,9 +3,8 @@ import { duckdbType } from '../../sql/duckdb-type.js';
 import { internal, unsupported } from '../../sql/errors.js';
 import { functionName } from '../../sql/functions/signature.js';
 import type { FrameBound } from '../../sql/query.js';
-import { Oid } from '../../sql/types.js';
 import { needsPlace, PLACE, printWindowed } from './print-aggregate.js';
-import { orderKey, type PrintPlan, printAs, printExpression, typeOf } from './print-expression.js';
+import { type PrintPlan, printAs, printExpression, sortKey, typeOf } from './print-expression.js';
 import { rangeFrame } from './window-range.js';
 
 /** The window's name in the SQL; its columns of its own are w_p0 (partition), w_o0 (order), w_s0 (steps of an aggregate). */
@@ -49,10 +48,7 @@ export function printWindow(op: WindowOperator, input: string, plan: PrintPlan):
 }
 
 function keyOf(expr: PlanExpr, plan: PrintPlan): string {
-  const type = typeOf(expr);
-  const key = orderKey(printExpression(expr, plan), type);
-  // -0 is 0 to an order, and must not come back in its place from DuckDB's sort
-  return type.oid === Oid.float4 || type.oid === Oid.float8 ? `(${key} + 0)` : key;
+  return sortKey(printExpression(expr, plan), typeOf(expr));
 }
 
 /** The frame clause, and columns that it needs: each layer reads those of the layers before. */

@@ -328,6 +328,21 @@ describe('feeds of TIMELINE in the kernel', () => {
     assert.equal(seen.size, 1);
   });
 
+  it('give -0 as it is in the file, though the order is by it', async () => {
+    const random = new Random(8);
+    const events = plainEvents(30, random).map((event, n): Event => ({ ...event, [C.float]: n % 2 === 0 ? -0 : 0 }));
+    const source = await writeSource({ folder: bench('stream').folder, name: 'zeros', columns: PLAIN, files: cut(events, random), random });
+    const spec = plainSpec([{ op: 'latest', value: C.float, type: plainType(C.float), ttl: undefined }], { orderBy: [C.float, C.seq] });
+    const signs = async (feed: FeedChoice): Promise<unknown> => {
+      const { rows } = await ask(feed, operator(spec, source, outputOf(spec)), source);
+      return rows === 'ties' ? rows : rows.map((row) => JSON.stringify([String(row[0]), String(row[1]), Object.is(row.at(-1), -0)])).sort();
+    };
+    const streamed = await signs('stream');
+    assert.match(String(streamed), /true/);
+    assert.deepEqual(await signs('group'), streamed);
+    assert.deepEqual(await signs('sort'), streamed);
+  });
+
   it('read order_by only where ties make a difference', async () => {
     const random = new Random(6);
     const source = await writeSource({

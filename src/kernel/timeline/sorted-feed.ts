@@ -5,7 +5,7 @@ import { internal } from '../../../sql/errors.js';
 import { Oid, type } from '../../../sql/types.js';
 import type { Value } from '../../../sql/value.js';
 import type { EventBatch } from '../../timeline/kernel.js';
-import { orderKey } from '../print-expression.js';
+import { sortKey } from '../print-expression.js';
 import { columnList, type PrintContext, printOperator } from '../print-operator.js';
 import { streamChunks } from '../stream-chunks.js';
 import { readChunk } from '../value-vectors.js';
@@ -83,7 +83,7 @@ function sortedInput({ op, context, needed, by }: SortedFeedOptions): SortedInpu
   const key = (id: number): string => {
     const field = fields.find((candidate) => candidate.id === id);
     if (field === undefined) throw internal(`timeline: column ${id} is not in the input`);
-    return orderKey(`c${id}`, field.type);
+    return sortKey(`c${id}`, field.type);
   };
   const keys = by === 'key' ? op.spec.keys : [];
   const order = [...keys, op.spec.ts, ...op.spec.orderBy].map((id) => `${key(id)} ASC NULLS LAST`);
