@@ -1,7 +1,10 @@
 import { Damage } from './damage.js';
+import { viewOf } from './hybrid.js';
 
-/** Copies shorter than this are made byte by byte: a call costs more. */
+/** Copies shorter than this are made in a loop: a call costs more. */
 const SHORT = 24;
+/** Those of blocks, which are made by words, too. */
+const FEW_WORDS = 128;
 
 /** Unpacks a raw Snappy block into exactly `size` bytes. Throws Damage. */
 export function unpackSnappy(source: Uint8Array, size: number): Uint8Array {
@@ -15,6 +18,8 @@ export function unpackSnappy(source: Uint8Array, size: number): Uint8Array {
   }
   if (claimed !== size) throw new Damage(`a Snappy page says ${claimed} bytes, its header ${size}`);
   const out = new Uint8Array(size);
+  const from = viewOf(source);
+  const into = viewOf(out);
   let to = 0;
   while (at < source.length) {
     const tag = source[at++] as number;
@@ -27,12 +32,22 @@ export function unpackSnappy(source: Uint8Array, size: number): Uint8Array {
         at += extra;
       }
       if (at + length > source.length || to + length > size) throw broken();
-      if (length < SHORT) for (let end = at + length; at < end; ) out[to++] = source[at++] as number;
-      else {
+      const end = to + length;
+      if (length > FEW_WORDS) {
         out.set(source.subarray(at, at + length), to);
         at += length;
-        to += length;
+        to = end;
+        continue;
       }
+      if (length <= 8 && at + 8 <= source.length && to + 8 <= size) {
+        into.setInt32(to, from.getInt32(at, true), true);
+        into.setInt32(to + 4, from.getInt32(at + 4, true), true);
+        at += length;
+        to = end;
+        continue;
+      }
+      for (; to + 4 <= end; to += 4, at += 4) into.setInt32(to, from.getInt32(at, true), true);
+      while (to < end) out[to++] = source[at++] as number;
       continue;
     }
     const extra = (tag & 3) === 3 ? 4 : tag & 3;
@@ -40,7 +55,22 @@ export function unpackSnappy(source: Uint8Array, size: number): Uint8Array {
     const low = littleEndian(source, at, extra);
     at += extra;
     const length = extra === 1 ? ((tag >> 2) & 7) + 4 : (tag >> 2) + 1;
-    to = copyBack(out, to, extra === 1 ? low + ((tag >> 5) << 8) : low, length);
+    const offset = extra === 1 ? low + ((tag >> 5) << 8) : low;
+    if (offset < 4) {
+      to = copyBack(out, to, offset, length);
+      continue;
+    }
+    if (offset > to || length > size - to) throw broken();
+    const end = to + length;
+    if (length <= 8 && offset >= 8 && to + 8 <= size) {
+      // most are this short; what is too much is written over
+      into.setInt32(to, into.getInt32(to - offset, true), true);
+      into.setInt32(to + 4, into.getInt32(to - offset + 4, true), true);
+      to = end;
+      continue;
+    }
+    for (; to + 4 <= end; to += 4) into.setInt32(to, into.getInt32(to - offset, true), true);
+    for (; to < end; to++) out[to] = out[to - offset] as number;
   }
   if (to !== size) throw broken();
   return out;
@@ -59,6 +89,7 @@ export function copyBack(out: Uint8Array, to: number, offset: number, length: nu
 }
 
 function littleEndian(source: Uint8Array, at: number, bytes: number): number {
+  if (bytes === 2) return (source[at] as number) | ((source[at + 1] as number) << 8);
   let value = 0;
   for (let i = bytes - 1; i >= 0; i--) value = value * 256 + (source[at + i] as number);
   return value;
