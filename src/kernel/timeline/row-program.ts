@@ -61,13 +61,17 @@ function readBy(exprs: readonly PlanExpr[]): readonly number[] {
 /** Undefined: all of them. */
 function rowsWhere(test: ColumnVector, rowCount: number): Rows | undefined {
   const truths = truthsOf(test);
+  let first = 0;
+  while (first < rowCount && truths[first] === 1) first += 1;
+  if (first === rowCount) return undefined;
   const rows = new Uint32Array(rowCount);
-  let count = 0;
-  for (let row = 0; row < rowCount; row++) {
+  for (let row = 0; row < first; row++) rows[row] = row;
+  let count = first;
+  for (let row = first; row < rowCount; row++) {
     rows[count] = row;
     if (truths[row] === 1) count += 1;
   }
-  return count === rowCount ? undefined : rows.slice(0, count);
+  return rows.slice(0, count);
 }
 
 function through(rows: Rows, chosen: Rows): Rows {
