@@ -40,12 +40,12 @@ export function groupByKey(keys: Int32Array, keyCount: number, times: Float64Arr
 /** So many are sorted by moving each to its place. */
 const FEW = 12;
 
-/** Sorts ranges of times, and what is beside them, keeping the order of equal ones: by merging, without a call for each comparison. */
+/** Sorts ranges of times, and what is beside them, keeping the order of equal ones. */
 class RangeSorter {
   readonly #times: Float64Array;
   readonly #rows: Rows;
-  #otherTimes = new Float64Array(1024);
-  #otherRows = new Uint32Array(1024);
+  #keys = new Float64Array(1024);
+  #held = new Uint32Array(1024);
 
   constructor(times: Float64Array, rows: Rows) {
     this.#times = times;
@@ -57,24 +57,53 @@ class RangeSorter {
     let at = from + 1;
     while (at < to && (times[at - 1] as number) <= (times[at] as number)) at += 1;
     if (at >= to) return;
-    for (let start = from; start < to; start += FEW) this.#insert(start, Math.min(start + FEW, to));
+    if (to - from <= FEW) this.#insert(from, to);
+    else if (!this.#byNumbers(from, to)) this.#byComparing(from, to);
+  }
+
+  /** Time and place as one number, which are sorted without calls; false: they don't fit. */
+  #byNumbers(from: number, to: number): boolean {
+    const times = this.#times;
+    const rows = this.#rows;
     const count = to - from;
-    if (count <= FEW) return;
-    if (this.#otherTimes.length < count) {
-      this.#otherTimes = new Float64Array(count * 2);
-      this.#otherRows = new Uint32Array(count * 2);
+    let min = Infinity;
+    let max = -Infinity;
+    for (let n = from; n < to; n++) {
+      const time = times[n] as number;
+      if (time < min) min = time;
+      if (time > max) max = time;
     }
-    let source: Side = { times, rows: this.#rows, at: from };
-    let target: Side = { times: this.#otherTimes, rows: this.#otherRows, at: 0 };
-    for (let width = FEW; width < count; width *= 2) {
-      for (let start = 0; start < count; start += width * 2) {
-        merge(source, target, start, Math.min(start + width, count), Math.min(start + width * 2, count));
-      }
-      [source, target] = [target, source];
+    const unit = 2 ** (32 - Math.clz32(count - 1));
+    // times this far from 1970 may be no whole numbers apart
+    if (!Number.isSafeInteger(min) || !Number.isSafeInteger(max) || !Number.isSafeInteger((max - min + 1) * unit)) return false;
+    if (this.#keys.length < count) {
+      this.#keys = new Float64Array(count * 2);
+      this.#held = new Uint32Array(count * 2);
     }
-    if (source.times === times) return;
-    times.set(source.times.subarray(0, count), from);
-    this.#rows.set(source.rows.subarray(0, count), from);
+    const keys = this.#keys;
+    const held = this.#held;
+    for (let n = 0; n < count; n++) {
+      keys[n] = ((times[from + n] as number) - min) * unit + n;
+      held[n] = rows[from + n] as number;
+    }
+    keys.subarray(0, count).sort();
+    for (let n = 0; n < count; n++) {
+      const key = keys[n] as number;
+      const time = Math.floor(key / unit);
+      times[from + n] = min + time;
+      rows[from + n] = held[key - time * unit] as number;
+    }
+    return true;
+  }
+
+  #byComparing(from: number, to: number): void {
+    const times = this.#times.slice(from, to);
+    const rows = this.#rows.slice(from, to);
+    const order = Uint32Array.from(times, (_, n) => n).sort((a, b) => (times[a] as number) - (times[b] as number) || a - b);
+    for (let n = 0; n < order.length; n++) {
+      this.#times[from + n] = times[order[n] as number] as number;
+      this.#rows[from + n] = rows[order[n] as number] as number;
+    }
   }
 
   #insert(from: number, to: number): void {
@@ -93,44 +122,5 @@ class RangeSorter {
       times[at] = time;
       rows[at] = row;
     }
-  }
-}
-
-interface Side {
-  readonly times: Float64Array;
-  readonly rows: Rows;
-  /** Where the range begins. */
-  readonly at: number;
-}
-
-/** Two sorted neighbours, [start, middle) and [middle, end) of a range. */
-function merge(source: Side, target: Side, start: number, middle: number, end: number): void {
-  const { times, rows } = source;
-  let left = source.at + start;
-  let right = source.at + middle;
-  const leftEnd = right;
-  const rightEnd = source.at + end;
-  let to = target.at + start;
-  while (left < leftEnd && right < rightEnd) {
-    const a = times[left] as number;
-    const b = times[right] as number;
-    if (a <= b) {
-      target.times[to] = a;
-      target.rows[to] = rows[left] as number;
-      left += 1;
-    } else {
-      target.times[to] = b;
-      target.rows[to] = rows[right] as number;
-      right += 1;
-    }
-    to += 1;
-  }
-  for (; left < leftEnd; left++, to++) {
-    target.times[to] = times[left] as number;
-    target.rows[to] = rows[left] as number;
-  }
-  for (; right < rightEnd; right++, to++) {
-    target.times[to] = times[right] as number;
-    target.rows[to] = rows[right] as number;
   }
 }
