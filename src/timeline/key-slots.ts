@@ -3,7 +3,7 @@ import { TimelineError } from '../../sql/errors.js';
 import { equality } from '../../sql/functions/state-functions.js';
 import type { Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
-import { type BatchColumns, DictionaryCache } from './batch-columns.js';
+import type { BatchColumns } from './batch-columns.js';
 import { damagedState } from './state-error.js';
 import { equalityKey } from './value-identity.js';
 import { textOf, valueFrom } from './value-store.js';
@@ -21,8 +21,8 @@ interface KeyColumn {
   readonly same: (a: Value, b: Value) => boolean;
   /** Number of a value among those of the column. */
   readonly numbers: Map<string | number, number>;
-  /** By code of a dictionary. */
-  readonly byCode: DictionaryCache;
+  /** By code of a dictionary, which may grow. */
+  readonly byCode: WeakMap<readonly (Value | null)[], Int32Array>;
 }
 
 /** The keys whose state is held, and which slot each has. Rows with a NULL in their key have none. */
@@ -37,7 +37,7 @@ export class KeySlots {
   constructor(ids: readonly number[], inputType: (id: number) => Type) {
     this.#columns = ids.map((id) => {
       const type = inputType(id);
-      return { id, type, key: equalityKey(type), same: equality(type), numbers: new Map(), byCode: new DictionaryCache() };
+      return { id, type, key: equalityKey(type), same: equality(type), numbers: new Map(), byCode: new WeakMap() };
     });
     this.#values = ids.map(() => []);
     this.#combined = ids.slice(1).map(() => new Map());
@@ -89,7 +89,7 @@ export class KeySlots {
     const vector = columns.vector(column.id);
     if (vector.kind === 'codes') {
       const { codes, dictionary, valid } = vector;
-      const byCode = column.byCode.get(dictionary, '', () => new Int32Array(dictionary.length).fill(UNKNOWN));
+      const byCode = codeNumbers(column, dictionary);
       for (let row = 0; row < rowCount; row++) {
         if (valid !== undefined && valid[row] === 0) {
           rows[row] = NO_SLOT;
@@ -208,6 +208,15 @@ export class KeySlots {
     if (slot === this.count) for (let n = 0; n < values.length; n++) this.#values[n]?.push(values[n] as Value);
     return slot;
   }
+}
+
+function codeNumbers({ byCode }: KeyColumn, dictionary: readonly (Value | null)[]): Int32Array {
+  const before = byCode.get(dictionary);
+  if (before !== undefined && before.length >= dictionary.length) return before;
+  const numbers = new Int32Array(before === undefined ? dictionary.length : dictionary.length * 2).fill(UNKNOWN);
+  if (before !== undefined) numbers.set(before);
+  byCode.set(dictionary, numbers);
+  return numbers;
 }
 
 function limited(count: number): number {

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'mocha';
 import { Oid } from '../../sql/types.js';
+import { KnownTexts } from '../../src/kernel/parquet/known-texts.js';
 import { openParquet } from '../../src/kernel/parquet/parquet-file.js';
+import { rowCountOf, valueReader } from '../../src/kernel/timeline/vectors.js';
 import { parquetColumns, relationColumns } from '../connectors/typed-rows.js';
 import { arrowFiles, duckdbFiles, type WrittenFile } from './parquet-files.js';
 
@@ -26,6 +28,13 @@ describe('Typed columns from Parquet files', function () {
     for (const file of files) await compare(file);
   });
 
+  it('share the texts of row groups', async () => {
+    const files = [...(await duckdbFiles(folder, 9000)), ...((await arrowFiles(folder, SEED, FILES)) ?? [])];
+    let texts = 0;
+    for (const file of files) texts += await checkShared(file);
+    assert.ok(texts > files.length, `${texts} columns`);
+  });
+
   it('have the bounds of instants that their statistics say', async () => {
     const files = [...(await duckdbFiles(folder, 9000)), ...((await arrowFiles(folder, SEED, FILES)) ?? [])];
     let known = 0;
@@ -33,6 +42,33 @@ describe('Typed columns from Parquet files', function () {
     assert.ok(known > 2 * files.length, `${known} bounds`);
   });
 });
+
+/** Text columns of all row groups, with one dictionary that grows and without; gives how many. */
+async function checkShared({ path, columns, drawn }: WrittenFile): Promise<number> {
+  const file = await openParquet({ path, location: path });
+  let texts = 0;
+  for (const [leaf, { name, type }] of columns.entries()) {
+    if (type.oid !== Oid.text && type.oid !== Oid.varchar) continue;
+    const known = new KnownTexts();
+    const both = file.rowGroups.map((_, group) =>
+      file.read(group, [
+        { leaf, type },
+        { leaf, type, known },
+      ]),
+    );
+    for (const [own, shared] of both) {
+      if (own === undefined || shared?.kind !== 'codes') assert.fail(`${drawn}: ${name}`);
+      assert.equal(shared.dictionary, known.dictionary);
+      assert.deepEqual(shared.codes.length, rowCountOf(own));
+      const [a, b] = [valueReader(own, type), valueReader(shared, type)];
+      for (let row = 0; row < shared.codes.length; row++) assert.equal(b(row), a(row), `${drawn}: ${name}, row ${row}`);
+    }
+    assert.equal(new Set(known.dictionary).size, known.dictionary.length, 'a text is there twice');
+    texts++;
+  }
+  file.close();
+  return texts;
+}
 
 /** The least and the greatest instant and the number of NULLs, of each row group where they are told; gives how often. */
 async function checkBounds({ path, columns, drawn }: WrittenFile): Promise<number> {

@@ -86,6 +86,6 @@ export class BytesSink implements Sink {
   }
 }
 
-function bufferOf({ bytes }: Slices): Buffer {
+export function bufferOf({ bytes }: Slices): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

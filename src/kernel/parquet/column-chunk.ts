@@ -6,6 +6,7 @@ import { Encoding, isDictionary } from './encoding.js';
 import type { FileBytes } from './file-bytes.js';
 import type { Chunk, Leaf } from './footer.js';
 import { decodeHybrid, viewOf } from './hybrid.js';
+import type { KnownTexts } from './known-texts.js';
 import { type Page, RLE, readPages } from './pages.js';
 import { NotSafe, type Sink, spread } from './sink.js';
 
@@ -17,7 +18,8 @@ interface ChunkSource {
 }
 
 /** All rows of a leaf in a row group. Throws Damage. */
-export function decodeChunk(source: ChunkSource, plan: ColumnPlan): ColumnVector {
+export function decodeChunk(source: ChunkSource, plan: ColumnPlan, known: KnownTexts | undefined): ColumnVector {
+  if (known !== undefined && plan.known !== undefined) return decodeInto(source, plan.known(source.rows, known));
   try {
     return decodeInto(source, plan.sink(source.rows));
   } catch (error) {

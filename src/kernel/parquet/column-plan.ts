@@ -4,6 +4,8 @@ import { BytesSink } from './bytes-sink.js';
 import { byteaOf, decimalOf, textOf, uuidOf } from './bytes-value.js';
 import { days, decimals, millisOfDay, nanos, scaled, wholeNumbers, wideInstants, wideNumbers } from './finish.js';
 import { type Leaf, Physical } from './footer.js';
+import type { KnownTexts } from './known-texts.js';
+import { KnownTextsSink } from './known-texts-sink.js';
 import { BooleanSink, type Finish, FloatSink, Int32Sink, WideSink } from './number-sinks.js';
 import type { Sink } from './sink.js';
 
@@ -11,6 +13,8 @@ import type { Sink } from './sink.js';
 export interface ColumnPlan {
   sink(rowCount: number): Sink;
   readonly wide?: (rowCount: number) => Sink;
+  /** Texts with a dictionary that row groups share. */
+  readonly known?: (rowCount: number, known: KnownTexts) => Sink;
 }
 
 /** Undefined: the leaf is not decoded as that type. Widening is; anything that could lose or change a value is not. */
@@ -102,7 +106,9 @@ function bytesPlan({ annotation, physical, length }: Leaf, type: Type): ColumnPl
     case 'none':
       return type.oid === Oid.bytea ? by(byteaOf) : undefined;
     case 'text':
-      return !isFixed && (type.oid === Oid.text || type.oid === Oid.varchar) ? by(textOf) : undefined;
+      return !isFixed && (type.oid === Oid.text || type.oid === Oid.varchar)
+        ? { ...by(textOf), known: (rows, known) => new KnownTextsSink(rows, known) }
+        : undefined;
     case 'uuid':
       return type.oid === Oid.uuid && isFixed && length === 16 ? by(uuidOf) : undefined;
     case 'decimal': {

@@ -5,14 +5,14 @@ const FIRST_SLOTS = 1 << 10;
 
 /** Tells which byte strings were seen before: an open table of hashes over copies of the bytes. */
 export class Interner {
-  /** Place of an entry + 1; 0: free. */
-  #slots = new Int32Array(FIRST_SLOTS);
+  // what is looked at together lies together: with many entries each place is far from the last
+  /** Place of an entry + 1 (0: free) and its hash. */
+  #slots = new Int32Array(FIRST_SLOTS * 2);
   #count = 0;
-  #hashes = new Int32Array(FIRST_SLOTS);
-  #codes = new Int32Array(FIRST_SLOTS);
-  /** Where each entry's bytes end. */
-  #ends = new Float64Array(FIRST_SLOTS);
+  /** Where the first entry's bytes begin; then of each entry its code and where its bytes end. */
+  #entries = new Float64Array(FIRST_SLOTS * 2);
   #bytes = new Uint8Array(1 << 14);
+  #own: DataView = viewOf(this.#bytes);
   #viewed: Uint8Array | undefined;
   #view: DataView = viewOf(new Uint8Array(0));
 
@@ -25,56 +25,63 @@ export class Interner {
       this.#view = viewOf(bytes);
     }
     const hash = hashOf(this.#view, bytes, start, length);
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = (this.#slots[slot] as number) - 1;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let slot = (hash << 1) & mask; ; slot = (slot + 2) & mask) {
+      const entry = (slots[slot] as number) - 1;
       if (entry < 0) {
-        this.#slots[slot] = this.#count + 1;
-        this.#add(hash, fresh, bytes.subarray(start, start + length));
+        slots[slot] = this.#count + 1;
+        slots[slot + 1] = hash;
+        this.#add(fresh, bytes.subarray(start, start + length));
         return fresh;
       }
-      if (this.#hashes[entry] === hash && this.#isEntry(entry, bytes, start, length)) return this.#codes[entry] as number;
+      if (slots[slot + 1] === hash && this.#isEntry(entry, bytes, start, length)) return this.#entries[entry * 2 + 1] as number;
     }
   }
 
   #isEntry(entry: number, bytes: Uint8Array, start: number, length: number): boolean {
-    const from = entry === 0 ? 0 : (this.#ends[entry - 1] as number);
-    if ((this.#ends[entry] as number) - from !== length) return false;
-    const own = this.#bytes;
-    for (let i = 0; i < length; i++) if (own[from + i] !== bytes[start + i]) return false;
+    let from = this.#entries[entry * 2] as number;
+    if ((this.#entries[entry * 2 + 2] as number) - from !== length) return false;
+    const own = this.#own;
+    const view = this.#view;
+    let at = start;
+    for (const end = start + length - 4; at <= end; at += 4, from += 4)
+      if (own.getInt32(from, true) !== view.getInt32(at, true)) return false;
+    for (const end = start + length; at < end; at++, from++) if (own.getUint8(from) !== bytes[at]) return false;
     return true;
   }
 
-  #add(hash: number, code: number, value: Uint8Array): void {
+  #add(code: number, value: Uint8Array): void {
     const entry = this.#count++;
-    const from = entry === 0 ? 0 : (this.#ends[entry - 1] as number);
-    if (from + value.length > this.#bytes.length)
+    const from = this.#entries[entry * 2] as number;
+    if (from + value.length > this.#bytes.length) {
       this.#bytes = grown(this.#bytes, new Uint8Array(Math.max(this.#bytes.length * 2, from + value.length)));
-    this.#bytes.set(value, from);
-    if (entry === this.#hashes.length) {
-      this.#hashes = grown(this.#hashes, new Int32Array(entry * 2));
-      this.#codes = grown(this.#codes, new Int32Array(entry * 2));
-      this.#ends = grown(this.#ends, new Float64Array(entry * 2));
+      this.#own = viewOf(this.#bytes);
     }
-    this.#hashes[entry] = hash;
-    this.#codes[entry] = code;
-    this.#ends[entry] = from + value.length;
-    if (this.#count * 2 > this.#slots.length) this.#rehash();
+    this.#bytes.set(value, from);
+    if (entry * 2 + 2 >= this.#entries.length) this.#entries = grown(this.#entries, new Float64Array(entry * 4 + 4));
+    this.#entries[entry * 2 + 1] = code;
+    this.#entries[entry * 2 + 2] = from + value.length;
+    if (this.#count * 4 > this.#slots.length) this.#rehash();
   }
 
   #rehash(): void {
-    const slots = new Int32Array(this.#slots.length * 4);
+    const old = this.#slots;
+    const slots = new Int32Array(old.length * 4);
     const mask = slots.length - 1;
-    for (let entry = 0; entry < this.#count; entry++) {
-      let slot = (this.#hashes[entry] as number) & mask;
-      while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = entry + 1;
+    for (let at = 0; at < old.length; at += 2) {
+      if (old[at] === 0) continue;
+      const hash = old[at + 1] as number;
+      let slot = (hash << 1) & mask;
+      while (slots[slot] !== 0) slot = (slot + 2) & mask;
+      slots[slot] = old[at] as number;
+      slots[slot + 1] = hash;
     }
     this.#slots = slots;
   }
 }
 
-function grown<T extends Uint8Array | Int32Array | Float64Array>(old: T, larger: T): T {
+function grown<T extends Uint8Array | Float64Array>(old: T, larger: T): T {
   larger.set(old);
   return larger;
 }

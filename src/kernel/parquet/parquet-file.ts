@@ -8,12 +8,15 @@ import { planColumn } from './column-plan.js';
 import { beyondMeasure, Damage, damageOf, unreadable } from './damage.js';
 import { FileBytes, readBytes } from './file-bytes.js';
 import { type Footer, type FooterGroup, parseFooter } from './footer.js';
+import type { KnownTexts } from './known-texts.js';
 import { leafBounds } from './leaf-bounds.js';
 
 /** A column to decode: its place among the leaves of the file's schema (null: the file has none, all rows are NULL) and the type wanted. */
 export interface ParquetColumn {
   readonly leaf: number | null;
   readonly type: Type;
+  /** Of a text: what vectors share their dictionary through, and grow. */
+  readonly known?: KnownTexts;
 }
 
 /** What the footer says of a leaf's values in a row group; instants in microseconds. It is the writer's word: who builds on it checks the rows. */
@@ -129,7 +132,7 @@ class LocalParquetFile implements ParquetFile {
     this.#isOpen = false;
   }
 
-  #column(group: FooterGroup, { leaf: index, type }: ParquetColumn): ColumnVector {
+  #column(group: FooterGroup, { leaf: index, type, known }: ParquetColumn): ColumnVector {
     const { rows } = group;
     if (index === null) return { kind: 'codes', codes: new Uint8Array(rows), dictionary: [null], valid: new Uint8Array(rows) };
     const leaf = this.#footer.leaves[index];
@@ -138,7 +141,7 @@ class LocalParquetFile implements ParquetFile {
     if (plan === undefined) throw unsupported(`decoding of column "${leaf.path}" as ${typeName(type)} (file "${this.#location}")`);
     return naming(this.#location, leaf.path, () => {
       const chunk = group.chunk(index);
-      return decodeChunk({ file: new FileBytes(this.#descriptor, this.#location, chunk.end), chunk, leaf, rows }, plan);
+      return decodeChunk({ file: new FileBytes(this.#descriptor, this.#location, chunk.end), chunk, leaf, rows }, plan, known);
     });
   }
 }

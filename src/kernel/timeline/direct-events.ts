@@ -18,6 +18,11 @@ export interface DirectEvents {
   readonly ties: { readonly order: TieOrder; readonly values: PartOrderValues } | undefined;
 }
 
+/** Is it more than a key? */
+function isRead({ leaves, dedupe }: TimelineSpec, id: number): boolean {
+  return dedupe.includes(id) || leaves.some((leaf) => ('value' in leaf && leaf.value === id) || ('when' in leaf && leaf.when === id));
+}
+
 /** A text says why they cannot be read so. */
 export async function openDirectEvents(
   op: TimelineOperator,
@@ -48,6 +53,7 @@ export async function openDirectEvents(
     input,
     ts: spec.ts,
     fields: [...fields],
+    keys: spec.keys.filter((id) => !isRead(spec, id)),
     others: order.matters ? spec.orderBy : [],
     ...(open === undefined ? {} : { open }),
   });

@@ -63,7 +63,7 @@ export async function groupEvents({ events, spec, types, ties, turn, memoryBytes
     for (const time of read.times) if (latest === undefined || time > latest) latest = time;
     places.add(part, rows, read.rows);
     rows += count;
-    if (capacity * EVENT_BYTES + columns.bytes + keys.bytes > memoryBytes || keys.count >= MOST_KEYS) throw new TooMuch();
+    if (capacity * EVENT_BYTES + columns.bytes + keys.bytes + events.bytes > memoryBytes || keys.count >= MOST_KEYS) throw new TooMuch();
   }
   await turn();
   const grouped = groupByKey(keys.codes.subarray(0, rows), keys.count, times);

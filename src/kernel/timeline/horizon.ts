@@ -32,7 +32,7 @@ export async function latestOf(
   if (arg?.kind !== 'column' || input === undefined) return undefined;
   const readable = scans[input.scan.scan];
   if (readable?.kind !== 'sql' || readable.parquet === undefined) return undefined;
-  const events = await ParquetEvents.open({ parquet: readable.parquet, input, ts: arg.id, fields: [], others: [] });
+  const events = await ParquetEvents.open({ parquet: readable.parquet, input, ts: arg.id, fields: [], keys: [], others: [] });
   if (typeof events === 'string') return undefined;
   try {
     return await latestTime(events, turn);

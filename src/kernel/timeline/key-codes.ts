@@ -17,6 +17,7 @@ export class KeyCodes {
   readonly #byKey = new Map<RowKey, number>();
   /** By key column, values by number. */
   readonly #values: (Value | null)[][];
+  #known: { readonly dictionary: readonly (Value | null)[]; readonly numbers: Int32Array } = { dictionary: [], numbers: new Int32Array() };
   #rows = 0;
   #textBytes = 0;
 
@@ -47,9 +48,51 @@ export class KeyCodes {
     this.#rows += count;
     const [id] = this.#keys;
     const only = id === undefined || this.#keys.length > 1 ? undefined : columns.get(id);
+    if (only?.kind === 'codes') return this.#appendCodes(only, into, this.#codeReader(columns));
+    const codeOf = this.#codeReader(columns);
+    let without = 0;
+    for (let row = 0; row < count; row++) {
+      into[row] = codeOf(row);
+      if (into[row] === NO_KEY) without += 1;
+    }
+    return without;
+  }
+
+  #appendCodes(
+    { codes, dictionary, valid }: Extract<ColumnVector, { readonly kind: 'codes' }>,
+    into: Int32Array,
+    codeOf: (row: number) => number,
+  ): number {
+    const known = this.#knownOf(dictionary);
+    let without = 0;
+    for (let row = 0; row < into.length; row++) {
+      const own = codes[row] as number;
+      if (valid !== undefined && valid[row] === 0) {
+        into[row] = NO_KEY;
+      } else {
+        if (known[own] === UNKNOWN) known[own] = codeOf(row);
+        into[row] = known[own] as number;
+      }
+      if (into[row] === NO_KEY) without += 1;
+    }
+    return without;
+  }
+
+  /** Numbers by code; parts may share a dictionary that grows. */
+  #knownOf(dictionary: readonly (Value | null)[]): Int32Array {
+    const before = this.#known;
+    const enough = before.dictionary === dictionary ? before.numbers : new Int32Array();
+    if (enough.length >= dictionary.length) return enough;
+    const numbers = new Int32Array(before.dictionary === dictionary ? dictionary.length * 2 : dictionary.length).fill(UNKNOWN);
+    numbers.set(enough);
+    this.#known = { dictionary, numbers };
+    return numbers;
+  }
+
+  #codeReader(columns: ReadonlyMap<number, ColumnVector>): (row: number) => number {
     const readers = this.#keys.map((key) => valueReader(columns.get(key) as ColumnVector, this.#types.get(key) as Type));
     const key = rowKeys(columns, this.#keys, this.#types);
-    const codeOf = (row: number): number => {
+    return (row) => {
       const own = key(row);
       if (own === undefined) return NO_KEY;
       const known = this.#byKey.get(own);
@@ -60,27 +103,6 @@ export class KeyCodes {
       for (const [n, read] of readers.entries()) this.#values[n]?.push(read(row));
       return code;
     };
-    let without = 0;
-    if (only?.kind === 'codes') {
-      const { codes, dictionary, valid } = only;
-      const known = new Int32Array(dictionary.length).fill(UNKNOWN);
-      for (let row = 0; row < count; row++) {
-        const own = codes[row] as number;
-        if (valid !== undefined && valid[row] === 0) {
-          into[row] = NO_KEY;
-        } else {
-          if (known[own] === UNKNOWN) known[own] = codeOf(row);
-          into[row] = known[own] as number;
-        }
-        if (into[row] === NO_KEY) without += 1;
-      }
-      return without;
-    }
-    for (let row = 0; row < count; row++) {
-      into[row] = codeOf(row);
-      if (into[row] === NO_KEY) without += 1;
-    }
-    return without;
   }
 
   /** The key columns that the numbers tell, of all rows or of others whose numbers are given. */

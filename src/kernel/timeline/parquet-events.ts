@@ -1,10 +1,12 @@
 import type { ParquetRows } from '../../../connectors/connector.js';
+import { columnIds } from '../../../planner/columns.js';
 import type { DirectInput } from '../../../planner/direct-timeline.js';
 import type { PlanExpr } from '../../../planner/physical-plan.js';
 import { utcInstant } from '../../../planner/row-computable.js';
 import type { ColumnVector } from '../../../sql/column-vector.js';
 import { internal, TimelineError } from '../../../sql/errors.js';
 import type { Type } from '../../../sql/types.js';
+import { KnownTexts } from '../parquet/known-texts.js';
 import { openParquet, type ParquetColumn, type ParquetFile } from '../parquet/parquet-file.js';
 import { type EventTimes, eventTimes } from './event-times.js';
 import { compileRows, type RowProgram } from './row-program.js';
@@ -39,12 +41,16 @@ export interface EventsRequest {
   readonly ts: number;
   /** Fields that `read` gives, without ts. */
   readonly fields: readonly number[];
+  /** Those of them that rows are told apart by, and that are of no other use. */
+  readonly keys: readonly number[];
   /** Fields that `readOthers` gives. */
   readonly others: readonly number[];
   /** For tests. */
   readonly open?: typeof openParquet;
 }
 
+/** Texts that row groups share are forgotten beyond so much. */
+const MOST_KNOWN_BYTES = 64 * 2 ** 20;
 /** Files held open; more are opened when they are read. */
 const MOST_OPEN = 64;
 
@@ -54,6 +60,8 @@ export class ParquetEvents {
   readonly #program: RowProgram;
   readonly #others: RowProgram;
   readonly #open = new Map<number, ParquetFile>();
+  /** By scan column. */
+  readonly #known: Map<number, KnownTexts>;
   readonly parts: readonly EventPart[];
   /** Do filters leave rows out? */
   readonly filtered: boolean;
@@ -61,6 +69,7 @@ export class ParquetEvents {
   private constructor(request: EventsRequest, programs: readonly [RowProgram, RowProgram], parts: readonly EventPart[]) {
     this.#request = request;
     [this.#program, this.#others] = programs;
+    this.#known = new Map(keyColumns(request).map((id) => [id, new KnownTexts()]));
     this.parts = parts;
     this.filtered = request.input.filters.length > 0;
   }
@@ -108,6 +117,11 @@ export class ParquetEvents {
     return this.parts.reduce((sum, part) => sum + part.rows, 0);
   }
 
+  /** Of memory, about, beside what `read` gives. */
+  get bytes(): number {
+    return [...this.#known.values()].reduce((sum, known) => sum + known.bytes, 0);
+  }
+
   async read(part: EventPart): Promise<PartRows> {
     const program = this.#program;
     const { ts, fields } = this.#request;
@@ -152,9 +166,19 @@ export class ParquetEvents {
 
   async #columns(part: EventPart, ids: readonly number[]): Promise<ReadonlyMap<number, ColumnVector>> {
     const file = await this.#file(part.file);
-    const columns = ids.map((id) => columnOf(this.#request, part.file, id));
+    const columns = ids.map((id) => ({ ...columnOf(this.#request, part.file, id), ...this.#shared(id) }));
     const vectors = decoded(() => file.read(part.group, columns));
     return new Map(ids.map((id, n) => [id, vectors[n] as ColumnVector]));
+  }
+
+  #shared(id: number): Pick<ParquetColumn, 'known'> {
+    let known = this.#known.get(id);
+    if (known === undefined) return {};
+    if (known.bytes > MOST_KNOWN_BYTES) {
+      known = new KnownTexts();
+      this.#known.set(id, known);
+    }
+    return { known };
   }
 
   async #file(index: number): Promise<ParquetFile> {
@@ -179,6 +203,18 @@ function timeColumn(expr: PlanExpr | undefined): number | undefined {
   const inner = utcInstant(expr) ?? (expr.kind === 'cast' && expr.via === 'relabel' ? expr.arg : undefined);
   if (inner !== undefined) return timeColumn(inner);
   return expr.kind === 'column' ? expr.id : undefined;
+}
+
+/** Columns that are keys, and nothing else is computed of: that would be computed for what the row group has not. */
+function keyColumns({ input, keys, fields }: EventsRequest): readonly number[] {
+  const own = keys.flatMap((key) => {
+    const expr = input.columns.get(key);
+    return expr?.kind === 'column' ? [expr.id] : [];
+  });
+  const read = new Set<number>();
+  for (const expr of input.filters) columnIds(expr, read);
+  for (const id of fields) if (!keys.includes(id)) columnIds(input.columns.get(id) as PlanExpr, read);
+  return own.filter((id) => !read.has(id));
 }
 
 function columnOf({ parquet, input }: EventsRequest, file: number, id: number): ParquetColumn {
