@@ -7,7 +7,7 @@ import { openKernel } from '../timeline/event-kernel.js';
 import type { SpanBatch, SpanOutput } from '../timeline/span-rows.js';
 import type { PostgresCompute } from '../timeline/state-fallback.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
-import { CarriedRun, type CarryFolder, readCarried } from './timeline/carried-state.js';
+import { CarriedRun, type CarryFolder, loadCarried } from './timeline/carried-state.js';
 import { chooseFeed } from './timeline/choose-feed.js';
 import { openDirectEvents } from './timeline/direct-events.js';
 import { eventColumns } from './timeline/event-columns.js';
@@ -93,8 +93,7 @@ async function runFeed(step: TimelineStep, { feed, horizon }: Feeding, name: str
   });
   const table = await createValueTable(filling, name, wanted(op.fields), batchRows);
   const append = (rows: SpanBatch): void => table.append(wanted(rows.columns), rows.rowCount);
-  const begin = await readCarried(op, step.carried.carries);
-  if (begin !== undefined) kernel.load(begin);
+  await loadCarried(op, step.carried.carries, kernel);
   // without a common time of all keys there is no state to keep
   const run = feed.order === 'interleaved' ? new CarriedRun(op, step.carried, endOf(op, horizon)) : undefined;
   let events = 0;

@@ -1,4 +1,8 @@
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import type { TablePredicate } from '../../connectors/connector.js';
 import { instantText } from '../../planner/instant.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
@@ -12,6 +16,8 @@ export interface Carries {
   /** By TimelineCarry.scan. */
   readonly begin: Readonly<Record<string, CarriedState>>;
   readonly missing: readonly string[];
+  /** Of states that are damaged: they count as missing, and are kept anew. */
+  readonly remarks: readonly string[];
 }
 
 export async function carriesOf(root: Operator, store: StageStore): Promise<Carries | undefined> {
@@ -19,11 +25,31 @@ export async function carriesOf(root: Operator, store: StageStore): Promise<Carr
   if (wanted.length === 0) return undefined;
   const there = await store.carries();
   const begin: Record<string, CarriedState> = {};
+  const damaged = new Set<string>();
+  const remarks: string[] = [];
   for (const { scan, load } of wanted) {
-    const latest = load.find(({ key }) => there.has(key));
-    if (latest !== undefined) begin[scan] = { at: latest.at, path: await store.carry(latest.key) };
+    for (const { at, key } of load) {
+      if (!there.has(key) || damaged.has(key)) continue;
+      try {
+        const path = await store.carry(key);
+        await checked(path);
+        begin[scan] = { at, path };
+        break;
+      } catch (error) {
+        damaged.add(key);
+        const why = error instanceof Error ? error.message : String(error);
+        remarks.push(`timeline: a kept state of ${instantText(at)} cannot be read, so events before it are: ${why}`);
+      }
+    }
   }
-  return { begin, missing: wanted.flatMap(({ save }) => save.map(({ key }) => key)).filter((key) => !there.has(key)) };
+  const missing = wanted.flatMap(({ save }) => save.map(({ key }) => key)).filter((key) => !there.has(key) || damaged.has(key));
+  return { begin, missing, remarks };
+}
+
+/** Rejects for a file that is not whole: gzip ends with a checksum. Nothing that it skips could be read again later. */
+async function checked(path: string): Promise<void> {
+  const nothing = new Writable({ write: (_chunk, _encoding, done) => done() });
+  await pipeline(createReadStream(path), createGunzip(), nothing);
 }
 
 /** What a scan need not read then: events before the state's time. */

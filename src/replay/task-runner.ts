@@ -151,7 +151,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     const written = sink?.kind === 'write' ? await writeRows(options, sink, output, { folder, meter }) : undefined;
     const { inline, rows } = output;
     if (output.steps !== undefined) pruned = addSteps(pruned ?? [], output.steps);
-    const notices = [...output.notices, ...(await keepStates(output, folder, store))];
+    const notices = [...output.notices, ...(carries?.remarks ?? []), ...(await keepStates(output, folder, store))];
     const unread = { ...(skipped === undefined ? {} : { skipped }), ...(pruned === undefined ? {} : { pruned }) };
     // Rows in memory have no other reader: this process takes them with the task's success or not at all.
     if (inline !== undefined) {

@@ -108,6 +108,20 @@ describe(`replay reads (seed ${SEED})`, function () {
     assert.ok(some * 6 < all, `${some} of ${all}`);
   });
 
+  it('take a date without a time as a parameter, in the session zone', async () => {
+    const until = async (sql: string, values: readonly string[]): Promise<unknown> =>
+      (await client.query({ text: sql, values: [...values], rowMode: 'array' })).rows;
+    const calls = (at: string): string[] => [
+      `SELECT count(*) FROM read_until(one, 'orders-1', ${at}, max_events => 10) AS e`,
+      `SELECT count(*) FROM read_range(one, 'orders-1', '2024-01-01', ${at}) AS e`,
+      `SELECT * FROM version_at(one, 'orders-1', ${at}) AS e`,
+    ];
+    for (const cast of ['', '::timestamptz']) {
+      for (const [n, call] of calls(`$1${cast}`).entries())
+        assert.deepEqual(await until(call, ['2026-01-01']), await rows(calls("'2026-01-01'")[n] as string), call);
+    }
+  });
+
   it('are told of in timeline.queries and in the metrics', async () => {
     const sql = 'SELECT count(*) FROM read_until(one, $1, $2::timestamptz, direction => $$backward$$, max_events => 10) AS e';
     await client.query({ text: sql, values: ['orders-1', '2026-01-01T00:00:00Z'] });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type pg from 'pg';
 import { findTemporal } from '../../src/replay/temporal/dev-server.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -110,6 +112,30 @@ for (const driver of ['local', 'temporal'] as const) {
       }
       saved = await kept();
       assert.ok(used > 60 && saved > 30, `${used} files unread, ${saved} states`);
+    });
+
+    it('are left aside where their files are damaged, and kept anew', async () => {
+      await client.query('set timeline.carry = on');
+      const sql =
+        "select * from timeline(results.ev, order_by => id, s => latest(state), since => '2025-03-05Z', until => '2025-03-06Z') t order by key, started_at";
+      const expected = await rows(sql);
+      const remarks: string[] = [];
+      client.on('notice', ({ message }) => remarks.push(message ?? ''));
+      const files = (await readdir(home.path, { recursive: true })).filter((file) => /carries\/[0-9a-f]{64}\/state$/.test(file));
+      for (const damage of [(bytes: Buffer) => bytes.subarray(0, bytes.length >> 1), () => Buffer.alloc(0), () => Buffer.from('state')]) {
+        for (const file of files) await writeFile(join(home.path, file), damage(await readFile(join(home.path, file))));
+        remarks.length = 0;
+        assert.deepEqual(await rows(sql), expected);
+        assert.match(remarks.join('\n'), /a kept state of 2025-03-05 00:00:00\+00 cannot be read/);
+        assert.ok((await unread(sql)) >= 4);
+      }
+      // whole, but no state: nothing that comes of it is an answer
+      for (const file of files) await writeFile(join(home.path, file), gzipSync('null'));
+      await assert.rejects(rows(sql), { code: '58030' });
+      await client.query('set timeline.carry = off');
+      assert.deepEqual(await rows(sql), expected);
+      client.removeAllListeners('notice');
+      for (const file of files) await rm(join(home.path, file));
     });
 
     it('a day after the other reads a day, and an event that comes late is seen', async () => {

@@ -8,6 +8,7 @@ import { Oid, type } from '../../../sql/types.js';
 import { firstAtOrAfter } from '../../timeline/cuts.js';
 import type { EventBatch, KernelState, TimelineKernel } from '../../timeline/kernel.js';
 import type { SpanBatch } from '../../timeline/span-rows.js';
+import { damagedState } from '../../timeline/state-error.js';
 import type { TaskRequest } from '../kernel.js';
 import { sliceVector, valueReader } from './vectors.js';
 
@@ -81,13 +82,15 @@ export class CarriedRun {
   }
 }
 
-/** The state that a run begins with. */
-export async function readCarried(op: TimelineOperator, carries: TaskRequest['carries']): Promise<KernelState | undefined> {
+/** Gives the kernel the state that its run begins with. */
+export async function loadCarried(op: TimelineOperator, carries: TaskRequest['carries'], kernel: TimelineKernel): Promise<void> {
   const begin = op.carry === undefined ? undefined : carries?.begin[op.carry.scan];
-  if (begin === undefined) return undefined;
+  if (begin === undefined) return;
   try {
     const bytes = await promisify(gunzip)(await readFile(begin.path), { maxOutputLength: MOST_BYTES });
-    return JSON.parse(bytes.toString('utf8')) as KernelState;
+    const state: unknown = JSON.parse(bytes.toString('utf8'));
+    if (typeof state !== 'object' || state === null) throw damagedState();
+    kernel.load(state as KernelState);
   } catch (error) {
     throw new TimelineError({
       kind: 'connector',
