@@ -28,7 +28,7 @@ export async function prepareCodecs(): Promise<void> {
   zstd = decoder;
 }
 
-/** A page's bytes, of which there must be `size`. Throws Damage. */
+/** A page's bytes, of which there must be `size`; valid until the next page is unpacked. Throws Damage. */
 export function unpack(codec: number, bytes: Uint8Array, size: number): Uint8Array {
   const unpacked = size === 0 ? new Uint8Array(0) : unpackBytes(codec, bytes, size);
   if (unpacked.length !== size) throw new Damage(`a page unpacks to ${unpacked.length} bytes instead of ${size}`);

@@ -122,7 +122,7 @@ export class FloatSink implements Sink {
         out.set(new Float64Array(required(values, 8).buffer), to);
         return;
       case 'int64':
-        if (!wordsToFloats(new Int32Array(required(values, 8).buffer), out, to)) throw new NotSafe();
+        if (!wordsToFloats(wordsOf(values), out, to)) throw new NotSafe();
     }
   }
 }
@@ -155,6 +155,14 @@ export class WideSink implements Sink {
   finish(valid: Uint8Array | undefined): ColumnVector {
     return this.#finish(this.rows, valid);
   }
+}
+
+/** Of 64 bit integers; where they lie as they should, without a copy. */
+function wordsOf(values: PageValues): Int32Array {
+  const { encoding, data, at, count } = values;
+  const start = data.byteOffset + at;
+  if (encoding !== Encoding.plain || start % 4 !== 0 || count * 8 > data.length - at) return new Int32Array(required(values, 8).buffer);
+  return new Int32Array(data.buffer, start, count * 2);
 }
 
 /** Pairs of words, the low one first, as floats; false: one of them is not safe. */

@@ -1,12 +1,16 @@
 import { Damage } from './damage.js';
 import { viewOf } from './hybrid.js';
+import { Scratch } from './scratch.js';
 
 /** Copies shorter than this are made in a loop: a call costs more. */
 const SHORT = 24;
 /** Those of blocks, which are made by words, too. */
 const FEW_WORDS = 128;
 
-/** Unpacks a raw Snappy block into exactly `size` bytes. Throws Damage. */
+/** Pages are unpacked and read one after the other. */
+const unpacked = new Scratch();
+
+/** Unpacks a raw Snappy block into exactly `size` bytes, valid until the next is unpacked. Throws Damage. */
 export function unpackSnappy(source: Uint8Array, size: number): Uint8Array {
   let at = 0;
   let claimed = 0;
@@ -17,7 +21,7 @@ export function unpackSnappy(source: Uint8Array, size: number): Uint8Array {
     if (byte < 128) break;
   }
   if (claimed !== size) throw new Damage(`a Snappy page says ${claimed} bytes, its header ${size}`);
-  const out = new Uint8Array(size);
+  const out = unpacked.take(size);
   const from = viewOf(source);
   const into = viewOf(out);
   let to = 0;

@@ -111,10 +111,10 @@ function joined(segments: readonly Segment[], bound: number, types: ReadonlyMap<
     count += to - segment.next;
     segment.next = to;
   }
-  const together = new Float64Array(count);
-  for (const [n, { source, from, to }] of runs.entries()) {
-    together.set((segments[source] as Segment).times.subarray(from, to), offsets[n]);
-  }
+  const slices = runs.map(({ source, from, to }) => (segments[source] as Segment).times.subarray(from, to));
+  const [only = new Float64Array()] = slices;
+  const together = slices.length < 2 ? only : new Float64Array(count);
+  if (slices.length > 1) for (const [n, slice] of slices.entries()) together.set(slice, offsets[n]);
   const order = runs.length < 2 || isAscending(together) ? undefined : timeOrder(together);
   const columns = [...types].map(([id, type]): readonly [number, ColumnVector] => {
     const vector = joinRuns(
