@@ -1,62 +1,89 @@
-import { columnsBeforeSignals, stateLeaves } from '../../planner/timeline-parts.js';
+import { columnsBeforeSignals } from '../../planner/timeline-parts.js';
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import { internal } from '../../sql/errors.js';
 import { equality } from '../../sql/functions/state-functions.js';
 import { Oid } from '../../sql/types.js';
-import { TIMESTAMP_INFINITY, type Value } from '../../sql/value.js';
+import type { Value } from '../../sql/value.js';
 import { intervalOf } from './clock.js';
-import { absorbState, openKernel } from './event-kernel.js';
+import type { Chunk } from './cuts.js';
+import { combineStates, openKernel } from './event-kernel.js';
 import type { KernelOptions, KernelState, TimelineKernel } from './kernel.js';
+import { nestingDepth } from './state-dependencies.js';
 import { equalityKey } from './value-identity.js';
 
 /*
- * Two phases over chunks of time. (1) Each chunk's events are summed up, all chunks at once: what its leaves hold, from nothing, per key.
- * Summaries are combined from left to right, in any grouping; the empty one is the identity. (2) Each chunk is evaluated, all at once,
- * by a kernel that has loaded the combination of all chunks before. Spans that end and begin at the border between two chunks are joined.
+ * Chunks of time, each evaluated by itself. First they are summed up, all at once: what their leaves hold, from nothing, per key. Such
+ * summaries are combined from left to right, in any grouping. Stateful operators need the exact states that they look at, so each depth of
+ * nesting is a phase of its own: the chunks are summed up again, each from what the phase before knows of all chunks before it. At last each
+ * is evaluated, all at once, from the combination of all before. Spans that end and begin at the border of two chunks are joined; in digests
+ * a span is counted where it begins.
  */
 
 /** Why a call's chunks must follow one another, each from the state of the one before; undefined: they need not. */
-export function chainedBy({ dedupe, fill, signals, leaves }: TimelineSpec): string | undefined {
+export function chainedBy({ dedupe, fill, leaves }: TimelineSpec): string | undefined {
   if (dedupe.length > 0) return 'dedupe';
   // a key of a later chunk has spans in an earlier one
   if (fill) return 'fill';
-  for (const { expr } of signals) for (const leaf of stateLeaves(expr)) if (leaf.kind === 'state_op') return `${leaf.op} over a state`;
   for (const leaf of leaves)
     if (leaf.op === 'sum_so_far' && (leaf.type.oid === Oid.float4 || leaf.type.oid === Oid.float8)) return 'sum_so_far of floats';
   return undefined;
 }
 
-type ChunkOptions = Pick<KernelOptions, 'spec' | 'inputTypes' | 'postgres'>;
+/** How many times chunks are summed up before they are evaluated: once for leaves, and once for each depth of stateful operators. */
+export function summaryPhases(spec: TimelineSpec): number {
+  return 1 + spec.signals.reduce((most, { expr }) => Math.max(most, nestingDepth(expr, spec)), 0);
+}
 
-/** Takes the events of a chunk that ends at `to` (microseconds), in time order; `finish` gives its summary. */
-export function summarizeChunk(options: ChunkOptions, to: number): { readonly push: TimelineKernel['push']; finish(): KernelState } {
-  const kernel = openKernel(summaryOptions(options, to));
+type ChunkOptions = Pick<KernelOptions, 'spec' | 'inputTypes' | 'horizon' | 'postgres' | 'output' | 'digest'>;
+
+/**
+ * Takes a chunk's events in time order; `finish` gives its summary. `before`: what the phase before says of all chunks before;
+ * the first phase (0) does not look at it, and the first chunk has none.
+ */
+export function summarizeChunk(
+  options: ChunkOptions,
+  request: { readonly chunk: Chunk; readonly phase: number; readonly before: KernelState | undefined },
+): { readonly push: TimelineKernel['push']; finish(): KernelState } {
+  const { chunk, phase, before } = request;
+  const kernel = openKernel(summaryOptions(options, chunk, phase));
+  if (before !== undefined && phase > 0) kernel.load(before);
   return {
     push: (batch) => kernel.push(batch),
     finish: () => {
-      kernel.advance(to);
+      kernel.advance(chunk.to);
       return kernel.save();
     },
   };
 }
 
-/** The summary of two chunks, of which `later` ends at `to`. */
-export function combineSummaries(options: ChunkOptions, earlier: KernelState, later: KernelState, to: number): KernelState {
-  return absorbState(summaryOptions(options, to), earlier, later);
+/** The summary of two neighbouring stretches of chunks, of one phase. */
+export function combineSummaries(options: ChunkOptions, phase: number, earlier: KernelState, later: KernelState): KernelState {
+  return combineStates(summaryOptions(options, { from: -Infinity, to: Infinity }, phase), earlier, later);
 }
 
-/** A kernel that shows nothing before `to`. */
-function summaryOptions({ spec, inputTypes, postgres }: ChunkOptions, to: number): KernelOptions {
-  const chained = chainedBy(spec);
-  if (chained !== undefined) throw internal(`timeline: chunks are chained by ${chained}`);
-  const window = { since: String(to), until: { kind: 'at', instant: String(TIMESTAMP_INFINITY) } } as const;
+/** Evaluates a chunk: `push` its events in time order, then `finish`. `before`: what the last phase says of all chunks before it. */
+export function openChunk(options: ChunkOptions, chunk: Chunk, before: KernelState | undefined): TimelineKernel {
+  refuseChained(options.spec);
+  const kernel = openKernel({ ...options, order: 'interleaved', chunk: { ...chunk, sumUp: undefined } });
+  if (before !== undefined) kernel.load(before);
+  return kernel;
+}
+
+function summaryOptions({ spec, inputTypes, horizon, postgres }: ChunkOptions, chunk: Chunk, phase: number): KernelOptions {
+  refuseChained(spec);
   return {
-    spec: { ...spec, ...window, emit: 'spans', at: undefined, every: undefined, origin: undefined },
+    spec: { ...spec, emit: 'spans', at: undefined, every: undefined, origin: undefined },
     inputTypes,
-    horizon: undefined,
+    horizon,
     order: 'interleaved',
     postgres,
+    chunk: { ...chunk, sumUp: phase },
   };
+}
+
+function refuseChained(spec: TimelineSpec): void {
+  const chained = chainedBy(spec);
+  if (chained !== undefined) throw internal(`timeline: chunks are chained by ${chained}`);
 }
 
 type Row = readonly (Value | null)[];
@@ -70,7 +97,7 @@ export function joinSpans({ spec, inputTypes }: ChunkOptions, chunks: readonly (
   });
   const first = columnsBeforeSignals(spec);
   const started = first - 5;
-  const same = spec.signals.map(({ type }) => equality(type));
+  const same = spec.signals.map(({ type, numerical }) => (numerical ? () => true : equality(type)));
   const isNext = (a: Row, b: Row): boolean =>
     a[started + 1] === b[started] &&
     a.slice(keys.length, started).every((edge, n) => edge === b[keys.length + n]) &&

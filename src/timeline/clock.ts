@@ -28,6 +28,15 @@ export function instantOf(value: bigint): number {
   });
 }
 
+/** The last instant before another: nothing happens in between. */
+export function justBefore(instant: number): number {
+  if (Number.isSafeInteger(instant)) return instant - 1;
+  const bits = new DataView(new ArrayBuffer(8));
+  bits.setFloat64(0, instant);
+  bits.setBigInt64(0, bits.getBigInt64(0) + (instant > 0 ? -1n : 1n));
+  return bits.getFloat64(0);
+}
+
 /** An elapsed time as an interval without months or days. */
 export function intervalOf(micros: number): Value {
   return { months: 0, days: 0, micros: BigInt(micros) };

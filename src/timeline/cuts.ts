@@ -37,6 +37,31 @@ export function cutsOf(spec: TimelineSpec, horizon: bigint | undefined): Cuts {
   return { since, end: until ?? -Infinity, instants, edges, nothing: until === undefined || since >= until };
 }
 
+/** A stretch of a call's time: its events are those of [from, to), microseconds. The first begins at -Infinity, the last ends at Infinity. */
+export interface Chunk {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What of a call's cuts is in a chunk. `continues`: a span that only the chunk's beginning cuts is not cut there. */
+export function cutsInChunk(
+  cuts: Cuts,
+  { from, to }: Chunk,
+  { points, continues }: { readonly points: boolean; readonly continues: boolean },
+): Cuts {
+  const inside = cuts.instants.filter((instant) => instant >= from && instant < to);
+  const since = Math.max(cuts.since, from);
+  if (points) return { ...cuts, since, end: inside.at(-1) ?? -Infinity, instants: inside, nothing: cuts.nothing || inside.length === 0 };
+  const end = Math.min(cuts.end, to);
+  const instants = from <= cuts.since || inside[0] === from || continues ? inside : Float64Array.from([from, ...inside]);
+  return { ...cuts, since, end, instants, nothing: cuts.nothing || since >= end };
+}
+
+/** Those of a kernel that shows nothing before `to`, and only sums up. */
+export function cutsAfter(to: number): Cuts {
+  return { since: to, end: Infinity, instants: new Float64Array(), edges: undefined, nothing: false };
+}
+
 function edgesOf(spec: TimelineSpec, since: number, until: number | undefined): Float64Array {
   const { every } = spec;
   if (every === undefined || until === undefined || since === -Infinity) throw internal('timeline: every without since and until');

@@ -53,6 +53,8 @@ export class DigestSums {
   readonly #sums: number[] = [];
   readonly #beyond = new Map<number, bigint>();
   readonly #counts: number[] = [];
+  /** Groups that have rows although they may count no span. */
+  readonly #rests = new Set<number>();
   #out: (Value | null)[][];
   #rows = 0;
   #most = MOST_GROUPS;
@@ -108,6 +110,14 @@ export class DigestSums {
     this.#counts[group] = (this.#counts[group] as number) + 1;
   }
 
+  /** The rest of a span whose beginning is counted elsewhere. */
+  addRest(group: number, start: number, end: number): void {
+    if (group < 0) return;
+    this.add(group, start, end);
+    this.#counts[group] = (this.#counts[group] as number) - 1;
+    this.#rests.add(group);
+  }
+
   /** Are there so many groups that they should be given out? */
   get crowded(): boolean {
     return this.#counts.length > this.#most || this.#tuples.length > this.#most;
@@ -155,7 +165,7 @@ export class DigestSums {
     const { columns, sums } = this.#digest;
     for (let group = 0; group < this.#counts.length; group++) {
       const count = this.#counts[group] as number;
-      if (count === 0) continue;
+      if (count === 0 && !this.#rests.has(group)) continue;
       this.#rows += 1;
       const tuple = this.#tuples[this.#groupTuples[group] as number] as (Value | null)[];
       for (let n = 0; n < columns.length; n++) {
@@ -178,6 +188,7 @@ export class DigestSums {
     }
     this.#groups.clear();
     this.#beyond.clear();
+    this.#rests.clear();
     this.#groupTuples.length = 0;
     this.#groupSlots.length = 0;
     this.#sums.length = 0;

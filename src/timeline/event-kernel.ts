@@ -4,11 +4,11 @@ import { Oid, type Type, typeName } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { BatchColumns } from './batch-columns.js';
 import type { Clock } from './clock.js';
-import { type Cuts, cutsOf } from './cuts.js';
+import { type Cuts, cutsAfter, cutsInChunk, cutsOf } from './cuts.js';
 import { Deduplicator } from './deduplicator.js';
 import { DigestSums } from './digest.js';
-import type { EventBatch, KernelOptions, KernelState, TimelineKernel } from './kernel.js';
-import { KernelTables, readState, writeState } from './kernel-state.js';
+import type { EventBatch, KernelChunk, KernelOptions, KernelState, TimelineKernel } from './kernel.js';
+import { KernelTables, readState, type SavedKernel, writeState } from './kernel-state.js';
 import { KeyMoments, LIFE, PROBED } from './key-moments.js';
 import { KeySlots, NO_SLOT } from './key-slots.js';
 import { LeafColumns } from './leaf-columns.js';
@@ -17,11 +17,15 @@ import { Lives } from './lives.js';
 import { makeProgram, type Program } from './program.js';
 import { type SpanBatch, SpanRows } from './span-rows.js';
 import { damagedState } from './state-error.js';
+import type { StateNode } from './state-nodes.js';
 import { outputShape, stateShape } from './state-shape.js';
 import { TieCheck } from './tie-check.js';
 
 /** Rows are worth handing on together: DuckDB takes them by 2048. */
 const BATCH_ROWS = 2048;
+
+/** In place of what the spans of a saved state depend on: there are none. */
+const CHUNK = 'chunk';
 
 /** The evaluator of one TIMELINE(). */
 export function openKernel(options: KernelOptions): TimelineKernel {
@@ -32,6 +36,8 @@ export function openKernel(options: KernelOptions): TimelineKernel {
 class EventKernel implements TimelineKernel {
   readonly #spec: TimelineSpec;
   readonly #inputType: (id: number) => Type;
+  readonly #chunk: KernelChunk | undefined;
+  readonly #clock: Clock;
   readonly #cuts: Cuts;
   readonly #columns: BatchColumns;
   readonly #keys: KeySlots;
@@ -54,8 +60,9 @@ class EventKernel implements TimelineKernel {
   #latest = -Infinity;
 
   constructor(options: KernelOptions) {
-    const { spec, inputTypes, horizon, order, output, digest, batchRows = BATCH_ROWS } = options;
+    const { spec, inputTypes, horizon, order, output, digest, chunk, batchRows = BATCH_ROWS } = options;
     this.#spec = spec;
+    this.#chunk = chunk;
     this.#inputType = (id: number): Type => {
       const found = inputTypes.get(id);
       if (found === undefined) throw internal(`timeline: the input has no column ${id}`);
@@ -63,8 +70,15 @@ class EventKernel implements TimelineKernel {
     };
     const tsType = this.#inputType(spec.ts);
     if (tsType.oid !== Oid.timestamptz) throw internal(`timeline: ts is ${typeName(tsType)}`);
-    const cuts = cutsOf(spec, horizon);
-    const clock: Clock = { now: 0, moment: 0, live: false, since: cuts.since };
+    const whole = cutsOf(spec, horizon);
+    const cuts =
+      chunk === undefined
+        ? whole
+        : chunk.sumUp === undefined
+          ? cutsInChunk(whole, chunk, { points: spec.emit === 'points', continues: digest !== undefined })
+          : cutsAfter(chunk.to);
+    const clock: Clock = { now: 0, moment: 0, live: false, since: whole.since };
+    this.#clock = clock;
     const tables = this.#tables;
     const keys = new KeySlots(spec.keys, this.#inputType);
     const program = makeProgram({
@@ -75,9 +89,10 @@ class EventKernel implements TimelineKernel {
       table: tables.lasting,
       heldTable: tables.window,
       postgres: options.postgres,
+      depth: chunk?.sumUp,
     });
     const { signals } = program;
-    const { edges, end } = cuts;
+    const { edges, end } = whole;
     this.#grouped = order === 'grouped';
     this.#cuts = cuts;
     this.#columns = new BatchColumns(this.#inputType);
@@ -92,7 +107,17 @@ class EventKernel implements TimelineKernel {
     this.#dedupe = spec.dedupe.length === 0 ? undefined : new Deduplicator(spec.dedupe, this.#inputType);
     this.#ties = spec.ties === 'error' ? new TieCheck(spec, this.#inputType) : undefined;
     this.#lives = new Lives(spec, tables.lasting);
-    this.#moments = new KeyMoments({ spec, clock, cuts, program, lives: this.#lives, rows: this.#rows, digest: this.#digest, tables });
+    this.#moments = new KeyMoments({
+      spec,
+      clock,
+      cuts,
+      program,
+      lives: this.#lives,
+      rows: this.#rows,
+      digest: this.#digest,
+      tables,
+      chunk,
+    });
   }
 
   get skippedRows(): number {
@@ -238,8 +263,8 @@ class EventKernel implements TimelineKernel {
     const { count } = this.#keys;
     return writeState(stateShape(this.#spec, this.#program, this.#inputType), {
       to: this.#advanced,
-      since: this.#cuts.since,
-      output: outputShape(this.#spec),
+      since: this.#clock.since,
+      output: this.#chunk === undefined ? outputShape(this.#spec) : CHUNK,
       keys: this.#keys.save(),
       begun: Uint8Array.from({ length: count }, (_, slot) => (this.#moments.hasBegun(slot) ? 1 : 0)),
       lasting: this.#tables.lasting.save(count),
@@ -248,59 +273,99 @@ class EventKernel implements TimelineKernel {
     });
   }
 
-  /** As if the events that `other` has seen had come after those seen here. */
-  absorb(other: EventKernel): void {
-    if (this.#program.nodes.length > 0 || this.#dedupe !== undefined) throw internal('timeline: such states follow one from the other');
-    for (let from = 0; from < other.#keys.count; from++) {
-      if (!other.#moments.hasBegun(from)) continue;
-      const slot = this.#keys.add(this.#spec.keys.map((_, n) => other.#keys.value(n, from) as Value));
-      this.#tables.ensure(this.#keys.count);
-      this.#program.leaves.forEach((leaf, n) => {
-        leaf.absorb(slot, other.#program.leaves[n] as LeafState, from);
-      });
-      this.#lives.absorb(slot, other.#lives, from);
-      this.#moments.absorb(slot, other.#moments, from);
-    }
-    this.#refresh();
-    this.#advanced = Math.max(this.#advanced, other.#advanced);
-    this.#floor = Math.max(this.#floor, other.#floor);
-  }
-
   /**
    * Into a kernel without events: either with the saver's since, signals, emit, every and origin, then spans under way go on; or with a
    * `since` at or after the saver's last advance, whatever is shown of it. until, at, horizon, ties, order_by, output and digest may always
    * differ. What depends on since otherwise (fill; a duration_where inside of another stateful operator) needs, for another since, a saver
-   * whose own since is not before its last advance.
+   * whose own since is not before its last advance. A chunk takes only what was summed up of the chunks before, of the same since.
    */
   load(state: KernelState): void {
+    const saved = this.#restore(state);
+    const { to, begun } = saved;
+    if (this.#chunk !== undefined) {
+      if (saved.output !== CHUNK || saved.since !== this.#clock.since || to !== this.#chunk.from)
+        throw internal('timeline: the state is not of the chunks before');
+      for (let slot = 0; slot < begun.length; slot++) if (begun[slot] === 1) this.#moments.resumeChunk(slot, this.#chunk);
+    } else {
+      const sameSpans = saved.output === outputShape(this.#spec);
+      if (!sameSpans && this.#cuts.since < to) throw internal('timeline: the state is of other spans');
+      if (!sameSpans && saved.since < to && (this.#spec.fill || this.#program.sinceInside))
+        throw internal('timeline: the state depends on its since');
+      if (sameSpans) this.#tables.window.load(saved.window, begun.length);
+      for (let slot = 0; slot < begun.length; slot++) if (begun[slot] === 1) this.#moments.resume(slot, to, sameSpans);
+    }
+    if (this.#digest !== undefined) this.#moments.regroup(begun.length);
+  }
+
+  #restore(state: KernelState): SavedKernel {
     if (this.#grouped || this.#keys.count > 0) throw internal('timeline: state is loaded into a new interleaved kernel');
     if (state.version !== 1 || state.shape !== stateShape(this.#spec, this.#program, this.#inputType))
       throw internal('timeline: the state is of another timeline');
-    const { to, since: saved, output, keys, begun, lasting, window, dedupe } = readState(state);
-    const sameSpans = output === outputShape(this.#spec);
-    if (!sameSpans && this.#cuts.since < to) throw internal('timeline: the state is of other spans');
-    if (!sameSpans && saved < to && (this.#spec.fill || this.#program.sinceInside))
-      throw internal('timeline: the state depends on its since');
-    const count = this.#keys.load(keys);
-    if (begun.length !== count) throw damagedState();
+    const saved = readState(state);
+    const count = this.#keys.load(saved.keys);
+    if (saved.begun.length !== count) throw damagedState();
     this.#tables.ensure(count);
     this.#refresh();
-    this.#tables.lasting.load(lasting, count);
-    if (sameSpans) this.#tables.window.load(window, count);
-    this.#dedupe?.load(dedupe);
-    for (let slot = 0; slot < count; slot++) if (begun[slot] === 1) this.#moments.resume(slot, to, sameSpans);
-    if (this.#digest !== undefined) this.#moments.regroup(count);
-    this.#floor = to;
-    this.#advanced = to;
+    this.#tables.lasting.load(saved.lasting, count);
+    this.#dedupe?.load(saved.dedupe);
+    this.#floor = saved.to;
+    this.#advanced = saved.to;
+    return saved;
+  }
+
+  /** Into a kernel that sums up: only to be combined with another, and saved. */
+  loadSummary(state: KernelState): this {
+    const { begun, output, since } = this.#restore(state);
+    if (output !== CHUNK || since !== this.#clock.since) throw internal('timeline: the state is not of such chunks');
+    for (let slot = 0; slot < begun.length; slot++) if (begun[slot] === 1) this.#moments.begun(slot);
+    return this;
+  }
+
+  /** As if what `later` has summed up had come after what was summed up here; gives the one that knows both. */
+  followedBy(later: EventKernel): EventKernel {
+    const depth = this.#chunk?.sumUp;
+    if (depth === undefined || depth !== later.#chunk?.sumUp || this.#advanced >= later.#advanced)
+      throw internal('timeline: what is summed up does not follow one from the other');
+    if (depth === 0) this.#absorb(later);
+    else later.#follow(this, depth);
+    return depth === 0 ? this : later;
+  }
+
+  #absorb(later: EventKernel): void {
+    for (let from = 0; from < later.#keys.count; from++) {
+      if (!later.#moments.hasBegun(from)) continue;
+      const slot = this.#keys.add(later.#key(from));
+      this.#tables.ensure(this.#keys.count);
+      this.#program.leaves.forEach((leaf, n) => {
+        leaf.absorb(slot, later.#program.leaves[n] as LeafState, from);
+      });
+      this.#lives.absorb(slot, later.#lives, from);
+      this.#moments.absorb(slot, later.#moments, from);
+    }
+    this.#refresh();
+    this.#advanced = later.#advanced;
+    this.#floor = later.#floor;
+  }
+
+  /** All but the nodes of one depth knows what was before already. */
+  #follow(earlier: EventKernel, depth: number): void {
+    const border = earlier.#advanced;
+    earlier.#clock.now = border;
+    for (let from = 0; from < earlier.#keys.count; from++) {
+      if (!earlier.#moments.hasBegun(from)) continue;
+      const slot = this.#keys.add(earlier.#key(from));
+      this.#program.nodes.forEach((node, n) => {
+        if (node.depth === depth) node.follow(slot, earlier.#program.nodes[n] as StateNode, from, border);
+      });
+    }
+  }
+
+  #key(slot: number): readonly Value[] {
+    return this.#spec.keys.map((_, n) => this.#keys.value(n, slot) as Value);
   }
 }
 
-/** The state after two stretches of events, each summed up from nothing; see chunk-summary.ts. `spec` reads nothing before the later one's end. */
-export function absorbState(options: Omit<KernelOptions, 'order'>, earlier: KernelState, later: KernelState): KernelState {
-  const kernel = new EventKernel({ ...options, order: 'interleaved' });
-  const other = new EventKernel({ ...options, order: 'interleaved' });
-  kernel.load(earlier);
-  other.load(later);
-  kernel.absorb(other);
-  return kernel.save();
+/** The state after two stretches of events, summed up one after the other: see chunk-summary.ts. */
+export function combineStates(options: KernelOptions, earlier: KernelState, later: KernelState): KernelState {
+  return new EventKernel(options).loadSummary(earlier).followedBy(new EventKernel(options).loadSummary(later)).save();
 }

@@ -2,6 +2,7 @@ import type { TimelineDigest } from '../../planner/physical-plan.js';
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import type { ColumnVector } from '../../sql/column-vector.js';
 import type { Type } from '../../sql/types.js';
+import type { Chunk } from './cuts.js';
 import type { SpanBatch, SpanOutput } from './span-rows.js';
 import type { PostgresCompute } from './state-fallback.js';
 
@@ -9,6 +10,14 @@ import type { PostgresCompute } from './state-fallback.js';
 export interface EventBatch {
   readonly rowCount: number;
   readonly columns: ReadonlyMap<number, ColumnVector>;
+}
+
+export interface KernelChunk extends Chunk {
+  /**
+   * Nothing is shown, and the state at the end is saved: leaves and stateful nodes of less than this depth as they are, those of this depth
+   * as summed up from `from` on. At 0 leaves themselves are summed up, from nothing. Undefined: the state before is known; rows are given out.
+   */
+  readonly sumUp: number | undefined;
 }
 
 export interface KernelOptions {
@@ -27,6 +36,8 @@ export interface KernelOptions {
   readonly digest?: TimelineDigest;
   /** PostgreSQL's functions, for expressions over states that are not written in JavaScript; absent: those are 0A000. */
   readonly postgres?: PostgresCompute;
+  /** Only these events, after a state of all before them. Interleaved only. */
+  readonly chunk?: KernelChunk;
   /** So many rows are given out together. */
   readonly batchRows?: number;
 }

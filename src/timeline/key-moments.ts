@@ -1,8 +1,9 @@
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import { TimelineError } from '../../sql/errors.js';
-import type { Clock } from './clock.js';
+import { type Clock, justBefore } from './clock.js';
 import { type Cuts, firstAtOrAfter } from './cuts.js';
 import type { DigestSums } from './digest.js';
+import type { KernelChunk } from './kernel.js';
 import type { KernelTables } from './kernel-state.js';
 import type { Lives } from './lives.js';
 import { ALL_BITS, type Program } from './program.js';
@@ -45,6 +46,8 @@ export class KeyMoments {
   readonly #open: Uint8Slots;
   readonly #started: Float64Slots;
   readonly #group: Int32Slots;
+  /** Of a chunk's digest: did the open span begin before the chunk? */
+  readonly #continued: Uint8Slots | undefined;
 
   constructor(options: {
     readonly spec: TimelineSpec;
@@ -55,6 +58,7 @@ export class KeyMoments {
     readonly rows: SpanRows;
     readonly digest: DigestSums | undefined;
     readonly tables: KernelTables;
+    readonly chunk: KernelChunk | undefined;
   }) {
     const { spec, program, tables } = options;
     this.#spec = spec;
@@ -75,6 +79,7 @@ export class KeyMoments {
     this.live = tables.window.uint8('live');
     this.#open = tables.window.uint8('open');
     this.#started = tables.window.float64('started', Number.NaN);
+    this.#continued = options.chunk === undefined || options.digest === undefined ? undefined : tables.work.uint8('continued');
   }
 
   hasBegun(slot: number): boolean {
@@ -144,6 +149,49 @@ export class KeyMoments {
       this.live.data[slot] = this.#lives.isLive(slot, now) ? 1 : 0;
     }
     this.due.data[slot] = this.#nextDue(slot, this.live.data[slot] === 1);
+  }
+
+  /** The key has begun in a state that is loaded only to be saved again. */
+  begun(slot: number): void {
+    this.due.data[slot] = Infinity;
+  }
+
+  /** After a state was loaded that knows all before the chunk. */
+  resumeChunk(slot: number, { from, sumUp }: KernelChunk): void {
+    this.resume(slot, from, true);
+    if (sumUp !== undefined) {
+      for (const node of this.#program.nodes) if (node.depth === sumUp) node.beginAnew(slot);
+      // to be settled with the events of that moment
+      this.now.data[slot] = from;
+      this.dirty.data[slot] = ALL_BITS & ~PROBED;
+      return;
+    }
+    this.live.data[slot] = this.#lives.isLive(slot, this.now.data[slot] as number) ? 1 : 0;
+    const { since, instants, nothing } = this.#cuts;
+    if (this.#continued !== undefined && !nothing && since === from && instants[this.#nextCut.data[slot] as number] !== from)
+      this.#continue(slot, from);
+    else {
+      this.#clock.now = this.now.data[slot] as number;
+      this.due.data[slot] = this.#nextDue(slot, this.live.data[slot] === 1);
+    }
+  }
+
+  /** The span that is open before `from` goes on. */
+  #continue(slot: number, from: number): void {
+    const clock = this.#clock;
+    const before = justBefore(from);
+    clock.now = before;
+    clock.moment += 1;
+    clock.live = this.#lives.isLive(slot, before);
+    this.now.data[slot] = before;
+    this.live.data[slot] = clock.live ? 1 : 0;
+    if (clock.live && this.#continued !== undefined) {
+      for (const signal of this.#program.signals) signal.hold(slot);
+      this.#open.data[slot] = 1;
+      this.#started.data[slot] = from;
+      this.#continued.data[slot] = 1;
+    }
+    this.due.data[slot] = this.#nextDue(slot, clock.live);
   }
 
   /** As if what `other` has settled of a slot of its own had come after what was settled here: for saving only. */
@@ -279,7 +327,10 @@ export class KeyMoments {
   #close(slot: number, time: number): void {
     const start = this.#started.data[slot] as number;
     if (this.#digest === undefined) this.#rows.span(slot, start, time);
-    else this.#digest.add(this.#group.data[slot] as number, start, time);
+    else if (this.#continued !== undefined && this.#continued.data[slot] === 1) {
+      this.#continued.data[slot] = 0;
+      this.#digest.addRest(this.#group.data[slot] as number, start, time);
+    } else this.#digest.add(this.#group.data[slot] as number, start, time);
   }
 }
 

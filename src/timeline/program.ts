@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { childrenOf } from '../../planner/expression.js';
 import type { StateExpr, StateLeaf, TimelineSpec } from '../../planner/timeline-spec.js';
 import { thresholdOf } from '../../planner/timeline-threshold.js';
 import { internal } from '../../sql/errors.js';
@@ -12,15 +11,16 @@ import { LeafState } from './leaf-state.js';
 import { compileScalar, type Evaluate } from './scalar.js';
 import { SignalState } from './signal-state.js';
 import type { SlotTable } from './slot-table.js';
+import { countsInside, leavesIn, nestingDepth, signalAt } from './state-dependencies.js';
 import type { PostgresCompute } from './state-fallback.js';
 import { memoised } from './state-memo.js';
 import {
-  durationInState,
-  durationWhere,
+  DurationInStateNode,
+  DurationWhereNode,
+  HasExistedNode,
+  HasExistedWithinNode,
   type NumericalNode,
   type StateNode,
-  stateHasExisted,
-  stateHasExistedWithin,
 } from './state-nodes.js';
 import { valueStore } from './value-store.js';
 
@@ -52,6 +52,8 @@ interface ProgramOptions {
   readonly table: SlotTable;
   readonly heldTable: SlotTable;
   readonly postgres: PostgresCompute | undefined;
+  /** Nodes nested deeper are only there to be saved; undefined: all are settled. */
+  readonly depth: number | undefined;
 }
 
 /** Signals from this one on share a bit. */
@@ -89,7 +91,7 @@ class Builder {
     const signals = spec.signals.map((signal, n): SignalState => {
       const node = signal.numerical ? this.#numerical(signal.expr) : undefined;
       if (signal.numerical && node === undefined) throw internal(`timeline: signal ${signal.name} is no duration`);
-      const raw = node === undefined ? this.#compile(signal.expr) : node.value;
+      const raw = node === undefined ? this.#compile(signal.expr) : (slot: number) => node.value(slot);
       const current = signal.expr.kind === 'leaf' ? raw : oncePerMoment(raw, clock);
       this.#currents.push(current);
       const bit = 1 << Math.min(n, LAST_BIT);
@@ -109,11 +111,13 @@ class Builder {
     // points without stateful nodes look at leaves only when they are made
     if (spec.emit === 'spans' || this.#nodes.length > 0)
       for (const { bit, leaves } of read) for (const index of leaves) this.#leafAt(index).readers |= bit;
+    const depth = this.#options.depth ?? Infinity;
     return {
       leaves: this.#leaves,
       timers: this.#leaves.filter((leaf) => leaf.expires && leaf.readers !== 0),
-      nodes: this.#nodes,
-      thresholds: this.#thresholds,
+      nodes: this.#nodes.filter((node) => node.depth <= depth),
+      // none but deeper nodes, or signals, look at them
+      thresholds: this.#thresholds.filter(({ node }) => node.depth < depth),
       signals,
       nodeTexts: this.#nodeTexts,
       sinceInside: countsInside(spec),
@@ -160,8 +164,10 @@ class Builder {
         if (current === undefined) throw internal(`timeline: signal ${leaf.index} is read before it is known`);
         return current;
       }
-      case 'state_op':
-        return this.#node(leaf).value;
+      case 'state_op': {
+        const node = this.#node(leaf);
+        return (slot) => node.value(slot);
+      }
     }
   }
 
@@ -173,20 +179,20 @@ class Builder {
     const arg = this.#compile(leaf.arg);
     const { clock, table } = this.#options;
     const name = `node ${hashOf(text)}`;
-    const options = { arg, clock, table, name };
+    const options = { arg, depth: nestingDepth(leaf, this.#options.spec), clock, table, name };
     const node = ((): StateNode => {
       switch (leaf.op) {
         case 'has_existed':
-          return stateHasExisted(options);
+          return new HasExistedNode(options);
         case 'has_existed_within':
-          return stateHasExistedWithin(options, Number(leaf.within));
+          return new HasExistedWithinNode(options, Number(leaf.within));
         case 'duration_where': {
-          const duration = durationWhere(options);
+          const duration = new DurationWhereNode(options);
           this.#durations.push(duration);
           return duration;
         }
         case 'duration_in_state':
-          return durationInState(options, valueStore(table, `${name} held`, typeOf<StateLeaf>(leaf.arg), this.#interners));
+          return new DurationInStateNode(options, valueStore(table, `${name} held`, typeOf<StateLeaf>(leaf.arg), this.#interners));
       }
     })();
     this.#byText.set(text, node);
@@ -233,48 +239,6 @@ class Builder {
 
 function isDuration(expr: StateExpr): expr is Extract<StateLeaf, { readonly kind: 'state_op' }> {
   return expr.kind === 'state_op' && (expr.op === 'duration_where' || expr.op === 'duration_in_state');
-}
-
-function signalAt(spec: TimelineSpec, index: number): StateExpr {
-  const signal = spec.signals[index];
-  if (signal === undefined) throw internal(`timeline: no signal ${index}`);
-  return signal.expr;
-}
-
-function parts(expr: StateExpr, spec: TimelineSpec): readonly StateExpr[] {
-  if (expr.kind === 'signal') return [signalAt(spec, expr.index)];
-  return expr.kind === 'state_op' ? [expr.arg] : childrenOf<StateLeaf>(expr);
-}
-
-/** Leaves that an expression reads, itself and through signals and nodes. */
-function leavesIn(expr: StateExpr, spec: TimelineSpec): ReadonlySet<number> {
-  const leaves = new Set<number>();
-  const signals = new Set<number>();
-  const visit = (part: StateExpr): void => {
-    if (part.kind === 'leaf') leaves.add(part.index);
-    if (part.kind === 'signal') {
-      if (signals.has(part.index)) return;
-      signals.add(part.index);
-    }
-    for (const child of parts(part, spec)) visit(child);
-  };
-  visit(expr);
-  return leaves;
-}
-
-/** Does the state of some node depend on a duration that counts from `since`? */
-function countsInside(spec: TimelineSpec): boolean {
-  const seen = new Set<string>();
-  const visit = (expr: StateExpr, inside: boolean): boolean => {
-    if (expr.kind === 'signal') {
-      const visited = `${expr.index} ${inside}`;
-      if (seen.has(visited)) return false;
-      seen.add(visited);
-    }
-    if (inside && expr.kind === 'state_op' && expr.op === 'duration_where') return true;
-    return parts(expr, spec).some((part) => visit(part, inside || expr.kind === 'state_op'));
-  };
-  return spec.signals.some((signal) => visit(signal.expr, false));
 }
 
 function hashOf(text: string): string {
