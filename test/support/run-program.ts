@@ -6,7 +6,7 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-/** Runs a program to its end (killed after `timeoutMs`, default a minute). Rejects when it is not there (ENOENT). */
+/** Runs a program to its end. Rejects when it is not there (ENOENT), and when it was killed after `timeoutMs` (default a minute): its output is cut off. */
 export function runProgram(
   command: string,
   args: readonly string[],
@@ -14,7 +14,12 @@ export function runProgram(
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env: { ...process.env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] });
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
+    const { timeoutMs = 60_000 } = options;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill('SIGKILL');
+    }, timeoutMs);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -29,7 +34,8 @@ export function runProgram(
     });
     child.once('close', (code) => {
       clearTimeout(timer);
-      resolve({ code, stdout, stderr });
+      if (late) reject(new Error(`${command} did not end within ${timeoutMs} ms: ${stdout.slice(-500)}${stderr.slice(-500)}`));
+      else resolve({ code, stdout, stderr });
     });
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
