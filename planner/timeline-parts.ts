@@ -13,7 +13,7 @@ export function spanColumns(op: TimelineOperator): readonly (number | undefined)
 }
 
 /** Input columns that a leaf reads. */
-export function leafColumns(leaf: TimelineLeaf): readonly number[] {
+function leafColumns(leaf: TimelineLeaf): readonly number[] {
   return [...('value' in leaf ? [leaf.value] : []), ...('when' in leaf && leaf.when !== undefined ? [leaf.when] : [])];
 }
 

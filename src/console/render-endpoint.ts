@@ -23,7 +23,7 @@ export const DEFAULT_RENDER_LIMITS: RenderLimits = { pictures: 4, bodyBytes: 1_0
 /** Nothing runs in what we send, nothing is loaded from elsewhere, and no page of others may hold it. */
 const POLICY = `default-src 'none'; style-src '${PICTURE_STYLE_HASH}' 'sha256-${createHash('sha256').update(PAGE_STYLE).digest('base64')}'; sandbox; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
 
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': POLICY,
   'cross-origin-resource-policy': 'same-origin',
   'x-content-type-options': 'nosniff',

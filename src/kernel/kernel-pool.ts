@@ -15,7 +15,7 @@ export interface KernelOptions {
   readonly tempFolder: string;
   /** Bytes that a task may spill; undefined: as the disk allows. */
   readonly tempBytes?: number | undefined;
-  /** Rows that are handed to DuckDB and to the evaluator of TIMELINE at once, at most 2048 (the default). */
+  /** Rows that are handed to DuckDB and to the kernel of TIMELINE at once, at most 2048 (the default). */
   readonly batchRows?: number;
   /** How events reach TIMELINE where the plan leaves a choice; for tests. Default `auto`. */
   readonly feed?: FeedChoice;

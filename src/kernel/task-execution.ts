@@ -29,7 +29,7 @@ export interface Execution {
   readonly filling: DuckDBConnection;
   readonly postgres: PostgresFunctions;
   readonly request: TaskRequest;
-  /** Rows handed to DuckDB and to the evaluator of TIMELINE at once. */
+  /** Rows handed to DuckDB and to the kernel of TIMELINE at once. */
   readonly batchRows: number;
   /** How events reach TIMELINE where the plan leaves a choice. */
   readonly feed: FeedChoice;

@@ -94,7 +94,7 @@ function together(parts: readonly (ColumnKeys | undefined)[], type: Type): Colum
 }
 
 /** The order of the types that have dynamic filters; text as in the C collation, by its bytes. */
-export function compareTexts(type: Type, a: string, b: string): number {
+function compareTexts(type: Type, a: string, b: string): number {
   const [x, y] = [a, b].map((text) => ordered(parseValue(type, text))) as [bigint | number | Uint8Array, bigint | number | Uint8Array];
   if (x instanceof Uint8Array && y instanceof Uint8Array) return Buffer.compare(x, y);
   return x < y ? -1 : x > y ? 1 : 0;

@@ -35,7 +35,7 @@ export async function* runFiles(options: RunFilesOptions): AsyncGenerator<Result
 }
 
 /** The promise, or the signal's reason as soon as it is aborted. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   promise.catch(() => undefined);
   signal.throwIfAborted();
   let stop: (() => void) | undefined;

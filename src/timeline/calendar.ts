@@ -6,7 +6,7 @@ const SECOND = 1e6;
 const DAY_SECONDS = 86_400;
 const DAY = DAY_SECONDS * SECOND;
 /** More buckets than this in one call are refused (54000). */
-export const MAX_BUCKETS = 2_000_000;
+const MAX_BUCKETS = 2_000_000;
 
 export interface BucketOptions {
   readonly every: { readonly months: number; readonly days: number; readonly micros: number };

@@ -1,5 +1,6 @@
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import { internal } from '../../sql/errors.js';
+import { firstAtOrAfter } from './ascending.js';
 import { bucketEdges } from './calendar.js';
 import { instantOf } from './clock.js';
 
@@ -89,17 +90,6 @@ function instantsOf(options: {
   }
   const inside = edges?.filter((edge) => edge > since && edge < until) ?? new Float64Array();
   return since === -Infinity ? inside : Float64Array.from([since, ...inside]);
-}
-
-/** Index of the first element >= value, from `low` on. */
-export function firstAtOrAfter(sorted: Float64Array, value: number, low = 0): number {
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] as number) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Index of the edge at which an instant's bucket begins. */

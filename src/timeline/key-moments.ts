@@ -1,7 +1,8 @@
 import type { TimelineSpec } from '../../planner/timeline-spec.js';
 import { TimelineError } from '../../sql/errors.js';
+import { firstAtOrAfter } from './ascending.js';
 import { type Clock, justBefore } from './clock.js';
-import { type Cuts, firstAtOrAfter } from './cuts.js';
+import type { Cuts } from './cuts.js';
 import type { DigestSums } from './digest.js';
 import type { KernelChunk } from './kernel.js';
 import type { KernelTables } from './kernel-state.js';

@@ -5,7 +5,7 @@ import { constants, gunzip, gzip } from 'node:zlib';
 import type { TimelineOperator } from '../../../planner/physical-plan.js';
 import { TimelineError } from '../../../sql/errors.js';
 import { Oid, type } from '../../../sql/types.js';
-import { firstAtOrAfter } from '../../timeline/cuts.js';
+import { firstAtOrAfter } from '../../timeline/ascending.js';
 import type { EventBatch, KernelState, TimelineKernel } from '../../timeline/kernel.js';
 import type { SpanBatch } from '../../timeline/span-rows.js';
 import { damagedState } from '../../timeline/state-error.js';

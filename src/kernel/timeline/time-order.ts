@@ -46,15 +46,3 @@ export function timeOrder(times: Float64Array): Rows {
   }
   return from;
 }
-
-/** The first row at or after `time` of ascending times, from row `from` on. */
-export function firstAtOrAfter(times: Float64Array, time: number, from = 0): number {
-  let low = from;
-  let high = times.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((times[middle] as number) < time) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}

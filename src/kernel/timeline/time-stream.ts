@@ -1,9 +1,10 @@
 import type { ColumnVector } from '../../../sql/column-vector.js';
 import type { Type } from '../../../sql/types.js';
+import { firstAtOrAfter } from '../../timeline/ascending.js';
 import type { Turn } from './event-feed.js';
 import { type EventPart, type ParquetEvents, type PartRows, wrongBounds } from './parquet-events.js';
 import type { BoundedPart } from './parts-in-order.js';
-import { firstAtOrAfter, isAscending, timeOrder } from './time-order.js';
+import { isAscending, timeOrder } from './time-order.js';
 import { gatherVector, joinRuns, type Rows, type Run } from './vectors.js';
 
 /** Rows of all keys in time order, those of one time in source order; all rows of a time are in one batch. */

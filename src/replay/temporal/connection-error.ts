@@ -12,7 +12,7 @@ export function grpcCode(error: unknown): number | undefined {
   return undefined;
 }
 
-export function isUnreachable(error: unknown): boolean {
+function isUnreachable(error: unknown): boolean {
   const code = grpcCode(error);
   if (code !== undefined) return UNREACHABLE.has(code);
   // What the native client and the resolver throw before there is any status.
