@@ -116,7 +116,10 @@ async function runFeed(step: TimelineStep, { feed, horizon }: Feeding, name: str
   }
   const skipped = kernel.skippedRows + feed.skipped();
   return {
-    notices: skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`],
+    notices: [
+      ...(skipped === 0 ? [] : [`timeline: ${skipped} ${skipped === 1 ? 'row' : 'rows'} with a NULL key or timestamp skipped`]),
+      ...(run?.remarks ?? []),
+    ],
     events: feed.told(),
     rows: events,
     carries: run?.saved ?? {},

@@ -30,6 +30,7 @@ export class CarriedRun {
   /** Ascending. */
   #points: readonly { readonly at: number; readonly key: string }[];
   readonly #saved: Record<string, string> = {};
+  readonly #remarks: string[] = [];
 
   /** `end`: the run sees no events from here on; undefined: it sees none at all. */
   constructor(op: TimelineOperator, { carries, folder }: CarryFolder, end: number | undefined) {
@@ -48,6 +49,11 @@ export class CarriedRun {
   /** Files of states, in the folder, by key. */
   get saved(): Readonly<Record<string, string>> {
     return this.#saved;
+  }
+
+  /** Why states were not saved. The query's own answer needs none of them. */
+  get remarks(): readonly string[] {
+    return this.#remarks;
   }
 
   /** Pushes events in time order, without those that the first state knows; gives rows. */
@@ -74,10 +80,19 @@ export class CarriedRun {
     if (point === undefined) return;
     this.#points = rest;
     yield* given(kernel.advance(point.at));
-    const text = JSON.stringify(kernel.save());
-    if (text.length > MOST_BYTES) return;
+    const state = kernel.save();
     const name = `carry-${Object.keys(this.#saved).length}.json.gz`;
-    await writeFile(join(this.#folder, name), await promisify(gzip)(text, { level: constants.Z_BEST_SPEED }));
+    try {
+      // a RangeError, if it is longer than any text may be
+      const text = JSON.stringify(state);
+      if (text.length > MOST_BYTES) return;
+      await writeFile(join(this.#folder, name), await promisify(gzip)(text, { level: constants.Z_BEST_SPEED }));
+    } catch (error) {
+      this.#remarks.push(
+        `timeline: its state could not be kept for later queries: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      return;
+    }
     this.#saved[point.key] = name;
   }
 }
