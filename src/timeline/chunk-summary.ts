@@ -7,6 +7,7 @@ import type { Value } from '../../sql/value.js';
 import { intervalOf } from './clock.js';
 import type { Chunk } from './cuts.js';
 import { combineStates, openKernel } from './event-kernel.js';
+import { inputTypeOf } from './input-types.js';
 import type { KernelOptions, KernelState, TimelineKernel } from './kernel.js';
 import { nestingDepth } from './state-dependencies.js';
 import { equalityKey } from './value-identity.js';
@@ -90,11 +91,7 @@ type Row = readonly (Value | null)[];
 
 /** The spans of all chunks, chunk after chunk, with those joined that only a border cuts. Rows as TimelineOperator.fields has them. */
 export function joinSpans({ spec, inputTypes }: ChunkOptions, chunks: readonly (readonly Row[])[]): Row[] {
-  const keys = spec.keys.map((id) => {
-    const type = inputTypes.get(id);
-    if (type === undefined) throw internal(`timeline: the input has no column ${id}`);
-    return equalityKey(type);
-  });
+  const keys = spec.keys.map((id) => equalityKey(inputTypeOf(inputTypes)(id)));
   const first = columnsBeforeSignals(spec);
   const started = first - 5;
   const same = spec.signals.map(({ type, numerical }) => (numerical ? () => true : equality(type)));

@@ -7,6 +7,7 @@ import type { Clock } from './clock.js';
 import { type Cuts, cutsAfter, cutsInChunk, cutsOf } from './cuts.js';
 import { Deduplicator } from './deduplicator.js';
 import { DigestSums } from './digest.js';
+import { inputTypeOf } from './input-types.js';
 import type { EventBatch, KernelChunk, KernelOptions, KernelState, TimelineKernel } from './kernel.js';
 import { KernelTables, readState, type SavedKernel, writeState } from './kernel-state.js';
 import { KeyMoments, LIFE, PROBED } from './key-moments.js';
@@ -63,11 +64,7 @@ class EventKernel implements TimelineKernel {
     const { spec, inputTypes, horizon, order, output, digest, chunk, batchRows = BATCH_ROWS } = options;
     this.#spec = spec;
     this.#chunk = chunk;
-    this.#inputType = (id: number): Type => {
-      const found = inputTypes.get(id);
-      if (found === undefined) throw internal(`timeline: the input has no column ${id}`);
-      return found;
-    };
+    this.#inputType = inputTypeOf(inputTypes);
     const tsType = this.#inputType(spec.ts);
     if (tsType.oid !== Oid.timestamptz) throw internal(`timeline: ts is ${typeName(tsType)}`);
     const whole = cutsOf(spec, horizon);
@@ -94,6 +91,7 @@ class EventKernel implements TimelineKernel {
     const { signals } = program;
     const { edges, end } = whole;
     this.#grouped = order === 'grouped';
+    if (this.#grouped && chunk !== undefined) throw internal('timeline: grouped events in chunks');
     this.#cuts = cuts;
     this.#columns = new BatchColumns(this.#inputType);
     this.#keys = keys;
