@@ -1,35 +1,18 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
+import { pinnedPython } from '../test/support/python.js';
 import type { Answer, Side } from './measure.js';
 
 export const PEER_VERSIONS = { polars: '2.1.0', chdb: '4.4.0' } as const;
 export type PeerName = keyof typeof PEER_VERSIONS;
 const TITLES: Readonly<Record<PeerName, string>> = { polars: 'Polars', chdb: 'ClickHouse (chDB)' };
 
-const run = promisify(execFile);
-
 /** The Python of an environment with the peers, made once in the cache folder. Undefined where it cannot be made. */
 export async function peerPython(cache: string): Promise<string | undefined> {
   const packages = Object.entries(PEER_VERSIONS).map(([name, version]) => `${name}==${version}`);
-  const environment = join(cache, `peers-${packages.join('-')}`);
-  const python = join(environment, 'bin', 'python');
-  if (existsSync(python)) return python;
-  const building = `${environment}.${process.pid}`;
-  try {
-    await mkdir(cache, { recursive: true });
-    await run('python3', ['-m', 'venv', building]);
-    await run(join(building, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages]);
-    await rename(building, environment);
-    return python;
-  } catch {
-    await rm(building, { recursive: true, force: true });
-    return undefined;
-  }
+  return pinnedPython(join(cache, `peers-${packages.join('-')}`), packages);
 }
 
 /** A peer in a process of its own, which is asked by lines of JSON. Throws what it says when it does not start. */

@@ -8,9 +8,9 @@ import { Oid, type, typeName } from '../sql/types.js';
 import { outerColumns } from './columns.js';
 import { convertExpression } from './convert-expression.js';
 import { columnRef, conjunction } from './expression.js';
-import { instantText } from './instant.js';
 import type { Field, Operator, PlanExpr, PlanLeaf, ProjectOperator, TimelineOperator } from './physical-plan.js';
 import { between, type CteFrames, type Planning, type Scope, type TimelineRequest } from './planning.js';
+import { timeBound } from './time-bound.js';
 import { hasMarkers, type Markers, readMarkers } from './timeline-markers.js';
 import { TimelineProbes } from './timeline-probes.js';
 import type { TimelineSpec } from './timeline-spec.js';
@@ -200,23 +200,13 @@ function untilOf(values: TimelineValues): TimelineSpec['until'] {
 
 /** Planning law 2: events that nothing can see need not be read. Points see the events at `until` and at the last `at`. */
 function readBounds(time: PlanExpr, values: TimelineValues, marker: TimelineMarker): readonly PlanExpr[] {
-  const bound = (fn: string, operator: string, instant: bigint): PlanExpr => {
-    const constant: Constant = { kind: 'constant', type: TIMESTAMPTZ, value: instantText(instant.toString()) };
-    return {
-      kind: 'call',
-      fn: `timestamptz_${fn}(timestamptz,timestamptz)`,
-      operator,
-      args: [time, constant],
-      type: type(Oid.bool),
-      volatility: 'immutable',
-    };
-  };
   const bounds: PlanExpr[] = [];
   const last = values.at?.at(-1);
   if (values.at !== undefined)
-    bounds.push(last === undefined ? { kind: 'constant', type: type(Oid.bool), value: 'false' } : bound('le', '<=', last));
-  if (values.until !== undefined) bounds.push(marker.emit === 'points' ? bound('le', '<=', values.until) : bound('lt', '<', values.until));
-  if (values.readFrom !== undefined) bounds.push(bound('ge', '>=', values.readFrom));
+    bounds.push(last === undefined ? { kind: 'constant', type: type(Oid.bool), value: 'false' } : timeBound<PlanLeaf>(time, '<=', last));
+  if (values.until !== undefined)
+    bounds.push(marker.emit === 'points' ? timeBound<PlanLeaf>(time, '<=', values.until) : timeBound<PlanLeaf>(time, '<', values.until));
+  if (values.readFrom !== undefined) bounds.push(timeBound<PlanLeaf>(time, '>=', values.readFrom));
   return bounds;
 }
 

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { TableColumn, TablePredicate } from '../connectors/connector.js';
-import type { Constant } from '../sql/expression.js';
-import { Oid, type } from '../sql/types.js';
+import type { TableColumn } from '../connectors/connector.js';
+import { Oid } from '../sql/types.js';
 import { parseTimestampTz } from '../sql/value-time.js';
 import { type DirectInput, directInput } from './direct-timeline.js';
 import { childrenOf, mapLeaves, sameExpr } from './expression.js';
-import { instantText } from './instant.js';
 import { operatorsIn, rewrite } from './logical-plan.js';
 import type { CarryPoint, Operator, PlanExpr, PlanLeaf, ScanField, Stage, Task, TimelineCarry, TimelineOperator } from './physical-plan.js';
 import type { CarryMode, PlanningConnector } from './planning.js';
+import { timeBound } from './time-bound.js';
 import type { StateExpr, StateLeaf, TimelineSpec } from './timeline-spec.js';
 
 /**
@@ -91,18 +90,21 @@ async function carryOf(op: TimelineOperator, task: Task, request: CarryRequest):
   const { scan } = input;
   const connector = request.connector(scan.schema, scan.table);
   if (connector.narrow === undefined || connector.fingerprint === undefined) return undefined;
-  const narrowed = async (operator: '<' | '>=', instant: bigint): Promise<readonly unknown[]> =>
-    (await connector.narrow?.(scan.handle, splits, [comparison(time.column, operator, instant)], request.signal))?.splits ?? [];
+  // the hash knows what is filtered above the scan, not what the scan leaves out by itself
+  if (scan.dynamic !== undefined || scan.pushed.some(({ answer }) => answer === 'exact')) return undefined;
+  const column: TableColumn = { kind: 'table_column', name: time.column.name, type: time.column.type };
+  const before = async (instant: bigint): Promise<readonly unknown[]> =>
+    (await connector.narrow?.(scan.handle, splits, [timeBound<TableColumn>(column, '<', instant)], request.signal))?.splits ?? [];
   const since = BigInt(op.spec.since);
   const last = midnight(since);
   if (request.mode === 'auto') {
-    const read = new Set((await narrowed('<', last)).map((data) => JSON.stringify(data)));
+    const read = new Set((await before(last)).map((data) => JSON.stringify(data)));
     const bytes = splits.filter(({ data }) => read.has(JSON.stringify(data))).reduce((sum, split) => sum + split.bytes, 0);
     if (bytes < request.fromBytes) return undefined;
   }
   const keyAt = async (at: bigint): Promise<string | undefined> => {
-    const before = await narrowed('<', at);
-    const files = before.length === 0 ? undefined : connector.fingerprint?.(scan.handle, before);
+    const earlier = await before(at);
+    const files = earlier.length === 0 ? undefined : connector.fingerprint?.(scan.handle, earlier);
     return files === undefined
       ? undefined
       : createHash('sha256')
@@ -125,13 +127,6 @@ async function carryOf(op: TimelineOperator, task: Task, request: CarryRequest):
 
 function midnight(instant: bigint): bigint {
   return instant - (((instant % DAY) + DAY) % DAY);
-}
-
-function comparison(column: ScanField, operator: '<' | '>=', instant: bigint): TablePredicate {
-  const leaf: TableColumn = { kind: 'table_column', name: column.name, type: column.type };
-  const fn = operator === '<' ? 'timestamptz_lt(timestamptz,timestamptz)' : 'timestamptz_ge(timestamptz,timestamptz)';
-  const value: Constant = { kind: 'constant', type: column.type, value: instantText(instant.toString()) };
-  return { kind: 'call', fn, operator, args: [leaf, value], type: type(Oid.bool), volatility: 'immutable' };
 }
 
 /** All that a state at `at` depends on besides the table's files: equal for calls that differ in window, output and names only. */
@@ -177,18 +172,18 @@ function isAfter(filter: PlanExpr, time: PlanExpr | undefined, at: bigint): bool
 /** Does a state depend on how long another lasted since `since`? Then it depends on `since`, which is the next query's own. */
 function remembersWindow(spec: TimelineSpec): boolean {
   const counts = spec.signals.map(() => false);
-  const visit = (expr: StateExpr, inside: boolean): boolean => {
+  const counting = (expr: StateExpr): boolean => {
     if (expr.kind === 'signal') return counts[expr.index] === true;
-    if (expr.kind !== 'state_op') return childrenOf<StateLeaf>(expr).some((child) => visit(child, inside));
+    if (expr.kind !== 'state_op') return childrenOf<StateLeaf>(expr).some(counting);
     if (expr.op === 'duration_where') return true;
-    return visit(expr.arg, true);
+    return counting(expr.arg);
   };
   const latched = (expr: StateExpr): boolean => {
-    if (expr.kind === 'state_op') return visit(expr.arg, true) || latched(expr.arg);
+    if (expr.kind === 'state_op') return counting(expr.arg) || latched(expr.arg);
     return expr.kind === 'signal' ? false : childrenOf<StateLeaf>(expr).some(latched);
   };
   return spec.signals.some(({ expr }, n) => {
-    counts[n] = visit(expr, false);
+    counts[n] = counting(expr);
     return latched(expr);
   });
 }

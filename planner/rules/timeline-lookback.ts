@@ -1,8 +1,6 @@
-import type { Constant } from '../../sql/expression.js';
-import { Oid, type } from '../../sql/types.js';
 import { columnRef } from '../expression.js';
-import { instantText } from '../instant.js';
-import { fieldsOf, type Operator, type PlanExpr, type TimelineOperator, type UnboundedLookback } from '../physical-plan.js';
+import { fieldsOf, type Operator, type PlanExpr, type PlanLeaf, type TimelineOperator, type UnboundedLookback } from '../physical-plan.js';
+import { timeBound } from '../time-bound.js';
 import { mapTimelines } from '../timeline-above.js';
 import { stateLeaves } from '../timeline-parts.js';
 import type { TimelineLeaf, TimelineSpec } from '../timeline-spec.js';
@@ -38,7 +36,7 @@ export function boundLookback(plan: Operator, { planning }: RuleContext): Operat
     if (reading?.lookback !== undefined && reading.lookback.kind !== 'unbounded' && BigInt(reading.lookback.from) >= from) return undefined;
     const ts = fieldsOf(timeline.input).find(({ id }) => id === spec.ts);
     if (ts === undefined) return undefined;
-    const predicate = notBefore(columnRef(ts), from);
+    const predicate = timeBound<PlanLeaf>(columnRef(ts), '>=', from);
     return {
       ...timeline,
       input: pushFilters({ kind: 'filter', input: timeline.input, predicate }),
@@ -76,17 +74,4 @@ function memoryOf(leaf: TimelineLeaf): bigint | undefined {
 function stateOperator(spec: TimelineSpec): string | undefined {
   for (const signal of spec.signals) for (const leaf of stateLeaves(signal.expr)) if (leaf.kind === 'state_op') return leaf.op;
   return undefined;
-}
-
-/** `ts >= instant`, microseconds. */
-export function notBefore(ts: PlanExpr, instant: bigint): PlanExpr {
-  const constant: Constant = { kind: 'constant', type: type(Oid.timestamptz), value: instantText(instant.toString()) };
-  return {
-    kind: 'call',
-    fn: 'timestamptz_ge(timestamptz,timestamptz)',
-    operator: '>=',
-    args: [ts, constant],
-    type: type(Oid.bool),
-    volatility: 'immutable',
-  };
 }

@@ -1,9 +1,9 @@
 import { directInput } from '../direct-timeline.js';
 import { mapInputs } from '../logical-plan.js';
-import type { Operator, TimelineOperator } from '../physical-plan.js';
+import type { Operator, PlanLeaf, TimelineOperator } from '../physical-plan.js';
+import { timeBound } from '../time-bound.js';
 import { tablePredicate } from './connector-pushdown.js';
 import type { RuleContext } from './rule.js';
-import { notBefore } from './timeline-lookback.js';
 
 /**
  * For EXPLAIN and a NOTICE: where a call looks back without a bound, what its table holds from `since` on is asked for by itself, to tell
@@ -22,7 +22,7 @@ function asked(timeline: TimelineOperator, { planning, asked: predicates }: Rule
   if (read === undefined || ts?.kind !== 'column') return undefined;
   const { scan } = read;
   const { connector, handle } = planning.table(scan.schema, scan.table);
-  const filters = [...(predicates.get(scan.scan) ?? []), tablePredicate(notBefore(ts, BigInt(spec.since)), scan)];
+  const filters = [...(predicates.get(scan.scan) ?? []), tablePredicate(timeBound<PlanLeaf>(ts, '>=', spec.since), scan)];
   const answer = connector.pushdown(handle, { filters, columns: scan.fields.map((field) => field.name), limit: undefined });
   if (answer.answers.at(-1) === 'unsupported') return undefined;
   return { ...timeline, reading: { ...reading, lookback: { ...reading.lookback, window: { scan: scan.scan, handle: answer.handle } } } };

@@ -7,7 +7,7 @@ import { openKernel } from '../timeline/event-kernel.js';
 import type { SpanBatch, SpanOutput } from '../timeline/span-rows.js';
 import type { PostgresCompute } from '../timeline/state-fallback.js';
 import { columnList, type PrintContext, printOperator } from './print-operator.js';
-import { CarriedRun, type CarryFolder, loadCarried } from './timeline/carried-state.js';
+import { beginOf, CarriedRun, type CarryFolder, loadCarried } from './timeline/carried-state.js';
 import { chooseFeed } from './timeline/choose-feed.js';
 import { openDirectEvents } from './timeline/direct-events.js';
 import { eventColumns } from './timeline/event-columns.js';
@@ -146,7 +146,6 @@ async function chosenFeed(step: TimelineStep): Promise<Feeding> {
   if (typeof direct === 'string') return sorted(step, direct);
   const { events, spec } = direct;
   const turn = turnOf(step);
-  const begins = hasBegin(step);
   const batchRows = step.batchRows < CHUNK_ROWS ? step.batchRows : DIRECT_BATCH_ROWS;
   try {
     const choice = chooseFeed(direct, memoryBytes, wanted);
@@ -159,7 +158,7 @@ async function chosenFeed(step: TimelineStep): Promise<Feeding> {
       }
       case 'group': {
         // a state is of all keys at one time: events must come by time
-        if (begins) return await sorted(step, choice.why);
+        if (beginOf(op, step.carried.carries) !== undefined) return await sorted(step, choice.why);
         const feed = await groupFeed(direct, { turn, batchRows, memoryBytes: choice.memoryBytes, why: choice.why });
         return { feed, horizon: own ? instantOf(feed.latest) : await readHorizon(step) };
       }
@@ -178,13 +177,9 @@ async function chosenFeed(step: TimelineStep): Promise<Feeding> {
 async function sorted(step: TimelineStep, why: string | undefined): Promise<Feeding> {
   const { op, context, connection, filling, batchRows } = step;
   const needed = eventColumns(op);
-  const by = hasBegin(step) ? 'time' : 'key';
+  const by = beginOf(op, step.carried.carries) === undefined ? 'key' : 'time';
   const feed = sortedFeed({ op, context, connection, watching: filling, needed, batchRows, turn: turnOf(step), why, by });
   return { feed, horizon: await readHorizon(step) };
-}
-
-function hasBegin({ op, carried }: TimelineStep): boolean {
-  return op.carry !== undefined && carried.carries?.begin[op.carry.scan] !== undefined;
 }
 
 /** A message for the thread is heard only when it has nothing to do. */

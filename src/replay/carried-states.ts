@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import type { TablePredicate } from '../../connectors/connector.js';
+import type { TableColumn, TablePredicate } from '../../connectors/connector.js';
 import { instantText } from '../../planner/instant.js';
 import { operatorsIn } from '../../planner/logical-plan.js';
 import type { Operator, PruningStep, TimelineCarry } from '../../planner/physical-plan.js';
-import { Oid, type } from '../../sql/types.js';
+import { timeBound } from '../../planner/time-bound.js';
 import type { CarriedState, TaskOutput } from '../kernel/kernel.js';
 import type { StageStore } from './stage-store.js';
 
@@ -59,17 +59,7 @@ export function laterEvents(root: Operator, scan: string, state: CarriedState): 
     const carry = carriesIn(root).find((one) => one.scan === scan);
     const field = op.fields.find(({ id }) => id === carry?.column);
     if (field === undefined) return undefined;
-    return {
-      kind: 'call',
-      fn: 'timestamptz_ge(timestamptz,timestamptz)',
-      operator: '>=',
-      args: [
-        { kind: 'table_column', name: field.name, type: field.type },
-        { kind: 'constant', type: field.type, value: instantText(state.at) },
-      ],
-      type: type(Oid.bool),
-      volatility: 'immutable',
-    };
+    return timeBound<TableColumn>({ kind: 'table_column', name: field.name, type: field.type }, '>=', state.at);
   }
   return undefined;
 }

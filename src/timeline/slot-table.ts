@@ -60,78 +60,54 @@ export class SlotTable {
   }
 }
 
-export class Float64Slots implements SlotColumn {
+abstract class TypedSlots<T extends Bytes> implements SlotColumn {
+  abstract data: T;
+  constructor(
+    readonly name: string,
+    private readonly initial = 0,
+  ) {}
+
+  protected abstract make(length: number): T;
+
+  grow(capacity: number): void {
+    const { data } = this;
+    this.data = this.make(capacity);
+    this.data.fill(this.initial, data.length);
+    this.data.set(data);
+  }
+
+  reset(slot: number): void {
+    this.data[slot] = this.initial;
+  }
+
+  save(count: number): unknown {
+    return saveBytes(this.data, count, this.initial);
+  }
+
+  load(saved: unknown, count: number): void {
+    loadBytes(this.data, saved, count, this.initial);
+  }
+}
+
+/** A class for each kind: what reads `data` in a loop sees arrays of one kind. */
+export class Float64Slots extends TypedSlots<Float64Array> {
   data = new Float64Array();
-  constructor(
-    readonly name: string,
-    private readonly initial: number,
-  ) {}
-
-  grow(capacity: number): void {
-    const { data } = this;
-    this.data = new Float64Array(capacity).fill(this.initial, data.length);
-    this.data.set(data);
-  }
-
-  reset(slot: number): void {
-    this.data[slot] = this.initial;
-  }
-
-  save(count: number): unknown {
-    return saveBytes(this.data, count, this.initial);
-  }
-
-  load(saved: unknown, count: number): void {
-    loadBytes(this.data, saved, count, this.initial);
+  protected make(length: number): Float64Array {
+    return new Float64Array(length);
   }
 }
 
-export class Int32Slots implements SlotColumn {
+export class Int32Slots extends TypedSlots<Int32Array> {
   data = new Int32Array();
-  constructor(
-    readonly name: string,
-    private readonly initial: number,
-  ) {}
-
-  grow(capacity: number): void {
-    const { data } = this;
-    this.data = new Int32Array(capacity).fill(this.initial, data.length);
-    this.data.set(data);
-  }
-
-  reset(slot: number): void {
-    this.data[slot] = this.initial;
-  }
-
-  save(count: number): unknown {
-    return saveBytes(this.data, count, this.initial);
-  }
-
-  load(saved: unknown, count: number): void {
-    loadBytes(this.data, saved, count, this.initial);
+  protected make(length: number): Int32Array {
+    return new Int32Array(length);
   }
 }
 
-export class Uint8Slots implements SlotColumn {
+export class Uint8Slots extends TypedSlots<Uint8Array> {
   data = new Uint8Array();
-  constructor(readonly name: string) {}
-
-  grow(capacity: number): void {
-    const { data } = this;
-    this.data = new Uint8Array(capacity);
-    this.data.set(data);
-  }
-
-  reset(slot: number): void {
-    this.data[slot] = 0;
-  }
-
-  save(count: number): unknown {
-    return saveBytes(this.data, count, 0);
-  }
-
-  load(saved: unknown, count: number): void {
-    loadBytes(this.data, saved, count, 0);
+  protected make(length: number): Uint8Array {
+    return new Uint8Array(length);
   }
 }
 

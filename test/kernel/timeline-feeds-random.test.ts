@@ -14,38 +14,16 @@ import { latestTime } from '../../src/kernel/timeline/horizon.js';
 import { partsInOrder } from '../../src/kernel/timeline/parts-in-order.js';
 import { streamFeed } from '../../src/kernel/timeline/stream-feed.js';
 import { openKernel } from '../../src/timeline/event-kernel.js';
-import { bruteForce, type Event, Tied } from '../timeline/brute-force.js';
-import { canonical, show } from '../timeline/brute-values.js';
+import type { Event } from '../timeline/brute-force.js';
+import { show } from '../timeline/brute-values.js';
 import { Random } from '../timeline/random.js';
+import { type Answer, define, normal } from '../timeline/random-answers.js';
 import { C } from '../timeline/random-events.js';
 import { type RandomCase, randomCase } from '../timeline/random-timeline.js';
 import { call, constant, field, ref } from './harness.js';
 import { memoryFile } from './memory-parquet.js';
 
 const CASES = 1500;
-
-type Rows = readonly (readonly (Value | null)[])[];
-type Answer = Rows | 'ties';
-
-function define(example: RandomCase): Answer {
-  try {
-    return bruteForce(example);
-  } catch (error) {
-    if (error instanceof Tied) return 'ties';
-    throw error;
-  }
-}
-
-/** Rows by key and time, each as text: of a key that is written in several ways, any will do. */
-function normal({ spec, types }: RandomCase, answer: Answer): readonly string[] {
-  if (answer === 'ties') return ['ties'];
-  const keys = spec.keys.map((id) => types.get(id)!);
-  return answer
-    .map((row) => ({ key: keys.map((of, n) => canonical(of, row[n]!)), rest: row.slice(keys.length).map((cell) => show(cell)) }))
-    .map(({ key, rest }, n) => ({ text: [...key, ...rest].join(' | '), group: key.join('\0'), n }))
-    .sort((a, b) => (a.group < b.group ? -1 : a.group > b.group ? 1 : a.n - b.n))
-    .map(({ text }) => text);
-}
 
 interface Filter {
   readonly expr: PlanExpr;

@@ -14,6 +14,7 @@ import type { Value } from '../../sql/value.js';
 import type { FeedChoice } from '../../src/kernel/timeline/event-feed.js';
 import { bruteForce, type Event } from '../timeline/brute-force.js';
 import { canonical, show } from '../timeline/brute-values.js';
+import { PLAIN_SPEC } from '../timeline/plain-spec.js';
 import { Random } from '../timeline/random.js';
 import { C } from '../timeline/random-events.js';
 import { type RandomCase, randomCase } from '../timeline/random-timeline.js';
@@ -231,21 +232,10 @@ describe('feeds of TIMELINE in the kernel', () => {
 
   function plainSpec(leaves: TimelineSpec['leaves'], options: Partial<TimelineSpec> = {}): TimelineSpec {
     return {
-      emit: 'spans',
+      ...PLAIN_SPEC,
       keys: [C.key],
       ts: C.ts,
       orderBy: [C.seq],
-      dedupe: [],
-      ties: 'apply',
-      since: undefined,
-      until: { kind: 'horizon' },
-      at: undefined,
-      every: undefined,
-      origin: undefined,
-      timeZone: 'UTC',
-      idle: undefined,
-      ends: undefined,
-      fill: false,
       leaves,
       signals: leaves.map((leaf, index) => {
         const type = 'value' in leaf && 'type' in leaf ? leaf.type : { oid: Oid.bool, typmod: -1 };

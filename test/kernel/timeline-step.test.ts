@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Operator, TimelineOperator } from '../../planner/physical-plan.js';
 import { Oid } from '../../sql/types.js';
+import { PLAIN_SPEC } from '../timeline/plain-spec.js';
 import { type Bench, field, openBench, ref, values } from './harness.js';
 
 const key = field(1, Oid.text);
@@ -26,21 +27,9 @@ function timeline(rows: readonly (readonly (string | null)[])[]): TimelineOperat
     input: values([key, ts, state], rows),
     horizon: values([horizon], [['2025-03-01 04:00:00+00']]),
     spec: {
-      emit: 'spans',
+      ...PLAIN_SPEC,
       keys: [1],
       ts: 2,
-      orderBy: [],
-      dedupe: [],
-      ties: 'apply',
-      since: undefined,
-      until: { kind: 'horizon' },
-      at: undefined,
-      every: undefined,
-      origin: undefined,
-      timeZone: 'UTC',
-      idle: undefined,
-      ends: undefined,
-      fill: false,
       leaves: [{ op: 'latest', value: 3, type: state.type, ttl: undefined }],
       signals: [{ name: 's', expr: { kind: 'leaf', index: 0, type: state.type }, type: state.type, numerical: false }],
     },

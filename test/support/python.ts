@@ -1,8 +1,12 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { hasProgram, runProgram } from './run-program.js';
+
+const run = promisify(execFile);
 
 /**
  * A Python with the named package, from a virtual environment that is kept outside of the checkout (TIMELINE_TEST_CACHE, or the
@@ -25,4 +29,25 @@ export async function pythonWith(requirement: string, importName: string): Promi
     if (result?.code !== 0) return undefined;
   }
   return (await ready()) ? python : undefined;
+}
+
+/**
+ * The interpreter of an environment with pinned packages, made once at `environment`; a name that tells the versions. Undefined where it cannot be
+ * made (no python3, no pip, no network).
+ */
+export async function pinnedPython(environment: string, packages: readonly string[]): Promise<string | undefined> {
+  const python = join(environment, 'bin', 'python');
+  if (existsSync(python)) return python;
+  const building = `${environment}.${process.pid}`;
+  try {
+    await mkdir(dirname(environment), { recursive: true });
+    // An environment can't be moved with its scripts, but its interpreter and packages can, and we call nothing else.
+    await run('python3', ['-m', 'venv', building]);
+    await run(join(building, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages]);
+    await rename(building, environment);
+    return python;
+  } catch {
+    await rm(building, { recursive: true, force: true });
+    return existsSync(python) ? python : undefined;
+  }
 }

@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict';
 import { TimelineError } from '../../sql/errors.js';
-import type { Value } from '../../sql/value.js';
 import { openKernel } from '../../src/timeline/event-kernel.js';
-import { bruteForce, Tied } from './brute-force.js';
-import { canonical, show } from './brute-values.js';
+import { show } from './brute-values.js';
 import { batchOf, grouped, interleaved, optionsOf, sortedBy } from './kernel-runs.js';
 import { Random } from './random.js';
+import { type Answer, define, normal, type Rows } from './random-answers.js';
 import { Coverage, LEAST } from './random-coverage.js';
-import { type RandomCase, randomCase } from './random-timeline.js';
+import { randomCase } from './random-timeline.js';
 
 const CASES = 20_000;
 /** Beside the fixed seeds; its number is in the name of the test. */
 const FRESH = 2000;
-
-type Rows = readonly (readonly (Value | null)[])[];
-type Answer = Rows | 'ties';
 
 function evaluate(run: () => Rows): Answer {
   try {
@@ -23,26 +19,6 @@ function evaluate(run: () => Rows): Answer {
     if (error instanceof TimelineError && error.sqlstate === '21000') return 'ties';
     throw error;
   }
-}
-
-function define(example: RandomCase): Answer {
-  try {
-    return bruteForce(example);
-  } catch (error) {
-    if (error instanceof Tied) return 'ties';
-    throw error;
-  }
-}
-
-/** Rows by key and time, each as text: of a key that is written in several ways, any will do. */
-function normal({ spec, types }: RandomCase, answer: Answer): readonly string[] {
-  if (answer === 'ties') return ['ties'];
-  const keys = spec.keys.map((id) => types.get(id)!);
-  return answer
-    .map((row) => ({ key: keys.map((of, n) => canonical(of, row[n]!)), rest: row.slice(keys.length).map((cell) => show(cell)) }))
-    .map(({ key, rest }, n) => ({ text: [...key, ...rest].join(' | '), group: key.join('\0'), n }))
-    .sort((a, b) => (a.group < b.group ? -1 : a.group > b.group ? 1 : a.n - b.n))
-    .map(({ text }) => text);
 }
 
 function check(seed: number, coverage: Coverage): number {

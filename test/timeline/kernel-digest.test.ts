@@ -7,6 +7,7 @@ import type { Interval } from '../../sql/value.js';
 import { openKernel } from '../../src/timeline/event-kernel.js';
 import { show } from './brute-values.js';
 import { grouped, interleaved, optionsOf, type Row, Rows } from './kernel-runs.js';
+import { PLAIN_SPEC } from './plain-spec.js';
 import { Random } from './random.js';
 import { randomCase } from './random-timeline.js';
 
@@ -75,21 +76,10 @@ describe('digests of spans', () => {
 
   const INT8 = type(Oid.int8);
   const BASE: TimelineSpec = {
-    emit: 'spans',
+    ...PLAIN_SPEC,
     keys: [1],
     ts: 2,
-    orderBy: [],
-    dedupe: [],
-    ties: 'apply',
-    since: undefined,
     until: { kind: 'at', instant: '8000000000000000' },
-    at: undefined,
-    every: undefined,
-    origin: undefined,
-    timeZone: 'UTC',
-    idle: undefined,
-    ends: undefined,
-    fill: false,
     leaves: [{ op: 'last_event_time', when: undefined }],
     signals: [{ name: 's', expr: { kind: 'leaf', index: 0, type: type(Oid.timestamptz) }, type: type(Oid.timestamptz), numerical: false }],
   };

@@ -9,7 +9,7 @@ import { firstAtOrAfter } from '../../timeline/ascending.js';
 import type { EventBatch, KernelState, TimelineKernel } from '../../timeline/kernel.js';
 import type { SpanBatch } from '../../timeline/span-rows.js';
 import { damagedState } from '../../timeline/state-error.js';
-import type { TaskRequest } from '../kernel.js';
+import type { CarriedState, TaskRequest } from '../kernel.js';
 import { sliceVector, valueReader } from './vectors.js';
 
 const TIMESTAMPTZ = type(Oid.timestamptz);
@@ -20,6 +20,11 @@ export interface CarryFolder {
   readonly carries: TaskRequest['carries'];
   /** Where states to be kept are written. */
   readonly folder: string;
+}
+
+/** The kept state that an operator begins with. */
+export function beginOf({ carry }: TimelineOperator, carries: TaskRequest['carries']): CarriedState | undefined {
+  return carry === undefined ? undefined : carries?.begin[carry.scan];
 }
 
 /** States of one operator's run: the one that it begins with, and those that it leaves at certain instants. */
@@ -37,7 +42,7 @@ export class CarriedRun {
     const { carry, spec } = op;
     this.#op = op;
     this.#folder = folder;
-    this.#begin = Number(carry === undefined ? -Infinity : (carries?.begin[carry.scan]?.at ?? -Infinity));
+    this.#begin = Number(beginOf(op, carries)?.at ?? -Infinity);
     const last = end === undefined || Number(spec.since ?? -Infinity) >= end ? -Infinity : end;
     this.#points = (carry?.save ?? [])
       .filter(({ key }) => carries?.missing.includes(key) === true)
@@ -99,7 +104,7 @@ export class CarriedRun {
 
 /** Gives the kernel the state that its run begins with. */
 export async function loadCarried(op: TimelineOperator, carries: TaskRequest['carries'], kernel: TimelineKernel): Promise<void> {
-  const begin = op.carry === undefined ? undefined : carries?.begin[op.carry.scan];
+  const begin = beginOf(op, carries);
   if (begin === undefined) return;
   try {
     const bytes = await promisify(gunzip)(await readFile(begin.path), { maxOutputLength: MOST_BYTES });
