@@ -1,0 +1,43 @@
+import type { ReplayInterval } from './replay-record.js';
+import type { SchedulerSpec } from './scheduler.js';
+
+/** What is asked for, before it is planned: by timeline.submit() in a gateway, by a schedule's workflow in a worker. JSON. */
+export interface ReplayRequest {
+  readonly name: string | null;
+  readonly kind: 'replay' | 'interval';
+  readonly parent?: string;
+  /** Its bounds are the parameters $1 and $2 (timestamptz) where the SQL has any. */
+  readonly interval?: ReplayInterval;
+  readonly user: string;
+  readonly sql: string;
+  /** Settings of the session that asked, where they are not the defaults (TimeZone, search_path, timeline.max_bytes, …). */
+  readonly settings: Readonly<Record<string, string>>;
+  /** `inline`, `file`, a location, or `schema.table`. */
+  readonly result: string;
+}
+
+/** A replay that is in the registry, its plan in the stage store: what its workflow needs. Under 32 KB of JSON. */
+export interface PlannedReplay {
+  readonly id: string;
+  readonly planRef: string;
+  /** SHA-256 of the plan's JSON, hexadecimal. */
+  readonly planHash: string;
+  readonly spec: SchedulerSpec;
+  /** Of the plan's tables, `schema.table`. */
+  readonly sources: readonly string[];
+  readonly user: string;
+  readonly sql: string;
+}
+
+export type PlanAnswer =
+  | { readonly kind: 'planned'; readonly replay: PlannedReplay }
+  /** A named replay with the same plan and snapshots, or the interval itself, is there: running, or completed. */
+  | { readonly kind: 'exists'; readonly id: string; readonly ended: boolean };
+
+/**
+ * Parses, analyses and plans a request, pins its snapshots, writes its plan and its submission. Calling it again for the same interval gives
+ * the same replay. Errors are those of the SQL (not retryable), or of catalogs and stores.
+ */
+export interface ReplayPlanner {
+  plan(request: ReplayRequest, signal: AbortSignal): Promise<PlanAnswer>;
+}

@@ -1,0 +1,67 @@
+import { internal } from '../../sql/errors.js';
+import type { ReplayEnd, ReplaySubmission } from './replay-record.js';
+import type { StageFiles } from './stage-files.js';
+
+/** Submitted replays, as the object store knows them: `registry/{id}.submission.json` and `registry/{id}.end.json`. */
+export interface ReplayRegistry {
+  /** False: there is one of this id already. */
+  submit(submission: ReplaySubmission): Promise<boolean>;
+  submission(id: string): Promise<ReplaySubmission | undefined>;
+  /** The first end counts; gives the one that does. */
+  end(end: ReplayEnd): Promise<ReplayEnd>;
+  ended(id: string): Promise<ReplayEnd | undefined>;
+  /** From one listing. */
+  list(): Promise<readonly { readonly id: string; readonly ended: boolean }[]>;
+}
+
+/** The folder of the registry among those of queries. */
+export const REGISTRY = 'registry';
+
+export function createReplayRegistry(files: StageFiles): ReplayRegistry {
+  const keyOf = (id: string, part: 'submission' | 'end'): string => `${REGISTRY}/${id}.${part}.json`;
+
+  async function read<T extends { readonly version: 1; readonly id: string }>(
+    id: string,
+    part: 'submission' | 'end',
+  ): Promise<T | undefined> {
+    const key = keyOf(id, part);
+    const bytes = await files.read(key);
+    if (bytes === undefined) return undefined;
+    const value = parse(bytes, key);
+    if (value['version'] !== 1 || value['id'] !== id) throw internal(`the record ${key} is malformed, or of a newer version`);
+    return value as unknown as T;
+  }
+
+  return {
+    submit: (submission) => files.putIfAbsent(keyOf(submission.id, 'submission'), encode(submission)),
+    submission: (id) => read<ReplaySubmission>(id, 'submission'),
+    async end(end) {
+      if (await files.putIfAbsent(keyOf(end.id, 'end'), encode(end))) return end;
+      return (await read<ReplayEnd>(end.id, 'end')) ?? end;
+    },
+    ended: (id) => read<ReplayEnd>(id, 'end'),
+    async list() {
+      const found = new Map<string, boolean>();
+      for await (const { key } of files.list(REGISTRY)) {
+        const match = /^[^/]+\/(.+)\.(submission|end)\.json$/.exec(key);
+        const id = match?.[1];
+        if (id !== undefined) found.set(id, found.get(id) === true || match?.[2] === 'end');
+      }
+      return [...found].map(([id, ended]) => ({ id, ended }));
+    },
+  };
+}
+
+function encode(value: ReplaySubmission | ReplayEnd): Uint8Array {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}
+
+function parse(bytes: Uint8Array, key: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (error) {
+    throw internal(`the record ${key} is not readable JSON`, error);
+  }
+  throw internal(`the record ${key} is malformed`);
+}
