@@ -14,6 +14,7 @@ export function planShape(
   return {
     stages: plan.stages.map((stage) => ({
       id: stage.id,
+      kind: stage.kind,
       tasks: stage.tasks.length,
       batch: options.batch(stage.tasks.length),
       deps: stage.deps,
@@ -22,4 +23,18 @@ export function planShape(
     maxAttempts: options.maxAttempts,
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
   };
+}
+
+/** Batches in flight at once of a plan on Temporal. */
+const WINDOW = 32;
+const BATCH_MOST = 8;
+
+/** The same for runs on Temporal: few events a task, and retries are the server's. */
+export function temporalShape(plan: PhysicalPlan, maxBytes: number | undefined): SchedulerSpec {
+  return planShape(plan, {
+    window: WINDOW,
+    maxAttempts: 2,
+    maxBytes,
+    batch: (tasks) => Math.min(BATCH_MOST, Math.max(1, Math.ceil(tasks / WINDOW))),
+  });
 }

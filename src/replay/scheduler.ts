@@ -24,6 +24,8 @@ export interface SchedulerSpec {
 
 export interface StageShape {
   readonly id: number;
+  /** As the plan has it; absent in plans of before. */
+  readonly kind?: 'scan' | 'operator' | 'final';
   /** Number of tasks; their numbers here are 0 … tasks-1 (positions in Stage.tasks). */
   readonly tasks: number;
   /** Tasks a batch. */

@@ -26,7 +26,7 @@ import { Dice } from '../e2e/oracle-dice.js';
 import { loadPostgres, writeLake } from '../e2e/oracle-lake.js';
 import { EmbeddedPostgres as PlainPostgres } from '../support/embedded-postgres.js';
 import { keyTables, randomJoin } from './dynamic-filter-lake.js';
-import { temporaryFolder } from './support.js';
+import { registryIn, temporaryFolder } from './support.js';
 import { freshBundle, openServer } from './temporal-support.js';
 
 const QUESTIONS = Number(process.env['DYNAMIC_QUERIES'] ?? 150);
@@ -256,7 +256,13 @@ describe('dynamic filters', function () {
     let worker: TemporalWorker | undefined;
     try {
       const base = { address: server.address, namespace: 'default', taskQueue: 'dynamic', store };
-      worker = await startTemporalWorker({ ...base, ...context, bundlePath, handleSignals: false });
+      worker = await startTemporalWorker({
+        ...base,
+        ...context,
+        registry: registryIn(join(folder, 'stages')),
+        bundlePath,
+        handleSignals: false,
+      });
       const dice = new Dice(SEED + 1);
       for (const fastLane of [true, false]) {
         const driver = createTemporalDriver({ ...base, fastLane });

@@ -9,7 +9,17 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { createStageStore } from '../../src/replay/stage-store.js';
 import { createTemporalDriver } from '../../src/replay/temporal/temporal-driver.js';
 import { installRuntime, startTemporalWorker } from '../../src/replay/temporal/worker.js';
-import { connectors, createTestConnector, createTestKernel, planOf, readStage, rowsOf, scanStage, temporaryFolder } from './support.js';
+import {
+  connectors,
+  createTestConnector,
+  createTestKernel,
+  planOf,
+  readStage,
+  registryIn,
+  rowsOf,
+  scanStage,
+  temporaryFolder,
+} from './support.js';
 import { freshBundle, openServer, projectRoot } from './temporal-support.js';
 
 const FOLDER = join(projectRoot(), 'test', 'replay', 'histories');
@@ -27,6 +37,7 @@ async function record(): Promise<void> {
     ...base,
     bundlePath: await freshBundle(),
     handleSignals: false,
+    registry: registryIn(join(folder, 'stages')),
     connectors: connectors(createTestConnector()),
     kernel: createTestKernel(),
     scratchFolder: join(folder, 'scratch'),

@@ -13,7 +13,7 @@ import { createStageStore, type StageStore } from '../../src/replay/stage-store.
 import type { DevServer } from '../../src/replay/temporal/dev-server.js';
 import { createTemporalDriver } from '../../src/replay/temporal/temporal-driver.js';
 import { startTemporalWorker, type TemporalWorker } from '../../src/replay/temporal/worker.js';
-import { temporaryFolder } from './support.js';
+import { registryIn, temporaryFolder } from './support.js';
 import { freshBundle, openServer } from './temporal-support.js';
 
 const N: Field = { id: 1, name: 'n', type: type(Oid.int8) };
@@ -134,6 +134,7 @@ describe('replay with the real kernel', function () {
     const base = { address: server.address, namespace: 'default', taskQueue: 'kernel', store };
     worker = await startTemporalWorker({
       ...base,
+      registry: registryIn(join(folder, 'stages')),
       bundlePath,
       connectors: new Map(),
       kernel,

@@ -8,8 +8,15 @@ import { fieldsOf, type Operator, type PhysicalPlan, type Stage } from '../../pl
 import { unsupported } from '../../sql/errors.js';
 import { Oid, type } from '../../sql/types.js';
 import type { Kernel, ResultPart } from '../../src/kernel/kernel.js';
+import { createReplayRegistry, type ReplayRegistry } from '../../src/replay/replay-registry.js';
+import { createFolderFiles } from '../../src/replay/stage-files.js';
 
 export const FIELD = { id: 1, name: 'n', type: type(Oid.text) } as const;
+
+/** The registry beside a stage store in this folder. */
+export function registryIn(stages: string): ReplayRegistry {
+  return createReplayRegistry(createFolderFiles(stages));
+}
 
 const folders: string[] = [];
 process.on('exit', () => {

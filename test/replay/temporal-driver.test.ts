@@ -17,6 +17,7 @@ import {
   createTestKernel,
   planOf,
   readStage,
+  registryIn,
   rowsOf,
   scanStage,
   type TestSplit,
@@ -68,6 +69,7 @@ describe('replay/temporal-driver', function () {
       taskQueue: 'test',
       bundlePath,
       store,
+      registry: registryIn(join(folder, 'stages')),
       bus,
       connectors: connectors(
         createTestConnector({
@@ -379,6 +381,7 @@ describe('replay/temporal-driver without a server', () => {
         namespace: 'default',
         taskQueue: 'test',
         store: createStageStore({ folder }),
+        registry: registryIn(folder),
         bundlePath: await freshBundle(),
         connectors: new Map(),
         kernel: createTestKernel(),

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createStageStore } from '../../src/replay/stage-store.js';
 import { runWorker } from '../../src/worker.js';
-import { connectors, createTestConnector, createTestKernel } from './support.js';
+import { connectors, createTestConnector, createTestKernel, registryIn } from './support.js';
 
 interface Settings {
   readonly address: string;
@@ -22,6 +22,7 @@ await runWorker({
   ),
   kernel: createTestKernel(),
   store: createStageStore({ folder: join(folder, 'stages') }),
+  registry: registryIn(join(folder, 'stages')),
   scratchFolder: join(folder, 'scratch'),
   onReady: () => console.log('ready'),
 });

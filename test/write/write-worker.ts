@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createStageStore } from '../../src/replay/stage-store.js';
 import { runWorker } from '../../src/worker.js';
-import { createTestConnector, createTestKernel } from '../replay/support.js';
+import { createTestConnector, createTestKernel, registryIn } from '../replay/support.js';
 import { createWritableConnector } from './writable-connector.js';
 
 interface Settings {
@@ -35,6 +35,7 @@ await runWorker({
   ]),
   kernel: createTestKernel(),
   store: createStageStore({ folder: join(folder, 'stages') }),
+  registry: registryIn(join(folder, 'stages')),
   scratchFolder: join(folder, 'scratch'),
   onReady: () => console.log('ready'),
 });

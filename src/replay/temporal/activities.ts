@@ -4,12 +4,18 @@ import type { PhysicalPlan } from '../../../planner/physical-plan.js';
 import { asTimelineError, type ErrorDetails, internal, TimelineError } from '../../../sql/errors.js';
 import { type Budget, createBudget } from '../budget.js';
 import { runPlan } from '../plan-runner.js';
+import type { ReplayPlanner } from '../replay-planner.js';
+import type { ReplayRegistry } from '../replay-registry.js';
 import { parsePlan } from '../stage-store.js';
 import { runTask, type TaskContext } from '../task-runner.js';
 import type { CommitBus } from './commit-bus.js';
 import type { BatchInput, BatchOutput, PlanActivities, PlanRef, TaskFigures } from './protocol.js';
 
 export interface ActivitiesOptions extends TaskContext {
+  /** Where submitted replays have their records; in the same storage as `store`. */
+  readonly registry: ReplayRegistry;
+  /** Plans the intervals of schedules; absent: this worker takes none. */
+  readonly planner?: ReplayPlanner;
   readonly bus?: CommitBus;
   /** Tasks of a fast plan at once. */
   readonly concurrency?: number;

@@ -18,7 +18,7 @@ export interface TemporalClient {
 }
 
 const CONNECT_TIMEOUT = 5000;
-const INDEXED_VALUE_TYPE = { KEYWORD: 2, INT: 3 } as const;
+const INDEXED_VALUE_TYPE = { KEYWORD: 2, INT: 3, KEYWORD_LIST: 7 } as const;
 
 /** Connects, or uses the worker's connection of this process; registers our search attributes where it may. Throws 08001. */
 export async function connectTemporal(

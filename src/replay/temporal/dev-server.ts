@@ -11,6 +11,8 @@ import { TimelineError } from '../../../sql/errors.js';
 import { SEARCH_ATTRIBUTES } from './protocol.js';
 
 const MODULE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
+/** As the server's command line calls them. */
+const ATTRIBUTE_TYPES = { INT: 'Int', KEYWORD: 'Keyword', KEYWORD_LIST: 'KeywordList' } as const;
 const START_MOST = 30_000;
 const execute = promisify(execFile);
 
@@ -67,10 +69,7 @@ async function startOn(port: number, options: DevServerOptions): Promise<DevServ
         'history.visibilityProcessorMaxPollRPS=200',
         'matching.useNewMatcher=true',
       ].flatMap((flag) => ['--dynamic-config-value', flag]),
-      ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, kind]) => [
-        '--search-attribute',
-        `${name}=${kind === 'INT' ? 'Int' : 'Keyword'}`,
-      ]),
+      ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, kind]) => ['--search-attribute', `${name}=${ATTRIBUTE_TYPES[kind]}`]),
       ...(options.dbFile === undefined
         ? []
         : ['--db-filename', options.dbFile, '--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal']),

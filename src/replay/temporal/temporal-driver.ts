@@ -6,7 +6,7 @@ import type { PhysicalPlan } from '../../../planner/physical-plan.js';
 import { internal, TimelineError } from '../../../sql/errors.js';
 import type { Driver, Run, RunOptions, RunSummary } from '../driver.js';
 import { closedEarly } from '../local-driver.js';
-import { planShape } from '../plan-shape.js';
+import { temporalShape } from '../plan-shape.js';
 import { runFiles } from '../run-files.js';
 import type { RunFigures } from '../stage-clock.js';
 import type { Manifest, StageStore } from '../stage-store.js';
@@ -14,7 +14,7 @@ import { sha256 } from './activities.js';
 import { connectTemporal, type TemporalAddress, type TemporalClient } from './client.js';
 import type { CommitBus } from './commit-bus.js';
 import { connectionError, grpcCode } from './connection-error.js';
-import { INLINE_PLAN_BYTES, RUN_PLAN, type RunPlanInput } from './protocol.js';
+import { INLINE_PLAN_BYTES, RUN_PLAN_V1, type RunPlanInput } from './protocol.js';
 import { runError } from './run-error.js';
 import { watchProgress } from './store-progress.js';
 
@@ -34,7 +34,6 @@ export interface TemporalDriverOptions extends TemporalAddress {
   readonly pollInterval?: number;
 }
 
-const WINDOW = 32;
 const CALL_TIMEOUT = 10_000;
 /** How long Temporal may be away during a run before its reader is told. */
 const OUTAGE_MOST = 30_000;
@@ -99,12 +98,7 @@ async function startWorkflow(
   const { store } = options;
   const { id, maxBytes, signal, user, sql } = runOptions;
   const json = JSON.stringify(plan);
-  const spec = planShape(plan, {
-    window: WINDOW,
-    maxAttempts: 2,
-    maxBytes,
-    batch: (tasks) => Math.min(8, Math.max(1, Math.ceil(tasks / WINDOW))),
-  });
+  const spec = temporalShape(plan, maxBytes);
   const fast = options.fastLane !== false && runOptions.holdsRows !== true && isSmall(plan) && Buffer.byteLength(json) <= INLINE_PLAN_BYTES;
   const planRef = await store.writePlan(id, Buffer.from(json, 'utf8'));
 
@@ -121,7 +115,7 @@ async function startWorkflow(
       ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
     };
     return temporal.connection.withDeadline(Date.now() + CALL_TIMEOUT, () =>
-      temporal.client.workflow.start(RUN_PLAN, {
+      temporal.client.workflow.start(RUN_PLAN_V1, {
         args: [input],
         workflowId: id,
         taskQueue: options.taskQueue,
