@@ -17,7 +17,9 @@ export interface ReplayControl {
   pauseSchedule(name: string, paused: boolean): Promise<boolean>;
   schedule(name: string): Promise<ScheduleState | undefined>;
   schedules(): Promise<readonly ScheduleState[]>;
-  /** Starts a backfill, whose submission is in the registry. */
+  /** How many intervals it has (ones that `missingOnly` leaves out counted too). 22023: none; 54000: more than MAX_INTERVALS; 42704: no such schedule. */
+  countIntervals(backfill: BackfillRequest): Promise<number>;
+  /** Starts a backfill, whose submission is in the registry; one that has been started already stays as it is. */
   startBackfill(backfill: BackfillRequest): Promise<void>;
 }
 
@@ -60,7 +62,7 @@ export interface BackfillRequest {
   /** Names the workflow and its submission. */
   readonly id: string;
   readonly schedule: ScheduleRecord;
-  /** Microseconds since 1970 as text; the intervals that lie in [from, until). */
+  /** Microseconds since 1970 as text; the intervals that lie in [from, until). Chunks are cut at borders of `timeZone`, the first and last one at these. */
   readonly from: string;
   readonly until: string;
   /** `interval`: as the schedule's; else as many of these units. */
@@ -69,4 +71,8 @@ export interface BackfillRequest {
   readonly missingOnly: boolean;
   /** Replays at once; 1: in order, each after the end of the one before. */
   readonly parallel: number;
+  /** What countIntervals gave, for its progress. */
+  readonly intervals?: number;
 }
+
+export const MAX_INTERVALS = 100_000;
