@@ -63,3 +63,13 @@ function read(path: string): string | undefined {
     return undefined;
   }
 }
+
+/** Bytes that one process has resident now; 0: it has ended. */
+export function resident(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1] ?? 0) * 1024;
+}
+
+/** Its descendants, without those whose command starts so and all below them. */
+export function descendants(pid: number, except: readonly string[] = []): readonly number[] {
+  return tree(pid, except).slice(1);
+}
