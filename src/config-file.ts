@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import type { CatalogConfig, Config, CopyConfig, LimitsConfig, TemporalConfig, WriteConfig } from './config.js';
 import { absoluteLocation, readIcebergCatalog } from './config-catalog.js';
 import { byteCount, configError, isObject, Reader } from './config-reader.js';
+import { readReplays, readStages } from './config-replays.js';
 import { readS3 } from './config-s3.js';
 import { normalLocation } from './object-store/location.js';
 
@@ -27,7 +28,18 @@ export function loadConfig({ env, cwd }: ConfigSources): Config {
 
 /** Configuration from an already parsed document; `folder` is what its relative paths are relative to. */
 export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSources & { readonly folder: string }): Config {
-  const root = new Reader(document, '', ['listen', 'home', 'catalogs', 'temporal', 'auth', 'limits', 'event_types', 'copy']);
+  const root = new Reader(document, '', [
+    'listen',
+    'home',
+    'catalogs',
+    'temporal',
+    'auth',
+    'limits',
+    'event_types',
+    'copy',
+    'stages',
+    'replays',
+  ]);
   for (const later of ['auth', 'event_types']) {
     if (root.has(later)) throw configError(`${later}: not supported yet`, 'Remove it: the server listens on loopback only for now.');
   }
@@ -35,6 +47,8 @@ export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSourc
   const envPort = (name: string, fallback: number): number => (env[name] === undefined ? fallback : port(env[name], name));
   const home =
     env['TIMELINE_HOME'] === undefined ? resolve(folder, root.string('home') ?? '.timeline') : resolve(cwd, env['TIMELINE_HOME']);
+  const places = { env, cwd, folder, home };
+  const stages = readStages(root, places);
   return {
     listen: {
       host: env['TIMELINE_LISTEN_HOST'] ?? listen.string('host') ?? '127.0.0.1',
@@ -46,6 +60,8 @@ export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSourc
     temporal: readTemporal(root, env),
     limits: readLimits(root, env),
     copy: readCopy(root, folder),
+    stages,
+    replays: readReplays(root, places, stages),
   };
 }
 

@@ -57,6 +57,11 @@ export class Reader {
     return new Reader(this.values[key], this.name(key), known);
   }
 
+  /** A mapping in the place of what the document has there. */
+  nested(key: string, value: unknown, known: readonly string[]): Reader {
+    return new Reader(value, this.name(key), known);
+  }
+
   name(key: string): string {
     return this.path === '' ? key : `${this.path}.${key}`;
   }
@@ -76,4 +81,18 @@ export function byteCount(value: unknown, name: string): number {
   if (match === null) throw configError(`${name}: must be a number of bytes such as 512MB, not ${String(value)}`);
   const exponent = match[2] === undefined ? 0 : ' kmgt'.indexOf(match[2].toLowerCase());
   return Math.round(Number(match[1]) * 1024 ** exponent);
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
+
+/** `30 d`, `12h`, `90 min` as milliseconds; 0 needs no unit. */
+export function duration(value: unknown, name: string): number {
+  const text = String(value).trim();
+  if (/^0+$/.test(text)) return 0;
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|min|h|d|w|(?:second|minute|hour|day|week)s?)$/i.exec(text);
+  const word = match?.[2]?.toLowerCase() ?? '';
+  const unit = UNITS_MS[word] ?? UNITS_MS[word.startsWith('min') ? 'min' : word.charAt(0)];
+  if (match === null || unit === undefined)
+    throw configError(`${name}: must be a time with its unit such as 30 d, 12 h or 90 min (0: for ever), not ${text}`);
+  return Math.round(Number(match[1]) * unit);
 }

@@ -12,10 +12,12 @@ const TEXTS = {
 } as const;
 const SIZES = { coalesce_gap: 'coalesceGap', max_request_bytes: 'maxRequestBytes' } as const;
 
+export const S3_KEYS = [...Object.keys(TEXTS), ...Object.keys(SIZES), 'region', 'path_style', 'anonymous'];
+
 /** A section `s3`. Without keys, profile and `anonymous` the SDK's default chain finds credentials. */
 export function readS3(reader: Reader): S3Config | undefined {
   if (!reader.has('s3')) return undefined;
-  const s3 = reader.section('s3', [...Object.keys(TEXTS), ...Object.keys(SIZES), 'region', 'path_style', 'anonymous']);
+  const s3 = reader.section('s3', S3_KEYS);
   const texts = Object.entries(TEXTS).flatMap(([key, name]) => {
     const value = s3.string(key);
     return value === undefined ? [] : [[name, value] as const];

@@ -10,6 +10,24 @@ export interface Config {
   readonly temporal: TemporalConfig;
   readonly limits: LimitsConfig;
   readonly copy: CopyConfig;
+  readonly stages: StagesConfig;
+  readonly replays: ReplaysConfig;
+}
+
+/** Where stage files and the records of submitted replays lie: what gateways and workers share besides Temporal. */
+export interface StagesConfig {
+  /** Normal form, `file:///folder` (workers of one machine) or `s3://bucket/prefix`. */
+  readonly location: string;
+  readonly s3?: S3Config;
+}
+
+export interface ReplaysConfig {
+  /** Normal form: results that are files of their own lie there as `{id}.parquet`. In S3 with the settings of stages. */
+  readonly results: string;
+  /** Results with more bytes become such a file. */
+  readonly inlineBytes: number;
+  /** Milliseconds after its end that a replay's result and records are kept; undefined: for ever. */
+  readonly retention: number | undefined;
 }
 
 /** Where COPY … TO makes files; no locations: nowhere. */

@@ -4,6 +4,7 @@ import type { Config } from './config.js';
 import type { History } from './history.js';
 import type { Kernel } from './kernel/kernel.js';
 import type { Driver } from './replay/driver.js';
+import type { ReplayRegistry } from './replay/replay-registry.js';
 import type { StageStore } from './replay/stage-store.js';
 import type { PostgresSetting } from './settings.js';
 import type { Metrics } from './telemetry/metrics.js';
@@ -17,6 +18,8 @@ export interface EngineContext {
   readonly history: History;
   readonly metrics: Metrics;
   readonly store: StageStore;
+  /** Submitted replays. */
+  readonly registry: ReplayRegistry;
   readonly drivers: Drivers;
   catalog(): Catalog;
   /** Asks the connectors again; true when anything changed. */

@@ -15,8 +15,10 @@ import { imagePath } from './paths.js';
 import { readPostgresSettings } from './postgres-settings.js';
 import type { Driver } from './replay/driver.js';
 import { createLocalDriver } from './replay/local-driver.js';
+import type { ReplayRegistry } from './replay/replay-registry.js';
 import type { StageStore } from './replay/stage-store.js';
 import { TimelineSession } from './session.js';
+import { type StageParts, stageParts } from './stage-parts.js';
 import type { ConnectOptions, Engine, Session } from './statement.js';
 import { systemTables } from './system-tables.js';
 import { taskParts } from './task-parts.js';
@@ -56,6 +58,7 @@ export class TimelineEngine implements Engine {
       readonly metrics: Metrics;
       readonly sources: readonly Source[];
       readonly connectors: ReadonlyMap<string, Connector>;
+      readonly stages: StageParts;
       readonly store: StageStore;
       readonly local: Driver;
     },
@@ -89,6 +92,10 @@ export class TimelineEngine implements Engine {
     return this.parts.store;
   }
 
+  get registry(): ReplayRegistry {
+    return this.parts.stages.registry;
+  }
+
   get metrics(): Metrics {
     return this.parts.metrics;
   }
@@ -120,16 +127,18 @@ export class TimelineEngine implements Engine {
     // The system tables show the catalogue that holds them: the engine is there before anybody asks.
     const opened: { engine?: TimelineEngine } = {};
     const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY }));
-    const sources = [...(await openSources(config, [system])), ...further];
+    const stages = stageParts(config);
+    closers.push(() => stages.files.close());
+    const sources = [...(await openSources(config, [system], stages)), ...further];
     closers.push(async () => void (await Promise.all(sources.map((source) => source.connector.close()))));
-    const parts = taskParts(config, sources);
+    const parts = taskParts(config, sources, stages);
     const { connectors, kernel, store } = parts;
     closers.push(() => kernel.close());
     const local = createLocalDriver({ ...parts, concurrency: 2 });
     const postgresSettings = await readPostgresSettings(postgres);
     const engine = new TimelineEngine(
-      { config, postgres, kernel, history, metrics, sources, connectors, store, local },
-      { config, postgres, postgresSettings, kernel, history, metrics, store },
+      { config, postgres, kernel, history, metrics, sources, connectors, stages, store, local },
+      { config, postgres, postgresSettings, kernel, history, metrics, store, registry: stages.registry },
       EMPTY,
     );
     opened.engine = engine;
@@ -168,6 +177,7 @@ export class TimelineEngine implements Engine {
     await this.parts.local.close();
     await this.parts.kernel.close();
     await Promise.all(this.parts.sources.map((source) => source.connector.close()));
+    await this.parts.stages.files.close();
     await this.parts.postgres.close();
     await this.parts.history.close();
   }
@@ -234,7 +244,7 @@ function every(ms: number, what: string, work: () => Promise<unknown>): NodeJS.T
 }
 
 /** Opens every configured catalog, as the gateway and workers do. */
-export async function openSources(config: Config, system: readonly Connector[]): Promise<readonly Source[]> {
+export async function openSources(config: Config, system: readonly Connector[], _stages: StageParts): Promise<readonly Source[]> {
   const sources: Source[] = system.map((connector) => ({ connector, prefix: '' }));
   for (const [name, catalog] of Object.entries(config.catalogs)) {
     const connector = await IcebergConnector.open({

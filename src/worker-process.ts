@@ -2,6 +2,7 @@ import { SystemConnector } from '../connectors/system/connector.js';
 import { loadConfig } from './config-file.js';
 import { openSources } from './engine.js';
 import { requireTemporalAddress, withDemoLake } from './serve.js';
+import { stageParts } from './stage-parts.js';
 import { taskParts } from './task-parts.js';
 import { runWorker } from './worker.js';
 
@@ -9,8 +10,9 @@ import { runWorker } from './worker.js';
 export async function work(): Promise<void> {
   const config = await withDemoLake(loadConfig({ env: process.env, cwd: process.cwd() }));
   const address = requireTemporalAddress(config);
-  const sources = await openSources(config, [new SystemConnector([])]);
-  const parts = taskParts(config, sources);
+  const stages = stageParts(config);
+  const sources = await openSources(config, [new SystemConnector([])], stages);
+  const parts = taskParts(config, sources, stages);
   try {
     await runWorker({
       address,
@@ -22,5 +24,6 @@ export async function work(): Promise<void> {
   } finally {
     await parts.kernel.close();
     await Promise.all(sources.map((source) => source.connector.close()));
+    await stages.files.close();
   }
 }

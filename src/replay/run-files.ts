@@ -18,6 +18,7 @@ export interface RunFilesOptions {
 export async function* runFiles(options: RunFilesOptions): AsyncGenerator<ResultPart> {
   const { signal, store } = options;
   let complete = false;
+  const release = store.hold();
   try {
     for (let task = 0; task < options.tasks; task++) {
       const manifest = await orAborted(options.manifest(task), signal);
@@ -30,6 +31,7 @@ export async function* runFiles(options: RunFilesOptions): AsyncGenerator<Result
     await orAborted(options.ended, signal);
     complete = true;
   } finally {
+    release();
     if (!complete) options.onClose();
   }
 }

@@ -6,6 +6,8 @@ import { TimelineError } from '../../sql/errors.js';
 
 /** Where stage files live: what the stage store needs of a folder or a bucket. Keys use `/`. */
 export interface StageFiles {
+  /** Below it lies what toLocalFile gives. */
+  readonly localFolder: string;
   /** Takes a finished local file; afterwards it may be gone from `localPath`. */
   moveIn(localPath: string, key: string): Promise<void>;
   /** Conditional create, all bytes or nothing; false: the key was there already. */
@@ -14,9 +16,14 @@ export interface StageFiles {
   read(key: string): Promise<Uint8Array | undefined>;
   /** Keys in a folder ('' for all), with their time of change in milliseconds where the storage tells it. */
   list(folder: string): AsyncIterable<{ readonly key: string; readonly modified: number | undefined }>;
+  /** Removing what is not there is no error. */
+  remove(key: string): Promise<void>;
   removeFolder(folder: string): Promise<void>;
-  /** A local path with the key's bytes. */
+  /** A local path with the key's bytes, good as long as somebody holds (or, in a folder, as there is the key). */
   toLocalFile(key: string): Promise<string>;
+  /** Keeps what toLocalFile gives from now on, until the answer is called. */
+  hold(): () => void;
+  close(): Promise<void>;
 }
 
 /** Stage files in a local folder, which all workers of one machine share. */
@@ -39,6 +46,7 @@ export function createFolderFiles(folder: string): StageFiles {
   }
 
   return {
+    localFolder: folder,
     async moveIn(localPath, key) {
       const path = pathOf(key);
       await making(path, async () => {
@@ -82,12 +90,17 @@ export function createFolderFiles(folder: string): StageFiles {
     async *list(prefix) {
       yield* walk(prefix === '' ? folder : pathOf(prefix), prefix);
     },
+    async remove(key) {
+      await rm(pathOf(key), { force: true });
+    },
     async removeFolder(prefix) {
       await rm(pathOf(prefix), { recursive: true, force: true, maxRetries: 3 });
     },
     async toLocalFile(key) {
       return pathOf(key);
     },
+    hold: () => () => undefined,
+    close: async () => undefined,
   };
 }
 

@@ -50,12 +50,14 @@ export interface CommitOptions {
 export interface StageStore {
   /** For messages. */
   readonly name: string;
-  /** Below it lies what toLocalFile gives; undefined: anywhere. */
-  readonly localFolder: string | undefined;
+  /** Below it lies what toLocalFile gives. */
+  readonly localFolder: string;
   manifest(query: string, stage: number, task: number): Promise<Manifest | undefined>;
   /** Puts the files, then the manifest; gives the manifest that won, which may be another attempt's. */
   commit(options: CommitOptions): Promise<Manifest>;
   toLocalFile(key: string): Promise<string>;
+  /** Local files that toLocalFile gives from now on stay until the answer is called. */
+  hold(): () => void;
   /** What a committed task wrote of its keys; it has no column where that was not asked for. */
   keys(query: string, stage: number, task: number): Promise<StageKeys>;
   /** Committed tasks of a query by stage, from one listing. */
@@ -102,7 +104,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
 
   return {
     name,
-    localFolder: 'folder' in options ? options.folder : undefined,
+    localFolder: files.localFolder,
     manifest: readManifest,
     async commit({ query, stage, task, attempt, folder, output, bytesRead, skipped, pruned, written }) {
       const nonce = randomBytes(6).toString('hex');
@@ -135,6 +137,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
       return winner;
     },
     toLocalFile: (key) => files.toLocalFile(key),
+    hold: () => files.hold(),
     async keys(query, stage, task) {
       const manifest = await readManifest(query, stage, task);
       if (manifest === undefined) throw internal(`the result of task ${stage}/${task} is gone from the stage store`);

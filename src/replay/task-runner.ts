@@ -66,6 +66,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
   const folder = await mkdtemp(join(scratchFolder, 'task-'));
   const meter = options.budget.meter();
   const opened: Readable[] = [];
+  const release = store.hold();
   try {
     const scans: Record<string, Readable> = {};
     const filters = await readKeyFilters({ store, query, plan, stage });
@@ -76,12 +77,11 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       pruned = addSteps(pruned ?? [], [step]);
     };
     const filtered = (op: Operator): Operator => (filters.size === 0 ? op : withKeyFilters(op, filters));
-    const own = [store.localFolder, scratchFolder].filter((one) => one !== undefined);
-    const readableFolders = (folders: readonly string[]): readonly string[] => {
+    const readableFolders = (): readonly string[] => {
       // Asked after reading: what a connector fetched may lie in a folder of its own.
       const sources = scansOf(stage.root).flatMap((scan) => options.connectors.get(scan.connector)?.readableFolders ?? []);
       // The whole folders of stages and scratch: were they those of this task, each task would need a DuckDB of its own.
-      return [...new Set([...(options.readableFolders ?? []), ...sources, ...(store.localFolder === undefined ? folders : []), ...own])];
+      return [...new Set([...(options.readableFolders ?? []), ...sources, store.localFolder, scratchFolder])];
     };
     const { root: tree, inputs: firstRows } = await readInParts(stage.root, {
       parts: async (scan, order) => {
@@ -96,7 +96,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       kernel,
       session: plan.session,
       folder,
-      readableFolders: () => readableFolders([]),
+      readableFolders,
       report,
       signal,
     });
@@ -116,7 +116,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       opened.push(readable);
       scans[scan.scan] = readable;
     }
-    const { inputs, folders } = await gatherInputs(options, stage, task);
+    const inputs = await gatherInputs(options, stage, task);
     signal.throwIfAborted();
     const { sink } = stage;
     // What has been committed or published stays so: from here on nobody asks the signal.
@@ -140,7 +140,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
         ...(stage.keys === undefined ? {} : { keys: stage.keys }),
         ...(named === undefined ? {} : { named }),
         ...(options.inlineBytes === undefined ? {} : { inlineBytes: options.inlineBytes }),
-        readableFolders: readableFolders(folders),
+        readableFolders: readableFolders(),
       },
       settled === undefined ? signal : new AbortController().signal,
     );
@@ -170,6 +170,7 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
       written,
     });
   } finally {
+    release();
     for (const readable of opened) if (readable.kind === 'sql') await readable.release();
     await rm(folder, { recursive: true, force: true });
   }
@@ -253,15 +254,10 @@ function connectorOf(options: RunTaskOptions, scan: ScanOperator): Connector {
   return connector;
 }
 
-/** Files of earlier stages by stage id, and the folders they lie in. A partitioned stage is read by partition where the task has one. */
-async function gatherInputs(
-  options: RunTaskOptions,
-  stage: Stage,
-  task: Task,
-): Promise<{ inputs: Record<string, string[]>; folders: string[] }> {
+/** Files of earlier stages by stage id. A partitioned stage is read by partition where the task has one. */
+async function gatherInputs(options: RunTaskOptions, stage: Stage, task: Task): Promise<Record<string, string[]>> {
   const { plan, store, query } = options;
   const inputs: Record<string, string[]> = {};
-  const folders = new Set<string>();
   const read = new Set([...operatorsIn(stage.root)].flatMap((op) => (op.kind === 'exchange_read' ? [op.stage] : [])));
   // Of other stages only the keys are read.
   for (const dep of stage.deps.filter((one) => read.has(one))) {
@@ -282,10 +278,9 @@ async function gatherInputs(
       options.signal.throwIfAborted();
       for (const path of lists.flat()) paths.push(path);
     }
-    for (const path of paths) folders.add(path.slice(0, path.lastIndexOf('/')));
     inputs[String(dep)] = paths;
   }
-  return { inputs, folders: [...folders] };
+  return inputs;
 }
 
 const READS_AT_ONCE = 16;

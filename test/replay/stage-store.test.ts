@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { TimelineError } from '../../sql/errors.js';
 import { LocalStore } from '../../src/object-store/local-store.js';
 import type { ObjectStore } from '../../src/object-store/object-store.js';
+import { createLocalCopies } from '../../src/replay/local-copies.js';
 import { createObjectFiles } from '../../src/replay/object-files.js';
 import { createFolderFiles, diskError, type StageFiles } from '../../src/replay/stage-files.js';
 import { createStageStore } from '../../src/replay/stage-store.js';
@@ -18,7 +19,14 @@ function remote(folder: string): ObjectStore {
 
 const KINDS: readonly (readonly [string, (folder: string) => StageFiles])[] = [
   ['a folder', (folder) => createFolderFiles(join(folder, 'stages'))],
-  ['an object store', (folder) => createObjectFiles({ objects: remote(join(folder, 'stages')), cacheFolder: join(folder, 'cache') })],
+  [
+    'an object store',
+    (folder) =>
+      createObjectFiles({
+        objects: remote(join(folder, 'stages')),
+        copies: createLocalCopies({ folder: join(folder, 'cache'), maxBytes: 1 << 30 }),
+      }),
+  ],
 ];
 
 function output(folder: string, row: string, partition?: number) {

@@ -43,6 +43,39 @@ describe('configuration', () => {
     assert.deepEqual([config.temporal.mode, config.temporal.address], ['address', 'there:7233']);
   });
 
+  it('has a place for stage files and results, in the home folder or shared', () => {
+    const plain = build({});
+    assert.deepEqual(plain.stages, { location: 'file:///etc/timeline/.timeline/stages' });
+    assert.deepEqual(plain.replays, {
+      results: 'file:///etc/timeline/.timeline/results',
+      inlineBytes: 64 * 2 ** 20,
+      retention: 30 * 86_400_000,
+    });
+    const shared = build(
+      { stages: { location: 's3a://bucket/a//b/', s3: { endpoint: 'http://e' } }, replays: { inline_bytes: '1MB', retention: 0 } },
+      { TIMELINE_STAGES_S3_ACCESS_KEY_ID: 'k', TIMELINE_STAGES_S3_SECRET_ACCESS_KEY: 's', TIMELINE_STAGES_S3_PATH_STYLE: 'false' },
+    );
+    assert.deepEqual(shared.stages, {
+      location: 's3://bucket/a/b',
+      s3: { endpoint: 'http://e', accessKeyId: 'k', secretAccessKey: 's', region: 'us-east-1', pathStyle: false },
+    });
+    assert.deepEqual(shared.replays, { results: 's3://bucket/a/b/results', inlineBytes: 2 ** 20, retention: undefined });
+    const named = build(
+      { stages: { location: 'there' }, replays: { results: 'x', retention: '90 min' } },
+      { TIMELINE_REPLAYS_RESULTS: 'out', TIMELINE_STAGES_LOCATION: 's3://b', TIMELINE_REPLAYS_INLINE_BYTES: '7' },
+    );
+    assert.equal(build({ stages: { location: 'there' } }).stages.location, 'file:///etc/timeline/there');
+    assert.deepEqual(named.stages, { location: 's3://b' });
+    assert.deepEqual(named.replays, { results: 'file:///work/here/out', inlineBytes: 7, retention: 90 * 60_000 });
+    for (const [text, ms] of [
+      ['30 d', 2_592_000_000],
+      ['2 hours', 7_200_000],
+      ['1.5min', 90_000],
+      ['1 week', 604_800_000],
+    ] as const)
+      assert.equal(build({ replays: { retention: text } }).replays.retention, ms);
+  });
+
   it('reads an Iceberg catalog and makes its paths absolute', () => {
     const { catalogs } = build({
       catalogs: {
@@ -111,6 +144,11 @@ describe('configuration', () => {
     ['a missing uri', { catalogs: { a: { type: 'iceberg', catalog: { type: 'sql' } } } }, /catalogs.a.catalog.uri: is required/],
     ['a foreign database', { catalogs: { a: { type: 'iceberg', catalog: { type: 'sql', uri: 'mysql://h/db' } } } }, /only sqlite/],
     ['what is not there yet', { auth: {} }, /auth: not supported yet/],
+    ['a key of stages', { stages: { locaton: 'x' } }, /unknown configuration key "stages.locaton"/],
+    ['a key of replays', { replays: { inline: 1 } }, /unknown configuration key "replays.inline"/],
+    ['a place for stages', { stages: { location: 'gs://x' } }, /stages.location: .*only file and s3/],
+    ['a place for results', { replays: { results: '' } }, /replays.results: must be a folder/],
+    ['a retention', { replays: { retention: 30 } }, /replays.retention: must be a time with its unit/],
     ['a size', { limits: { max_bytes: 'much' } }, /limits.max_bytes: must be a number of bytes/],
   ] as const) {
     it(`refuses ${title}`, () => {

@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import type { Config } from './config.js';
+import { openStore } from './object-store/open-store.js';
+import { createLocalCopies } from './replay/local-copies.js';
+import { createObjectFiles } from './replay/object-files.js';
+import { createReplayRegistry, type ReplayRegistry } from './replay/replay-registry.js';
+import { createFolderFiles, type StageFiles } from './replay/stage-files.js';
+import { createStageStore, type StageStore } from './replay/stage-store.js';
+
+/** What gateways and workers share through the configured `stages.location`. */
+export interface StageParts {
+  readonly files: StageFiles;
+  readonly store: StageStore;
+  readonly registry: ReplayRegistry;
+}
+
+/** Nothing is asked of the storage yet. `files` is the caller's to close. */
+export function stageParts(config: Config): StageParts {
+  const { location, s3 } = config.stages;
+  const files = location.startsWith('file://')
+    ? createFolderFiles(location.slice('file://'.length))
+    : createObjectFiles({
+        objects: openStore(location, { s3 }),
+        copies: createLocalCopies({ folder: join(config.home, 'cache', 'stages'), maxBytes: config.limits.cacheBytes }),
+      });
+  return { files, store: createStageStore({ files, name: location }), registry: createReplayRegistry(files) };
+}
