@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
-import type { CatalogConfig, Config, CopyConfig, LimitsConfig, TemporalConfig, WriteConfig } from './config.js';
+import type { CatalogConfig, Config, CopyConfig, LimitsConfig, WriteConfig } from './config.js';
 import { absoluteLocation, readIcebergCatalog } from './config-catalog.js';
 import { byteCount, configError, isObject, Reader } from './config-reader.js';
 import { readReplays, readStages } from './config-replays.js';
 import { readS3 } from './config-s3.js';
+import { readTemporal } from './config-temporal.js';
 import { normalLocation } from './object-store/location.js';
 
 export interface ConfigSources {
@@ -57,7 +58,7 @@ export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSourc
     },
     home,
     catalogs: readCatalogs(root, { folder, env }),
-    temporal: readTemporal(root, env),
+    temporal: readTemporal(root, { env, cwd, folder }),
     limits: readLimits(root, env),
     copy: readCopy(root, folder),
     stages,
@@ -142,25 +143,6 @@ function readCopy(root: Reader, folder: string): CopyConfig {
     throw configError('copy.locations: must be a list of locations');
   const s3 = readS3(copy);
   return { locations: list.map((location) => normalLocation(absoluteLocation(location, folder))), ...(s3 === undefined ? {} : { s3 }) };
-}
-
-function readTemporal(root: Reader, env: ConfigSources['env']): TemporalConfig {
-  const value = env['TIMELINE_TEMPORAL'] ?? root.value('temporal');
-  const fromEnv = env['TEMPORAL_ADDRESS'];
-  const base = { namespace: env['TEMPORAL_NAMESPACE'] ?? 'default', taskQueue: env['TIMELINE_TEMPORAL_TASK_QUEUE'] ?? 'timeline' };
-  if (fromEnv !== undefined && fromEnv !== '' && value !== 'off' && value !== false) return { mode: 'address', address: fromEnv, ...base };
-  if (value === undefined || value === null || value === 'dev') return { mode: 'dev', ...base };
-  if (value === 'off' || value === false) return { mode: 'off', ...base };
-  const section = root.section('temporal', ['address', 'namespace', 'task_queue', 'tls']);
-  if (section.has('tls')) throw configError('temporal.tls: not supported yet');
-  const address = section.required('address');
-  const mode = address === 'dev' || address === 'off' ? address : 'address';
-  return {
-    mode,
-    ...(mode === 'address' ? { address } : {}),
-    namespace: env['TEMPORAL_NAMESPACE'] ?? section.string('namespace') ?? base.namespace,
-    taskQueue: env['TIMELINE_TEMPORAL_TASK_QUEUE'] ?? section.string('task_queue') ?? base.taskQueue,
-  };
 }
 
 function readLimits(root: Reader, env: ConfigSources['env']): LimitsConfig {

@@ -67,7 +67,24 @@ export interface TemporalConfig {
   readonly address?: string;
   readonly namespace: string;
   readonly taskQueue: string;
+  /** Absent: no TLS. */
+  readonly tls?: TemporalTlsConfig;
+  /** At most one of the two. Never to be shown. */
+  readonly apiKey?: string;
+  readonly apiKeyFile?: string;
+  /** Absolute path of the ES module that exports the payload codec. */
+  readonly codec?: string;
 }
+
+export interface TemporalTlsConfig {
+  readonly ca?: PemSource;
+  readonly cert?: PemSource;
+  readonly key?: PemSource;
+  readonly serverName?: string;
+}
+
+/** An absolute path, or the text itself and the variable that has it. */
+export type PemSource = { readonly file: string } | { readonly text: string; readonly name: string };
 
 export interface LimitsConfig {
   readonly maxConnections: number;

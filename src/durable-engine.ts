@@ -5,9 +5,11 @@ import { asTimelineError } from '../sql/errors.js';
 import type { Config } from './config.js';
 import type { TimelineEngine } from './engine.js';
 import { projectRoot } from './paths.js';
+import { checkCodec } from './replay/temporal/codec-check.js';
 import { findTemporal, installTemporal, startDevServer } from './replay/temporal/dev-server.js';
 import { createTemporalDriver } from './replay/temporal/temporal-driver.js';
 import { log } from './telemetry/log.js';
+import { openTemporalAccess } from './temporal-access.js';
 
 export interface DurableEngine {
   ready(): boolean;
@@ -33,11 +35,12 @@ export function startDurableEngine(options: { readonly config: Config; readonly 
   const bring = async (): Promise<void> => {
     const address = await serverAddress(config, engine, closers, () => settle());
     if (closed) return;
+    const access = await openTemporalAccess(config.temporal, address);
+    await checkCodec({ files: engine.stageFiles, access, taskQueue: config.temporal.taskQueue });
     const worker = superviseWorker(config, address);
     closers.push(() => worker.close());
     const driver = await createTemporalDriver({
-      address,
-      namespace: config.temporal.namespace,
+      ...access,
       taskQueue: config.temporal.taskQueue,
       store: engine.stageStore,
     });
@@ -112,7 +115,14 @@ function superviseWorker(
   const start = (): void => {
     child = spawn(process.execPath, [join(projectRoot(), 'bin', 'timeline.js'), 'worker'], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, TEMPORAL_ADDRESS: address, TIMELINE_HOME: config.home, TIMELINE_TEMPORAL: '' },
+      env: {
+        ...process.env,
+        TEMPORAL_ADDRESS: address,
+        TIMELINE_HOME: config.home,
+        TIMELINE_TEMPORAL: '',
+        // The development server has neither, whatever the shell's variables are for.
+        ...(config.temporal.mode === 'dev' ? { TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: '' } : {}),
+      },
     });
     child.stdout?.on('data', (data: Buffer) => {
       if (data.toString().includes('worker ready')) markReady();

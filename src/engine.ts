@@ -16,6 +16,7 @@ import { readPostgresSettings } from './postgres-settings.js';
 import type { Driver } from './replay/driver.js';
 import { createLocalDriver } from './replay/local-driver.js';
 import type { ReplayRegistry } from './replay/replay-registry.js';
+import type { StageFiles } from './replay/stage-files.js';
 import type { StageStore } from './replay/stage-store.js';
 import { TimelineSession } from './session.js';
 import { type StageParts, stageParts } from './stage-parts.js';
@@ -94,6 +95,10 @@ export class TimelineEngine implements Engine {
 
   get registry(): ReplayRegistry {
     return this.parts.stages.registry;
+  }
+
+  get stageFiles(): StageFiles {
+    return this.parts.stages.files;
   }
 
   get metrics(): Metrics {

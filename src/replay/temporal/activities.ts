@@ -9,7 +9,7 @@ import type { ReplayRegistry } from '../replay-registry.js';
 import { parsePlan } from '../stage-store.js';
 import { runTask, type TaskContext } from '../task-runner.js';
 import type { CommitBus } from './commit-bus.js';
-import type { BatchInput, BatchOutput, PlanActivities, PlanRef, TaskFigures } from './protocol.js';
+import { type BatchInput, type BatchOutput, type PlanActivities, type PlanRef, SEALED, type TaskFigures } from './protocol.js';
 
 export interface ActivitiesOptions extends TaskContext {
   /** Where submitted replays have their records; in the same storage as `store`. */
@@ -17,6 +17,8 @@ export interface ActivitiesOptions extends TaskContext {
   /** Plans the intervals of schedules; absent: this worker takes none. */
   readonly planner?: ReplayPlanner;
   readonly bus?: CommitBus;
+  /** Payloads are encoded: the texts of errors, which Temporal keeps as they are, say nothing then (their details are payloads). */
+  readonly sealed?: boolean;
   /** Tasks of a fast plan at once. */
   readonly concurrency?: number;
 }
@@ -64,7 +66,7 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
 
   async function batch(input: BatchInput): Promise<BatchOutput> {
     const context = Context.current();
-    return guarded(context, store, input.query, async (signal) => {
+    return guarded({ context, options, query: input.query }, async (signal) => {
       const plan = await planOf(input);
       const done: TaskFigures[] = [];
       const beat = (): void => context.heartbeat({ done: done.map(([task]) => task) });
@@ -103,7 +105,7 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
     operatorBatch: batch,
     finalStage: batch,
     fastPlan: (input) =>
-      guarded(Context.current(), store, input.query, async (signal) => {
+      guarded({ context: Context.current(), options, query: input.query }, async (signal) => {
         if (sha256(input.plan) !== input.planHash) throw internal('the plan is not the one that was submitted');
         const plan = parsePlan(input.plan, input.planRef);
         const budget = createBudget(input.spec.maxBytes);
@@ -139,11 +141,10 @@ export function sha256(text: string): string {
  * activity hears of a cancelled workflow only with its next workflow task). Errors leave as Temporal knows them.
  */
 async function guarded<T>(
-  context: Context,
-  store: TaskContext['store'],
-  query: string,
+  { context, options, query }: { readonly context: Context; readonly options: ActivitiesOptions; readonly query: string },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  const { store } = options;
   const requested = new AbortController();
   const poll = setInterval(() => {
     store.cancelRequest(query).then(
@@ -157,13 +158,13 @@ async function guarded<T>(
   try {
     return await work(signal);
   } catch (error) {
-    throw failureOf(error, context);
+    throw failureOf(error, context, options.sealed === true);
   } finally {
     clearInterval(poll);
   }
 }
 
-function failureOf(error: unknown, context: Context): Error {
+function failureOf(error: unknown, context: Context, sealed: boolean): Error {
   if (context.cancellationSignal.aborted) {
     const reason: unknown = context.cancellationSignal.reason;
     // A worker that is told to stop leaves its tasks to the others.
@@ -177,5 +178,10 @@ function failureOf(error: unknown, context: Context): Error {
     message: told.message.slice(0, MESSAGE_MOST),
     ...(told.detail === undefined ? {} : { detail: told.detail.slice(0, MESSAGE_MOST) }),
   };
-  return ApplicationFailure.create({ message: details.message, type: details.sqlstate, nonRetryable: !told.retryable, details: [details] });
+  return ApplicationFailure.create({
+    message: sealed ? SEALED : details.message,
+    type: details.sqlstate,
+    nonRetryable: !told.retryable,
+    details: [details],
+  });
 }

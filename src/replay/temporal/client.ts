@@ -1,13 +1,11 @@
-import { connect as connectSocket } from 'node:net';
 import { Client, Connection, type ConnectionLike } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
+import { connectionSettings, dataConverterOf, type TemporalAddress } from './access.js';
 import { connectionError } from './connection-error.js';
+import { probe } from './probe.js';
 import { SEARCH_ATTRIBUTES } from './protocol.js';
 
-export interface TemporalAddress {
-  readonly address: string;
-  readonly namespace: string;
-}
+export type { TemporalAddress };
 
 export interface TemporalClient {
   readonly client: Client;
@@ -24,16 +22,19 @@ const INDEXED_VALUE_TYPE = { KEYWORD: 2, INT: 3, KEYWORD_LIST: 7 } as const;
 export async function connectTemporal(
   options: TemporalAddress & { readonly connection?: NativeConnection | undefined },
 ): Promise<TemporalClient> {
-  const { address, namespace } = options;
+  const { namespace } = options;
   let own: Connection | undefined;
   try {
-    if (options.connection === undefined) await probe(address);
-    own = options.connection === undefined ? await Connection.connect({ address, connectTimeout: CONNECT_TIMEOUT }) : undefined;
+    if (options.connection === undefined) await probe(options);
+    own =
+      options.connection === undefined
+        ? await Connection.connect({ ...connectionSettings(options), connectTimeout: CONNECT_TIMEOUT })
+        : undefined;
     const connection: Connection | NativeConnection = own ?? (options.connection as NativeConnection);
     await connection.withDeadline(Date.now() + CONNECT_TIMEOUT, () => connection.workflowService.describeNamespace({ namespace }));
     const attributes = await registerAttributes(connection, namespace);
     return {
-      client: new Client({ connection, namespace }),
+      client: new Client({ connection, namespace, dataConverter: dataConverterOf(options) }),
       connection,
       attributes,
       close: async () => own?.close(),
@@ -62,22 +63,4 @@ async function registerAttributes(connection: Connection | NativeConnection, nam
   } catch {
     return false;
   }
-}
-
-/** gRPC tries again for seconds where nobody listens; a socket is refused at once. */
-async function probe(address: string): Promise<void> {
-  const at = address.lastIndexOf(':');
-  const host = at < 0 ? address : address.slice(0, at).replace(/^\[(.*)\]$/, '$1');
-  const port = at < 0 ? 7233 : Number(address.slice(at + 1));
-  await new Promise<void>((resolve, reject) => {
-    const socket = connectSocket({ host, port, timeout: CONNECT_TIMEOUT });
-    const end = (error?: Error): void => {
-      socket.destroy();
-      if (error === undefined) resolve();
-      else reject(new Error(`failed to connect: ${error.message}`, { cause: error }));
-    };
-    socket.once('connect', () => end());
-    socket.once('timeout', () => end(new Error('no answer')));
-    socket.once('error', end);
-  });
 }

@@ -1,9 +1,11 @@
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { TimelineError } from '../../../sql/errors.js';
+import type { TemporalAddress } from './access.js';
 
 const UNREACHABLE: ReadonlySet<number> = new Set([1, 4, 14]);
 const NOT_FOUND = 5;
-const DENIED: ReadonlySet<number> = new Set([7, 16]);
+const DENIED = 7;
+const UNAUTHENTICATED = 16;
 
 /** gRPC's status code of anything that Temporal's clients throw; undefined: it was not about the connection. */
 export function grpcCode(error: unknown): number | undefined {
@@ -21,11 +23,25 @@ function isUnreachable(error: unknown): boolean {
   );
 }
 
+/** The native client tells some statuses by their names only. */
+function nativeCode(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (/\bUnauthenticated\b/i.test(error.message)) return UNAUTHENTICATED;
+  if (/\bPermission ?Denied\b/i.test(error.message)) return DENIED;
+  return undefined;
+}
+
+/** Servers and libraries may repeat what they were sent. */
+function withoutSecrets(text: string, { apiKey }: TemporalAddress): string {
+  const bare = apiKey === undefined || apiKey === '' ? text : text.replaceAll(apiKey, '***');
+  return bare.replaceAll(/bearer\s+\S+/gi, 'Bearer ***').slice(0, 1000);
+}
+
 /** What a failed call to Temporal says to the user, and what they can do. */
-export function connectionError(error: unknown, where: { readonly address: string; readonly namespace: string }): TimelineError {
+export function connectionError(error: unknown, where: TemporalAddress): TimelineError {
   if (error instanceof TimelineError) return error;
-  const code = grpcCode(error);
-  const text = error instanceof Error ? error.message : String(error);
+  const code = grpcCode(error) ?? nativeCode(error);
+  const text = withoutSecrets(error instanceof Error ? error.message : String(error), where);
   if (code === NOT_FOUND) {
     return new TimelineError({
       kind: 'connector',
@@ -35,12 +51,18 @@ export function connectionError(error: unknown, where: { readonly address: strin
       cause: error,
     });
   }
-  if (code !== undefined && DENIED.has(code)) {
+  // No cause: it may repeat what was sent.
+  if (code === UNAUTHENTICATED || code === DENIED) {
+    const withKey = where.apiKey !== undefined;
+    const what = code === DENIED ? `access to namespace "${where.namespace}"` : withKey ? 'the API key' : 'calls without an API key';
     return new TimelineError({
       kind: 'connector',
-      sqlstate: '08004',
-      message: `Temporal at ${where.address} refused the connection: ${text}`,
-      cause: error,
+      sqlstate: '28000',
+      message: `Temporal at ${where.address} refuses ${what}`,
+      detail: text,
+      hint: withKey
+        ? `Is temporal.api_key (TEMPORAL_API_KEY) valid, and meant for namespace "${where.namespace}" there?`
+        : 'Set TEMPORAL_API_KEY, temporal.api_key_file, or a client certificate (temporal.tls.cert and key).',
     });
   }
   if (isUnreachable(error)) {
@@ -54,5 +76,5 @@ export function connectionError(error: unknown, where: { readonly address: strin
       cause: error,
     });
   }
-  return new TimelineError({ kind: 'connector', sqlstate: '58000', message: `Temporal at ${where.address}: ${text}`, cause: error });
+  return new TimelineError({ kind: 'connector', sqlstate: '58000', message: `Temporal at ${where.address}: ${text}` });
 }

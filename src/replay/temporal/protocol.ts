@@ -20,6 +20,9 @@ export const QUERY_PROGRESS = 'progress';
 /** A plan's JSON up to this many bytes goes with the workflow's arguments; longer ones by reference only. */
 export const INLINE_PLAN_BYTES = 32_768;
 
+/** Stands where Temporal keeps a text as it is, and a payload codec is configured. */
+export const SEALED = '(encrypted)';
+
 export const SEARCH_ATTRIBUTES = {
   TimelineUser: 'KEYWORD',
   TimelineState: 'KEYWORD',
@@ -135,6 +138,8 @@ export interface RunPlanInput {
   readonly fast: boolean;
   /** Are the search attributes known to the server? */
   readonly attributes: boolean;
+  /** A payload codec is in use: a failure's own text says nothing. */
+  readonly sealed?: boolean;
   /** Continue as new after so many tasks, besides when the server suggests it. */
   readonly checkpointEvery?: number;
   readonly checkpoint?: { readonly state: SchedulerState; readonly times: StageTimes };

@@ -1,13 +1,11 @@
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { internal, TimelineError } from '../../../sql/errors.js';
+import type { TemporalAddress } from './access.js';
 import { connectionError } from './connection-error.js';
 import { isErrorDetails } from './protocol.js';
 
 /** The error that a workflow ended with, as its user should see it. */
-export function runError(
-  error: unknown,
-  where: { readonly address: string; readonly namespace: string; readonly id: string },
-): TimelineError {
+export function runError(error: unknown, where: TemporalAddress & { readonly id: string }): TimelineError {
   if (error instanceof TimelineError) return error;
   if (error instanceof WorkflowNotFoundError) return internal(`Temporal at ${where.address} does not know replay ${where.id}`, error);
   if (!(error instanceof WorkflowFailedError)) return connectionError(error, where);

@@ -14,7 +14,7 @@ import { sha256 } from './activities.js';
 import { connectTemporal, type TemporalAddress, type TemporalClient } from './client.js';
 import type { CommitBus } from './commit-bus.js';
 import { connectionError, grpcCode } from './connection-error.js';
-import { INLINE_PLAN_BYTES, RUN_PLAN_V1, type RunPlanInput } from './protocol.js';
+import { INLINE_PLAN_BYTES, RUN_PLAN_V1, type RunPlanInput, SEALED } from './protocol.js';
 import { runError } from './run-error.js';
 import { watchProgress } from './store-progress.js';
 
@@ -111,6 +111,7 @@ async function startWorkflow(
       spec,
       fast,
       attributes,
+      ...(options.codec === undefined ? {} : { sealed: true }),
       ...(fast ? { plan: json } : {}),
       ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
     };
@@ -122,7 +123,7 @@ async function startWorkflow(
         // A worker that dies in the fast lane is noticed by this timeout.
         workflowTaskTimeout: fast ? '5s' : '10s',
         requestEagerStart: options.connection !== undefined,
-        staticSummary: firstLine(sql),
+        staticSummary: options.codec === undefined ? firstLine(sql) : SEALED,
         ...(attributes
           ? {
               typedSearchAttributes: new TypedSearchAttributes([

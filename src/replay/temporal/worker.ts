@@ -1,11 +1,11 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { connectionSettings, dataConverterOf, type TemporalAddress } from './access.js';
 import { type ActivitiesOptions, createActivities } from './activities.js';
 import { workflowBundle } from './bundle.js';
 import { connectionError } from './connection-error.js';
+import { probe } from './probe.js';
 
-export interface TemporalWorkerOptions extends ActivitiesOptions {
-  readonly address: string;
-  readonly namespace: string;
+export interface TemporalWorkerOptions extends ActivitiesOptions, TemporalAddress {
   readonly taskQueue: string;
   /** Built by bundle.ts; by default the one beside the compiled project. */
   readonly bundlePath?: string;
@@ -23,6 +23,8 @@ export interface TemporalWorker {
   /** Takes no new tasks, lets those that run end (for some seconds), and stops. */
   shutdown(): Promise<void>;
 }
+
+const CONNECT_TIMEOUT = 5000;
 
 let installed = false;
 
@@ -45,7 +47,8 @@ export async function startTemporalWorker(options: TemporalWorkerOptions): Promi
       namespace: options.namespace,
       taskQueue: options.taskQueue,
       workflowBundle: { codePath },
-      activities: createActivities(options),
+      activities: createActivities({ ...options, sealed: options.codec !== undefined }),
+      dataConverter: dataConverterOf(options),
       maxConcurrentActivityTaskExecutions: options.activities ?? 4,
       maxConcurrentLocalActivityExecutions: options.activities ?? 4,
       maxHeartbeatThrottleInterval: '1s',
@@ -70,9 +73,17 @@ export async function startTemporalWorker(options: TemporalWorkerOptions): Promi
 }
 
 async function connect(options: TemporalWorkerOptions): Promise<NativeConnection> {
+  let connection: NativeConnection | undefined;
   try {
-    return await NativeConnection.connect({ address: options.address });
+    await probe(options);
+    const opened = await NativeConnection.connect(connectionSettings(options));
+    connection = opened;
+    await opened.withDeadline(Date.now() + CONNECT_TIMEOUT, () =>
+      opened.workflowService.describeNamespace({ namespace: options.namespace }),
+    );
+    return opened;
   } catch (error) {
+    await connection?.close().catch(() => undefined);
     throw connectionError(error, options);
   }
 }

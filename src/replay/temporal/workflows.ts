@@ -35,6 +35,7 @@ import {
   type PlanActivities,
   QUERY_PROGRESS,
   type RunPlanInput,
+  SEALED,
   SIGNAL_CANCEL,
   SIGNAL_PAUSE,
   SIGNAL_RESUME,
@@ -197,7 +198,12 @@ function fail(input: RunPlanInput, error: ErrorDetails, root: CancellationScope)
   const cancelled = error.kind === 'cancelled';
   note(input, cancelled ? 'cancelled' : 'failed', 0);
   if (cancelled && root.consideredCancelled) throw new CancelledFailure(error.message);
-  throw ApplicationFailure.create({ message: error.message, type: error.sqlstate, nonRetryable: true, details: [error] });
+  throw ApplicationFailure.create({
+    message: input.sealed === true ? SEALED : error.message,
+    type: error.sqlstate,
+    nonRetryable: true,
+    details: [error],
+  });
 }
 
 function note(input: RunPlanInput, state: string, rows: number): void {
