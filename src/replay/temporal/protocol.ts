@@ -63,6 +63,8 @@ export interface RunPlanV2Input {
   readonly patience: number;
   /** Are the search attributes known to the server? */
   readonly attributes: boolean;
+  /** A payload codec is in use: a failure's own text says nothing (SEALED), its details do. */
+  readonly sealed?: boolean;
   /** Continue as new after so many tasks, besides when the server suggests it. */
   readonly checkpointEvery?: number;
   readonly checkpoint?: { readonly state: SchedulerState; readonly times: StageTimes };
@@ -74,6 +76,7 @@ export function planInputOf(
   options: {
     readonly kind: 'replay' | 'interval';
     readonly attributes: boolean;
+    readonly sealed?: boolean;
     readonly patience?: number;
     readonly checkpointEvery?: number;
   },
@@ -89,6 +92,7 @@ export function planInputOf(
     submitted: true,
     patience: options.patience ?? PATIENCE.submitted,
     attributes: options.attributes,
+    ...(options.sealed === true ? { sealed: true } : {}),
     ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
   };
 }
