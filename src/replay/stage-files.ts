@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Dirent } from 'node:fs';
+import { type Dirent, watch as watchFolder } from 'node:fs';
 import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TimelineError } from '../../sql/errors.js';
@@ -24,6 +24,8 @@ export interface StageFiles {
   /** Keeps what toLocalFile gives from now on, until the answer is called. */
   hold(): () => void;
   close(): Promise<void>;
+  /** Tells of changes among the files of a folder, soon after them or (a busy system) not at all; gives a function that ends it. Absent: nobody tells. */
+  watch?(folder: string, onChange: () => void): Promise<() => void>;
 }
 
 /** Stage files in a local folder, which all workers of one machine share. */
@@ -101,6 +103,13 @@ export function createFolderFiles(folder: string): StageFiles {
     },
     hold: () => () => undefined,
     close: async () => undefined,
+    async watch(prefix, onChange) {
+      const path = pathOf(prefix);
+      await mkdir(path, { recursive: true });
+      const watcher = watchFolder(path, { persistent: false }, onChange);
+      watcher.on('error', () => watcher.close());
+      return () => watcher.close();
+    },
   };
 }
 

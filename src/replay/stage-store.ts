@@ -60,6 +60,11 @@ export interface StageStore {
   hold(): () => void;
   /** What a committed task wrote of its keys; it has no column where that was not asked for. */
   keys(query: string, stage: number, task: number): Promise<StageKeys>;
+  /**
+   * Calls when a task of the stage may have been committed, wherever it ran: a hint, which may be missing. Gives a function that ends it;
+   * undefined: this store never tells.
+   */
+  watch(query: string, stage: number, onCommit: () => void): Promise<(() => void) | undefined>;
   /** Committed tasks of a query by stage, from one listing. */
   committed(query: string): Promise<ReadonlyMap<number, readonly number[]>>;
   writePlan(query: string, plan: Uint8Array): Promise<string>;
@@ -145,6 +150,9 @@ export function createStageStore(options: StageStoreOptions): StageStore {
       const bytes = await files.read(manifest.keys);
       if (bytes === undefined) throw internal(`the keys of task ${stage}/${task} are gone from the stage store`);
       return parseKeys(bytes, manifest.keys);
+    },
+    async watch(query, stage, onCommit) {
+      return files.watch?.(`${query}/${stage}`, onCommit);
     },
     async committed(query) {
       const found = new Map<number, number[]>();

@@ -129,6 +129,31 @@ for (const [kind, filesIn] of KINDS) {
 }
 
 describe('replay/stage-files', () => {
+  it('tells of a commit by another process, until nobody listens any more', async () => {
+    const folder = temporaryFolder();
+    const [store, other] = [createStageStore({ folder }), createStageStore({ folder })];
+    let heard: () => void = () => undefined;
+    let calls = 0;
+    const told = new Promise<void>((resolve) => {
+      heard = resolve;
+    });
+    const end = await store.watch('q', 3, () => {
+      calls++;
+      heard();
+    });
+    const commit = (task: number) => {
+      const from = join(folder, `scratch-${task}`);
+      return other.commit({ query: 'q', stage: 3, task, attempt: 1, folder: from, output: output(from, 'row'), bytesRead: 0 });
+    };
+    await commit(0);
+    await told;
+    end?.();
+    const before = calls;
+    await commit(1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(calls, before);
+  });
+
   it('refuses keys outside of its folder', async () => {
     const files = createFolderFiles(temporaryFolder());
     for (const key of ['../x', 'a/../../x', '/etc/passwd', 'a//b', '']) await assert.rejects(files.read(key), RangeError);

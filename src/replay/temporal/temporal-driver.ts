@@ -177,6 +177,7 @@ function followRun({ options, temporal, handle, plan, runOptions, abort }: Follo
     for (const call of wakers) call();
   };
   const unsubscribe = bus?.subscribe(id, wake);
+  const watching = store.watch(id, last?.id ?? 0, wake).catch(() => undefined);
 
   const cancelling = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })).then(() =>
     cancelRun(),
@@ -192,6 +193,7 @@ function followRun({ options, temporal, handle, plan, runOptions, abort }: Follo
   ]).finally(() => {
     ended = true;
     unsubscribe?.();
+    void watching.then((end) => end?.());
     wake();
   });
   cancelling.catch(() => undefined);
@@ -266,6 +268,8 @@ function followRun({ options, temporal, handle, plan, runOptions, abort }: Follo
     async release() {
       if (!ended) abort.abort(closedEarly());
       await summary.catch(() => undefined);
+      // It makes the folder that is removed here.
+      await watching;
       await store.remove(id);
     },
   };
