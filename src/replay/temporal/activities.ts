@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto';
-import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { PhysicalPlan } from '../../../planner/physical-plan.js';
-import { asTimelineError, type ErrorDetails, internal, TimelineError } from '../../../sql/errors.js';
+import { internal } from '../../../sql/errors.js';
 import { type Budget, createBudget } from '../budget.js';
 import { runPlan } from '../plan-runner.js';
+import { endReplay } from '../replay-end.js';
 import type { ReplayPlanner } from '../replay-planner.js';
 import type { ReplayRegistry } from '../replay-registry.js';
 import { parsePlan } from '../stage-store.js';
 import { runTask, type TaskContext } from '../task-runner.js';
+import { guarded } from './activity-guard.js';
+import { type BatchRun, batchOutput, runBatch } from './batch-activity.js';
 import type { CommitBus } from './commit-bus.js';
-import { type BatchInput, type BatchOutput, type PlanActivities, type PlanRef, SEALED, type TaskFigures } from './protocol.js';
+import { type BatchInput, PATIENCE, type PlanActivities, type PlanRef, type PlanV2Activities } from './protocol.js';
 
 export interface ActivitiesOptions extends TaskContext {
   /** Where submitted replays have their records; in the same storage as `store`. */
@@ -23,13 +26,14 @@ export interface ActivitiesOptions extends TaskContext {
   readonly concurrency?: number;
 }
 
-const CANCEL_POLL = 250;
+const FAST_CANCEL_POLL = 250;
+const CANCEL_POLL = 500;
+const BEAT = 2000;
 const PLANS_KEPT = 32;
-const MESSAGE_MOST = 4000;
 
 /** The activities of a worker: all work is in runTask; here are only Temporal's manners. */
-export function createActivities(options: ActivitiesOptions): PlanActivities {
-  const { store, bus } = options;
+export function createActivities(options: ActivitiesOptions): PlanActivities & PlanV2Activities {
+  const { store, bus, sealed = false } = options;
   const plans = new Map<string, Promise<PhysicalPlan>>();
   const budgets = new Map<string, { readonly budget: Budget; users: number }>();
 
@@ -64,48 +68,35 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
     }
   }
 
-  async function batch(input: BatchInput): Promise<BatchOutput> {
+  function batch(input: BatchInput, how: Pick<BatchRun, 'patience' | 'partial'>): ReturnType<typeof runBatch> {
     const context = Context.current();
-    return guarded({ context, options, query: input.query }, async (signal) => {
-      const plan = await planOf(input);
-      const done: TaskFigures[] = [];
-      const beat = (): void => context.heartbeat({ done: done.map(([task]) => task) });
-      beat();
-      const timer = setInterval(beat, 500);
-      try {
-        await withBudget(input.query, input.maxBytes, input.spent, async (budget) => {
-          for (const task of input.tasks) {
-            const manifest = await runTask({
-              ...options,
-              query: input.query,
-              plan,
-              stageId: input.stage,
-              taskId: task,
-              attempt: context.info.attempt,
-              budget,
-              signal,
-            });
-            const figures = [task, manifest.rows, manifest.bytesRead, manifest.notices.length > 0 ? 1 : 0] as const;
-            const { skipped, pruned } = manifest;
-            done.push(
-              pruned !== undefined ? [...figures, skipped ?? null, pruned] : skipped === undefined ? figures : [...figures, skipped],
-            );
-            bus?.publish(input.query);
-          }
-        });
-      } finally {
-        clearInterval(timer);
-      }
-      return { tasks: done };
-    });
+    return guarded(context, { store, query: input.query, poll: CANCEL_POLL, sealed }, (signal) =>
+      runBatch({
+        ...how,
+        context,
+        tasks: options,
+        input,
+        plan: () => planOf(input),
+        withBudget: (work) => withBudget(input.query, input.maxBytes, input.spent, work),
+        onCommit: () => bus?.publish(input.query),
+        signal,
+      }),
+    );
   }
 
+  const released = async (input: BatchInput) => ({ tasks: await batch(input, { patience: PATIENCE.interactive, partial: false }) });
+  const tasks: PlanV2Activities['scanTasks'] = async (input) =>
+    batchOutput(await batch(input, { patience: input.patience, partial: true }));
+
   return {
-    scanBatch: batch,
-    operatorBatch: batch,
-    finalStage: batch,
+    scanBatch: released,
+    operatorBatch: released,
+    finalStage: released,
+    scanTasks: tasks,
+    operatorTasks: tasks,
+    finalTasks: tasks,
     fastPlan: (input) =>
-      guarded({ context: Context.current(), options, query: input.query }, async (signal) => {
+      guarded(Context.current(), { store, query: input.query, poll: FAST_CANCEL_POLL, sealed }, async (signal) => {
         if (sha256(input.plan) !== input.planHash) throw internal('the plan is not the one that was submitted');
         const plan = parsePlan(input.plan, input.planRef);
         const budget = createBudget(input.spec.maxBytes);
@@ -129,59 +120,25 @@ export function createActivities(options: ActivitiesOptions): PlanActivities {
     async cleanup(input) {
       for (const stage of input.stages) await store.removeStage(input.query, stage);
     },
+    endReplay(input) {
+      const context = Context.current();
+      const beat = setInterval(() => context.heartbeat(), BEAT);
+      context.heartbeat();
+      return guarded(context, { store, query: input.query, poll: CANCEL_POLL, sealed }, async (signal) => {
+        // The record of a replay that was cancelled is not stopped by its cancel.
+        const { state, rows } = await endReplay(options, input, input.state === 'completed' ? signal : context.cancellationSignal);
+        return { state, rows };
+      })
+        .catch((error: unknown) => {
+          // A replay that failed has to have a record of that: whatever hinders it is tried again.
+          if (input.state === 'completed' || !(error instanceof ApplicationFailure)) throw error;
+          throw ApplicationFailure.retryable(error.message, error.type, ...(error.details ?? []));
+        })
+        .finally(() => clearInterval(beat));
+    },
   };
 }
 
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
-}
-
-/**
- * Runs an activity's work under one signal: Temporal's cancellation, and the cancel request in the stage store (a local
- * activity hears of a cancelled workflow only with its next workflow task). Errors leave as Temporal knows them.
- */
-async function guarded<T>(
-  { context, options, query }: { readonly context: Context; readonly options: ActivitiesOptions; readonly query: string },
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const { store } = options;
-  const requested = new AbortController();
-  const poll = setInterval(() => {
-    store.cancelRequest(query).then(
-      (reason) => {
-        if (reason !== undefined) requested.abort(TimelineError.fromJSON(reason));
-      },
-      () => undefined,
-    );
-  }, CANCEL_POLL);
-  const signal = AbortSignal.any([context.cancellationSignal, requested.signal]);
-  try {
-    return await work(signal);
-  } catch (error) {
-    throw failureOf(error, context, options.sealed === true);
-  } finally {
-    clearInterval(poll);
-  }
-}
-
-function failureOf(error: unknown, context: Context, sealed: boolean): Error {
-  if (context.cancellationSignal.aborted) {
-    const reason: unknown = context.cancellationSignal.reason;
-    // A worker that is told to stop leaves its tasks to the others.
-    if (reason instanceof Error && reason.message === 'WORKER_SHUTDOWN')
-      return ApplicationFailure.retryable('the worker was stopped', 'WORKER_SHUTDOWN');
-    return reason instanceof CancelledFailure ? reason : new CancelledFailure('cancelled');
-  }
-  const told = asTimelineError(error);
-  const details: ErrorDetails = {
-    ...told.toJSON(),
-    message: told.message.slice(0, MESSAGE_MOST),
-    ...(told.detail === undefined ? {} : { detail: told.detail.slice(0, MESSAGE_MOST) }),
-  };
-  return ApplicationFailure.create({
-    message: sealed ? SEALED : details.message,
-    type: details.sqlstate,
-    nonRetryable: !told.retryable,
-    details: [details],
-  });
 }

@@ -14,7 +14,7 @@ import { sha256 } from './activities.js';
 import { connectTemporal, type TemporalAddress, type TemporalClient } from './client.js';
 import type { CommitBus } from './commit-bus.js';
 import { connectionError, grpcCode } from './connection-error.js';
-import { INLINE_PLAN_BYTES, RUN_PLAN_V1, type RunPlanInput, SEALED } from './protocol.js';
+import { INLINE_PLAN_BYTES, PATIENCE, RUN_PLAN, type RunPlanV2Input, SEALED, startAttributes, summaryOf } from './protocol.js';
 import { runError } from './run-error.js';
 import { watchProgress } from './store-progress.js';
 
@@ -30,6 +30,8 @@ export interface TemporalDriverOptions extends TemporalAddress {
   readonly fastLane?: boolean;
   /** Continue as new after so many tasks; by default when the server suggests it. */
   readonly checkpointEvery?: number;
+  /** How long tasks wait for a store that does not answer, milliseconds; 15 s by default. */
+  readonly patience?: number;
   /** How often committed files are looked for, milliseconds. */
   readonly pollInterval?: number;
 }
@@ -103,35 +105,33 @@ async function startWorkflow(
   const planRef = await store.writePlan(id, Buffer.from(json, 'utf8'));
 
   const attempt = (attributes: boolean): Promise<PlanHandle> => {
-    const input: RunPlanInput = {
-      version: 1,
+    const input: RunPlanV2Input = {
+      version: 2,
       query: id,
       planRef,
       planHash: sha256(json),
       spec,
       fast,
+      kind: 'query',
+      submitted: false,
+      patience: options.patience ?? PATIENCE.interactive,
       attributes,
       ...(options.codec === undefined ? {} : { sealed: true }),
       ...(fast ? { plan: json } : {}),
       ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
     };
     return temporal.connection.withDeadline(Date.now() + CALL_TIMEOUT, () =>
-      temporal.client.workflow.start(RUN_PLAN_V1, {
+      temporal.client.workflow.start(RUN_PLAN, {
         args: [input],
         workflowId: id,
         taskQueue: options.taskQueue,
         // A worker that dies in the fast lane is noticed by this timeout.
         workflowTaskTimeout: fast ? '5s' : '10s',
         requestEagerStart: options.connection !== undefined,
-        staticSummary: options.codec === undefined ? firstLine(sql) : SEALED,
+        staticSummary: options.codec === undefined ? summaryOf(sql) : SEALED,
         ...(attributes
           ? {
-              typedSearchAttributes: new TypedSearchAttributes([
-                { key: { name: 'TimelineUser', type: 'KEYWORD' }, value: user },
-                { key: { name: 'TimelineState', type: 'KEYWORD' }, value: 'running' },
-                { key: { name: 'TimelineKind', type: 'KEYWORD' }, value: 'query' },
-                { key: { name: 'TimelineRows', type: 'INT' }, value: 0 },
-              ]),
+              typedSearchAttributes: new TypedSearchAttributes(startAttributes({ user, kind: 'query', sources: sourcesOf(plan) })),
             }
           : {}),
       }),
@@ -317,6 +317,6 @@ function isSmall(plan: PhysicalPlan): boolean {
   return tasks <= FAST_TASKS && bytes <= FAST_BYTES;
 }
 
-function firstLine(sql: string): string {
-  return (sql.trim().split(/[\r\n]/)[0] ?? '').slice(0, 200);
+function sourcesOf(plan: PhysicalPlan): readonly string[] {
+  return plan.snapshots.map(({ table }) => table);
 }
