@@ -26,8 +26,8 @@ function isUnreachable(error: unknown): boolean {
 /** The native client tells some statuses by their names only. */
 function nativeCode(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (/\bUnauthenticated\b/i.test(error.message)) return UNAUTHENTICATED;
-  if (/\bPermission ?Denied\b/i.test(error.message)) return DENIED;
+  if (/\bUnauthenticated\b|not have valid authentication credentials/i.test(error.message)) return UNAUTHENTICATED;
+  if (/\bPermission ?Denied\b|caller does not have permission/i.test(error.message)) return DENIED;
   return undefined;
 }
 
@@ -41,6 +41,8 @@ function withoutSecrets(text: string, { apiKey }: TemporalAddress): string {
 export function connectionError(error: unknown, where: TemporalAddress): TimelineError {
   if (error instanceof TimelineError) return error;
   const code = grpcCode(error) ?? nativeCode(error);
+  // What was sent may be in it.
+  const cause = where.apiKey === undefined ? { cause: error } : {};
   const text = withoutSecrets(error instanceof Error ? error.message : String(error), where);
   if (code === NOT_FOUND) {
     return new TimelineError({
@@ -48,10 +50,9 @@ export function connectionError(error: unknown, where: TemporalAddress): Timelin
       sqlstate: '08001',
       message: `Temporal at ${where.address} has no namespace "${where.namespace}"`,
       hint: 'Create it there, or set temporal.namespace.',
-      cause: error,
+      ...cause,
     });
   }
-  // No cause: it may repeat what was sent.
   if (code === UNAUTHENTICATED || code === DENIED) {
     const withKey = where.apiKey !== undefined;
     const what = code === DENIED ? `access to namespace "${where.namespace}"` : withKey ? 'the API key' : 'calls without an API key';
@@ -73,8 +74,8 @@ export function connectionError(error: unknown, where: TemporalAddress): Timelin
       detail: text,
       hint: 'Start it, set TEMPORAL_ADDRESS, or SET timeline.driver = local.',
       retryable: true,
-      cause: error,
+      ...cause,
     });
   }
-  return new TimelineError({ kind: 'connector', sqlstate: '58000', message: `Temporal at ${where.address}: ${text}` });
+  return new TimelineError({ kind: 'connector', sqlstate: '58000', message: `Temporal at ${where.address}: ${text}`, ...cause });
 }
