@@ -12,7 +12,7 @@ import { readColumn } from './value-vectors.js';
 /**
  * Result rows as DuckDB has them in memory: chunks of columns one after the other, in a buffer or a file. A chunk is
  * [bytes in all, rows, columns, 0] and for each column [form, bytes of validity, of data, of texts] (int32, little-endian), then
- * those parts, each padded to 8 bytes. Read on the machine and by the version that wrote it.
+ * those parts, each padded to 8 bytes. Read by the version that wrote it (BLOCK_VERSION).
  */
 const FORMS: readonly ColumnForm[] = [
   'bool',

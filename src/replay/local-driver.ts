@@ -81,7 +81,7 @@ function startRun({ context, concurrency, slots, plan, runOptions, abort }: Star
           taskId: task.task,
           attempt: task.attempt,
           budget,
-          ...(task.stage === last?.id && last.sink === undefined ? { inlineBytes: inlineBytes(last.tasks.length) } : {}),
+          ...(task.stage === last?.id && last.sink === undefined ? { inlineBytes: inlineBytes(last.tasks.length), soleReader: true } : {}),
           signal: task.signal,
         }),
       ),

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { extname } from 'node:path';
 import type { PhysicalPlan, StageFigures } from '../../planner/physical-plan.js';
 import { type ErrorDetails, internal } from '../../sql/errors.js';
+import { BLOCK_VERSION } from '../kernel/block-version.js';
 import type { TaskOutput } from '../kernel/kernel.js';
 import type { StageKeys } from '../kernel/stage-keys.js';
 import { createFolderFiles, type StageFiles } from './stage-files.js';
@@ -22,7 +23,7 @@ export interface Manifest {
   readonly pruned?: StageFigures['pruned'];
   /** Of a task that wrote for a table: ConnectorWriter.write's answer, for its commit. */
   readonly written?: readonly unknown[];
-  /** Instead of files, in the process that ran the task only; such a manifest is never written. */
+  /** Instead of files: few rows, as src/kernel/block-file.ts has them. Base64 in JSON, beside the version of the blocks' form. */
   readonly inline?: Uint8Array;
   /** When it was written, milliseconds since 1970. */
   readonly at: number;
@@ -134,9 +135,10 @@ export function createStageStore(options: StageStoreOptions): StageStore {
         ...(skipped === undefined ? {} : { skipped }),
         ...(pruned === undefined ? {} : { pruned }),
         ...(written === undefined ? {} : { written }),
+        ...(output.inline === undefined ? {} : { inline: output.inline }),
         at: Date.now(),
       };
-      if (await files.putIfAbsent(manifestKey(query, stage, task), encode(manifest))) return manifest;
+      if (await files.putIfAbsent(manifestKey(query, stage, task), encode(inJson(manifest)))) return manifest;
       const winner = await readManifest(query, stage, task);
       if (winner === undefined) throw internal(`the manifest of task ${stage}/${task} of ${query} was removed while it was written`);
       return winner;
@@ -231,7 +233,7 @@ function carryKey(key: string): string {
   return `${CARRIES}/${key}/state`;
 }
 
-function encode(value: unknown): Uint8Array {
+function encode(value: object): Uint8Array {
   return Buffer.from(JSON.stringify(value), 'utf8');
 }
 
@@ -252,13 +254,27 @@ function parseManifest(bytes: Uint8Array, key: string, query: string): Manifest 
     throw internal(`the manifest ${key} is malformed`);
   }
   if (value['written'] !== undefined && !Array.isArray(value['written'])) throw internal(`the manifest ${key} is malformed`);
+  const { inline } = value;
+  if (inline !== undefined && typeof inline !== 'string') throw internal(`the manifest ${key} is malformed`);
   const keys = value['keys'];
   if (keys !== undefined && (typeof keys !== 'string' || !keys.startsWith(`${query}/`))) throw internal(`the manifest ${key} is malformed`);
   for (const file of value['files'] as unknown[]) {
     if (!isRecord(file) || typeof file['key'] !== 'string' || !file['key'].startsWith(`${query}/`))
       throw internal(`the manifest ${key} is malformed`);
   }
-  return value as unknown as Manifest;
+  if (hasBlocks(value as unknown as Manifest) && value['blocks'] !== BLOCK_VERSION)
+    throw internal(`the manifest ${key} has rows in a form of another version: gateway and workers must be of the same`);
+  return { ...value, ...(inline === undefined ? {} : { inline: new Uint8Array(Buffer.from(inline, 'base64')) }) } as unknown as Manifest;
+}
+
+function inJson(manifest: Manifest): object {
+  if (!hasBlocks(manifest)) return manifest;
+  const { inline, ...rest } = manifest;
+  return { ...rest, blocks: BLOCK_VERSION, ...(inline === undefined ? {} : { inline: Buffer.from(inline).toString('base64') }) };
+}
+
+function hasBlocks({ inline, files }: Manifest): boolean {
+  return inline !== undefined || files.some((file) => file.key.endsWith('.rows'));
 }
 
 function parseKeys(bytes: Uint8Array, key: string): StageKeys {

@@ -38,8 +38,10 @@ export interface RunTaskOptions extends TaskContext {
   /** 1 for the first. */
   readonly attempt: number;
   readonly budget: Budget;
-  /** Of a last stage whose rows this process reads itself: see TaskRequest.inlineBytes. */
+  /** Of a last stage whose rows a session reads: they are blocks, not Parquet, and come without a file up to so many bytes (TaskRequest.inlineBytes). */
   readonly inlineBytes?: number;
+  /** This process is the only reader: rows without a file are not written down at all. */
+  readonly soleReader?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -153,8 +155,8 @@ async function runAttempt(options: RunTaskOptions, stage: Stage, task: Task): Pr
     if (output.steps !== undefined) pruned = addSteps(pruned ?? [], output.steps);
     const notices = [...output.notices, ...(carries?.remarks ?? []), ...(await keepStates(output, folder, store))];
     const unread = { ...(skipped === undefined ? {} : { skipped }), ...(pruned === undefined ? {} : { pruned }) };
-    // Rows in memory have no other reader: this process takes them with the task's success or not at all.
-    if (inline !== undefined) {
+    // This process takes them with the task's success or not at all.
+    if (inline !== undefined && options.soleReader === true) {
       const { attempt } = options;
       return { version: 1, attempt, rows, bytesRead: meter.bytes, files: [], notices, ...unread, inline, at: Date.now() };
     }

@@ -65,6 +65,30 @@ for (const [kind, filesIn] of KINDS) {
       assert.match(String(winner.files[0]?.key), /^q\/0\/0\/\d-[0-9a-f]{12}\.parquet$/);
     });
 
+    it('keeps few rows in the manifest, in a form that it names', async () => {
+      const folder = temporaryFolder();
+      const files = filesIn(folder);
+      const store = createStageStore({ files, name: folder });
+      const inline = new Uint8Array([0, 1, 2, 253, 254, 255]);
+      const commit = (inlined: Uint8Array) =>
+        store.commit({
+          query: 'q',
+          stage: 0,
+          task: 0,
+          attempt: 1,
+          folder,
+          output: { rows: 2, files: [], notices: [], inline: inlined },
+          bytesRead: 0,
+        });
+      assert.deepEqual((await commit(inline)).inline, inline);
+      assert.deepEqual((await store.manifest('q', 0, 0))?.inline, inline);
+      // The first one counts, for who came second, too.
+      assert.deepEqual((await commit(new Uint8Array([7]))).inline, inline);
+      const text = Buffer.from((await files.read('q/0/0.manifest.json')) ?? []).toString();
+      await files.putIfAbsent('q/0/1.manifest.json', Buffer.from(text.replace('"blocks":1', '"blocks":2')));
+      await assert.rejects(store.manifest('q', 0, 1), /another version/);
+    });
+
     it('names partitions, lists what is committed and removes a query', async () => {
       const folder = temporaryFolder();
       const store = createStageStore({ files: filesIn(folder), name: folder });
