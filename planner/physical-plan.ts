@@ -99,6 +99,8 @@ export interface SinkFile {
   readonly location: string;
   readonly overwrite: boolean;
   readonly format: FileFormat;
+  /** Key-value metadata of a Parquet file (src/replay/result-columns.ts); other formats have no place for it. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export type FileFormat = CopyFile['format'];

@@ -83,6 +83,9 @@ function parseYaml(text: string, path: string): unknown {
   return document.toJS({ maxAliasCount: 100 }) ?? {};
 }
 
+/** Plans name a connector as the configuration does. */
+const OWN_CONNECTORS: readonly string[] = ['system', 'results'];
+
 function readCatalogs(
   root: Reader,
   sources: Pick<ConfigSources, 'env'> & { readonly folder: string },
@@ -93,6 +96,7 @@ function readCatalogs(
   const catalogs: Record<string, CatalogConfig> = {};
   for (const [name, entry] of Object.entries(value)) {
     if (!/^[a-z_][a-z0-9_]*$/.test(name)) throw configError(`catalogs.${name}: a name is lower-case letters, digits and _`);
+    if (OWN_CONNECTORS.includes(name)) throw configError(`catalogs.${name}: the name is taken by Timeline itself`);
     catalogs[name] = readCatalog(entry, `catalogs.${name}`, sources);
   }
   return catalogs;

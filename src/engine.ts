@@ -16,6 +16,7 @@ import { readPostgresSettings } from './postgres-settings.js';
 import type { Driver } from './replay/driver.js';
 import { createLocalDriver } from './replay/local-driver.js';
 import type { ReplayRegistry } from './replay/replay-registry.js';
+import { ResultsConnector } from './replay/results-connector.js';
 import type { StageFiles } from './replay/stage-files.js';
 import type { StageStore } from './replay/stage-store.js';
 import { TimelineSession } from './session.js';
@@ -248,9 +249,11 @@ function every(ms: number, what: string, work: () => Promise<unknown>): NodeJS.T
   }, ms).unref();
 }
 
-/** Opens every configured catalog, as the gateway and workers do. */
-export async function openSources(config: Config, system: readonly Connector[], _stages: StageParts): Promise<readonly Source[]> {
-  const sources: Source[] = system.map((connector) => ({ connector, prefix: '' }));
+/** Opens every configured catalog, and the results of submitted replays, as the gateway and workers do. */
+export async function openSources(config: Config, system: readonly Connector[], stages: StageParts): Promise<readonly Source[]> {
+  const { registry, store, results: files } = stages;
+  const results = new ResultsConnector({ registry, store, files, retention: config.replays.retention });
+  const sources: Source[] = [...system, results].map((connector) => ({ connector, prefix: '' }));
   for (const [name, catalog] of Object.entries(config.catalogs)) {
     const connector = await IcebergConnector.open({
       name,

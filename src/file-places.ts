@@ -5,17 +5,24 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { CopyFile } from '../sql/copy-statement.js';
 import { TimelineError } from '../sql/errors.js';
-import type { CopyConfig } from './config.js';
+import type { CopyConfig, S3Config } from './config.js';
 import { below, normalLocation } from './object-store/location.js';
 import type { ObjectStore } from './object-store/object-store.js';
 import { openStore } from './object-store/open-store.js';
 import type { FilePlaces } from './replay/sink-task.js';
 
-/** Files that COPY … TO makes, below the configuration's copy.locations. */
-export function createFilePlaces(config: CopyConfig): FilePlaces {
+/** Files that COPY … TO makes, below the configuration's copy.locations; and those of submitted replays' results. */
+export function createFilePlaces(
+  config: CopyConfig,
+  results?: { readonly location: string; readonly s3?: S3Config | undefined },
+): FilePlaces {
   return {
     async publish({ location, overwrite }, localPath, signal) {
-      const { store, path } = await openPlace(config, location);
+      const own = results !== undefined && (below(results.location, location) ?? '') !== '';
+      const { store, path } = await openPlace(
+        own ? { locations: [results.location], ...(results.s3 === undefined ? {} : { s3: results.s3 }) } : config,
+        location,
+      );
       try {
         const body = { file: localPath };
         if (overwrite) {

@@ -23,7 +23,7 @@ export function taskParts(config: Config, sources: readonly Source[], stages: St
       batchRows: config.limits.batchRows,
       imagePath: imagePath(),
     }),
-    places: createFilePlaces(config.copy),
+    places: createFilePlaces(config.copy, { location: config.replays.results, s3: config.stages.s3 }),
     scratchFolder: join(config.home, 'scratch'),
   };
 }

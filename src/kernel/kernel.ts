@@ -18,7 +18,13 @@ export interface TaskRequest {
   /** Fields whose values are written beside the rows (TaskOutput.keys). */
   readonly keys?: readonly number[];
   /** Present: one Parquet file for others to read, with these columns by name (not a stage file). */
-  readonly named?: { readonly columns: readonly SinkColumn[]; readonly compression: string; readonly relation: string };
+  readonly named?: {
+    readonly columns: readonly SinkColumn[];
+    readonly compression: string;
+    readonly relation: string;
+    /** Key-value metadata of the file. */
+    readonly metadata?: Readonly<Record<string, string>>;
+  };
   /** Present: nobody but `read` of this process will see the rows. They are not written as Parquet, and up to so many bytes not at all. */
   readonly inlineBytes?: number;
   /**

@@ -12,14 +12,18 @@ export interface NamedCopy {
   readonly compression: string;
   /** The table's name, for messages. */
   readonly relation: string;
+  /** Key-value metadata of the file. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** COPY … TO a Parquet file with the columns' own names, for readers outside of the engine; its result is the number of rows. */
-export function namedCopy({ select, columns, path, compression, relation }: NamedCopy): string {
+export function namedCopy({ select, columns, path, compression, relation, metadata }: NamedCopy): string {
   const items = columns.map((column) => `${value(column, relation)} AS ${quoteName(column.name)}`);
   // DuckDB's dictionaries hold -0 and 0 as one value.
   const dictionary = columns.some(({ type }) => isFloat(ELEMENT_OF.get(type.oid) ?? type.oid)) ? ', DICTIONARY_SIZE_LIMIT 0' : '';
-  return `COPY (SELECT ${items.join(', ')} FROM (${select})) TO ${quote(path)} (FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}${dictionary})`;
+  const pairs = Object.entries(metadata ?? {}).map(([key, text]) => `${quote(key)}: ${quote(text)}`);
+  const told = pairs.length === 0 ? '' : `, KV_METADATA {${pairs.join(', ')}}`;
+  return `COPY (SELECT ${items.join(', ')} FROM (${select})) TO ${quote(path)} (FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}${dictionary}${told})`;
 }
 
 function value({ id, name, type, required }: SinkColumn, relation: string): string {

@@ -102,9 +102,9 @@ export async function executeTask({
   const select = printOperator(request.root, context);
   const fields = fieldsOf(request.root);
   if (request.named !== undefined) {
-    const { columns, compression, relation } = request.named;
+    const { columns, compression, relation, metadata } = request.named;
     const path = join(request.outputFolder, NAMED_FILE);
-    const result = await connection.runAndReadAll(namedCopy({ select, columns, path, compression, relation }));
+    const result = await connection.runAndReadAll(namedCopy({ select, columns, path, compression, relation, metadata }));
     const rows = Number(result.getRows()[0]?.[0] ?? 0);
     return { rows, files: [{ name: NAMED_FILE, partition: undefined, rows, bytes: (await stat(path)).size }], ...told };
   }

@@ -1,11 +1,19 @@
-import type { ErrorDetails } from '../../sql/errors.js';
-import type { ReplayEnd } from './replay-record.js';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PhysicalPlan, Stage } from '../../planner/physical-plan.js';
+import { type ErrorDetails, internal } from '../../sql/errors.js';
+import type { ReplayEnd, ReplaySubmission, ResultPlace } from './replay-record.js';
 import type { ReplayRegistry } from './replay-registry.js';
+import { resultMetadata, uniqueNames } from './result-columns.js';
+import type { ResultFiles } from './result-files.js';
 import type { RunFigures } from './stage-clock.js';
+import type { Manifest } from './stage-store.js';
 import type { TaskContext } from './task-runner.js';
 
 export interface ReplayEndContext extends TaskContext {
   readonly registry: ReplayRegistry;
+  /** Where many inline rows are made into a file; absent: they stay in the stage store, however many. */
+  readonly results?: ResultFiles;
 }
 
 /** How a submitted replay's run ended. */
@@ -17,18 +25,187 @@ export interface ReplayOutcome {
   readonly error?: ErrorDetails;
 }
 
-/** Writes the end record of a submitted replay; gives the one that counts. Runs again after a failure at any point, to the same end. */
+/**
+ * Ends a submitted replay: makes its rows what its submission asks for, writes the end record, then removes stage files that nobody reads any
+ * more. Gives the record that counts, the first. Runs again after a failure at any point, to the same end.
+ */
 export async function endReplay(context: ReplayEndContext, outcome: ReplayOutcome, signal: AbortSignal): Promise<ReplayEnd> {
   signal.throwIfAborted();
+  const { registry } = context;
   const { query, state, figures, error } = outcome;
-  return context.registry.end({
-    version: 1,
-    id: query,
-    state,
-    endedAt: Date.now(),
-    rows: figures?.rows ?? 0,
-    ...(figures === undefined ? {} : { figures }),
-    ...(state === 'completed' ? { place: { kind: 'inline', bytes: 0 } as const } : {}),
-    ...(error === undefined ? {} : { error }),
-  });
+  const submission = await registry.submission(query);
+  if (submission === undefined) throw internal(`there is no record of the submission of replay "${query}"`);
+  let end = await registry.ended(query);
+  if (end === undefined) {
+    const told = { version: 1, id: query, state, endedAt: Date.now(), ...(figures === undefined ? {} : { figures }) } as const;
+    if (state !== 'completed') {
+      await discardUncommitted(context, query, signal);
+      end = await registry.end({ ...told, rows: 0, ...(error === undefined ? {} : { error }) });
+    } else if (submission.kind === 'backfill') {
+      end = await registry.end({ ...told, rows: figures?.rows ?? 0 });
+    } else {
+      const { rows, place } = await placed(context, submission, signal);
+      end = await registry.end({ ...told, rows, place });
+    }
+  }
+  if (submission.kind !== 'backfill') await removeStages(context, end);
+  return end;
+}
+
+/** Where a completed replay's rows are. */
+async function placed(
+  context: ReplayEndContext,
+  submission: ReplaySubmission,
+  signal: AbortSignal,
+): Promise<{ readonly rows: number; readonly place: ResultPlace }> {
+  const { store } = context;
+  const { id } = submission;
+  const plan = await store.readPlan(`${id}/plan.json`);
+  const last = plan.stages.at(-1);
+  if (last === undefined) throw internal(`the plan of replay "${id}" has no stage`);
+  const manifests = await manifestsOf(context, id, last);
+  const bytes = bytesOf(manifests);
+  switch (last.sink?.kind) {
+    case undefined: {
+      const rows = manifests.reduce((sum, one) => sum + one.rows, 0);
+      const { results } = context;
+      if (results === undefined || bytes <= results.inlineBytes) return { rows, place: { kind: 'inline', bytes } };
+      return { rows, place: await asFile({ ...context, results }, submission, plan, signal) };
+    }
+    case 'commit': {
+      const { schema, table } = last.sink.table;
+      const [rows, snapshot, repeated] = await settledRow(context, plan, manifests, signal);
+      return { rows: Number(rows ?? 0), place: { kind: 'table', schema, table, snapshot: text(snapshot), repeated: repeated === true } };
+    }
+    case 'publish': {
+      const { location } = last.sink.file;
+      const made = plan.stages.find((stage) => stage.id === (last.sink?.kind === 'publish' ? last.sink.stage : -1));
+      if (made === undefined) throw internal(`the plan of replay "${id}" publishes a file that no stage makes`);
+      const [rows] = await settledRow(context, plan, manifests, signal);
+      return { rows: Number(rows ?? 0), place: { kind: 'file', location, bytes: bytesOf(await manifestsOf(context, id, made)) } };
+    }
+    default:
+      throw internal(`the plan of replay "${id}" ends with a stage that does not end it`);
+  }
+}
+
+async function manifestsOf({ store }: ReplayEndContext, id: string, stage: Stage): Promise<readonly Manifest[]> {
+  const manifests: Manifest[] = [];
+  for (let task = 0; task < stage.tasks.length; task++) {
+    const manifest = await store.manifest(id, stage.id, task);
+    if (manifest === undefined) throw internal(`the result of task ${stage.id}/${task} of replay "${id}" is gone from the stage store`);
+    manifests.push(manifest);
+  }
+  return manifests;
+}
+
+function bytesOf(manifests: readonly Manifest[]): number {
+  return manifests.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+/** The only row of a plan that writes: rows, snapshot, whether it had been there before. */
+async function settledRow(
+  { store, kernel }: ReplayEndContext,
+  plan: PhysicalPlan,
+  manifests: readonly Manifest[],
+  signal: AbortSignal,
+): Promise<readonly unknown[]> {
+  const release = store.hold();
+  try {
+    const paths = await Promise.all(manifests.flatMap(({ files }) => files).map(({ key }) => store.toLocalFile(key)));
+    for await (const batch of kernel.read(paths, plan.output, signal)) {
+      if (batch.kind === 'columns' && batch.rowCount > 0) return batch.columns.map((column) => column[0]);
+    }
+  } finally {
+    release();
+  }
+  throw internal('a stage that writes has no row');
+}
+
+/** Makes one Parquet file of the last stage's rows, in their order. */
+async function asFile(
+  context: ReplayEndContext & { readonly results: ResultFiles },
+  submission: ReplaySubmission,
+  plan: PhysicalPlan,
+  signal: AbortSignal,
+): Promise<ResultPlace> {
+  const { store, kernel, results, scratchFolder } = context;
+  const { id, sql, snapshots } = submission;
+  const location = results.locationOf(id);
+  const last = plan.stages.at(-1) as Stage;
+  const manifests = await manifestsOf(context, id, last);
+  const names = uniqueNames(submission.columns.map(({ name }) => name));
+  const columns = plan.output.map((field, n) => ({ id: field.id, name: names[n] ?? field.name, type: field.type }));
+  await mkdir(scratchFolder, { recursive: true });
+  const folder = await mkdtemp(join(scratchFolder, 'task-'));
+  const release = store.hold();
+  try {
+    const paths: string[] = [];
+    for (const { key } of manifests.flatMap(({ files }) => files)) paths.push(await store.toLocalFile(key));
+    signal.throwIfAborted();
+    const output = await kernel.run(
+      {
+        root: { kind: 'exchange_read', stage: last.id, fields: plan.output },
+        session: plan.session,
+        scans: {},
+        inputs: { [String(last.id)]: paths },
+        outputFolder: folder,
+        exchange: undefined,
+        named: { columns, compression: 'zstd', relation: '', metadata: resultMetadata({ id, sql, snapshots }) },
+        readableFolders: [...(context.readableFolders ?? []), store.localFolder, scratchFolder],
+      },
+      signal,
+    );
+    const rows = manifests.reduce((sum, one) => sum + one.rows, 0);
+    const [file] = output.files;
+    if (file === undefined || output.rows !== rows) throw internal(`the file of replay "${id}" has ${output.rows} rows, not ${rows}`);
+    return { kind: 'file', location, bytes: await results.publish(location, join(folder, file.name), signal) };
+  } finally {
+    release();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** How long the removal of a table's files may take, milliseconds; what stays is for remove_orphan_files. */
+const DISCARD_MOST = 10_000;
+
+/**
+ * Deletes what tasks have written for a table, where no commit can name it: a commit begins when all of them are done, so one must not be. Only
+ * before there is an end record, as stage files go after it, and one that has gone looks like one that never was.
+ */
+async function discardUncommitted(context: ReplayEndContext, id: string, signal: AbortSignal): Promise<void> {
+  const { store, registry, connectors } = context;
+  try {
+    const plan = await store.readPlan(`${id}/plan.json`);
+    const stage = plan.stages.find(({ sink }) => sink?.kind === 'write');
+    if (stage?.sink?.kind !== 'write') return;
+    const { table } = stage.sink;
+    const writer = connectors.get(table.connector)?.writer;
+    if (writer?.discard === undefined) return;
+    const manifests = await Promise.all(stage.tasks.map((_, task) => store.manifest(id, stage.id, task)));
+    if (manifests.every((manifest) => manifest !== undefined) || (await registry.ended(id)) !== undefined) return;
+    const written = manifests.flatMap((manifest) => manifest?.written ?? []);
+    if (written.length > 0) await writer.discard(table.handle, written, AbortSignal.any([signal, AbortSignal.timeout(DISCARD_MOST)]));
+  } catch {
+    // The replay has failed already, and its end says why.
+    signal.throwIfAborted();
+  }
+}
+
+/** Of an inline result the last stage's files stay, of any other none. The plan stays: it says what the rows are. */
+async function removeStages({ store }: ReplayEndContext, end: ReplayEnd): Promise<void> {
+  let plan: PhysicalPlan;
+  try {
+    plan = await store.readPlan(`${end.id}/plan.json`);
+  } catch (error) {
+    // Perhaps it failed for its plan: what there is of it goes with its folder.
+    if (end.state !== 'completed') return;
+    throw error;
+  }
+  const kept = end.place?.kind === 'inline' ? plan.stages.at(-1)?.id : undefined;
+  for (const { id } of plan.stages) if (id !== kept) await store.removeStage(end.id, id);
 }

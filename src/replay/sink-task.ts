@@ -25,8 +25,10 @@ export interface FilePlaces {
 /** What a task of this sink asks of the kernel; undefined: a stage file, or nothing. */
 export function namedOutput(sink: StageSink | undefined): TaskRequest['named'] {
   if (sink?.kind === 'write') return { columns: sink.columns, compression: 'zstd', relation: sink.table.table };
-  if (sink?.kind === 'format' && sink.file.format.kind === 'parquet')
-    return { columns: sink.columns, compression: sink.file.format.compression, relation: '' };
+  if (sink?.kind === 'format' && sink.file.format.kind === 'parquet') {
+    const { format, metadata } = sink.file;
+    return { columns: sink.columns, compression: format.compression, relation: '', ...(metadata === undefined ? {} : { metadata }) };
+  }
   return undefined;
 }
 

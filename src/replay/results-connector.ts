@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import type {
+  ColumnDescription,
+  Connector,
+  ConnectorSplit,
+  Handle,
+  PinnedTable,
+  PushdownAnswer,
+  PushdownRequest,
+  Readable,
+  ReadRequest,
+  SplitPlan,
+  SplitWish,
+  TableDescription,
+  TableName,
+  TableStatistics,
+} from '../../connectors/connector.js';
+import { internal, unsupported } from '../../sql/errors.js';
+import { type CompletedReplay, findCompleted, isReplayId, noLongerKept, noSuchReplay, type ReplayRecords } from './completed-replay.js';
+import { uniqueNames } from './result-columns.js';
+import { fileRelation, type ResultColumn, stageRelation } from './result-relation.js';
+
+/** The schema of results' tables, which are named as their replays. */
+export const RESULTS_SCHEMA = 'timeline_results';
+
+interface ResultHandle {
+  readonly version: 1;
+  readonly id: string;
+  readonly columns: readonly ResultColumn[];
+  readonly rows: number;
+  readonly from: { readonly kind: 'stage'; readonly stage: number; readonly tasks: number } | ResultFile;
+}
+
+interface ResultFile {
+  readonly kind: 'file';
+  readonly location: string;
+  readonly bytes: number;
+}
+
+/** Stage files in the rows' order. */
+interface StageSplit {
+  readonly kind: 'stage';
+  readonly keys: readonly string[];
+  readonly bytes: number;
+}
+
+/** How many manifests or files are fetched at once. */
+const READS_AT_ONCE = 16;
+
+/**
+ * Completed replays' rows as tables `timeline_results.{id}`; their columns have the names of the result's, though unique (uniqueNames).
+ * Splits come in the rows' order, and each split's rows in their order: who reads them so has the order of the replay's query.
+ * Errors of describe and pin: those of findCompleted; of pin 42704 where there is no such replay.
+ */
+export class ResultsConnector implements Connector {
+  readonly name: string = 'results';
+  readonly readableFolders: readonly string[];
+
+  constructor(private readonly records: ReplayRecords) {
+    this.readableFolders = [...new Set([records.store.localFolder, ...records.files.localFolders])];
+  }
+
+  /** Nobody looks for them in a catalogue: timeline.replays has them all. */
+  async tables(): Promise<readonly TableName[]> {
+    return [];
+  }
+
+  async describe({ schema, table }: TableName, signal?: AbortSignal): Promise<TableDescription | undefined> {
+    signal?.throwIfAborted();
+    if (schema !== RESULTS_SCHEMA || !isReplayId(table)) return undefined;
+    const replay = await findCompleted(table, this.records);
+    if (replay === undefined) return undefined;
+    const columns = columnsOf(replay).map(({ name, type }): ColumnDescription => ({ name, type, nullable: true, comment: undefined }));
+    return {
+      schema,
+      table,
+      columns,
+      comment: replay.submission.name ?? undefined,
+      properties: {},
+      rowEstimate: replay.end.rows,
+      schemaVersion: createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 16),
+    };
+  }
+
+  async pin({ table }: TableName, asOf?: string, signal?: AbortSignal): Promise<PinnedTable> {
+    signal?.throwIfAborted();
+    if (asOf !== undefined) throw unsupported('time travel over a result');
+    const replay = isReplayId(table) ? await findCompleted(table, this.records) : undefined;
+    if (replay === undefined) throw noSuchReplay(table);
+    const { id, plan, end, place } = replay;
+    const last = plan.stages.at(-1);
+    if (last === undefined) throw internal(`the plan of replay "${id}" has no stage`);
+    const from: ResultHandle['from'] = place.kind === 'inline' ? { kind: 'stage', stage: last.id, tasks: last.tasks.length } : place;
+    const handle: ResultHandle = { version: 1, id, columns: columnsOf(replay), rows: end.rows, from };
+    // One id may stand for other rows when its records have gone: those of an interval that is asked for again.
+    return { handle, snapshot: String(end.endedAt) };
+  }
+
+  pushdown(handle: Handle, { filters }: PushdownRequest): PushdownAnswer {
+    return { handle, answers: filters.map(() => 'unsupported'), limitDone: false };
+  }
+
+  async statistics(handle: Handle): Promise<TableStatistics> {
+    const { rows, from } = handle as ResultHandle;
+    return { rows, bytes: from.kind === 'file' ? from.bytes : undefined };
+  }
+
+  async splits(handle: Handle, signal: AbortSignal, wish: SplitWish = {}): Promise<SplitPlan> {
+    signal.throwIfAborted();
+    const { id, from, rows } = handle as ResultHandle;
+    if (from.kind === 'file') return { splits: [{ data: from, bytes: from.bytes, rows }], pruning: [] };
+    const manifests = await inParts(
+      Array.from({ length: from.tasks }, (_, task) => task),
+      signal,
+      (task) => this.records.store.manifest(id, from.stage, task),
+    );
+    const splits: (ConnectorSplit & { readonly data: StageSplit })[] = [];
+    for (const manifest of manifests) {
+      if (manifest === undefined) throw noLongerKept(id);
+      for (const file of manifest.files.filter((one) => one.rows > 0)) {
+        const last = splits.at(-1);
+        const joined = last !== undefined && last.bytes + file.bytes <= (wish.bytes ?? 0) ? splits.pop() : undefined;
+        const bytes = (joined?.bytes ?? 0) + file.bytes;
+        const keys = [...(joined?.data.keys ?? []), file.key];
+        splits.push({ data: { kind: 'stage', keys, bytes }, bytes, rows: (joined?.rows ?? 0) + file.rows });
+      }
+    }
+    return { splits, pruning: [] };
+  }
+
+  async read(handle: Handle, splits: readonly unknown[], { columns: wanted, meter, signal }: ReadRequest): Promise<Readable> {
+    signal.throwIfAborted();
+    const { id, columns } = handle as ResultHandle;
+    const read = wanted.map(({ name }): ResultColumn => {
+      const column = columns.find((one) => one.name === name);
+      if (column === undefined) throw internal(`the result of replay "${id}" has no column "${name}"`);
+      return column;
+    });
+    const holds = [this.records.store.hold(), this.records.files.hold()];
+    const release = async (): Promise<void> => {
+      for (const hold of holds) hold();
+    };
+    try {
+      const [first] = splits as readonly (StageSplit | ResultFile)[];
+      for (const { bytes } of splits as readonly (StageSplit | ResultFile)[]) meter.charge(bytes, 1);
+      if (first?.kind === 'file') {
+        const path = await this.records.files.toLocalFile(first.location, first.bytes);
+        await requireThere(id, path);
+        return { kind: 'sql', relation: fileRelation(read, path, columns.length), release };
+      }
+      const keys = (splits as readonly StageSplit[]).flatMap((split) => split.keys);
+      const paths = await inParts(keys, signal, async (key) => {
+        const path = await this.records.store.toLocalFile(key);
+        await requireThere(id, path);
+        return path;
+      });
+      return { kind: 'sql', relation: stageRelation(read, paths), release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {}
+}
+
+function columnsOf({ id, submission, plan, place }: CompletedReplay): readonly ResultColumn[] {
+  const names = uniqueNames(submission.columns.map(({ name }) => name));
+  if (place.kind === 'inline' && plan.output.length !== names.length)
+    throw internal(`the plan of replay "${id}" does not give the columns of its submission`);
+  return submission.columns.map(({ oid, typmod }, position) => ({
+    name: names[position] ?? '',
+    type: { oid, typmod },
+    field: plan.output[position]?.id ?? -1,
+    position,
+  }));
+}
+
+async function requireThere(id: string, path: string): Promise<void> {
+  await access(path).catch(() => {
+    throw noLongerKept(id);
+  });
+}
+
+/** Results in the items' order, a few at a time. */
+async function inParts<T, R>(items: readonly T[], signal: AbortSignal, work: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  for (let n = 0; n < items.length; n += READS_AT_ONCE) {
+    const part = await Promise.all(items.slice(n, n + READS_AT_ONCE).map(work));
+    signal.throwIfAborted();
+    for (const one of part) results.push(one);
+  }
+  return results;
+}
