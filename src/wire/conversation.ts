@@ -291,7 +291,7 @@ export class Conversation {
         return true;
       }
       if (stream.available === 0) {
-        const more = await stream.pull();
+        const more = await this.#output.sendMeanwhile(stream.pull());
         this.#writeNotices(stream);
         if (!more) break;
       }
@@ -316,7 +316,7 @@ export class Conversation {
     const copying = copyWriter(writer, copy, { timeZone: this.#timeZone() });
     copying.begin();
     let sent = 0;
-    while (stream.available > 0 || (await stream.pull())) {
+    while (stream.available > 0 || (await this.#output.sendMeanwhile(stream.pull()))) {
       this.#interrupt?.signal.throwIfAborted();
       this.#writeNotices(stream);
       const { batch } = stream;

@@ -5,6 +5,9 @@ import { ConnectionLost } from './protocol-error.js';
 /** After so many bytes other work gets its turn, even when the client reads as fast as we write. */
 const YIELD_BYTES = 1_048_576;
 
+/** Rows that come one after the other within this time share a write(). */
+const SOON_MS = 2;
+
 /** The way to one client: messages collect in `writer` until they are flushed. */
 export class Output {
   readonly writer = new MessageWriter();
@@ -33,6 +36,20 @@ export class Output {
     if (this.writer.length === 0) return;
     const chunk = this.writer.take();
     if (this.#socket.writable) this.#socket.write(chunk);
+  }
+
+  /** Sends what has collected if `pending` takes long: rows that are here wait neither for a full chunk nor for those that are not. */
+  async sendMeanwhile<T>(pending: Promise<T>): Promise<T> {
+    if (this.writer.length === 0) return await pending;
+    // Not to a client that is behind: then they collect, and flush() waits for it.
+    const timer = setTimeout(() => {
+      if (!this.#socket.writableNeedDrain) this.push();
+    }, SOON_MS);
+    try {
+      return await pending;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #drained(): Promise<void> {
