@@ -1,14 +1,14 @@
-import type { PhysicalPlan } from '../../planner/physical-plan.js';
+import type { PhysicalPlan, Stage } from '../../planner/physical-plan.js';
 import type { SchedulerSpec } from './scheduler.js';
 
-/** What the scheduler needs to know of a plan. `batch` gives the tasks a batch for a stage of so many tasks. */
+/** What the scheduler needs to know of a plan. `batch` gives the tasks a batch of a stage. */
 export function planShape(
   plan: PhysicalPlan,
   options: {
     readonly window: number;
     readonly maxAttempts: number;
     readonly maxBytes: number | undefined;
-    readonly batch: (tasks: number) => number;
+    readonly batch: (stage: Stage) => number;
   },
 ): SchedulerSpec {
   return {
@@ -16,7 +16,7 @@ export function planShape(
       id: stage.id,
       kind: stage.kind,
       tasks: stage.tasks.length,
-      batch: options.batch(stage.tasks.length),
+      batch: options.batch(stage),
       deps: stage.deps,
     })),
     window: options.window,
@@ -28,13 +28,20 @@ export function planShape(
 /** Batches in flight at once of a plan on Temporal. */
 const WINDOW = 32;
 const BATCH_MOST = 8;
+/** Tasks that read little go together, until a batch reads so much, or there are no more batches than workers usually take at once. */
+const SMALL_MOST = 16;
+const BATCH_BYTES = 16 << 20;
+const BATCHES_LEAST = 4;
 
 /** The same for runs on Temporal: few events a task, and retries are the server's. */
 export function temporalShape(plan: PhysicalPlan, maxBytes: number | undefined): SchedulerSpec {
-  return planShape(plan, {
-    window: WINDOW,
-    maxAttempts: 2,
-    maxBytes,
-    batch: (tasks) => Math.min(BATCH_MOST, Math.max(1, Math.ceil(tasks / WINDOW))),
-  });
+  return planShape(plan, { window: WINDOW, maxAttempts: 2, maxBytes, batch: tasksOfBatch });
+}
+
+function tasksOfBatch({ tasks }: Stage): number {
+  let bytes = 0;
+  for (const task of tasks) for (const splits of Object.values(task.splits)) for (const split of splits) bytes += split.bytes;
+  // Of what reads other stages' files the bytes are not known before it runs.
+  const small = bytes === 0 ? 1 : Math.min(Math.floor((BATCH_BYTES * tasks.length) / bytes), Math.ceil(tasks.length / BATCHES_LEAST));
+  return Math.max(1, Math.min(SMALL_MOST, small), Math.min(BATCH_MOST, Math.ceil(tasks.length / WINDOW)));
 }

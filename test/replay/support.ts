@@ -142,6 +142,9 @@ const SCAN: Operator = {
 };
 
 /** A stage that scans: one task a split. */
+/** Of a split in its plan: so much that tasks are not put together for being small. */
+const SPLIT_BYTES = 17 << 20;
+
 export function scanStage(id: number, splits: readonly TestSplit[], extra: Partial<Stage> = {}): Stage {
   return {
     id,
@@ -151,7 +154,7 @@ export function scanStage(id: number, splits: readonly TestSplit[], extra: Parti
     ordered: true,
     tasks: splits.map((data, n) => ({
       id: n,
-      splits: { s: [{ connector: 'test', data, bytes: data.bytes ?? 100, rows: data.rows.length }] },
+      splits: { s: [{ connector: 'test', data, bytes: data.bytes ?? SPLIT_BYTES, rows: data.rows.length }] },
     })),
     ...extra,
   };

@@ -10,7 +10,7 @@ import type { ReplayRegistry } from '../replay-registry.js';
 import { parsePlan } from '../stage-store.js';
 import { runTask, type TaskContext } from '../task-runner.js';
 import { guarded } from './activity-guard.js';
-import { type BatchRun, batchOutput, runBatch } from './batch-activity.js';
+import { type BatchRun, batchOutput, rowsFor, runBatch } from './batch-activity.js';
 import type { CommitBus } from './commit-bus.js';
 import { type BatchInput, PATIENCE, type PlanActivities, type PlanRef, type PlanV2Activities } from './protocol.js';
 
@@ -68,7 +68,7 @@ export function createActivities(options: ActivitiesOptions): PlanActivities & P
     }
   }
 
-  function batch(input: BatchInput, how: Pick<BatchRun, 'patience' | 'partial'>): ReturnType<typeof runBatch> {
+  function batch(input: BatchInput, how: Pick<BatchRun, 'patience' | 'partial' | 'session'>): ReturnType<typeof runBatch> {
     const context = Context.current();
     return guarded(context, { store, query: input.query, poll: CANCEL_POLL, sealed }, (signal) =>
       runBatch({
@@ -84,9 +84,11 @@ export function createActivities(options: ActivitiesOptions): PlanActivities & P
     );
   }
 
-  const released = async (input: BatchInput) => ({ tasks: await batch(input, { patience: PATIENCE.interactive, partial: false }) });
+  const released = async (input: BatchInput) => ({
+    tasks: await batch(input, { patience: PATIENCE.interactive, partial: false, session: false }),
+  });
   const tasks: PlanV2Activities['scanTasks'] = async (input) =>
-    batchOutput(await batch(input, { patience: input.patience, partial: true }));
+    batchOutput(await batch(input, { patience: input.patience, partial: true, session: input.session === true }));
 
   return {
     scanBatch: released,
@@ -106,6 +108,7 @@ export function createActivities(options: ActivitiesOptions): PlanActivities & P
           runTask: (task) =>
             runTask({
               ...options,
+              ...rowsFor(true, plan, task.stage),
               query: input.query,
               plan,
               stageId: task.stage,

@@ -12,6 +12,8 @@ export interface BatchRun {
   readonly context: Context;
   readonly tasks: TaskContext;
   readonly input: BatchInput;
+  /** A session reads the rows: see RunTaskOptions.inlineBytes. */
+  readonly session: boolean;
   /** How long a task waits for a store that does not answer, milliseconds. */
   readonly patience: number;
   readonly plan: () => Promise<PhysicalPlan>;
@@ -41,7 +43,16 @@ export async function runBatch(run: BatchRun): Promise<readonly TaskFigures[]> {
     const plan = await patiently(run.plan, { patience, signal });
     await run.withBudget(async (budget) => {
       for (const task of input.tasks.filter((one) => !known.has(one))) {
-        const work = { ...run.tasks, query: input.query, plan, stageId: input.stage, taskId: task, budget, signal };
+        const work = {
+          ...run.tasks,
+          ...rowsFor(run.session, plan, input.stage),
+          query: input.query,
+          plan,
+          stageId: input.stage,
+          taskId: task,
+          budget,
+          signal,
+        };
         const manifest = await patiently(() => runTask({ ...work, attempt: context.info.attempt }), { patience, signal });
         const figures = [task, manifest.rows, manifest.bytesRead, manifest.notices.length > 0 ? 1 : 0] as const;
         const { skipped, pruned } = manifest;
@@ -55,6 +66,15 @@ export async function runBatch(run: BatchRun): Promise<readonly TaskFigures[]> {
     clearInterval(timer);
   }
   return done;
+}
+
+/** Rows in a manifest, for which their reader opens no file. */
+const INLINE_BYTES = 64 << 10;
+
+/** How the rows of a stage's tasks are kept. */
+export function rowsFor(session: boolean, plan: PhysicalPlan, stage: number): { readonly inlineBytes?: number } {
+  const last = plan.stages.at(-1);
+  return session && last?.id === stage && last.sink === undefined ? { inlineBytes: INLINE_BYTES } : {};
 }
 
 /** Figures of tasks that an earlier attempt has committed, as its last heartbeat told. */

@@ -198,6 +198,8 @@ export interface BatchV2Input extends PlanRef {
   readonly maxBytes?: number;
   /** How long a task waits for a store that does not answer, milliseconds. */
   readonly patience: number;
+  /** A session reads what these tasks give, and nobody after it. */
+  readonly session?: boolean;
 }
 
 export interface BatchV2Output {

@@ -117,6 +117,7 @@ export async function runPlanV2(input: RunPlanV2Input): Promise<RunFigures> {
       spent: totals(state).bytes,
       ...(input.spec.maxBytes === undefined ? {} : { maxBytes: input.spec.maxBytes }),
       patience: input.patience,
+      ...(input.kind === 'query' && batch.stage === input.spec.stages.at(-1)?.id ? { session: true } : {}),
     };
     scope
       .run(() => batchActivity(input, batch, batchInput))
