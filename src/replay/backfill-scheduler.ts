@@ -1,4 +1,5 @@
 import type { ErrorDetails } from '../../sql/errors.js';
+import { isoTime } from './iso-time.js';
 
 /**
  * The pure scheduler of a backfill: `(state, event) -> {state, commands}`. No clock, no I/O; its state is JSON and is the checkpoint of a
@@ -125,7 +126,8 @@ export function advanceBackfill(state: BackfillState, event: BackfillEvent): Bac
     case 'cancel': {
       if (state.ending?.kind === 'cancelled') return { state, commands: [] };
       const step = settle({ ...state, ending: { kind: 'cancelled', error: event.error }, waiting: [] });
-      return step.state.running.length === 0 ? step : { state: step.state, commands: [{ kind: 'cancel_running' }, ...step.commands] };
+      const { running, listing } = step.state;
+      return running.length === 0 && !listing ? step : { state: step.state, commands: [{ kind: 'cancel_running' }, ...step.commands] };
     }
     case 'pause':
       return { state: { ...state, paused: true }, commands: [] };
@@ -199,11 +201,6 @@ function failureOf(state: BackfillState, first: IntervalFailure): ErrorDetails {
       ? 'In order, the first failure stops a backfill. Run it again with missing_only => true for what is left.'
       : 'Run it again with missing_only => true for these.',
   };
-}
-
-function isoTime(micros: string): string {
-  const at = new Date(Number(BigInt(micros) / 1000n));
-  return Number.isNaN(at.getTime()) ? micros : at.toISOString();
 }
 
 function without(running: readonly Bounds[], from: string): readonly Bounds[] | undefined {

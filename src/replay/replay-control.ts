@@ -75,4 +75,4 @@ export interface BackfillRequest {
   readonly intervals?: number;
 }
 
-export const MAX_INTERVALS = 100_000;
+export const MAX_INTERVALS = 20_000;

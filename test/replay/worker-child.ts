@@ -2,6 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createStageStore } from '../../src/replay/stage-store.js';
 import { runWorker } from '../../src/worker.js';
+import { createIntervalPlanner } from './interval-planner.js';
 import { connectors, createTestConnector, createTestKernel, registryIn } from './support.js';
 
 interface Settings {
@@ -14,6 +15,9 @@ interface Settings {
 
 const { folder, ...settings } = JSON.parse(String(process.argv[2])) as Settings;
 
+const store = createStageStore({ folder: join(folder, 'stages') });
+const registry = registryIn(join(folder, 'stages'));
+
 await runWorker({
   ...settings,
   namespace: 'default',
@@ -21,8 +25,9 @@ await runWorker({
     createTestConnector({ log: (split) => appendFileSync(join(folder, 'reads.log'), `${process.pid} ${split.rows[0]}\n`) }),
   ),
   kernel: createTestKernel(),
-  store: createStageStore({ folder: join(folder, 'stages') }),
-  registry: registryIn(join(folder, 'stages')),
+  store,
+  registry,
+  planner: createIntervalPlanner({ registry, store }),
   scratchFolder: join(folder, 'scratch'),
   onReady: () => console.log('ready'),
 });

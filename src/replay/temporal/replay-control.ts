@@ -31,8 +31,9 @@ const STATE = defineSearchAttributeKey('TimelineState', 'KEYWORD');
 export function createReplayControl(options: ReplayControlOptions): ReplayControl & { close(): Promise<void> } {
   const { store } = options;
   const queue = bulkQueue(options.taskQueue);
+  const sealed = options.codec !== undefined;
   const { call, close } = createTemporalCall(options);
-  const schedules = createScheduleControl({ call, queue });
+  const schedules = createScheduleControl({ call, queue, sealed });
 
   /** With the search attributes, or without them where the server does not know them yet. */
   async function startWorkflow(
@@ -96,6 +97,7 @@ export function createReplayControl(options: ReplayControlOptions): ReplayContro
           planInputOf(replay, {
             kind: 'replay',
             attributes,
+            sealed,
             ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
           }),
         ],
@@ -128,13 +130,17 @@ export function createReplayControl(options: ReplayControlOptions): ReplayContro
       return call(({ connection }) => countIntervals(matchingTimes(connection, options.namespace), backfill, Date.now()));
     },
     startBackfill: (backfill: BackfillRequest) =>
-      startWorkflow(BACKFILL, (attributes) => [{ version: 1, backfill, attributes } satisfies BackfillInput], {
-        id: backfill.id,
-        sql: backfill.schedule.sql,
-        user: backfill.schedule.user,
-        kind: 'backfill',
-        sources: [],
-      }),
+      startWorkflow(
+        BACKFILL,
+        (attributes) => [{ version: 1, backfill, attributes, ...(sealed ? { sealed } : {}) } satisfies BackfillInput],
+        {
+          id: backfill.id,
+          sql: backfill.schedule.sql,
+          user: backfill.schedule.user,
+          kind: 'backfill',
+          sources: [],
+        },
+      ),
     close,
   };
 }

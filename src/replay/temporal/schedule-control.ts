@@ -27,8 +27,12 @@ const DESCRIBED_AT_ONCE = 8;
 const LIST_LATE = 30_000;
 
 /** Schedules as Temporal's schedules: each starts `intervalReplayV1`. */
-export function createScheduleControl(options: { readonly call: TemporalCall; readonly queue: string }): ScheduleControl {
-  const { call, queue } = options;
+export function createScheduleControl(options: {
+  readonly call: TemporalCall;
+  readonly queue: string;
+  readonly sealed: boolean;
+}): ScheduleControl {
+  const { call, queue, sealed } = options;
   const created = new Map<string, number>();
 
   async function describe(client: Client, id: string): Promise<ScheduleState | undefined> {
@@ -56,7 +60,7 @@ export function createScheduleControl(options: { readonly call: TemporalCall; re
 
   async function create(client: Client, record: ScheduleRecord, attributes: boolean): Promise<void> {
     const id = scheduleId(record.name);
-    const input: IntervalReplayInput = { version: 1, schedule: record, attributes };
+    const input: IntervalReplayInput = { version: 1, schedule: record, attributes, ...(sealed ? { sealed } : {}) };
     const pairs = attributes ? startAttributes({ user: record.user, kind: 'interval', sources: [] }) : [];
     const handle = await client.schedule.create({
       scheduleId: id,
@@ -147,7 +151,8 @@ async function countRunning(client: Client, id: string): Promise<number> {
   return count;
 }
 
-function recordOf(workflowType: string, input: unknown): ScheduleRecord | undefined {
+/** The schedule of an action of ours; undefined: it is none. */
+export function recordOf(workflowType: string, input: unknown): ScheduleRecord | undefined {
   if (workflowType !== INTERVAL_REPLAY || typeof input !== 'object' || input === null || !('schedule' in input)) return undefined;
   const record = input.schedule as Partial<ScheduleRecord> | null;
   const ours = record?.version === 1 && [record.name, record.cron, record.timeZone, record.sql].every((text) => typeof text === 'string');

@@ -25,6 +25,8 @@ export interface IntervalReplayInput {
   readonly interval?: ReplayInterval;
   /** The backfill. */
   readonly parent?: string;
+  /** A payload codec is in use: a failure's own text says nothing, its details do. */
+  readonly sealed?: boolean;
 }
 
 export interface IntervalReplayOutput {
@@ -39,9 +41,18 @@ export interface BackfillInput {
   readonly version: 1;
   readonly backfill: BackfillRequest;
   readonly attributes: boolean;
+  readonly sealed?: boolean;
   /** Continue as new after so many intervals; 200 by default. */
   readonly checkpointEvery?: number;
   readonly checkpoint?: BackfillState;
+}
+
+export interface BackfillOutput {
+  readonly version: 1;
+  readonly completed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly rows: number;
 }
 
 export interface PlanIntervalInput {
@@ -82,7 +93,7 @@ export interface EndBackfillInput {
 /** Activities of both workflows. */
 export interface ScheduleActivities {
   /** The last whole interval of a schedule at a time, microseconds since 1970 as text. */
-  scheduledInterval(input: { readonly version: 1; readonly schedule: string; readonly at: string }): Promise<ReplayInterval>;
+  scheduledInterval(input: { readonly version: 1; readonly schedule: ScheduleRecord; readonly at: string }): Promise<ReplayInterval>;
   planInterval(input: PlanIntervalInput): Promise<PlanAnswer>;
   replayStanding(input: { readonly version: 1; readonly id: string }): Promise<ReplayStanding>;
   /** Writes the end of an interval that did not come to an end by itself, and its submission where not even that is there; gives its id. */

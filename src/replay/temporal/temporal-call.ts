@@ -5,7 +5,7 @@ import { connectionError, grpcCode } from './connection-error.js';
 /** Does something with Temporal, within seconds; throws 08001 and its like, and what is about the thing itself as it is. */
 export type TemporalCall = <T>(work: (temporal: TemporalClient) => Promise<T>) => Promise<T>;
 
-const CALL_TIMEOUT = 5000;
+const CALL_TIMEOUT = 8000;
 
 /** Connects with the first call, and again after a connection that failed. */
 export function createTemporalCall(options: TemporalAddress & { readonly connection?: NativeConnection }): {

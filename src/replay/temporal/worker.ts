@@ -1,9 +1,11 @@
+import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { connectionSettings, dataConverterOf, type TemporalAddress } from './access.js';
 import { type ActivitiesOptions, createActivities } from './activities.js';
 import { workflowBundle } from './bundle.js';
 import { connectionError } from './connection-error.js';
 import { probe } from './probe.js';
+import { createScheduleActivities } from './schedule-activities.js';
 
 export interface TemporalWorkerOptions extends ActivitiesOptions, TemporalAddress {
   readonly taskQueue: string;
@@ -40,6 +42,8 @@ export function installRuntime(options: { readonly handleSignals: boolean }): vo
 export async function startTemporalWorker(options: TemporalWorkerOptions): Promise<TemporalWorker> {
   installRuntime({ handleSignals: options.handleSignals !== false });
   const [connection, codePath] = await Promise.all([connect(options), options.bundlePath ?? workflowBundle()]);
+  const dataConverter = dataConverterOf(options);
+  const sealed = options.codec !== undefined;
   let worker: Worker;
   try {
     worker = await Worker.create({
@@ -47,8 +51,17 @@ export async function startTemporalWorker(options: TemporalWorkerOptions): Promi
       namespace: options.namespace,
       taskQueue: options.taskQueue,
       workflowBundle: { codePath },
-      activities: createActivities({ ...options, sealed: options.codec !== undefined }),
-      dataConverter: dataConverterOf(options),
+      activities: {
+        ...createActivities({ ...options, sealed }),
+        ...createScheduleActivities({
+          client: new Client({ connection, namespace: options.namespace, dataConverter }),
+          namespace: options.namespace,
+          registry: options.registry,
+          ...(options.planner === undefined ? {} : { planner: options.planner }),
+          sealed,
+        }),
+      },
+      dataConverter,
       maxConcurrentActivityTaskExecutions: options.activities ?? 4,
       maxConcurrentLocalActivityExecutions: options.activities ?? 4,
       maxHeartbeatThrottleInterval: '1s',
