@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ACTION_SCHEMA, ACTION_STUBS } from './action-call.js';
 import { TIMELINE_STUBS } from './timeline-stubs.js';
 
 /** The database that PGlite opens; its name is changed to the connected one's when that differs. */
@@ -65,6 +66,9 @@ export const IMAGE_DDL: string = [
   `create schema timeline_ops`,
   `grant usage on schema timeline_ops to public`,
   ...TIMELINE_STUBS,
+  `create schema ${ACTION_SCHEMA}`,
+  `grant usage on schema ${ACTION_SCHEMA} to public`,
+  ...ACTION_STUBS,
   // Row security policies of mirror tables call it: an engine query that reached the mirror must fail, not find nothing.
   `create function timeline_ops.misrouted() returns boolean language plpgsql stable as
      $$ begin raise exception 'the query was sent to the catalogue instead of the engine' using errcode = 'XX000'; end $$`,

@@ -1,3 +1,4 @@
+import { ACTION_SCHEMA } from './action-call.js';
 import type { TimelineError } from './errors.js';
 import { IMAGE_DATABASE } from './postgres-image-format.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
@@ -118,7 +119,8 @@ function createSchema(schema: string): string {
 }
 
 function dropSchema(schema: string): string {
-  return schema === 'public' ? 'select' : `drop schema ${quoteIdentifier(schema)}`;
+  // The image made them.
+  return schema === 'public' || schema === ACTION_SCHEMA ? 'select' : `drop schema ${quoteIdentifier(schema)}`;
 }
 
 export function renameDatabase(from: string, to: string): string {

@@ -4,9 +4,12 @@ import type { Config } from './config.js';
 import type { History } from './history.js';
 import type { Kernel } from './kernel/kernel.js';
 import type { Driver } from './replay/driver.js';
+import type { ReplayControl } from './replay/replay-control.js';
 import type { ReplayRegistry } from './replay/replay-registry.js';
 import type { StageStore } from './replay/stage-store.js';
 import type { PostgresSetting } from './settings.js';
+import type { SubmitPlanner } from './submit-planner.js';
+import type { SubmittedReplays } from './submitted-replays.js';
 import type { Metrics } from './telemetry/metrics.js';
 
 /** What every session of one engine shares. */
@@ -20,10 +23,17 @@ export interface EngineContext {
   readonly store: StageStore;
   /** Submitted replays. */
   readonly registry: ReplayRegistry;
+  readonly replays: Replays;
   readonly drivers: Drivers;
   catalog(): Catalog;
   /** Asks the connectors again; true when anything changed. */
   refreshCatalog(): Promise<boolean>;
+}
+
+/** Of submitted ones. */
+export interface Replays {
+  readonly planner: SubmitPlanner;
+  readonly known: SubmittedReplays;
 }
 
 export interface Drivers {
@@ -31,4 +41,6 @@ export interface Drivers {
   /** Undefined while the durable engine is off or not up yet; `temporalState` says which. */
   readonly temporal: Driver | undefined;
   readonly temporalState: string;
+  /** Steers submitted replays; there as long as Temporal is configured and was seen once. */
+  readonly control: ReplayControl | undefined;
 }

@@ -15,6 +15,7 @@ import { imagePath } from './paths.js';
 import { readPostgresSettings } from './postgres-settings.js';
 import type { Driver } from './replay/driver.js';
 import { createLocalDriver } from './replay/local-driver.js';
+import type { ReplayControl } from './replay/replay-control.js';
 import type { ReplayRegistry } from './replay/replay-registry.js';
 import { ResultsConnector } from './replay/results-connector.js';
 import type { StageFiles } from './replay/stage-files.js';
@@ -22,6 +23,8 @@ import type { StageStore } from './replay/stage-store.js';
 import { TimelineSession } from './session.js';
 import { type StageParts, stageParts } from './stage-parts.js';
 import type { ConnectOptions, Engine, Session } from './statement.js';
+import { createSubmitPlanner, type SubmitPlanner } from './submit-planner.js';
+import { SubmittedReplays } from './submitted-replays.js';
 import { systemTables } from './system-tables.js';
 import { taskParts } from './task-parts.js';
 import { log } from './telemetry/log.js';
@@ -39,8 +42,9 @@ const STAGE_FILES_MOST_MS = 24 * 3_600_000;
 
 /** Everything that answers queries, without a listener. */
 export class TimelineEngine implements Engine {
-  private temporal: { readonly driver: Driver | undefined; readonly state: string } = {
+  private temporal: { readonly driver: Driver | undefined; readonly control: ReplayControl | undefined; readonly state: string } = {
     driver: undefined,
+    control: undefined,
     state: 'it is off (temporal: off)',
   };
   private readonly timers: readonly NodeJS.Timeout[];
@@ -50,6 +54,8 @@ export class TimelineEngine implements Engine {
   private closed = false;
   private sessions = 0;
   readonly context: EngineContext;
+  /** Plans what is submitted, here or in the process of a worker. */
+  readonly planner: SubmitPlanner;
 
   private constructor(
     private readonly parts: {
@@ -64,7 +70,8 @@ export class TimelineEngine implements Engine {
       readonly store: StageStore;
       readonly local: Driver;
     },
-    context: Omit<EngineContext, 'drivers' | 'catalog' | 'refreshCatalog'>,
+    context: Omit<EngineContext, 'drivers' | 'catalog' | 'refreshCatalog' | 'replays'>,
+    known: SubmittedReplays,
     private current: Catalog,
   ) {
     const engine = this;
@@ -72,16 +79,26 @@ export class TimelineEngine implements Engine {
       ...context,
       catalog: () => engine.current,
       refreshCatalog: () => engine.refresh(),
+      replays: {
+        known,
+        get planner() {
+          return engine.planner;
+        },
+      },
       drivers: {
         local: parts.local,
         get temporal() {
           return engine.temporal.driver;
+        },
+        get control() {
+          return engine.temporal.control;
         },
         get temporalState() {
           return engine.temporal.state;
         },
       },
     };
+    this.planner = createSubmitPlanner(this.context);
     const sweep = (): Promise<unknown> => parts.store.sweep(STAGE_FILES_MOST_MS);
     this.timers = [every(SWEEP_MS, 'removal of old stage files', sweep)];
   }
@@ -132,8 +149,10 @@ export class TimelineEngine implements Engine {
     const metrics = new Metrics();
     // The system tables show the catalogue that holds them: the engine is there before anybody asks.
     const opened: { engine?: TimelineEngine } = {};
-    const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY }));
     const stages = stageParts(config);
+    const control = (): ReplayControl | undefined => opened.engine?.temporal.control;
+    const known = new SubmittedReplays({ ...stages, control });
+    const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY, known, control }));
     closers.push(() => stages.files.close());
     const sources = [...(await openSources(config, [system], stages)), ...further];
     closers.push(async () => void (await Promise.all(sources.map((source) => source.connector.close()))));
@@ -145,6 +164,7 @@ export class TimelineEngine implements Engine {
     const engine = new TimelineEngine(
       { config, postgres, kernel, history, metrics, sources, connectors, stages, store, local },
       { config, postgres, postgresSettings, kernel, history, metrics, store, registry: stages.registry },
+      known,
       EMPTY,
     );
     opened.engine = engine;
@@ -172,8 +192,8 @@ export class TimelineEngine implements Engine {
   }
 
   /** The durable engine came up, went away, or is on its way (`state` completes "cannot take queries: …"). */
-  setTemporal(driver: Driver | undefined, state: string): void {
-    this.temporal = { driver, state };
+  setTemporal(driver: Driver | undefined, state: string, control?: ReplayControl): void {
+    this.temporal = { driver, control, state };
     this.parts.metrics.temporalUp.set(driver === undefined ? 0 : 1);
   }
 

@@ -1,6 +1,7 @@
+import { actionCalls, type RowAction, refusedAction, rewriteActionCalls } from '../sql/action-call.js';
 import type { CopyFile, CopyFormat, CopyStatement } from '../sql/copy-statement.js';
 import type { CursorDeclaration, CursorFetch } from '../sql/cursor-statement.js';
-import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
+import { asTimelineError, internal, TimelineError, unsupported } from '../sql/errors.js';
 import type { ExplainOptions } from '../sql/explain-options.js';
 import { innerText, parseOne } from '../sql/parse.js';
 import { taggedNode } from '../sql/parse-tree.js';
@@ -48,6 +49,14 @@ export interface ExecuteCall {
 export type PlannedStatement =
   | ReadStatement
   | { readonly kind: 'utility'; readonly parameterTypes: readonly number[]; readonly statement: UtilityStatement }
+  | {
+      readonly kind: 'action';
+      readonly parameterTypes: readonly number[];
+      /** In place of each action's column it has an array of texts, its arguments. */
+      readonly query: ReadStatement;
+      readonly columns: readonly ResultColumn[];
+      readonly actions: readonly (RowAction & { readonly column: number })[];
+    }
   | {
       readonly kind: 'explain';
       readonly parameterTypes: readonly number[];
@@ -134,6 +143,8 @@ export interface PrepareOptions {
   readonly analysis: AnalysisContext;
   /** The session's timeline.as_of; undefined: now. */
   readonly asOf: string | undefined;
+  /** Every query is planned, also one that the embedded Postgres could answer alone. */
+  readonly everyQuery?: boolean;
 }
 
 /** Table functions that only the engine answers. */
@@ -144,6 +155,12 @@ export async function planStatement(options: PrepareOptions): Promise<PlannedSta
   const parsed = parseOne(options.text);
   if (parsed === undefined) return undefined;
   const kind = statementKind(parsed.statement);
+  const actions = actionCalls(parsed.statement, options.analysis.searchPath);
+  // What PREPARE holds is planned by itself.
+  if (actions.length > 0 && kind.kind !== 'prepare') {
+    if (kind.kind !== 'select') throw refusedAction(options.text, actions);
+    return planActions(options, parsed.statement);
+  }
   switch (kind.kind) {
     case 'utility':
       return { kind: 'utility', parameterTypes: [], statement: kind.statement };
@@ -201,6 +218,35 @@ export async function planStatement(options: PrepareOptions): Promise<PlannedSta
     case 'copy':
       return planCopy(options, kind.copy, innerText(options.text, parsed));
   }
+}
+
+/** A SELECT whose rows are acted upon. */
+async function planActions(options: PrepareOptions, statement: unknown): Promise<PlannedStatement> {
+  const { text, analysis } = options;
+  // First as it was written: what is wrong with a call, PostgreSQL says.
+  const asked = await planRead(options, statement);
+  const rewritten = rewriteActionCalls(text, statement, analysis.searchPath);
+  const { parameterTypes } = asked;
+  const query = await planRead({ ...options, text: rewritten.text, parameterTypes }, parseOne(rewritten.text)?.statement).catch(
+    (thrown: unknown) => {
+      throw mapped(thrown, rewritten);
+    },
+  );
+  const columns = columnsOf(asked);
+  // A star may stand for any number of columns, but none of them has another type than before.
+  const places = columnsOf(query).flatMap(({ type }, n) => (type.oid === columns[n]?.type.oid ? [] : [n]));
+  if (places.length !== rewritten.actions.length) throw internal(`${rewritten.actions.length} actions are in ${places.length} columns`);
+  return {
+    kind: 'action',
+    parameterTypes,
+    query,
+    columns,
+    actions: rewritten.actions.map((one, n) => ({ ...one, column: places[n] ?? 0 })),
+  };
+}
+
+function columnsOf(read: ReadStatement): readonly ResultColumn[] {
+  return read.kind === 'select' ? read.statement.columns : (read.columns ?? []);
 }
 
 /** A text that must be one query. */
@@ -289,7 +335,9 @@ async function planRead(options: PrepareOptions, statement: unknown): Promise<Re
   const refused = refusedClause(statement);
   if (refused !== undefined) throw unsupported(refused);
   return refreshing(options, async () =>
-    isOurs(options, statement) ? { kind: 'select', ...(await analyseSelect(options, statement)) } : planCatalogue(options, options.text),
+    options.everyQuery === true || isOurs(options, statement)
+      ? { kind: 'select', ...(await analyseSelect(options, statement)) }
+      : planCatalogue(options, options.text),
   );
 }
 

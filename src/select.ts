@@ -29,6 +29,7 @@ import { closable, textColumn, textExecution } from './execution.js';
 import type { ReplayRecord } from './history.js';
 import type { Driver, Run, RunProgress, RunSummary } from './replay/driver.js';
 import { closedEarly } from './replay/local-driver.js';
+import { progressLine, secondsLeft } from './replay-progress.js';
 import type { Execution, Notice } from './statement.js';
 import type { StatementRelation } from './statement-tables.js';
 
@@ -316,7 +317,12 @@ async function startRun(
     if (context.onProgress !== undefined && Date.now() - told >= PROGRESS_MS) {
       told = Date.now();
       context.onProgress(
-        `stage ${progress.stage}: ${progress.tasksDone} of ${progress.tasks} tasks, ${progress.rows} rows, ${progress.bytesRead} bytes read`,
+        progressLine({
+          ...progress,
+          stage: plan.stages.findIndex(({ id: stage }) => stage === progress.stage) + 1,
+          stages: plan.stages.length,
+          secondsLeft: secondsLeft({ ...progress, milliseconds: Date.now() - record.startedAt }),
+        }),
       );
     }
     if (current?.state === 'running')

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { isDialect, splitDialect } from '../sql/dialect.js';
 import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import { splitStatements } from '../sql/parse.js';
+import type { AnalysisContext } from '../sql/postgres.js';
 import type { ResultColumn } from '../sql/result.js';
 import { Oid } from '../sql/types.js';
 import { withDeadline } from './deadline.js';
@@ -11,6 +12,8 @@ import { commandExecution, quieter, textExecution } from './execution.js';
 import { StatementTable } from './named-statements.js';
 import type { ExecuteCall, PlannedStatement, ReadStatement } from './prepare.js';
 import { explainColumn, explainSelect, runSelect, type SelectContext, tooManyRows } from './select.js';
+import { runActions } from './session-actions.js';
+import { analysisOf, asOfOf, lowest, maxRowsOf, type SessionScope, selectContextOf } from './session-context.js';
 import { SessionCursors } from './session-cursors.js';
 import { SessionViews } from './session-views.js';
 import { Settings } from './settings.js';
@@ -80,7 +83,7 @@ export class TimelineSession implements Session {
         engine: this.engine,
         analysis: this.analysis(),
         views: this.views,
-        asOf: this.asOf(),
+        asOf: asOfOf(this.settings),
         dialect: this.settings.own('timeline.dialect'),
         onNotice: this.options.onNotice,
       });
@@ -169,6 +172,14 @@ export class TimelineSession implements Session {
       case 'catalogue':
       case 'select':
         return this.read(planned, parameters, signal);
+      case 'action':
+        return runActions(planned, await this.read(planned.query, parameters, signal), {
+          ...this.scope(),
+          engine: this.engine,
+          readOnly: this.isReadOnly(),
+          signal,
+          onProgress: this.progress(),
+        });
       case 'prepare':
         return this.prepareNamed(planned);
       case 'execute': {
@@ -226,16 +237,19 @@ export class TimelineSession implements Session {
   /** A write is committed by itself, when it ends: nothing could take it back. */
   private requireWritable(command: string): void {
     const inBlock = this.transaction.status !== 'I' || this.implicitBlock;
-    const readOnly = this.settings.own(this.transaction.status === 'I' ? 'default_transaction_read_only' : 'transaction_read_only');
     const refuse = (sqlstate: string, message: string, hint?: string): TimelineError =>
       new TimelineError({ kind: 'semantic', sqlstate, message, ...(hint === undefined ? {} : { hint }) });
-    if (readOnly === 'on') throw refuse('25006', `cannot execute ${command} in a read-only transaction`);
+    if (this.isReadOnly()) throw refuse('25006', `cannot execute ${command} in a read-only transaction`);
     if (inBlock)
       throw refuse(
         '25001',
         `${command} cannot run inside a transaction block`,
         'Each statement that writes is a transaction of its own here.',
       );
+  }
+
+  private isReadOnly(): boolean {
+    return this.settings.own(this.transaction.status === 'I' ? 'default_transaction_read_only' : 'transaction_read_only') === 'on';
   }
 
   private async read(query: ReadStatement, parameters: readonly (string | null)[], signal: AbortSignal): Promise<Execution> {
@@ -247,7 +261,7 @@ export class TimelineSession implements Session {
       { ...this.analysis(), parameterTypes, views: this.views.script },
       { signal },
     );
-    const maxRows = this.maxRows();
+    const maxRows = maxRowsOf(this.engine, this.settings);
     if (maxRows !== undefined && answer.rows.length > maxRows) throw tooManyRows(maxRows);
     return textExecution({
       columns: answer.columns,
@@ -314,11 +328,7 @@ export class TimelineSession implements Session {
   }
 
   private viewContext(): ViewContext {
-    return { engine: this.engine, analysis: this.analysis(), views: this.views, asOf: this.asOf() };
-  }
-
-  private maxRows(): number | undefined {
-    return lowest(this.engine.config.limits.maxRows, Number(this.settings.own('timeline.max_rows')));
+    return { engine: this.engine, analysis: this.analysis(), views: this.views, asOf: asOfOf(this.settings) };
   }
 
   private columnsOf(planned: PlannedStatement | undefined): readonly ResultColumn[] | undefined {
@@ -337,6 +347,7 @@ export class TimelineSession implements Session {
       case 'copy_file':
         return undefined;
       case 'call':
+      case 'action':
         return planned.columns;
       case 'execute':
         return this.statements.find(planned.call.name)?.prepared.columns;
@@ -355,51 +366,23 @@ export class TimelineSession implements Session {
   }
 
   /** What the embedded Postgres is told of this session with every request. */
-  private analysis() {
-    return {
-      user: this.options.user,
-      database: this.options.database,
-      searchPath: this.searchPath(),
-      timeZone: this.settings.own('TimeZone'),
-      settings: this.settings.changed(),
-    };
+  private analysis(): AnalysisContext {
+    return analysisOf(this.scope());
   }
 
-  private asOf(): string | undefined {
-    const asOf = this.settings.own('timeline.as_of');
-    return asOf === '' ? undefined : asOf;
-  }
-
-  private searchPath(): readonly string[] {
-    return this.settings
-      .own('search_path')
-      .split(',')
-      .map((part) => part.trim().replace(/^"(.*)"$/, '$1'))
-      .map((name) => (name === '$user' ? this.options.user : name))
-      .filter((name) => name !== '');
+  private scope(): SessionScope {
+    const { user, database } = this.options;
+    return { user, database, settings: this.settings };
   }
 
   private selectContext(signal: AbortSignal): SelectContext {
-    const { limits } = this.engine.config;
-    const own = (name: string): number => Number(this.settings.own(name));
-    return {
-      engine: this.engine,
-      catalog: this.engine.catalog(),
-      analysis: this.analysis(),
-      driver: this.settings.own('timeline.driver') as SelectContext['driver'],
-      // A session may lower the server's limits, not raise them.
-      maxBytes: lowest(limits.maxBytes, own('timeline.max_bytes')),
-      maxRows: this.maxRows(),
-      memory: lowest(limits.taskMemory, own('timeline.memory')) ?? limits.taskMemory,
-      asOf: this.asOf(),
-      now: BigInt(Date.now()) * 1000n,
-      pins: this.transaction.pins(),
-      signal,
-      onProgress:
-        this.settings.own('timeline.progress') === 'on'
-          ? (message) => this.options.onNotice({ severity: 'NOTICE', sqlstate: '00000', message })
-          : undefined,
-    };
+    return selectContextOf(this.engine, this.scope(), { pins: this.transaction.pins(), signal, onProgress: this.progress() });
+  }
+
+  /** Tells the client at once, if it wants to see progress (timeline.progress = on). */
+  private progress(): ((message: string) => void) | undefined {
+    if (this.settings.own('timeline.progress') !== 'on') return undefined;
+    return (message) => this.options.onNotice({ severity: 'NOTICE', sqlstate: '00000', message });
   }
 
   /** `options=-c name=value …` of the start-up packet. */
@@ -418,11 +401,6 @@ export class TimelineSession implements Session {
       throw asTimelineError(error);
     }
   }
-}
-
-/** Of a limit of the server and one of the session (0: none) the one that holds. */
-function lowest(server: number | undefined, session: number): number | undefined {
-  return session === 0 ? server : Math.min(session, server ?? session);
 }
 
 function endsTransaction(planned: PlannedStatement): boolean {

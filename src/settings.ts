@@ -71,6 +71,26 @@ const OWN: readonly OwnSetting[] = [
 
 const OWN_BY_NAME = new Map(OWN.map((setting) => [setting.name.toLowerCase(), setting]));
 
+/** Of the connection and its transactions. */
+const NOT_FOR_REPLAYS: ReadonlySet<string> = new Set([
+  'client_encoding',
+  'client_min_messages',
+  'application_name',
+  'default_transaction_read_only',
+  'default_transaction_isolation',
+  'default_transaction_deferrable',
+  'transaction_isolation',
+  'transaction_read_only',
+  'transaction_deferrable',
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+  'timeline.driver',
+  'timeline.progress',
+  'timeline.max_rows',
+]);
+
 export interface SettingsOptions {
   readonly serverVersion: string;
   readonly user: string;
@@ -192,6 +212,20 @@ export class Settings {
     return Object.fromEntries([...this.initial, ...this.values].filter(([key]) => OWN_BY_NAME.get(key)?.readOnly !== true));
   }
 
+  /** What a replay of this session is planned with: all that was chosen and that its answer, or its cost, may hang on. */
+  forReplays(): Readonly<Record<string, string>> {
+    const chosen = new Map([...this.initial, ...this.values]);
+    return Object.fromEntries(
+      [...chosen]
+        .filter(([key, value]) => {
+          const own = OWN_BY_NAME.get(key);
+          if (own === undefined) return this.options.postgres.get(key)?.value !== value && !NOT_FOR_REPLAYS.has(key);
+          return own.initial !== value && own.readOnly !== true && !NOT_FOR_REPLAYS.has(key);
+        })
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+  }
+
   private names(): string[] {
     const names = new Set([...this.options.postgres.keys(), ...OWN.map((setting) => setting.name.toLowerCase()), ...this.values.keys()]);
     return [...names].map((key) => OWN_BY_NAME.get(key)?.name ?? this.options.postgres.get(key)?.name ?? key).sort();
@@ -266,7 +300,8 @@ function isoDates(value: string): string {
 const KNOWN_ZONES = new Set<string>();
 const MOST_ZONES = 1000;
 
-function timeZone(value: string): string {
+/** Throws 22023 for a name that is none. */
+export function timeZone(value: string): string {
   const text = value.replace(/^'(.*)'$/, '$1');
   if (/^(local|default)$/i.test(text)) return 'UTC';
   try {

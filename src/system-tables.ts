@@ -1,7 +1,12 @@
 import type { SystemTable } from '../connectors/system/connector.js';
+import { TimelineError } from '../sql/errors.js';
 import { Oid, type } from '../sql/types.js';
 import type { Catalog } from './catalog.js';
 import type { History, ReplayRecord } from './history.js';
+import type { ReplayControl } from './replay/replay-control.js';
+import { replayRows } from './replay-rows.js';
+import type { SubmittedReplays } from './submitted-replays.js';
+import { instant } from './system-values.js';
 
 /** A column of a table made of `T`s: its name, its type, and its value in PostgreSQL's text form. */
 type Column<T> = readonly [name: string, oid: number, value: (of: T) => string | null];
@@ -9,42 +14,109 @@ type Column<T> = readonly [name: string, oid: number, value: (of: T) => string |
 function systemTable<T>(table: {
   readonly name: string;
   readonly comment: string;
-  readonly of: () => readonly T[];
+  readonly of: () => readonly T[] | Promise<readonly T[]>;
   readonly columns: readonly Column<T>[];
 }): SystemTable {
   return {
     name: table.name,
     comment: table.comment,
     columns: table.columns.map(([name, oid]) => ({ name, type: type(oid) })),
-    rows: () => table.of().map((one) => table.columns.map(([, , value]) => value(one))),
+    rows: async () => (await table.of()).map((one) => table.columns.map(([, , value]) => value(one))),
   };
 }
 
-/** The tables of schema `timeline`. */
-export function systemTables(options: { readonly history: History; readonly catalog: () => Catalog }): readonly SystemTable[] {
-  return [replays(options.history), queries(options.history), tables(options.catalog)];
+export interface SystemTablesOptions {
+  readonly history: History;
+  readonly catalog: () => Catalog;
+  readonly known: SubmittedReplays;
+  readonly control: () => ReplayControl | undefined;
 }
 
-function replays(history: History): SystemTable {
+/** The tables of schema `timeline`. */
+export function systemTables(options: SystemTablesOptions): readonly SystemTable[] {
+  return [replays(options), schedules(options), queries(options.history), tables(options.catalog)];
+}
+
+function replays({ history, known }: SystemTablesOptions): SystemTable {
   return systemTable({
     name: 'replays',
-    comment: 'Plans that ran or run, one row each; id is the workflow id when the driver is temporal',
-    of: () => history.list(),
+    comment: 'Replays that ran or run, one row each: queries of sessions, and what was submitted; id is the workflow id where there is one',
+    of: async () => replayRows(history.list(), await known.list()),
     columns: [
-      ['id', Oid.text, (record) => record.id],
-      ['driver', Oid.text, (record) => record.driver],
-      ['state', Oid.text, (record) => record.state],
-      ['user_name', Oid.text, (record) => record.user],
-      ['sql', Oid.text, (record) => record.sql],
-      ['started_at', Oid.timestamptz, (record) => instant(record.startedAt)],
-      ['ended_at', Oid.timestamptz, (record) => instant(record.endedAt)],
-      ['tasks', Oid.int4, (record) => String(record.tasks)],
-      ['tasks_done', Oid.int4, (record) => String(record.tasksDone)],
-      ['rows', Oid.int8, (record) => String(record.rows)],
-      ['bytes_read', Oid.int8, (record) => String(record.bytesRead)],
-      ['error', Oid.text, (record) => record.error ?? null],
+      ['id', Oid.text, (row) => row.id],
+      ['driver', Oid.text, (row) => row.driver],
+      ['state', Oid.text, (row) => row.state],
+      ['user_name', Oid.text, (row) => row.user],
+      ['sql', Oid.text, (row) => row.sql],
+      ['started_at', Oid.timestamptz, (row) => instant(row.startedAt)],
+      ['ended_at', Oid.timestamptz, (row) => instant(row.endedAt)],
+      ['tasks', Oid.int4, (row) => String(row.tasks)],
+      ['tasks_done', Oid.int4, (row) => String(row.tasksDone)],
+      ['rows', Oid.int8, (row) => String(row.rows)],
+      ['bytes_read', Oid.int8, (row) => String(row.bytesRead)],
+      ['error', Oid.text, (row) => row.error],
+      ['name', Oid.text, (row) => row.name],
+      ['kind', Oid.text, (row) => row.kind],
+      ['stage', Oid.text, (row) => row.stage],
+      ['seconds_left', Oid.float8, (row) => row.secondsLeft],
+      ['result', Oid.text, (row) => row.result],
+      ['schedule', Oid.text, (row) => row.schedule],
+      ['interval_from', Oid.timestamptz, (row) => row.intervalFrom],
+      ['interval_until', Oid.timestamptz, (row) => row.intervalUntil],
+      ['parent', Oid.text, (row) => row.parent],
     ],
   });
+}
+
+/** How long Temporal may take to tell its schedules. */
+const SCHEDULES_MS = 2000;
+
+function schedules({ control }: SystemTablesOptions): SystemTable {
+  return systemTable({
+    name: 'schedules',
+    comment: 'Queries that run again and again, over one interval after the other',
+    of: async () => {
+      const asked = control();
+      return asked === undefined ? [] : inTime(asked.schedules(), SCHEDULES_MS);
+    },
+    columns: [
+      ['name', Oid.text, ({ record }) => record.name],
+      ['cron', Oid.text, ({ record }) => record.cron],
+      ['time_zone', Oid.text, ({ record }) => record.timeZone],
+      ['sql', Oid.text, ({ record }) => record.sql],
+      ['result', Oid.text, ({ record }) => record.result],
+      ['overlap', Oid.text, ({ record }) => record.overlap],
+      ['paused', Oid.bool, ({ paused }) => (paused ? 't' : 'f')],
+      ['next_run', Oid.timestamptz, ({ next }) => instant(next)],
+      ['last_run', Oid.timestamptz, ({ last }) => instant(last)],
+      ['running', Oid.int4, ({ running }) => String(running)],
+      ['user_name', Oid.text, ({ record }) => record.user],
+      ['created_at', Oid.timestamptz, ({ record }) => instant(record.createdAt)],
+    ],
+  });
+}
+
+async function inTime<T>(work: Promise<T>, most: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new TimelineError({
+            kind: 'connector',
+            sqlstate: '08001',
+            message: 'Temporal, which knows the schedules, does not answer',
+            retryable: true,
+          }),
+        ),
+      most,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function queries(history: History): SystemTable {
@@ -89,10 +161,6 @@ function tables(catalog: () => Catalog): SystemTable {
       ],
     ],
   });
-}
-
-function instant(ms: number | undefined): string | null {
-  return ms === undefined ? null : `${new Date(ms).toISOString().replace('T', ' ').replace('Z', '')}+00`;
 }
 
 function seconds(record: ReplayRecord): string | null {

@@ -140,7 +140,7 @@ const PSEUDO_TYPES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Columns of CREATE TABLE AS: of the query, the first ones under other names. Throws as PostgreSQL does. */
-function createdColumns({ columns }: SelectStatement, names: readonly string[]): readonly ColumnDescription[] {
+export function createdColumns({ columns }: SelectStatement, names: readonly string[]): readonly ColumnDescription[] {
   const wrong = (sqlstate: string, message: string): TimelineError => new TimelineError({ kind: 'semantic', sqlstate, message });
   if (names.length > columns.length) throw wrong('42601', 'too many column names were specified');
   const seen = new Set<string>();
@@ -155,7 +155,7 @@ function createdColumns({ columns }: SelectStatement, names: readonly string[]):
 }
 
 /** The query without its rows. */
-function emptied(statement: SelectStatement): SelectStatement {
+export function emptied(statement: SelectStatement): SelectStatement {
   // The last line may be a comment.
   const text = `select * from (${statement.rewritten}\n) as q limit 0`;
   return { ...statement, rewritten: text };

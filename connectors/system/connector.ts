@@ -18,7 +18,7 @@ export interface SystemTable {
   readonly name: string;
   readonly comment: string;
   readonly columns: readonly { readonly name: string; readonly type: Type }[];
-  rows(): readonly (readonly (string | null)[])[];
+  rows(): readonly (readonly (string | null)[])[] | Promise<readonly (readonly (string | null)[])[]>;
 }
 
 interface SystemHandle {
@@ -71,7 +71,7 @@ export class SystemConnector implements Connector {
     signal.throwIfAborted();
     const table = this.byName.get((handle as SystemHandle).table);
     if (table === undefined) return { splits: [], pruning: [] };
-    const rows = table.rows();
+    const rows = await table.rows();
     const data: SystemSplit = { columns: table.columns.map((column) => column.name), rows };
     return { splits: [{ data, bytes: 0, rows: rows.length }], pruning: [] };
   }

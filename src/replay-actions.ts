@@ -1,0 +1,314 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { instantText } from '../planner/instant.js';
+import { type ActionName, positionInLiteral, type RowAction } from '../sql/action-call.js';
+import { asTimelineError, TimelineError } from '../sql/errors.js';
+import type { EngineContext } from './engine-context.js';
+import type { BackfillRequest, ReplayControl, ScheduleRecord } from './replay/replay-control.js';
+import type { ReplayRequest } from './replay/replay-planner.js';
+import type { SessionScope } from './session-context.js';
+import { timeZone } from './settings.js';
+import type { Notice } from './statement.js';
+import { submittedLine } from './submitted-replays.js';
+
+/** Who acts. */
+export interface ActionContext extends SessionScope {
+  readonly engine: EngineContext;
+  /** The transaction is: nothing that writes is started. */
+  readonly readOnly: boolean;
+  readonly signal: AbortSignal;
+  /** With the statement's answer. */
+  readonly notice: (notice: Notice) => void;
+  /** At once; absent: the session does not want to see progress. */
+  readonly onProgress: ((message: string) => void) | undefined;
+}
+
+type Answer = string | boolean | null;
+type Texts = readonly (string | null)[];
+
+const MOST_SQL = 1 << 20;
+/** Of a schedule: it travels in one message of Temporal's. */
+const MOST_SCHEDULE_SQL = 64 << 10;
+const MOST_NAME = 200;
+const MOST_PARALLEL = 100;
+
+/** Does what one call of an action function asks for. Its arguments are as rewriteActionCalls made them. */
+export async function runAction({ action, literal }: RowAction, args: Texts, context: ActionContext): Promise<Answer> {
+  if (WRITING.has(action)) requireWritable(action, context);
+  switch (action) {
+    case 'submit':
+      return submit(args, context).catch((thrown: unknown) => {
+        throw ofSubmittedSql(thrown, literal, context);
+      });
+    case 'cancel':
+      return ofReplay(args, context, (control, id) => {
+        const message = args[1] ?? 'canceling statement due to user request';
+        return control.cancel(id, { kind: 'cancelled', sqlstate: '57014', message: message.slice(0, 1000) });
+      });
+    case 'pause':
+      return ofReplay(args, context, (control, id) => control.pause(id));
+    case 'resume':
+      return ofReplay(args, context, (control, id) => control.resume(id));
+    case 'wait':
+      return args[0] === null || args[0] === undefined ? null : waitFor(args[0], args[1] ?? null, context);
+    case 'schedule':
+      return schedule(args, context);
+    case 'unschedule':
+      return ofSchedule(args, context, (control, name) => control.deleteSchedule(name));
+    case 'pause_schedule':
+      return ofSchedule(args, context, (control, name) => control.pauseSchedule(name, true));
+    case 'resume_schedule':
+      return ofSchedule(args, context, (control, name) => control.pauseSchedule(name, false));
+    case 'backfill':
+      return backfill(args, context);
+  }
+}
+
+/** What is refused in a read-only transaction. */
+const WRITING: ReadonlySet<ActionName> = new Set(['submit', 'schedule', 'unschedule', 'pause_schedule', 'resume_schedule', 'backfill']);
+
+function requireWritable(action: ActionName, { readOnly }: ActionContext): void {
+  if (readOnly) throw semantic('25006', `cannot execute timeline.${action}() in a read-only transaction`);
+}
+
+async function submit([sql = null, name = null, result = null]: Texts, context: ActionContext): Promise<string> {
+  const { engine, signal } = context;
+  if (sql === null) throw semantic('22004', 'the SQL of a replay must not be null');
+  if (sql.length > MOST_SQL) throw semantic('54000', `the SQL of a replay may have at most ${MOST_SQL} characters`);
+  if (name !== null && (name === '' || name.length > MOST_NAME))
+    throw semantic('22023', `the name of a replay must have 1 to ${MOST_NAME} characters`);
+  const control = requireControl(engine);
+  const request = { ...requestOf(context, sql, result), name, kind: 'replay' as const };
+  const answer = await engine.replays.planner.plan(request, signal);
+  if (answer.kind === 'exists') {
+    const what = answer.ended ? 'has the result already, over the same data' : 'is running already, over the same data';
+    context.notice(notice(`replay "${answer.id}" ${what}`));
+    if (!answer.ended) await startAgain(answer.id, control, context);
+    return answer.id;
+  }
+  const { replay } = answer;
+  try {
+    await control.start(replay);
+  } catch (thrown) {
+    await endUnstarted(replay.id, thrown, engine);
+    throw thrown;
+  }
+  return replay.id;
+}
+
+/** Its gateway may have died between its record and its start. */
+async function startAgain(id: string, control: ReplayControl, { engine }: ActionContext): Promise<void> {
+  if ((await control.state(id)) !== undefined) return;
+  const replay = await engine.replays.planner.planned(id);
+  if (replay !== undefined) await control.start(replay);
+}
+
+/** A call that nobody answered may have started it all the same: without a plan its tasks fail, and nothing is left. */
+async function endUnstarted(id: string, thrown: unknown, { store, registry }: EngineContext): Promise<void> {
+  const error = asTimelineError(thrown).toJSON();
+  await store.remove(id).catch(() => undefined);
+  await registry.end({ version: 1, id, state: 'failed', endedAt: Date.now(), rows: 0, error }).catch(() => undefined);
+}
+
+function requestOf({ user, database, settings }: SessionScope, sql: string, result: string | null): Omit<ReplayRequest, 'name' | 'kind'> {
+  return { user, sql, settings: { ...settings.forReplays(), database }, result: result ?? 'inline' };
+}
+
+/** An error's position is one of the SQL in the string. */
+function ofSubmittedSql(thrown: unknown, literal: RowAction['literal'], { settings }: ActionContext): TimelineError {
+  const error = asTimelineError(thrown);
+  const { position } = error;
+  if (position === undefined) return error;
+  if (literal !== undefined && settings.own('timeline.dialect') === 'postgres') return error.at(positionInLiteral(literal, position));
+  const detail = [error.detail, `In the submitted SQL, at character ${position}.`].filter((part) => part !== undefined).join('\n');
+  return new TimelineError({ ...error.toJSON(), cause: error.cause, detail, position: undefined });
+}
+
+async function ofReplay(
+  [id = null]: Texts,
+  context: ActionContext,
+  work: (control: ReplayControl, id: string) => Promise<boolean>,
+): Promise<boolean | null> {
+  if (id === null) return null;
+  const { engine, notice: tell } = context;
+  const running = engine.history.get(id);
+  const durable = running?.state === 'running' && running.driver === 'temporal';
+  if (!durable) {
+    if (!isId(id) || (await engine.registry.submission(id)) === undefined) {
+      tell(notice(`replay "${id.slice(0, MOST_NAME)}" does not exist`));
+      return false;
+    }
+    if ((await engine.registry.ended(id)) !== undefined) return false;
+  }
+  return work(requireControl(engine), id);
+}
+
+async function ofSchedule(
+  [name = null]: Texts,
+  { engine, notice: tell }: ActionContext,
+  work: (control: ReplayControl, name: string) => Promise<boolean>,
+): Promise<boolean | null> {
+  if (name === null) return null;
+  const done = SCHEDULE_NAME.test(name) && (await work(requireControl(engine), name));
+  if (!done) tell(notice(`schedule "${name.slice(0, MOST_NAME)}" does not exist`));
+  return done;
+}
+
+const WAIT_LEAST_MS = 40;
+const WAIT_MOST_MS = 500;
+const PROGRESS_MS = 1000;
+/** How long a workflow that has ended may take to be seen to have. */
+const LOST_MS = 15_000;
+
+/** The state at the end, or when the time is over. */
+async function waitFor(id: string, timeout: string | null, context: ActionContext): Promise<string> {
+  const { engine, signal, onProgress, notice: tell } = context;
+  const { registry, replays } = engine;
+  if (!isId(id) || (await registry.submission(id)) === undefined)
+    throw semantic('42704', `replay "${id.slice(0, MOST_NAME)}" does not exist`);
+  const until = timeout === null ? Number.POSITIVE_INFINITY : Date.now() + Number(timeout);
+  let pause = WAIT_LEAST_MS;
+  let looked = Date.now();
+  let lost: number | undefined;
+  for (;;) {
+    signal.throwIfAborted();
+    const end = await registry.ended(id);
+    if (end !== undefined) {
+      if (end.state !== 'completed')
+        tell(notice(`replay "${id}" ${end.state}: ${end.error?.message ?? 'without a reason'}`, end.error?.hint));
+      return end.state;
+    }
+    const now = Date.now();
+    if (now >= until || now - looked >= PROGRESS_MS) {
+      looked = now;
+      const known = await replays.known.get(id);
+      if (known !== undefined && onProgress !== undefined) onProgress(submittedLine(known));
+      const over = known?.state === 'completed' || known?.state === 'failed' || known?.state === 'cancelled';
+      lost = over && known?.end === undefined ? (lost ?? now) : undefined;
+      if (known !== undefined && (now >= until || (lost !== undefined && now - lost > LOST_MS))) return known.state;
+    }
+    await sleep(Math.max(1, Math.min(pause, until - now)), undefined, { signal }).catch(() => undefined);
+    pause = Math.min(WAIT_MOST_MS, pause * 1.5);
+  }
+}
+
+const SCHEDULE_NAME = /^[A-Za-z0-9_][\w.-]{0,99}$/;
+const OVERLAPS = ['skip', 'queue', 'parallel'] as const;
+const CHUNKS = ['interval', 'hour', 'day', 'week', 'month'] as const;
+
+async function schedule(args: Texts, context: ActionContext): Promise<string> {
+  const [name = null, cron = null, sql = null, result = null, overlap = null, catchUp = null, zone = null] = args;
+  const { engine, settings, signal } = context;
+  if (name === null || cron === null || sql === null) throw semantic('22004', 'name, cron and sql of a schedule must not be null');
+  if (!SCHEDULE_NAME.test(name))
+    throw semantic('22023', `invalid name of a schedule: "${name.slice(0, MOST_NAME)}"`, 'Up to 100 letters, digits, "_", "." and "-".');
+  if (cron.length > MOST_NAME) throw semantic('22023', 'the cron expression is too long');
+  if (Buffer.byteLength(sql) > MOST_SCHEDULE_SQL)
+    throw semantic('54000', `the SQL of a schedule may have at most ${MOST_SCHEDULE_SQL} bytes`);
+  const late = catchUp === null ? 86_400_000 : Number(catchUp);
+  if (late < 0) throw semantic('22023', 'catch_up must not be negative');
+  const record: ScheduleRecord = {
+    version: 1,
+    name,
+    cron: cron.trim(),
+    timeZone: zone === null ? settings.own('TimeZone') : timeZone(zone),
+    ...requestOf(context, sql, result),
+    overlap: oneOf(overlap ?? 'skip', OVERLAPS, 'overlap'),
+    catchUp: late,
+    createdAt: Date.now(),
+  };
+  const control = requireControl(engine);
+  await engine.replays.planner.check(
+    { ...requestOf(context, sql, result), name: null, kind: 'interval', interval: intervalOfNow(name) },
+    signal,
+  );
+  await control.createSchedule(record);
+  return name;
+}
+
+/** Some interval, to look at the SQL. */
+function intervalOfNow(schedule: string): { readonly schedule: string; readonly from: string; readonly until: string } {
+  const until = BigInt(Date.now()) * 1000n;
+  return { schedule, from: String(until - 3_600_000_000n), until: String(until) };
+}
+
+async function backfill(args: Texts, context: ActionContext): Promise<string> {
+  const [name = null, from = null, until = null, missingOnly = null, chunk = null, parallel = null] = args;
+  const { engine, user } = context;
+  if (name === null || from === null || until === null) throw semantic('22004', 'schedule, from and until of a backfill must not be null');
+  if (BigInt(from) >= BigInt(until)) throw semantic('22023', 'a backfill must begin before it ends');
+  const atOnce = Number(parallel ?? 4);
+  if (atOnce < 1 || atOnce > MOST_PARALLEL) throw semantic('22023', `parallel must be between 1 and ${MOST_PARALLEL}`);
+  const control = requireControl(engine);
+  const found = SCHEDULE_NAME.test(name) ? await control.schedule(name) : undefined;
+  if (found === undefined) throw semantic('42704', `schedule "${name.slice(0, MOST_NAME)}" does not exist`);
+  const request: BackfillRequest = {
+    id: `backfill-${randomUUID()}`,
+    schedule: found.record,
+    from,
+    until,
+    chunk: oneOf(chunk ?? 'interval', CHUNKS, 'chunk'),
+    missingOnly: missingOnly === 'true',
+    parallel: atOnce,
+  };
+  const intervals = await control.countIntervals(request);
+  const { record } = found;
+  await engine.registry.submit({
+    version: 1,
+    id: request.id,
+    name: null,
+    kind: 'backfill',
+    interval: { schedule: name, from, until },
+    user,
+    sql: record.sql,
+    parameters: [instantText(from), instantText(until)],
+    submittedAt: Date.now(),
+    columns: [],
+    snapshots: [],
+    stages: [{ id: 0, tasks: intervals }],
+    result: await engine.replays.planner.resultOf(record.result),
+    reuse: null,
+  });
+  try {
+    await control.startBackfill({ ...request, intervals });
+  } catch (thrown) {
+    await endUnstarted(request.id, thrown, engine);
+    throw thrown;
+  }
+  return request.id;
+}
+
+function oneOf<W extends string>(value: string, words: readonly W[], what: string): W {
+  const found = words.find((one) => one === value.toLowerCase());
+  if (found !== undefined) return found;
+  throw semantic('22023', `invalid ${what}: "${value.slice(0, MOST_NAME)}"`, `One of ${words.join(', ')}.`);
+}
+
+/** Ids are names of folders in the stage store. */
+export function isId(id: string): boolean {
+  return /^[\w.-]{1,200}$/.test(id) && !/^\.+$/.test(id);
+}
+
+/** Throws 55000 while there is no Temporal to ask. */
+export function requireControl({ drivers }: EngineContext): ReplayControl {
+  if (drivers.control !== undefined) return drivers.control;
+  throw new TimelineError({
+    kind: 'connector',
+    sqlstate: '55000',
+    message: `there is no durable engine for replays: ${drivers.temporalState}`,
+    hint: 'Wait until it is up, or set TEMPORAL_ADDRESS to a running Temporal.',
+  });
+}
+
+function semantic(sqlstate: string, message: string, hint?: string): TimelineError {
+  return new TimelineError({
+    kind: sqlstate === '54000' ? 'limit' : 'semantic',
+    sqlstate,
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function notice(message: string, hint?: string): Notice {
+  return { severity: 'NOTICE', sqlstate: '00000', message, ...(hint === undefined ? {} : { hint }) };
+}
