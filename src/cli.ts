@@ -79,6 +79,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
     help: async () => (await import('./render-command.js')).RENDER_HELP,
   },
+  doctor: {
+    usage: 'doctor [--format table|json]',
+    summary: 'check configuration, catalogs, stage store, Temporal and workers (doctor --help)',
+    run: async (args) => {
+      const { values } = parse(args, { format: { type: 'string', default: 'table' } });
+      const { doctorCommand } = await import('./doctor-command.js');
+      process.exitCode = (await doctorCommand(String(values['format']))) ? 0 : 1;
+    },
+    help: async () => (await import('./doctor-command.js')).DOCTOR_HELP,
+  },
   optimize: maintenance(
     'optimize TABLE [--target-file-bytes N] [--min-input-files N]',
     'rewrite small files of a table, deletes applied',

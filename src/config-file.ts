@@ -79,7 +79,8 @@ function readConfigFile(path: string, required: boolean): string | undefined {
 function parseYaml(text: string, path: string): unknown {
   const document = parseDocument(text);
   const first = document.errors[0];
-  if (first !== undefined) throw configError(`${path}: ${first.message}`);
+  // The lines below the first show the text around it, where keys and passwords may stand.
+  if (first !== undefined) throw configError(`${path}: ${first.message.split('\n')[0]}`);
   return document.toJS({ maxAliasCount: 100 }) ?? {};
 }
 

@@ -12,12 +12,14 @@ export async function checkCodec(options: {
   readonly files: Pick<StageFiles, 'read' | 'putIfAbsent'>;
   readonly access: TemporalAddress;
   readonly taskQueue: string;
+  /** False: only looks. */
+  readonly record?: boolean;
 }): Promise<void> {
   const { files, access, taskQueue } = options;
   const key = codecKey(access.namespace, taskQueue);
   const { codec } = access;
   let sample = await files.read(key);
-  if (sample === undefined && codec !== undefined) {
+  if (sample === undefined && codec !== undefined && options.record !== false) {
     const own = Buffer.from(await codecSample(codec), 'utf8');
     sample = (await files.putIfAbsent(key, own)) ? own : await files.read(key);
   }

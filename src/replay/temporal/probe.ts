@@ -111,6 +111,12 @@ function firstAnswer(address: string, socket: Socket, ready: 'connect' | 'secure
   });
 }
 
+/** Of a server that speaks TLS; undefined: it does not, or is not there. */
+export async function serverCertificate({ address, tls }: TemporalAddress): Promise<PeerCertificate | undefined> {
+  const own = tls ?? {};
+  return (await firstAnswer(address, openTls(address, own, own.serverName ?? hostAndPort(address).host), 'secureConnect')).peer;
+}
+
 async function handshakes(address: string): Promise<boolean> {
   const socket = openTls(address, {}, hostAndPort(address).host);
   return (await firstAnswer(address, socket, 'secureConnect')).peer !== undefined;
