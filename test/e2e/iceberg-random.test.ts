@@ -6,6 +6,7 @@ import { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { NO_METER } from '../connectors/iceberg-fixtures.js';
 import { type Digest, type RandomTable, type TableWriter, tableWriters } from '../connectors/random-tables.js';
 import { canonicalRows, digest } from '../connectors/relation-rows.js';
+import { cases } from '../support/cases.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTimeline, type TimelineServer } from '../support/timeline-server.js';
 import { type Asked, likeness, openAsked, shown } from './asked.js';
@@ -15,8 +16,8 @@ import { Dice } from './oracle-dice.js';
 
 /** One seed that stays, and another each time; ICEBERG_SEED repeats it. */
 const FRESH = Number(process.env['ICEBERG_SEED'] ?? Date.now() % 1_000_000);
-const TABLES = Number(process.env['ICEBERG_TABLES'] ?? 40);
-const ROUNDS = Number(process.env['ICEBERG_ROUNDS'] ?? 500);
+const TABLES = cases('ICEBERG_TABLES', { usual: 20, full: 40 });
+const ROUNDS = cases('ICEBERG_ROUNDS', { usual: 200, full: 500 });
 
 /**
  * Histories by Iceberg's own implementations: each snapshot reads as it does there (Java: with delete files, deletion vectors, Avro,

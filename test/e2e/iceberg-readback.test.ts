@@ -7,6 +7,7 @@ import { pyicebergPython } from '../connectors/pyiceberg.js';
 import { type TableWriter, tableWriters } from '../connectors/random-tables.js';
 import { type Read, type ReadTable, type TableReader, tableReaders } from '../connectors/table-readers.js';
 import { checkWrittenMetrics } from '../connectors/written-metrics.js';
+import { cases } from '../support/cases.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTimeline, type TimelineServer } from '../support/timeline-server.js';
 import { type Asked, openAsked } from './asked.js';
@@ -16,7 +17,7 @@ import { Dice } from './oracle-dice.js';
 
 /** READBACK_SEED repeats a run; READBACK_TABLES makes it longer. */
 const SEED = Number(process.env['READBACK_SEED'] ?? 1);
-const TABLES = Number(process.env['READBACK_TABLES'] ?? 20);
+const TABLES = cases('READBACK_TABLES', { usual: 8, full: 20 });
 const FOREIGN = Math.ceil(TABLES / 4);
 const FILTERS = 12;
 

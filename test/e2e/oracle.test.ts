@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { makeDemoLake } from '../../src/events/demo-lake.js';
+import { cases } from '../support/cases.js';
 import { EmbeddedPostgres } from '../support/embedded-postgres.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTimeline, type TimelineServer } from '../support/timeline-server.js';
@@ -18,7 +19,7 @@ import { CHOSEN_ROWS, GROUPING_SETS, WINDOWS } from './oracle-queries-window.js'
 import { randomCondition, randomQuery } from './oracle-random.js';
 import { randomSubquery } from './oracle-random-subquery.js';
 
-const RANDOM_QUERIES = Number(process.env['ORACLE_QUERIES'] ?? 10_000);
+const RANDOM_QUERIES = cases('ORACLE_QUERIES', { usual: 2500, full: 10_000 });
 const WITH_SUBQUERIES = 400;
 const FRESH_QUERIES = 240;
 const CONDITIONS = 15;

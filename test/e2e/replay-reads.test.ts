@@ -3,14 +3,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { findTemporal } from '../../src/replay/temporal/dev-server.js';
+import { cases } from '../support/cases.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTimeline, type TimelineServer } from '../support/timeline-server.js';
 import { Dice } from './oracle-dice.js';
 import { GROUP_ROWS, manyStreams, oneStream, type ReplayEvent, START, writeReplayLake } from './replay-lake.js';
 
 const SEED = Number(process.env['REPLAY_SEED'] ?? Date.now() % 1_000_000);
-const READS = Number(process.env['REPLAY_READS'] ?? 250);
-const TOPS = Number(process.env['REPLAY_TOPS'] ?? 150);
+const READS = cases('REPLAY_READS', { usual: 100, full: 250 });
+const TOPS = cases('REPLAY_TOPS', { usual: 60, full: 150 });
 const ROWS = 60_000;
 const GROUPS = Math.ceil(ROWS / GROUP_ROWS);
 

@@ -24,12 +24,13 @@ import { createTemporalDriver } from '../../src/replay/temporal/temporal-driver.
 import { startTemporalWorker, type TemporalWorker } from '../../src/replay/temporal/worker.js';
 import { Dice } from '../e2e/oracle-dice.js';
 import { loadPostgres, writeLake } from '../e2e/oracle-lake.js';
+import { cases } from '../support/cases.js';
 import { EmbeddedPostgres as PlainPostgres } from '../support/embedded-postgres.js';
 import { keyTables, randomJoin } from './dynamic-filter-lake.js';
 import { registryIn, temporaryFolder } from './support.js';
 import { freshBundle, openServer } from './temporal-support.js';
 
-const QUESTIONS = Number(process.env['DYNAMIC_QUERIES'] ?? 150);
+const QUESTIONS = cases('DYNAMIC_QUERIES', { usual: 100, full: 150 });
 const SEED = Number(process.env['DYNAMIC_SEED'] ?? 5);
 
 interface Asked {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { TimelineError } from '../../sql/errors.js';
 import { openKernel } from '../../src/timeline/event-kernel.js';
+import { cases } from '../support/cases.js';
 import { show } from './brute-values.js';
 import { batchOf, grouped, interleaved, optionsOf, sortedBy } from './kernel-runs.js';
 import { Random } from './random.js';
@@ -8,7 +9,7 @@ import { type Answer, define, normal, type Rows } from './random-answers.js';
 import { Coverage, LEAST } from './random-coverage.js';
 import { randomCase } from './random-timeline.js';
 
-const CASES = 20_000;
+const CASES = cases('TIMELINE_EVALUATOR_CASES', { usual: 6000, full: 20_000 });
 /** Beside the fixed seeds; its number is in the name of the test. */
 const FRESH = 2000;
 
