@@ -45,8 +45,15 @@ export interface IntervalFailure {
 export type BackfillEvent =
   /** Begins, or goes on from a checkpoint: what ran there runs again, to the same end. */
   | { readonly kind: 'start' }
-  | { readonly kind: 'listed'; readonly intervals: readonly Bounds[]; readonly skipped: number; readonly next: string | null }
-  | { readonly kind: 'list_failed'; readonly error: ErrorDetails }
+  /** `from`: of the list command that it answers. */
+  | {
+      readonly kind: 'listed';
+      readonly from: string;
+      readonly intervals: readonly Bounds[];
+      readonly skipped: number;
+      readonly next: string | null;
+    }
+  | { readonly kind: 'list_failed'; readonly from: string; readonly error: ErrorDetails }
   | { readonly kind: 'interval_completed'; readonly from: string; readonly rows: number }
   | { readonly kind: 'interval_failed'; readonly from: string; readonly error: ErrorDetails }
   | { readonly kind: 'cancel'; readonly error: ErrorDetails }
@@ -96,7 +103,7 @@ export function advanceBackfill(state: BackfillState, event: BackfillEvent): Bac
   if (state.ended !== undefined) return { state, commands: [] };
   switch (event.kind) {
     case 'listed':
-      if (!state.listing) return { state, commands: [] };
+      if (!state.listing || event.from !== state.cursor) return { state, commands: [] };
       return settle({
         ...state,
         listing: false,
@@ -105,7 +112,7 @@ export function advanceBackfill(state: BackfillState, event: BackfillEvent): Bac
         skipped: state.skipped + event.skipped,
       });
     case 'list_failed':
-      if (!state.listing) return { state, commands: [] };
+      if (!state.listing || event.from !== state.cursor) return { state, commands: [] };
       return settle({ ...state, listing: false, ending: state.ending ?? { kind: 'broken', error: event.error } });
     case 'interval_completed': {
       const running = without(state.running, event.from);

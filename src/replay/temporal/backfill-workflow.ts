@@ -102,8 +102,8 @@ export async function backfillV1(input: BackfillInput): Promise<BackfillOutput> 
 
   function list(from: string): void {
     inScope(
-      async () => ({ kind: 'listed', ...(await listing.listIntervals({ version: 1, backfill, from, limit: PAGE })) }),
-      (error) => ({ kind: 'list_failed', error: detailsOf(error, 'the list of intervals') }),
+      async () => ({ kind: 'listed', from, ...(await listing.listIntervals({ version: 1, backfill, from, limit: PAGE })) }),
+      (error) => ({ kind: 'list_failed', from, error: detailsOf(error, 'the list of intervals') }),
     );
   }
 
