@@ -34,7 +34,7 @@ export interface ClusterOptions {
   /** timeline.yaml's content without `stages` where that is the cluster's own folder. */
   readonly config: object;
   /** Address that gateway and workers are told; by default Temporal's own. */
-  readonly address?: (temporal: string) => string;
+  readonly address?: (temporal: string) => Promise<string>;
 }
 
 /** Temporal with a file database, gateways and workers as processes of their own; all can be killed and started again. */
@@ -75,7 +75,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster | un
   const hooks = join(folder, 'hooks');
   const stages = join(folder, 'stages');
   mkdirSync(hooks);
-  const address = options.address?.(temporal.address) ?? temporal.address;
+  const address = (await options.address?.(temporal.address)) ?? temporal.address;
   const config = JSON.stringify({
     stages: { location: `file://${stages}` },
     temporal: { task_queue: `q-${randomUUID().slice(0, 8)}` },
