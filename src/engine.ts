@@ -20,11 +20,13 @@ import type { ReplayRegistry } from './replay/replay-registry.js';
 import { ResultsConnector } from './replay/results-connector.js';
 import type { StageFiles } from './replay/stage-files.js';
 import type { StageStore } from './replay/stage-store.js';
+import { createSweeper } from './replay/sweep.js';
 import { TimelineSession } from './session.js';
 import { type StageParts, stageParts } from './stage-parts.js';
 import type { ConnectOptions, Engine, Session } from './statement.js';
 import { createSubmitPlanner, type SubmitPlanner } from './submit-planner.js';
 import { SubmittedReplays } from './submitted-replays.js';
+import { every, LEFTOVERS_MOST_MS, SWEEP_MS, startHomeSweeps } from './sweeps.js';
 import { systemTables } from './system-tables.js';
 import { taskParts } from './task-parts.js';
 import { log } from './telemetry/log.js';
@@ -36,9 +38,6 @@ const EMPTY = new Catalog([], []);
 const REFRESH_MS = 30_000;
 /** Waiting between two looks, in times of how long a look takes. */
 const REFRESH_SHARE = 10;
-/** Stage files that a crash left behind are removed when they are a day old. */
-const SWEEP_MS = 3_600_000;
-const STAGE_FILES_MOST_MS = 24 * 3_600_000;
 
 /** Everything that answers queries, without a listener. */
 export class TimelineEngine implements Engine {
@@ -99,8 +98,15 @@ export class TimelineEngine implements Engine {
       },
     };
     this.planner = createSubmitPlanner(this.context);
-    const sweep = (): Promise<unknown> => parts.store.sweep(STAGE_FILES_MOST_MS);
-    this.timers = [every(SWEEP_MS, 'removal of old stage files', sweep)];
+    const { files, registry, results } = parts.stages;
+    const { retention } = parts.config.replays;
+    const sweeper = createSweeper({ files, registry, results, age: LEFTOVERS_MOST_MS, retention });
+    const busy = (query: string): boolean => parts.history.get(query)?.state === 'running';
+    const sweep = (): Promise<unknown> => {
+      const { control } = this.temporal;
+      return sweeper.sweep({ busy, ...(control === undefined ? {} : { workflow: (id) => control.state(id) }) });
+    };
+    this.timers = [every(SWEEP_MS, 'removal of old stage files', sweep), startHomeSweeps(parts.config)];
   }
 
   get serverVersion(): string {
@@ -261,12 +267,6 @@ export class TimelineEngine implements Engine {
     for (const timer of this.timers) clearInterval(timer);
     clearTimeout(this.refreshTimer);
   }
-}
-
-function every(ms: number, what: string, work: () => Promise<unknown>): NodeJS.Timeout {
-  return setInterval(() => {
-    work().catch((error: unknown) => log('warn', `${what} failed: ${String(error)}`));
-  }, ms).unref();
 }
 
 /** Opens every configured catalog, and the results of submitted replays, as the gateway and workers do. */

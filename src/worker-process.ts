@@ -4,6 +4,7 @@ import { openSources } from './engine.js';
 import { checkCodec } from './replay/temporal/codec-check.js';
 import { requireTemporalAddress, withDemoLake } from './serve.js';
 import { stageParts } from './stage-parts.js';
+import { startHomeSweeps } from './sweeps.js';
 import { taskParts } from './task-parts.js';
 import { openTemporalAccess } from './temporal-access.js';
 import { runWorker } from './worker.js';
@@ -16,6 +17,7 @@ export async function work(): Promise<void> {
   const stages = stageParts(config);
   const sources = await openSources(config, [new SystemConnector([])], stages);
   const parts = taskParts(config, sources, stages);
+  const sweeps = startHomeSweeps(config);
   try {
     await checkCodec({ files: stages.files, access, taskQueue: config.temporal.taskQueue });
     await runWorker({
@@ -25,6 +27,7 @@ export async function work(): Promise<void> {
       onReady: () => process.stdout.write('worker ready\n'),
     });
   } finally {
+    clearInterval(sweeps);
     await parts.kernel.close();
     await Promise.all(sources.map((source) => source.connector.close()));
     await stages.files.close();

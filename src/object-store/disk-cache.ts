@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAlive } from '../process-folder.js';
 import { fileError, throwIfAborted } from './store-error.js';
 
 export interface CachedFile {
@@ -297,14 +298,5 @@ async function removeDeadLeases(folder: string): Promise<void> {
   for (const name of names) {
     const pid = Number(name.split('-')[0]);
     if (Number.isInteger(pid) && pid > 0 && !isAlive(pid)) await rm(join(folder, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { access, mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { processFolder } from '../process-folder.js';
 
 /** Local copies of objects that never change, bounded, for one process. What a holder was given stays until it lets go. */
 export interface LocalCopies {
@@ -25,9 +25,12 @@ interface Copy {
   used: number;
 }
 
+/** Caches of this process. */
+let made = 0;
+
 /** Folders of processes lie side by side: what a dead one has left is removed by sweepHome. */
 export function createLocalCopies(options: { readonly folder: string; readonly maxBytes: number }): LocalCopies {
-  const folder = join(options.folder, processFolder());
+  const folder = join(options.folder, processFolder(), String(made++));
   const copies = new Map<string, Copy>();
   const holds = new Set<{ readonly since: number }>();
   let calls = 0;
@@ -74,7 +77,10 @@ export function createLocalCopies(options: { readonly folder: string; readonly m
         copies.delete(key);
         copies.set(key, known);
         known.used = used;
-        return known.path;
+        const path = await known.path;
+        if (await exists(path)) return path;
+        // Somebody cleared the folder.
+        if (copies.get(key) === known) await remove(key);
       }
       const place = join(folder, ...key.split('/'));
       const target = join(dirname(place), `${randomBytes(6).toString('hex')}-${basename(place)}`);
@@ -105,11 +111,15 @@ export function createLocalCopies(options: { readonly folder: string; readonly m
     async close() {
       copies.clear();
       await rm(folder, { recursive: true, force: true });
+      // Other caches of this process may be there still.
+      await rmdir(dirname(folder)).catch(() => undefined);
     },
   };
 }
 
-/** Tells a process of this machine from all others, so that what a dead one left is known as such. */
-function processFolder(): string {
-  return `${hostname().replaceAll(/[^\w.-]/g, '_')}-${process.pid}-${randomBytes(4).toString('hex')}`;
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -64,11 +64,14 @@ async function placed(
   const last = plan.stages.at(-1);
   if (last === undefined) throw internal(`the plan of replay "${id}" has no stage`);
   const manifests = await manifestsOf(context, id, last);
-  const bytes = bytesOf(manifests);
   switch (last.sink?.kind) {
     case undefined: {
       const rows = manifests.reduce((sum, one) => sum + one.rows, 0);
       const { results } = context;
+      const bytes = manifests.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0);
+      // Such rows are for sessions, and read by the version that wrote them.
+      if (manifests.some(({ inline, files }) => inline !== undefined || files.some(({ key }) => !key.endsWith('.parquet'))))
+        throw internal(`the rows of replay "${id}" are in a form that does not last`);
       if (results === undefined || bytes <= results.inlineBytes) return { rows, place: { kind: 'inline', bytes } };
       return { rows, place: await asFile({ ...context, results }, submission, plan, signal) };
     }
@@ -79,10 +82,10 @@ async function placed(
     }
     case 'publish': {
       const { location } = last.sink.file;
-      const made = plan.stages.find((stage) => stage.id === (last.sink?.kind === 'publish' ? last.sink.stage : -1));
-      if (made === undefined) throw internal(`the plan of replay "${id}" publishes a file that no stage makes`);
       const [rows] = await settledRow(context, plan, manifests, signal);
-      return { rows: Number(rows ?? 0), place: { kind: 'file', location, bytes: bytesOf(await manifestsOf(context, id, made)) } };
+      // The stage that made it may have been removed. A file that has gone already has no bytes.
+      const bytes = (await context.results?.size(location)) ?? 0;
+      return { rows: Number(rows ?? 0), place: { kind: 'file', location, bytes } };
     }
     default:
       throw internal(`the plan of replay "${id}" ends with a stage that does not end it`);
@@ -97,10 +100,6 @@ async function manifestsOf({ store }: ReplayEndContext, id: string, stage: Stage
     manifests.push(manifest);
   }
   return manifests;
-}
-
-function bytesOf(manifests: readonly Manifest[]): number {
-  return manifests.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function text(value: unknown): string | null {
@@ -182,7 +181,10 @@ async function discardUncommitted(context: ReplayEndContext, id: string, signal:
   try {
     const plan = await store.readPlan(`${id}/plan.json`);
     const stage = plan.stages.find(({ sink }) => sink?.kind === 'write');
-    if (stage?.sink?.kind !== 'write') return;
+    const last = plan.stages.at(-1);
+    if (stage?.sink?.kind !== 'write' || last === undefined) return;
+    // Stages whose rows have been taken are removed while the run goes on: this one when the table has them.
+    if ((await store.manifest(id, last.id, 0)) !== undefined) return;
     const { table } = stage.sink;
     const writer = connectors.get(table.connector)?.writer;
     if (writer?.discard === undefined) return;

@@ -10,6 +10,8 @@ export interface ReplayRegistry {
   /** The first end counts; gives the one that does. */
   end(end: ReplayEnd): Promise<ReplayEnd>;
   ended(id: string): Promise<ReplayEnd | undefined>;
+  /** Its submission first: a replay without one is unknown to all who look. */
+  remove(id: string): Promise<void>;
   /** From one listing. */
   list(): Promise<readonly { readonly id: string; readonly ended: boolean }[]>;
 }
@@ -40,6 +42,10 @@ export function createReplayRegistry(files: StageFiles): ReplayRegistry {
       return (await read<ReplayEnd>(end.id, 'end')) ?? end;
     },
     ended: (id) => read<ReplayEnd>(id, 'end'),
+    async remove(id) {
+      await files.remove(keyOf(id, 'submission'));
+      await files.remove(keyOf(id, 'end'));
+    },
     async list() {
       const found = new Map<string, boolean>();
       for await (const { key } of files.list(REGISTRY)) {

@@ -16,10 +16,11 @@ import type {
   TableName,
   TableStatistics,
 } from '../../connectors/connector.js';
-import { internal, unsupported } from '../../sql/errors.js';
+import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import { type CompletedReplay, findCompleted, isReplayId, noLongerKept, noSuchReplay, type ReplayRecords } from './completed-replay.js';
 import { uniqueNames } from './result-columns.js';
 import { fileRelation, type ResultColumn, stageRelation } from './result-relation.js';
+import { codeOf } from './stage-files.js';
 
 /** The schema of results' tables, which are named as their replays. */
 export const RESULTS_SCHEMA = 'timeline_results';
@@ -145,16 +146,11 @@ export class ResultsConnector implements Connector {
       const [first] = splits as readonly (StageSplit | ResultFile)[];
       for (const { bytes } of splits as readonly (StageSplit | ResultFile)[]) meter.charge(bytes, 1);
       if (first?.kind === 'file') {
-        const path = await this.records.files.toLocalFile(first.location, first.bytes);
-        await requireThere(id, path);
+        const path = await there(id, this.records.files.toLocalFile(first.location, first.bytes));
         return { kind: 'sql', relation: fileRelation(read, path, columns.length), release };
       }
       const keys = (splits as readonly StageSplit[]).flatMap((split) => split.keys);
-      const paths = await inParts(keys, signal, async (key) => {
-        const path = await this.records.store.toLocalFile(key);
-        await requireThere(id, path);
-        return path;
-      });
+      const paths = await inParts(keys, signal, (key) => there(id, this.records.store.toLocalFile(key)));
       return { kind: 'sql', relation: stageRelation(read, paths), release };
     } catch (error) {
       await release();
@@ -177,10 +173,16 @@ function columnsOf({ id, submission, plan, place }: CompletedReplay): readonly R
   }));
 }
 
-async function requireThere(id: string, path: string): Promise<void> {
-  await access(path).catch(() => {
-    throw noLongerKept(id);
-  });
+/** The local file, unless it went while we looked. */
+async function there(id: string, local: Promise<string>): Promise<string> {
+  try {
+    const path = await local;
+    await access(path);
+    return path;
+  } catch (error) {
+    const missing = error instanceof TimelineError ? error.sqlstate === '58P01' : codeOf(error) === 'ENOENT';
+    throw missing ? noLongerKept(id) : error;
+  }
 }
 
 /** Results in the items' order, a few at a time. */

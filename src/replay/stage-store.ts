@@ -82,8 +82,6 @@ export interface StageStore {
   keepCarry(key: string, path: string): Promise<void>;
   remove(query: string): Promise<void>;
   removeStage(query: string, stage: number): Promise<void>;
-  /** Removes queries whose newest file is older than `maxAge` milliseconds, and states older than a fortnight; gives how many. */
-  sweep(maxAge: number, now?: number): Promise<number>;
 }
 
 export type StageStoreOptions =
@@ -101,11 +99,6 @@ export function createStageStore(options: StageStoreOptions): StageStore {
     const key = manifestKey(query, stage, task);
     const bytes = await files.read(key);
     return bytes === undefined ? undefined : parseManifest(bytes, key, query);
-  }
-
-  async function manifestTime(key: string, query: string): Promise<number> {
-    const bytes = await files.read(key);
-    return bytes === undefined ? 0 : parseManifest(bytes, key, query).at;
   }
 
   return {
@@ -194,20 +187,6 @@ export function createStageStore(options: StageStoreOptions): StageStore {
     keepCarry: (key, path) => files.moveIn(path, carryKey(key)),
     remove: (query) => files.removeFolder(query),
     removeStage: (query, stage) => files.removeFolder(`${query}/${stage}`),
-    async sweep(maxAge, now = Date.now()) {
-      const newest = new Map<string, number>();
-      for await (const { key, modified } of files.list('')) {
-        if (!key.includes('/')) continue;
-        const query = key.split('/', key.startsWith(`${CARRIES}/`) ? 2 : 1).join('/');
-        const time = modified ?? (key.endsWith('.manifest.json') ? await manifestTime(key, query) : 0);
-        newest.set(query, Math.max(newest.get(query) ?? 0, time));
-      }
-      const old = [...newest].filter(
-        ([name, modified]) => now - modified > (name.startsWith(`${CARRIES}/`) ? Math.max(CARRY_MOST_MS, maxAge) : maxAge),
-      );
-      for (const [query] of old) await files.removeFolder(query);
-      return old.length;
-    },
   };
 }
 
@@ -225,8 +204,8 @@ export function parsePlan(text: string, where: string): PhysicalPlan {
   return plan as unknown as PhysicalPlan;
 }
 
-const CARRIES = 'carries';
-const CARRY_MOST_MS = 14 * 86_400_000;
+/** The folder of TIMELINE's states among those of queries. */
+export const CARRIES = 'carries';
 
 function carryKey(key: string): string {
   if (!/^[0-9a-f]{64}$/.test(key)) throw internal('the key of a kept state is malformed');

@@ -6,8 +6,11 @@ import { LocalStore } from '../../src/object-store/local-store.js';
 import type { ObjectStore } from '../../src/object-store/object-store.js';
 import { createLocalCopies } from '../../src/replay/local-copies.js';
 import { createObjectFiles } from '../../src/replay/object-files.js';
+import { createReplayRegistry } from '../../src/replay/replay-registry.js';
+import { createResultFiles } from '../../src/replay/result-files.js';
 import { createFolderFiles, diskError, type StageFiles } from '../../src/replay/stage-files.js';
 import { createStageStore } from '../../src/replay/stage-store.js';
+import { createSweeper } from '../../src/replay/sweep.js';
 import { linesOf, temporaryFolder } from './support.js';
 
 /** An object store that keeps its files where the test cannot reach them by path, as S3 does. */
@@ -103,22 +106,29 @@ for (const [kind, filesIn] of KINDS) {
       await store.remove('q');
     });
 
-    it('sweeps queries by age', async () => {
+    it('is swept by age, also before a query has a manifest', async () => {
       const folder = temporaryFolder();
-      const store = createStageStore({ files: filesIn(folder), name: folder });
+      const files = filesIn(folder);
+      const store = createStageStore({ files, name: folder });
       for (const query of ['old', 'new']) {
         const own = join(folder, query);
         await store.commit({ query, stage: 0, task: 0, attempt: 1, folder: own, output: output(own, 'x'), bytesRead: 0 });
       }
-      assert.equal(await store.sweep(60_000), 0);
-      const manifest = join(folder, 'stages', 'old', '0', '0.manifest.json');
-      const data = join(folder, 'stages', String((await store.manifest('old', 0, 0))?.files[0]?.key));
-      for (const path of [manifest, data]) utimesSync(path, 1, 1);
-      writeFileSync(manifest, JSON.stringify({ ...(await store.manifest('old', 0, 0)), at: 1000 }));
-      utimesSync(manifest, 1, 1);
-      assert.equal(await store.sweep(60_000), 1);
+      await store.writePlan('begun', Buffer.from('{}'));
+      const results = createResultFiles({
+        root: { location: `file://${join(folder, 'results')}` },
+        others: [],
+        copies: createLocalCopies({ folder: join(folder, 'copies'), maxBytes: 1 }),
+        inlineBytes: 1,
+      });
+      const sweeper = createSweeper({ files, registry: createReplayRegistry(files), results, age: 60_000, retention: undefined });
+      assert.equal((await sweeper.sweep()).queries, 0);
+      const data = String((await store.manifest('old', 0, 0))?.files[0]?.key);
+      for (const key of ['old/0/0.manifest.json', data]) utimesSync(join(folder, 'stages', key), 1, 1);
+      assert.equal((await sweeper.sweep()).queries, 1);
       assert.equal(await store.manifest('old', 0, 0), undefined);
       assert.ok(await store.manifest('new', 0, 0));
+      assert.ok(await store.readPlan('begun/plan.json').catch((error: Error) => /version/.test(error.message)));
     });
 
     it('keeps plans and cancel requests', async () => {

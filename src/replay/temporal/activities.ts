@@ -7,6 +7,7 @@ import { runPlan } from '../plan-runner.js';
 import { endReplay } from '../replay-end.js';
 import type { ReplayPlanner } from '../replay-planner.js';
 import type { ReplayRegistry } from '../replay-registry.js';
+import type { ResultFiles } from '../result-files.js';
 import { parsePlan } from '../stage-store.js';
 import { runTask, type TaskContext } from '../task-runner.js';
 import { guarded } from './activity-guard.js';
@@ -17,6 +18,8 @@ import { type BatchInput, PATIENCE, type PlanActivities, type PlanRef, type Plan
 export interface ActivitiesOptions extends TaskContext {
   /** Where submitted replays have their records; in the same storage as `store`. */
   readonly registry: ReplayRegistry;
+  /** Where many inline rows of a submitted replay are made into a file. */
+  readonly results?: ResultFiles;
   /** Plans the intervals of schedules; absent: this worker takes none. */
   readonly planner?: ReplayPlanner;
   readonly bus?: CommitBus;
