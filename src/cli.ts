@@ -22,12 +22,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
   },
   worker: {
-    usage: 'worker',
+    usage: 'worker [--queue interactive|bulk|both] [--slots N]',
     summary: 'run tasks of replay workflows (needs TEMPORAL_ADDRESS or temporal.address)',
     run: async (args) => {
-      parse(args, {});
-      const { work } = await import('./worker-process.js');
-      await work();
+      const { values } = parse(args, { queue: { type: 'string', default: 'both' }, slots: { type: 'string' } });
+      const { work, workArguments } = await import('./worker-process.js');
+      await work(workArguments(String(values['queue']), values['slots'] === undefined ? undefined : String(values['slots'])));
     },
   },
   query: {

@@ -7,6 +7,7 @@ import { byteCount, configError, isObject, Reader } from './config-reader.js';
 import { readReplays, readStages } from './config-replays.js';
 import { readS3 } from './config-s3.js';
 import { readTemporal } from './config-temporal.js';
+import { readWorker } from './config-worker.js';
 import { normalLocation } from './object-store/location.js';
 
 export interface ConfigSources {
@@ -40,6 +41,7 @@ export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSourc
     'copy',
     'stages',
     'replays',
+    'worker',
   ]);
   for (const later of ['auth', 'event_types']) {
     if (root.has(later)) throw configError(`${later}: not supported yet`, 'Remove it: the server listens on loopback only for now.');
@@ -63,6 +65,7 @@ export function buildConfig(document: unknown, { env, cwd, folder }: ConfigSourc
     copy: readCopy(root, folder),
     stages,
     replays: readReplays(root, places, stages),
+    worker: readWorker(root, env),
   };
 }
 

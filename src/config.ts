@@ -12,6 +12,15 @@ export interface Config {
   readonly copy: CopyConfig;
   readonly stages: StagesConfig;
   readonly replays: ReplaysConfig;
+  readonly worker: WorkerConfig;
+}
+
+/** Batches of tasks that one worker process runs at once; 0: it leaves that queue to others. */
+export interface WorkerConfig {
+  /** Of interactive queries. */
+  readonly slots: number;
+  /** Of submitted replays. */
+  readonly bulkSlots: number;
 }
 
 /** Where stage files and the records of submitted replays lie: what gateways and workers share besides Temporal. */

@@ -1,15 +1,27 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asTimelineError } from '../sql/errors.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NativeConnection } from '@temporalio/worker';
+import { asTimelineError, type TimelineError } from '../sql/errors.js';
+import { superviseWorker } from './child-worker.js';
 import type { Config } from './config.js';
+import { keepDevServer } from './dev-temporal.js';
 import type { TimelineEngine } from './engine.js';
-import { projectRoot } from './paths.js';
+import { startGatewayWorker } from './gateway-worker.js';
+import { connectTemporal, type TemporalAddress } from './replay/temporal/client.js';
 import { checkCodec } from './replay/temporal/codec-check.js';
-import { findTemporal, installTemporal, startDevServer } from './replay/temporal/dev-server.js';
+import { createCommitBus } from './replay/temporal/commit-bus.js';
+import { findTemporal, installTemporal } from './replay/temporal/dev-server.js';
+import { keepOpenRuns } from './replay/temporal/open-runs.js';
+import { endOrphans } from './replay/temporal/orphans.js';
 import { createTemporalDriver } from './replay/temporal/temporal-driver.js';
+import { connectNative, installRuntime } from './replay/temporal/worker.js';
+import { queueOf } from './task-queue.js';
 import { log } from './telemetry/log.js';
 import { openTemporalAccess } from './temporal-access.js';
+
+/** Between attempts to reach a server that is away, milliseconds. */
+const CONNECT_PAUSE = 2000;
+const ORPHANS_PAUSE = 60_000;
 
 export interface DurableEngine {
   ready(): boolean;
@@ -20,7 +32,7 @@ export interface DurableEngine {
 
 /**
  * Brings Temporal up beside the gateway: a development server (found or installed) or the configured address, then one
- * worker process. Until it is ready queries run in this process. A worker that dies is started again.
+ * worker process, and a worker in this one for small plans. Until it is ready queries run in this process. What dies is started again.
  */
 export function startDurableEngine(options: { readonly config: Config; readonly engine: TimelineEngine }): DurableEngine {
   const { config, engine } = options;
@@ -36,19 +48,50 @@ export function startDurableEngine(options: { readonly config: Config; readonly 
     const address = await serverAddress(config, engine, closers, () => settle());
     if (closed) return;
     const access = await openTemporalAccess(config.temporal, address);
-    await checkCodec({ files: engine.stageFiles, access, taskQueue: config.temporal.taskQueue });
+    const taskQueue = await queueOf(config, engine.stageFiles);
+    const connection = await connectToTemporal(access);
+    if (connection === undefined) return;
+    closers.push(() => connection.close());
+    await checkCodec({ files: engine.stageFiles, access, taskQueue });
     const worker = superviseWorker(config, address);
     closers.push(() => worker.close());
-    const driver = await createTemporalDriver({
-      ...access,
-      taskQueue: config.temporal.taskQueue,
-      store: engine.stageStore,
-    });
+    const bus = createCommitBus();
+    const gateway = await startGatewayWorker({ access, connection, taskQueue, tasks: engine.tasks, bus });
+    closers.push(() => gateway.close());
+    const folder = join(config.home, 'open');
+    const openRuns = await keepOpenRuns(folder);
+    closers.push(() => openRuns.close());
+    const driver = createTemporalDriver({ ...access, taskQueue, store: engine.stageStore, connection, bus, openRuns });
+    closers.push(() => driver.close());
+    closers.push(
+      watchOrphans(async () =>
+        endOrphans({ folder, temporal: await connectTemporal({ ...access, connection }), store: engine.stageStore }),
+      ),
+    );
     await worker.ready;
     if (closed) return;
     engine.setTemporal(driver, 'ready');
     up = true;
-    log('info', `durable engine ready: Temporal at ${address}, worker process ${worker.pid() ?? '?'}`);
+    log('info', `durable engine ready: Temporal at ${address}, task queue ${taskQueue}, worker process ${worker.pid() ?? '?'}`);
+  };
+
+  /** Waits for a server that is away; undefined: the gateway was closed meanwhile. */
+  const connectToTemporal = async (access: TemporalAddress): Promise<NativeConnection | undefined> => {
+    installRuntime({ handleSignals: false });
+    for (let told = false; !closed; ) {
+      try {
+        return await connectNative(access);
+      } catch (thrown) {
+        const error = asTimelineError(thrown);
+        if (!error.retryable) throw error;
+        engine.setTemporal(undefined, error.message);
+        if (!told) log('warn', `durable engine is not available yet, queries run in this process: ${textOf(error)}`);
+        told = true;
+        settle();
+        await sleep(CONNECT_PAUSE, undefined, { ref: false });
+      }
+    }
+    return undefined;
   };
 
   const started =
@@ -57,11 +100,7 @@ export function startDurableEngine(options: { readonly config: Config; readonly 
       : bring().catch((thrown: unknown) => {
           const error = asTimelineError(thrown);
           engine.setTemporal(undefined, error.message);
-          if (!closed)
-            log(
-              'warn',
-              `durable engine is not available, queries run in this process: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`,
-            );
+          if (!closed) log('warn', `durable engine is not available, queries run in this process: ${textOf(error)}`);
         });
   started.finally(() => settle()).catch(() => undefined);
   return {
@@ -94,61 +133,31 @@ async function serverAddress(
     executable = await installTemporal(tools);
   }
   engine.setTemporal(undefined, 'the Temporal server is starting');
-  const folder = join(config.home, 'temporal');
-  await mkdir(folder, { recursive: true });
-  const server = await startDevServer({ executable, dbFile: join(folder, 'temporal.db'), log: (line) => log('info', `temporal: ${line}`) });
+  const server = await keepDevServer({ executable, folder: join(config.home, 'temporal') });
   closers.push(() => server.close());
   return server.address;
 }
 
-/** One worker child process, started again (with a pause) whenever it ends by itself. */
-function superviseWorker(
-  config: Config,
-  address: string,
-): { readonly ready: Promise<void>; pid(): number | undefined; close(): Promise<void> } {
-  let child: ChildProcess | undefined;
+/** Runs of gateways that were killed are ended now, and those of other machines as it becomes known. Gives what stops that. */
+function watchOrphans(end: () => Promise<number>): () => Promise<void> {
   let closed = false;
-  let markReady: () => void = () => undefined;
-  const ready = new Promise<void>((resolve) => {
-    markReady = resolve;
-  });
-  const start = (): void => {
-    child = spawn(process.execPath, [join(projectRoot(), 'bin', 'timeline.js'), 'worker'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...process.env,
-        TEMPORAL_ADDRESS: address,
-        TIMELINE_HOME: config.home,
-        TIMELINE_TEMPORAL: '',
-        // The development server has neither, whatever the shell's variables are for.
-        ...(config.temporal.mode === 'dev' ? { TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: '' } : {}),
-      },
-    });
-    child.stdout?.on('data', (data: Buffer) => {
-      if (data.toString().includes('worker ready')) markReady();
-    });
-    child.once('exit', (code, signal) => {
-      if (closed) return;
-      log('warn', `worker process ended (${signal ?? `code ${code}`}); starting another`);
-      setTimeout(() => {
-        if (!closed) start();
-      }, 500);
-    });
+  let timer: NodeJS.Timeout | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      const ended = await end();
+      if (ended > 0) log('info', `${ended} ${ended === 1 ? 'query' : 'queries'} of a gateway that was killed cancelled`);
+    } catch (error) {
+      log('warn', `queries of a gateway that was killed could not be cancelled yet: ${asTimelineError(error).message}`);
+    }
+    if (!closed) timer = setTimeout(() => void look(), ORPHANS_PAUSE).unref();
   };
-  start();
-  return {
-    ready,
-    pid: () => child?.pid,
-    close: () =>
-      new Promise((resolve) => {
-        closed = true;
-        if (child === undefined || child.exitCode !== null || child.signalCode !== null) return resolve();
-        const force = setTimeout(() => child?.kill('SIGKILL'), 5000);
-        child.once('exit', () => {
-          clearTimeout(force);
-          resolve();
-        });
-        child.kill('SIGTERM');
-      }),
+  void look();
+  return async () => {
+    closed = true;
+    clearTimeout(timer);
   };
+}
+
+function textOf(error: TimelineError): string {
+  return `${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`;
 }

@@ -28,7 +28,7 @@ import { createSubmitPlanner, type SubmitPlanner } from './submit-planner.js';
 import { SubmittedReplays } from './submitted-replays.js';
 import { every, LEFTOVERS_MOST_MS, SWEEP_MS, startHomeSweeps } from './sweeps.js';
 import { systemTables } from './system-tables.js';
-import { taskParts } from './task-parts.js';
+import { type TaskParts, taskParts } from './task-parts.js';
 import { log } from './telemetry/log.js';
 import { Metrics } from './telemetry/metrics.js';
 
@@ -66,6 +66,7 @@ export class TimelineEngine implements Engine {
       readonly sources: readonly Source[];
       readonly connectors: ReadonlyMap<string, Connector>;
       readonly stages: StageParts;
+      readonly tasks: TaskParts;
       readonly store: StageStore;
       readonly local: Driver;
     },
@@ -125,6 +126,11 @@ export class TimelineEngine implements Engine {
     return this.parts.stages.files;
   }
 
+  /** For a worker in this process. Its kernel and connectors stay the engine's. */
+  get tasks(): TaskParts {
+    return this.parts.tasks;
+  }
+
   get metrics(): Metrics {
     return this.parts.metrics;
   }
@@ -168,7 +174,7 @@ export class TimelineEngine implements Engine {
     const local = createLocalDriver({ ...parts, concurrency: 2 });
     const postgresSettings = await readPostgresSettings(postgres);
     const engine = new TimelineEngine(
-      { config, postgres, kernel, history, metrics, sources, connectors, stages, store, local },
+      { config, postgres, kernel, history, metrics, sources, connectors, stages, tasks: parts, store, local },
       { config, postgres, postgresSettings, kernel, history, metrics, store, registry: stages.registry },
       known,
       EMPTY,

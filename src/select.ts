@@ -328,11 +328,12 @@ async function startRun(
     if (current?.state === 'running')
       engine.history.put({ ...current, tasksDone: progress.tasksDone, rows: progress.rows, bytesRead: progress.bytesRead });
   };
+  const onRemark = (text: string): void => context.onProgress?.(text);
   const start = async (driver: Driver): Promise<Run> => {
     record = { ...record, driver: driver.kind };
     engine.history.put(record);
     const { analysis, signal, maxBytes } = context;
-    return driver.start(plan, { id, sql, user: analysis.user, signal, maxBytes, holdsRows: rows !== 'none', onProgress });
+    return driver.start(plan, { id, sql, user: analysis.user, signal, maxBytes, holdsRows: rows !== 'none', onProgress, onRemark });
   };
   try {
     return { run: await start(chooseDriver(context, rows)), record };

@@ -20,6 +20,8 @@ export interface RunOptions {
   /** The plan holds rows, which must not come into a workflow's history: it goes by reference only. */
   readonly holdsRows?: boolean;
   readonly onProgress?: (progress: RunProgress) => void;
+  /** What its reader should know while it waits: the durable engine is away, or back. */
+  readonly onRemark?: (text: string) => void;
 }
 
 export interface RunProgress {

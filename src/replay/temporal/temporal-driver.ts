@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
 import type { PhysicalPlan } from '../../../planner/physical-plan.js';
-import { internal, TimelineError } from '../../../sql/errors.js';
-import type { Driver, Run, RunOptions, RunSummary } from '../driver.js';
-import { closedEarly } from '../local-driver.js';
+import { TimelineError } from '../../../sql/errors.js';
+import type { Driver, RunOptions } from '../driver.js';
 import { temporalShape } from '../plan-shape.js';
-import { runFiles } from '../run-files.js';
-import type { RunFigures } from '../stage-clock.js';
-import type { Manifest, StageStore } from '../stage-store.js';
+import type { StageStore } from '../stage-store.js';
+import { accessOf } from './access.js';
 import { sha256 } from './activities.js';
 import { connectTemporal, type TemporalAddress, type TemporalClient } from './client.js';
 import type { CommitBus } from './commit-bus.js';
 import { connectionError, grpcCode } from './connection-error.js';
+import { followRun } from './follow-run.js';
+import type { OpenRuns } from './open-runs.js';
+import { createOutageWatch } from './outage-watch.js';
+import { probe } from './probe.js';
 import { INLINE_PLAN_BYTES, PATIENCE, RUN_PLAN, type RunPlanV2Input, SEALED, startAttributes, summaryOf } from './protocol.js';
-import { runError } from './run-error.js';
-import { watchProgress } from './store-progress.js';
 
 export interface TemporalDriverOptions extends TemporalAddress {
   readonly taskQueue: string;
@@ -34,12 +34,17 @@ export interface TemporalDriverOptions extends TemporalAddress {
   readonly patience?: number;
   /** How often committed files are looked for, milliseconds. */
   readonly pollInterval?: number;
+  /** How long Temporal may be away during a run before its reader is told, milliseconds; 30 s by default. */
+  readonly outageMost?: number;
+  /** Where runs are noted while they are open. */
+  readonly openRuns?: OpenRuns;
 }
 
 const CALL_TIMEOUT = 10_000;
-/** How long Temporal may be away during a run before its reader is told. */
+/** A start that takes longer makes us look whether Temporal is there. */
+const START_SLOW = 300;
 const OUTAGE_MOST = 30_000;
-const CANCEL_MOST = 10_000;
+const OUTAGE_LOOK = 2000;
 const FAST_TASKS = 8;
 const FAST_BYTES = 64 << 20;
 
@@ -55,6 +60,9 @@ export function createTemporalDriver(options: TemporalDriverOptions): Driver {
     return connecting;
   };
   connect().catch(() => undefined);
+  const closing = new AbortController();
+  const outageMost = options.outageMost ?? OUTAGE_MOST;
+  const outages = createOutageWatch({ look: () => probe(options), interval: Math.min(OUTAGE_LOOK, outageMost / 2), most: outageMost });
 
   return {
     kind: 'temporal',
@@ -63,7 +71,21 @@ export function createTemporalDriver(options: TemporalDriverOptions): Driver {
       const temporal = await connect();
       const handle = await startWorkflow(options, temporal, plan, runOptions);
       const abort = new AbortController();
-      const run = followRun({ options, temporal, handle, plan, runOptions, abort });
+      const run = followRun({
+        where: accessOf(options),
+        temporal,
+        handle,
+        plan,
+        store: options.store,
+        bus: options.bus,
+        outages,
+        outageMost,
+        open: options.openRuns,
+        pollInterval: options.pollInterval ?? 25,
+        runOptions,
+        abort,
+        closing: closing.signal,
+      });
       open.set(
         abort,
         run.summary
@@ -84,27 +106,27 @@ export function createTemporalDriver(options: TemporalDriverOptions): Driver {
       const ending = [...open.values()];
       for (const abort of open.keys()) abort.abort(reason);
       await Promise.all(ending);
+      closing.abort();
+      outages.close();
       await (await connecting?.catch(() => undefined))?.close();
     },
   };
 }
-
-type PlanHandle = WorkflowHandle & { readonly firstExecutionRunId?: string };
 
 async function startWorkflow(
   options: TemporalDriverOptions,
   temporal: TemporalClient,
   plan: PhysicalPlan,
   runOptions: RunOptions,
-): Promise<PlanHandle> {
+): Promise<WorkflowHandle> {
   const { store } = options;
   const { id, maxBytes, signal, user, sql } = runOptions;
   const json = JSON.stringify(plan);
   const spec = temporalShape(plan, maxBytes);
   const fast = options.fastLane !== false && runOptions.holdsRows !== true && isSmall(plan) && Buffer.byteLength(json) <= INLINE_PLAN_BYTES;
-  const planRef = await store.writePlan(id, Buffer.from(json, 'utf8'));
+  const [planRef] = await Promise.all([store.writePlan(id, Buffer.from(json, 'utf8')), options.openRuns?.add(id)]);
 
-  const attempt = (attributes: boolean): Promise<PlanHandle> => {
+  const attempt = (attributes: boolean): Promise<WorkflowHandle> => {
     const input: RunPlanV2Input = {
       version: 2,
       query: id,
@@ -120,7 +142,7 @@ async function startWorkflow(
       ...(fast ? { plan: json } : {}),
       ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
     };
-    return temporal.connection.withDeadline(Date.now() + CALL_TIMEOUT, () =>
+    return startCall(options, temporal, () =>
       temporal.client.workflow.start(RUN_PLAN, {
         args: [input],
         workflowId: id,
@@ -152,158 +174,33 @@ async function startWorkflow(
     }
     // An unanswered call may have started it all the same: then its tasks fail for want of a plan, and nothing is left.
     await store.remove(id).catch(() => undefined);
+    await options.openRuns?.remove(id);
     if (signal.aborted) throw signal.reason;
     throw connectionError(error, options);
   }
 }
 
-interface FollowOptions {
-  readonly options: TemporalDriverOptions;
-  readonly temporal: TemporalClient;
-  readonly handle: PlanHandle;
-  readonly plan: PhysicalPlan;
-  readonly runOptions: RunOptions;
-  readonly abort: AbortController;
-}
-
-function followRun({ options, temporal, handle, plan, runOptions, abort }: FollowOptions): Run {
-  const { store, bus } = options;
-  const { id } = runOptions;
-  const last = plan.stages.at(-1);
-  const signal = AbortSignal.any([runOptions.signal, abort.signal]);
-  let ended = false;
-  const wakers = new Set<() => void>();
-  const wake = (): void => {
-    for (const call of wakers) call();
-  };
-  const unsubscribe = bus?.subscribe(id, wake);
-  const watching = store.watch(id, last?.id ?? 0, wake).catch(() => undefined);
-
-  const cancelling = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })).then(() =>
-    cancelRun(),
-  );
-  const figures: Promise<RunFigures> = Promise.race([
-    workflowResult(handle, signal, { ...options, id }),
-    // Without workers a cancelled workflow goes on until one is back; its reader need not wait for that.
-    cancelling
-      .then(() => sleep(CANCEL_MOST, undefined, { ref: false }))
-      .then((): never => {
-        throw signal.reason;
-      }),
-  ]).finally(() => {
-    ended = true;
-    unsubscribe?.();
-    void watching.then((end) => end?.());
-    wake();
-  });
-  cancelling.catch(() => undefined);
-  figures.catch(() => undefined);
-
-  async function cancelRun(): Promise<void> {
-    if (ended) return;
-    const reason = signal.reason instanceof TimelineError ? signal.reason : closedEarly();
-    await Promise.allSettled([store.requestCancel(id, reason.toJSON()), cancelWorkflow()]);
-  }
-
-  async function cancelWorkflow(): Promise<void> {
-    for (let attempt = 1; !ended; attempt++) {
-      try {
-        await temporal.connection.withDeadline(Date.now() + CALL_TIMEOUT, () => handle.cancel());
-        return;
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError || attempt >= 5) return;
-        await sleep(500 * attempt);
-      }
-    }
-  }
-
-  async function manifest(task: number): Promise<Manifest> {
-    const interval = options.pollInterval ?? 25;
-    for (let polls = 0; ; polls++) {
-      signal.throwIfAborted();
-      const over = ended;
-      const found = await store.manifest(id, last?.id ?? 0, task);
-      if (found !== undefined) return found;
-      if (over) {
-        await figures;
-        throw internal(`replay ${id} ended without the result of task ${last?.id}/${task}`);
-      }
-      if (!ended) await pause(polls < 200 ? interval : interval * 4);
-    }
-  }
-
-  async function pause(milliseconds: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        wakers.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, milliseconds);
-      wakers.add(done);
+/** Fails as soon as it is known that nobody answers: gRPC would go on trying until the deadline. */
+async function startCall<T>(where: TemporalAddress, temporal: TemporalClient, work: () => Promise<T>): Promise<T> {
+  const { connection } = temporal;
+  const abort = new AbortController();
+  let over = false;
+  const call = connection
+    .withDeadline(Date.now() + CALL_TIMEOUT, () => connection.withAbortSignal(abort.signal, work))
+    .finally(() => {
+      over = true;
     });
-  }
-
-  const summary = figures.then(async ({ rows, bytesRead, stages, noticed }): Promise<RunSummary> => {
-    const manifests = await Promise.all(noticed.map(([stage, task]) => store.manifest(id, stage, task)));
-    return { rows, bytesRead, stages, notices: [...new Set(manifests.flatMap((one) => one?.notices ?? []))] };
+  const looking = sleep(START_SLOW, undefined, { ref: false }).then(async () => {
+    if (!over) await probe(where);
   });
-  summary.catch(() => undefined);
-  if (runOptions.onProgress !== undefined)
-    void watchProgress({ store, plan, query: id, onProgress: runOptions.onProgress, ended: summary });
-
-  return {
-    id,
-    files: runFiles({
-      store,
-      tasks: last?.tasks.length ?? 0,
-      manifest,
-      ended: figures,
-      signal,
-      onClose: () => {
-        if (!ended) abort.abort(closedEarly());
-      },
-    }),
-    summary,
-    async release() {
-      if (!ended) abort.abort(closedEarly());
-      await summary.catch(() => undefined);
-      // It makes the folder that is removed here.
-      await watching;
-      await store.remove(id);
-    },
-  };
-}
-
-/** Waits for the workflow's end, over restarts of the server. */
-async function workflowResult(
-  handle: PlanHandle,
-  signal: AbortSignal,
-  where: TemporalAddress & { readonly id: string },
-): Promise<RunFigures> {
-  let since: number | undefined;
-  for (;;) {
-    try {
-      return (await handle.result()) as RunFigures;
-    } catch (error) {
-      const over = error instanceof WorkflowFailedError || error instanceof WorkflowNotFoundError || error instanceof TimelineError;
-      if (over || grpcCode(error) === undefined) {
-        if (signal.aborted && error instanceof WorkflowFailedError) throw signal.reason;
-        throw runError(error, where);
-      }
-      since ??= Date.now();
-      if (Date.now() - since > OUTAGE_MOST || signal.aborted) {
-        if (signal.aborted) throw signal.reason;
-        throw new TimelineError({
-          kind: 'connector',
-          sqlstate: '08006',
-          message: `Temporal at ${where.address} went away while replay ${where.id} ran`,
-          hint: 'The replay goes on when Temporal is back.',
-          cause: error,
-        });
-      }
-      await sleep(500);
-    }
+  // Reached or not: the call itself says the rest.
+  const refused = new Promise<never>((_resolve, reject) => looking.catch(reject));
+  try {
+    return await Promise.race([call, refused]);
+  } catch (error) {
+    abort.abort();
+    call.catch(() => undefined);
+    throw error;
   }
 }
 

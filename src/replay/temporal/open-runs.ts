@@ -1,0 +1,94 @@
+import { mkdir, readdir, readFile, rmdir, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+/** Which runs a process waits for, in files: who comes after a process that was killed ends them. */
+export interface OpenRuns {
+  add(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
+}
+
+const TOUCH = 20_000;
+/** A process of another machine (or container) that has not been seen for so long is gone, milliseconds. */
+const GONE_AFTER = 90_000;
+const ID = /^[\w.-]{1,200}$/;
+
+/** The markers of this process: `{folder}/{host}~{pid}~{start}/{id}`. */
+export async function keepOpenRuns(folder: string): Promise<OpenRuns & { close(): Promise<void> }> {
+  const own = join(folder, ownName(await startOf(process.pid)));
+  await mkdir(own, { recursive: true });
+  const timer = setInterval(() => {
+    const now = new Date();
+    utimes(own, now, now).catch(() => undefined);
+  }, TOUCH).unref();
+  return {
+    async add(id) {
+      if (!ID.test(id)) throw new RangeError(`not a run's id: ${JSON.stringify(id)}`);
+      await writeFile(join(own, id), '');
+    },
+    async remove(id) {
+      await unlink(join(own, id)).catch(() => undefined);
+    },
+    async close() {
+      clearInterval(timer);
+      // Those that are still open are for whoever comes next.
+      await rmdir(own).catch(() => undefined);
+    },
+  };
+}
+
+/** Ids of runs whose process is gone, and how to forget each. */
+export async function orphanedRuns(folder: string): Promise<readonly { readonly id: string; forget(): Promise<void> }[]> {
+  const found: { id: string; forget(): Promise<void> }[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name);
+    if (!(await isGone(name, path))) continue;
+    const ids = (await readdir(path).catch(() => [])).filter((id) => ID.test(id));
+    if (ids.length === 0) await rmdir(path).catch(() => undefined);
+    for (const id of ids) {
+      found.push({
+        id,
+        async forget() {
+          await unlink(join(path, id)).catch(() => undefined);
+          await rmdir(path).catch(() => undefined);
+        },
+      });
+    }
+  }
+  return found;
+}
+
+async function isGone(name: string, path: string): Promise<boolean> {
+  const [host, pid, start] = name.split('~');
+  if (host === undefined || start === undefined || !/^\d{1,10}$/.test(pid ?? '')) return false;
+  if (host === hostOf()) return (await startOf(Number(pid))) !== start;
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > GONE_AFTER;
+  } catch {
+    return false;
+  }
+}
+
+function ownName(start: string | undefined): string {
+  return `${hostOf()}~${process.pid}~${start ?? '0'}`;
+}
+
+function hostOf(): string {
+  return hostname().replaceAll(/[^\w.-]/g, '_');
+}
+
+/** When a process began, in its system's own measure; `0`: not known; undefined: there is none of this number. */
+async function startOf(pid: number): Promise<string | undefined> {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return undefined;
+  }
+  try {
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The second field is a name in parentheses, which may hold anything; the 22nd is the start.
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
+  } catch {
+    return '0';
+  }
+}
