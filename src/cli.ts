@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
-import { asTimelineError, TimelineError } from '../sql/errors.js';
+import { asTimelineError } from '../sql/errors.js';
 import { quoteLiteral } from '../sql/quote.js';
+import { Interrupted, UsageError } from './commands/usage.js';
 
 interface Command {
   readonly usage: string;
@@ -23,12 +24,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   worker: {
     usage: 'worker [--queue interactive|bulk|both] [--slots N]',
-    summary: 'run tasks of replay workflows (needs TEMPORAL_ADDRESS or temporal.address)',
+    summary: 'run tasks of replay workflows (needs TEMPORAL_ADDRESS or temporal.address; worker --help)',
     run: async (args) => {
       const { values } = parse(args, { queue: { type: 'string', default: 'both' }, slots: { type: 'string' } });
       const { work, workArguments } = await import('./worker-process.js');
       await work(workArguments(String(values['queue']), values['slots'] === undefined ? undefined : String(values['slots'])));
     },
+    help: async () => (await import('./commands/worker-help.js')).WORKER_HELP,
   },
   query: {
     usage: 'query "SQL" [--format table|csv|json] [--dialect NAME]',
@@ -40,8 +42,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
         true,
       );
       const [sql, ...rest] = positionals;
-      if (sql === undefined || rest.length > 0) throw usageError('query takes one SQL text');
-      const { queryCommand } = await import('./query-command.js');
+      if (sql === undefined || rest.length > 0) throw new UsageError('query takes one SQL text');
+      const { queryCommand } = await import('./commands/query-command.js');
       await queryCommand(sql, String(values['format']), String(values['dialect']));
     },
   },
@@ -64,7 +66,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
         true,
       );
       const [sql, ...rest] = positionals;
-      if (sql === undefined || rest.length > 0) throw usageError('render takes one SQL text', 'Run "timeline render --help".');
+      if (sql === undefined || rest.length > 0) throw new UsageError('render takes one SQL text', 'Run "timeline render --help".');
       const word = (name: string): string | undefined => (values[name] === undefined ? undefined : String(values[name]));
       const { renderCommand } = await import('./render-command.js');
       const { width, format, timezone, title, by } = {
@@ -84,10 +86,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'check configuration, catalogs, stage store, Temporal and workers (doctor --help)',
     run: async (args) => {
       const { values } = parse(args, { format: { type: 'string', default: 'table' } });
-      const { doctorCommand } = await import('./doctor-command.js');
+      const { doctorCommand } = await import('./commands/doctor-command.js');
       process.exitCode = (await doctorCommand(String(values['format']))) ? 0 : 1;
     },
-    help: async () => (await import('./doctor-command.js')).DOCTOR_HELP,
+    help: async () => (await import('./commands/doctor-command.js')).DOCTOR_HELP,
   },
   optimize: maintenance(
     'optimize TABLE [--target-file-bytes N] [--min-input-files N]',
@@ -109,18 +111,22 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     { 'older-than': 'older_than', 'dry-run': 'dry_run' },
   ),
   replay: {
-    usage: 'replay list',
-    summary: 'list the plans that ran (timeline.replays)',
-    run: async (args) => {
-      const { values, positionals } = parse(args, { format: { type: 'string', default: 'table' } }, true);
-      if (positionals[0] !== 'list' || positionals.length > 1)
-        throw usageError(`replay ${positionals[0] ?? ''}: only "replay list" is supported yet`);
-      const { queryCommand } = await import('./query-command.js');
-      await queryCommand(
-        'SELECT id, driver, state, started_at, ended_at, tasks_done, tasks, rows, bytes_read, error FROM timeline.replays ORDER BY started_at',
-        String(values['format']),
-      );
-    },
+    usage: 'replay submit|list|show|wait|result|pause|resume|cancel …',
+    summary: 'durable replays of the running gateway (replay --help)',
+    run: async (args) => (await import('./commands/replay-command.js')).replayCommand(args),
+    help: async () => (await import('./commands/replay-command.js')).REPLAY_HELP,
+  },
+  schedule: {
+    usage: 'schedule add|list|pause|resume|remove …',
+    summary: 'queries that run again and again (schedule --help)',
+    run: async (args) => (await import('./commands/schedule-command.js')).scheduleCommand(args),
+    help: async () => (await import('./commands/schedule-command.js')).SCHEDULE_HELP,
+  },
+  backfill: {
+    usage: 'backfill SCHEDULE FROM UNTIL [--missing-only] [--wait]',
+    summary: 'run the past intervals of a schedule (backfill --help)',
+    run: async (args) => (await import('./commands/schedule-command.js')).backfillCommand(args),
+    help: async () => (await import('./commands/schedule-command.js')).BACKFILL_HELP,
   },
 };
 
@@ -134,12 +140,12 @@ function maintenance(usage: string, summary: string, procedure: string, flags: R
       for (const flag of Object.keys(flags)) options[flag] = { type: flag === 'dry-run' ? 'boolean' : 'string' };
       const { values, positionals } = parse(args, options, true);
       const [table, ...rest] = positionals;
-      if (table === undefined || rest.length > 0) throw usageError(`${usage.split(' ')[0]} takes one table`);
+      if (table === undefined || rest.length > 0) throw new UsageError(`${usage.split(' ')[0]} takes one table`);
       const given = Object.entries(flags).flatMap(([flag, name]) => {
         const value = values[flag];
         return value === undefined ? [] : [`${name} => ${quoteLiteral(String(value))}`];
       });
-      const { queryCommand } = await import('./query-command.js');
+      const { queryCommand } = await import('./commands/query-command.js');
       await queryCommand(`CALL timeline.${procedure}(${[quoteLiteral(table), ...given].join(', ')})`, String(values['format']));
     },
   };
@@ -151,12 +157,8 @@ function parse(args: readonly string[], options: NonNullable<Options>, allowPosi
   try {
     return parseArgs({ args: [...args], options, allowPositionals, strict: true });
   } catch (error) {
-    throw usageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(error instanceof Error ? error.message : String(error));
   }
-}
-
-function usageError(message: string, hint = 'Run "timeline --help".'): TimelineError {
-  return new TimelineError({ kind: 'syntax', sqlstate: '42601', message, hint });
 }
 
 function help(): string {
@@ -169,11 +171,12 @@ function help(): string {
     '',
     'Configuration: timeline.yaml in this folder, or the file that TIMELINE_CONFIG names; every key also as TIMELINE_…',
     '(TIMELINE_PG_PORT, TIMELINE_HTTP_PORT, TIMELINE_HOME, TEMPORAL_ADDRESS, TIMELINE_TEMPORAL=dev|off).',
+    'Exit code: 0, 1 when something failed, 2 for a wrong command line, 130 after Ctrl-C.',
     '',
   ].join('\n');
 }
 
-/** The command line. Errors are one line on standard error, with a hint where there is one, and exit code 1. */
+/** The command line. Errors are one line on standard error, with a hint where there is one; exit code 1, 2 (usage) or 130 (Ctrl-C). */
 export async function main(args: readonly string[]): Promise<void> {
   const [name, ...rest] = args;
   const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -182,7 +185,7 @@ export async function main(args: readonly string[]): Promise<void> {
     return;
   }
   try {
-    if (command === undefined) throw usageError(`unknown command "${name}"`);
+    if (command === undefined) throw new UsageError(`unknown command "${name}"`);
     await command.run(rest);
   } catch (thrown) {
     const error = asTimelineError(thrown);
@@ -190,6 +193,6 @@ export async function main(args: readonly string[]): Promise<void> {
     if (error.detail !== undefined) process.stderr.write(`  detail: ${error.detail}\n`);
     if (error.hint !== undefined) process.stderr.write(`  hint: ${error.hint}\n`);
     if (error.kind === 'internal' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack ?? ''}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof UsageError ? 2 : error instanceof Interrupted ? 130 : 1;
   }
 }

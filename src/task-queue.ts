@@ -21,6 +21,14 @@ export async function queueOf(config: Config, files: StageFiles): Promise<string
   return `${DEFAULT}-${bytes === undefined ? id : idIn(bytes)}`;
 }
 
+/** As queueOf, without making an id; undefined: no gateway and no worker has used the stage store yet. */
+export async function knownQueue(config: Config, files: Pick<StageFiles, 'read'>): Promise<string | undefined> {
+  const { taskQueue } = config.temporal;
+  if (taskQueue !== DEFAULT) return taskQueue;
+  const known = await files.read(KEY);
+  return known === undefined ? undefined : `${DEFAULT}-${idIn(known)}`;
+}
+
 function idIn(bytes: Uint8Array): string {
   try {
     const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));

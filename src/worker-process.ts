@@ -1,6 +1,7 @@
 import { SystemConnector } from '../connectors/system/connector.js';
-import { asTimelineError, TimelineError } from '../sql/errors.js';
+import { asTimelineError } from '../sql/errors.js';
 import { PARENT } from './child-worker.js';
+import { UsageError } from './commands/usage.js';
 import { loadConfig } from './config-file.js';
 import { openSources } from './engine.js';
 import { checkCodec } from './replay/temporal/codec-check.js';
@@ -22,14 +23,11 @@ export interface WorkArguments {
 
 /** Throws 42601 for what the command line cannot mean. */
 export function workArguments(queue: string, slots: string | undefined): WorkArguments {
-  if (queue !== 'interactive' && queue !== 'bulk' && queue !== 'both') throw usage(`--queue ${queue}: must be interactive, bulk or both`);
+  if (queue !== 'interactive' && queue !== 'bulk' && queue !== 'both')
+    throw new UsageError(`--queue ${queue}: must be interactive, bulk or both`);
   if (slots === undefined) return { queue };
-  if (!/^[1-9]\d{0,2}$/.test(slots)) throw usage(`--slots ${slots}: must be a number from 1 to 999`);
+  if (!/^[1-9]\d{0,2}$/.test(slots)) throw new UsageError(`--slots ${slots}: must be a number from 1 to 999`);
   return { queue, slots: Number(slots) };
-}
-
-function usage(message: string): TimelineError {
-  return new TimelineError({ kind: 'syntax', sqlstate: '42601', message, hint: 'Run "timeline --help".' });
 }
 
 const NOT_DRAINED = 2;

@@ -1,12 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
+import type { StageFiles } from '../replay/stage-files.js';
 import type { TemporalAddress } from '../replay/temporal/access.js';
 import { checkCodec } from '../replay/temporal/codec-check.js';
 import { findTemporal } from '../replay/temporal/dev-server.js';
 import { inspectTemporal, type QueueReport, type TemporalReport } from '../replay/temporal/inspect.js';
 import { serverCertificate } from '../replay/temporal/probe.js';
 import { stageParts } from '../stage-parts.js';
+import { knownQueue } from '../task-queue.js';
 import { openTemporalAccess } from '../temporal-access.js';
 import { type Check, type Finding, fail, ok, warn } from './finding.js';
 import { skewFinding } from './storage-checks.js';
@@ -46,12 +48,20 @@ async function developmentServer(config: Config): Promise<readonly Told[]> {
 }
 
 async function service(access: TemporalAddress, config: Config): Promise<readonly Told[]> {
-  const report = await inspectTemporal(access, config.temporal.taskQueue);
+  const queue = await ofStages(config, (files) => knownQueue(config, files));
+  const report = await inspectTemporal(access, queue ?? config.temporal.taskQueue);
   return [
     version(report, access),
     ok(`namespace "${access.namespace}"${report.retention === undefined ? '' : `, keeps ended workflows ${report.retention / DAY} days`}`),
     attributes(report),
-    ...report.queues.map((queue, at) => pollers(queue, at === 0)),
+    ...(queue === undefined
+      ? [
+          warn(
+            'no gateway and no worker has used this stage store yet: there is no task queue',
+            'Start "timeline serve" or "timeline worker".',
+          ),
+        ]
+      : report.queues.map((one, at) => pollers(one, at === 0))),
     ok('priorities: backfills and submitted replays have a queue of their own, so that dashboards do not depend on priority keys'),
     report.clock === undefined
       ? warn("the server's clock cannot be read", 'Timeouts and schedules go by it.')
@@ -123,11 +133,18 @@ function expiry(what: string, from: number, until: number): Told {
 }
 
 async function codec(access: TemporalAddress, config: Config): Promise<readonly Told[]> {
+  await ofStages(config, async (files) => {
+    const taskQueue = await knownQueue(config, files);
+    if (taskQueue !== undefined) await checkCodec({ files, access, taskQueue, record: false });
+  });
+  return [ok(access.codec === undefined ? 'none: payloads are kept as they are' : `${config.temporal.codec}, the same as the others'`)];
+}
+
+async function ofStages<T>(config: Config, work: (files: StageFiles) => Promise<T>): Promise<T> {
   const { files } = stageParts(config);
   try {
-    await checkCodec({ files, access, taskQueue: config.temporal.taskQueue, record: false });
+    return await work(files);
   } finally {
     await files.close();
   }
-  return [ok(access.codec === undefined ? 'none: payloads are kept as they are' : `${config.temporal.codec}, the same as the others'`)];
 }

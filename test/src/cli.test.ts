@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fixtureConfig } from '../e2e/fixtures.js';
+import { freePort } from '../support/free-port.js';
 import { projectRoot } from '../support/project-root.js';
 import { runProgram } from '../support/run-program.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -33,7 +34,10 @@ describe('command line', function () {
       'serve',
       'worker',
       'query',
-      'replay list',
+      'doctor',
+      'replay submit',
+      'schedule add',
+      'backfill',
       'optimize',
       'expire-snapshots',
       'remove-orphans',
@@ -43,20 +47,57 @@ describe('command line', function () {
   });
 
   it('says what is wrong with a command', async () => {
-    for (const [args, message] of [
-      [['serv'], /unknown command "serv"/],
-      [['query'], /query takes one SQL text/],
-      [['query', 'SELECT 1', '--format', 'xml'], /unknown format "xml"/],
-      [['serve', '--loud'], /--loud/],
-      [['replay', 'rewind'], /only "replay list"/],
-      [['optimize'], /optimize takes one table/],
-      [['expire-snapshots', 'py.refs', '--retain-last', 'x'], /invalid input syntax for type integer: "x"/],
-      [['remove-orphans', 'py.refs', '--dry-run'], /permission denied for table refs/],
-      [['worker'], /a worker needs a Temporal server/],
+    for (const [args, message, exit] of [
+      [['serv'], /unknown command "serv"/, 2],
+      [['query'], /query takes one SQL text/, 2],
+      [['query', 'SELECT 1', '--format', 'xml'], /unknown format "xml"/, 1],
+      [['serve', '--loud'], /--loud/, 2],
+      [['replay', 'rewind'], /unknown command "replay rewind"/, 2],
+      [['replay', 'show'], /timeline replay show takes ID/, 2],
+      [['replay', 'submit', 'SELECT 1', '--loud'], /--loud/, 2],
+      [['schedule', 'add', 'x'], /timeline schedule add takes NAME "CRON" "SQL"/, 2],
+      [['backfill', 'x', 'y'], /timeline backfill takes SCHEDULE FROM UNTIL/, 2],
+      [['backfill', 'x', 'y', 'z', '--parallel', 'many'], /--parallel must be a number/, 2],
+      [['doctor', '--format', 'xml'], /unknown format "xml"/, 1],
+      [['optimize'], /optimize takes one table/, 2],
+      [['expire-snapshots', 'py.refs', '--retain-last', 'x'], /invalid input syntax for type integer: "x"/, 1],
+      [['remove-orphans', 'py.refs', '--dry-run'], /permission denied for table refs/, 1],
+      [['worker'], /a worker needs a Temporal server/, 1],
     ] as const) {
       const { code, stderr } = await timeline(...args);
-      assert.equal(code, 1, args.join(' '));
       assert.match(stderr, message);
+      assert.equal(code, exit, args.join(' '));
+    }
+  });
+
+  it('says that there is no gateway, and how to name one', async () => {
+    const url = `postgres://ann:secret@127.0.0.1:${await freePort()}/timeline`;
+    for (const args of [
+      ['replay', 'list'],
+      ['replay', 'submit', 'SELECT 1'],
+      ['schedule', 'list'],
+      ['backfill', 'x', '2025-01-01', '2025-02-01'],
+    ]) {
+      const { code, stderr } = await timeline(...args, '--url', url);
+      assert.equal(code, 1);
+      assert.match(stderr, /no gateway answers at 127\.0\.0\.1:\d+\n.*ECONNREFUSED.*\n.*timeline serve/);
+      assert.doesNotMatch(stderr, /secret/);
+    }
+    assert.match((await timeline('replay', 'list', '--url', 'gateway:7432')).stderr, /the URL of the gateway is not one/);
+  });
+
+  it('every group of commands has its help', async () => {
+    for (const [name, word] of [
+      ['replay', /--wait/],
+      ['schedule', /@hourly/],
+      ['backfill', /--missing-only/],
+      ['worker', /second machine/],
+      ['doctor', /conditional create/],
+    ] as const) {
+      const { code, stdout } = await timeline(name, '--help');
+      assert.equal(code, 0);
+      assert.match(stdout, new RegExp(`^timeline ${name}`));
+      assert.match(stdout, word);
     }
   });
 
@@ -73,6 +114,5 @@ describe('command line', function () {
     const failed = await timeline('query', 'SELECT nope FROM py.refs');
     assert.equal(failed.code, 1);
     assert.match(failed.stderr, /column "nope" does not exist/);
-    assert.match((await timeline('replay', 'list', '--format', 'csv')).stdout, /completed/);
   });
 });

@@ -1,6 +1,6 @@
-import { TimelineError } from '../sql/errors.js';
-import { examine } from './doctor/doctor.js';
-import type { Finding } from './doctor/finding.js';
+import { TimelineError } from '../../sql/errors.js';
+import { examine } from '../doctor/doctor.js';
+import type { Finding } from '../doctor/finding.js';
 
 export const DOCTOR_HELP = `timeline doctor [--format table|json]
 
