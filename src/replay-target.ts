@@ -9,6 +9,7 @@ import { splitName } from '../sql/snapshot-call.js';
 import { checkPlace } from './file-places.js';
 import { below } from './object-store/location.js';
 import type { ReplayInterval, ResultWish } from './replay/replay-record.js';
+import { uniqueNames } from './replay/result-columns.js';
 import { runWrite, type SelectContext, type SelectStatement, type Writing } from './select.js';
 import { createdColumns, emptied } from './write-commands.js';
 import { createWriting, insertWriting, isDuplicate, newTable, writerFor } from './write-target.js';
@@ -91,9 +92,13 @@ function fileTarget(written: string | undefined, { context, statement, interval 
     check: async () => void (await place('replay')),
     async place(id) {
       const file = await place(id);
-      const columns = statement.columns.map(({ name, type }) => ({ name, type }));
-      const writing: Writing = async (tree, names) => ({
-        query: readQuery(tree, names),
+      const names = uniqueNames(statement.columns.map(({ name }) => name));
+      const columns = statement.columns.map(({ name, type }, n) => ({
+        name: file.format.kind === 'parquet' ? (names[n] ?? name) : name,
+        type,
+      }));
+      const writing: Writing = async (tree, known) => ({
+        query: readQuery(tree, known),
         write: { sink: { kind: 'file', file, columns }, from: columns.map((_, n) => n) },
       });
       return { statement, writing, wish: { kind: 'file', location: file.location } };

@@ -10,6 +10,7 @@ import { intervalReplayId } from './replay/interval-id.js';
 import { temporalShape } from './replay/plan-shape.js';
 import type { PlanAnswer, PlannedReplay, ReplayPlanner, ReplayRequest } from './replay/replay-planner.js';
 import type { ReplaySubmission, ResultWish } from './replay/replay-record.js';
+import { resultMetadata } from './replay/result-columns.js';
 import { type ReplayTarget, replayTarget, writtenResult } from './replay-target.js';
 import { planSelect, type SelectContext, type SelectStatement } from './select.js';
 import { analysisOf, asOfOf, type SessionScope, selectContextOf } from './session-context.js';
@@ -29,7 +30,6 @@ export interface SubmitPlanner extends ReplayPlanner {
 const INSTANTS: readonly number[] = [Oid.timestamptz, Oid.timestamptz];
 /** A replay that failed is run anew under the next number; nobody tries for ever. */
 const MOST_RUNS = 1000;
-const SUMMARY_SQL = 4000;
 /** What goes through Temporal of the SQL: its first line is shown. */
 const SENT_SQL = 2000;
 
@@ -118,7 +118,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
   ): Promise<{ readonly plan: PhysicalPlan; readonly wish: ResultWish }> {
     const { statement, writing, wish } = await target.place(id);
     const plan = await planSelect(statement, parametersOf(request), context, writing);
-    return { plan: withSummary(plan, { replay: id, sql: request.sql, user: request.user }), wish };
+    return { plan: withOrigin(plan, { replay: id, sql: request.sql, user: request.user }), wish };
   }
 
   /** Writes plan and record under the first id of the sequence that is free; or says which one is there, and how. */
@@ -277,18 +277,14 @@ function scannedTables(stage: Stage): readonly string[] {
   return [...operatorsIn(stage.root)].flatMap((op: Operator) => (op.kind === 'scan' ? [`${op.schema}.${op.table}`] : []));
 }
 
-/** The written table's snapshot tells where its rows come from. */
-function withSummary(plan: PhysicalPlan, of: { readonly replay: string; readonly sql: string; readonly user: string }): PhysicalPlan {
-  const summary = {
-    user: of.user,
-    'timeline.replay': of.replay,
-    'timeline.query': of.sql.slice(0, SUMMARY_SQL),
-    'timeline.snapshots': JSON.stringify(plan.snapshots),
-  };
-  const told = (table: SinkTable): SinkTable => ({ ...table, summary: { ...table.summary, ...summary } });
+/** The written table's snapshot, or the file, tells where its rows come from. */
+function withOrigin(plan: PhysicalPlan, of: { readonly replay: string; readonly sql: string; readonly user: string }): PhysicalPlan {
+  const origin = resultMetadata({ id: of.replay, sql: of.sql, snapshots: plan.snapshots });
+  const told = (table: SinkTable): SinkTable => ({ ...table, summary: { ...table.summary, ...origin, user: of.user } });
   const stages = plan.stages.map((stage): Stage => {
     const { sink } = stage;
-    return sink?.kind === 'write' || sink?.kind === 'commit' ? { ...stage, sink: { ...sink, table: told(sink.table) } } : stage;
+    if (sink?.kind === 'write' || sink?.kind === 'commit') return { ...stage, sink: { ...sink, table: told(sink.table) } };
+    return sink?.kind === 'format' ? { ...stage, sink: { ...sink, file: { ...sink.file, metadata: origin } } } : stage;
   });
   return { ...plan, stages };
 }

@@ -44,8 +44,14 @@ export async function endReplay(context: ReplayEndContext, outcome: ReplayOutcom
     } else if (submission.kind === 'backfill') {
       end = await registry.end({ ...told, rows: figures?.rows ?? 0 });
     } else {
-      const { rows, place } = await placed(context, submission, signal);
-      end = await registry.end({ ...told, rows, place });
+      try {
+        const { rows, place } = await placed(context, submission, signal);
+        end = await registry.end({ ...told, rows, place });
+      } catch (error) {
+        // Another attempt was faster, and has removed what this one was reading.
+        end = await registry.ended(query);
+        if (end === undefined) throw error;
+      }
     }
   }
   if (submission.kind !== 'backfill') await removeStages(context, end);

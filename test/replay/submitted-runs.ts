@@ -17,6 +17,8 @@ export interface SubmittedRuns {
   readonly parts: TaskParts;
   /** Runs a plan's tasks as workers do, every one through the store; no end is written. */
   run(plan: PhysicalPlan, id: string, more?: Partial<ReplaySubmission>): Promise<void>;
+  /** The same of what a planner has submitted. */
+  runPlanned(id: string): Promise<void>;
   end(id: string, inlineBytes?: number): Promise<ReplayEnd>;
   close(): Promise<void>;
 }
@@ -27,6 +29,14 @@ export async function openSubmittedRuns(config: Config): Promise<SubmittedRuns> 
   const sources = await openSources(config, [], stages);
   const parts = taskParts(config, sources, stages);
   const signal = new AbortController().signal;
+  const runTasks = async (plan: PhysicalPlan, id: string): Promise<void> => {
+    const budget = createBudget(undefined);
+    await runPlan({
+      spec: planShape(plan, { window: 2, maxAttempts: 2, maxBytes: undefined, batch: () => 1 }),
+      signal,
+      runTask: ({ stage, task, attempt }) => runTask({ ...parts, query: id, plan, stageId: stage, taskId: task, attempt, budget, signal }),
+    });
+  };
   return {
     parts,
     async run(plan, id, more = {}) {
@@ -49,14 +59,9 @@ export async function openSubmittedRuns(config: Config): Promise<SubmittedRuns> 
         reuse: null,
         ...more,
       });
-      const budget = createBudget(undefined);
-      await runPlan({
-        spec: planShape(plan, { window: 2, maxAttempts: 2, maxBytes: undefined, batch: () => 1 }),
-        signal,
-        runTask: ({ stage, task, attempt }) =>
-          runTask({ ...parts, query: id, plan: read, stageId: stage, taskId: task, attempt, budget, signal }),
-      });
+      await runTasks(read, id);
     },
+    runPlanned: async (id) => runTasks(await parts.store.readPlan(`${id}/plan.json`), id),
     end: (id, inlineBytes = parts.results.inlineBytes) =>
       endReplay({ ...parts, results: { ...parts.results, inlineBytes } }, { query: id, state: 'completed' }, signal),
     async close() {
