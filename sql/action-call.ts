@@ -1,7 +1,7 @@
 import { TimelineError, tooDeep } from './errors.js';
 import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from './parse-tree.js';
 import { assemble, type Edit, SourceText } from './source-text.js';
-import { argumentsOf, callError } from './timeline-options.js';
+import { argumentsOf } from './timeline-options.js';
 import { placeOf } from './timeline-texpr.js';
 import type { ExpandedText } from './view-references.js';
 
@@ -279,9 +279,4 @@ export function positionInLiteral(literal: LiteralPlace, position: number): numb
   let at = 0;
   for (let value = 1; value < position && at < points.length; value++) at += points[at] === "'" ? 2 : 1;
   return literal.position + at;
-}
-
-/** 42601 of a call that is no table. */
-export function resultCallError(source: SourceText, offset: number, what: string): TimelineError {
-  return callError(source, offset, '42601', what, "SELECT * FROM timeline.result('replay-…')");
 }

@@ -39,6 +39,11 @@ const REFRESH_MS = 30_000;
 /** Waiting between two looks, in times of how long a look takes. */
 const REFRESH_SHARE = 10;
 
+export interface EngineOptions {
+  /** False: what ran is forgotten with this process, which is not the only one in its home. */
+  readonly keepsHistory?: boolean;
+}
+
 /** Everything that answers queries, without a listener. */
 export class TimelineEngine implements Engine {
   private temporal: { readonly driver: Driver | undefined; readonly control: ReplayControl | undefined; readonly state: string } = {
@@ -136,9 +141,9 @@ export class TimelineEngine implements Engine {
   }
 
   /** Opens connectors (those of the configuration, and `further` ones of the caller's), the embedded Postgres and the kernel. Throws what is wrong with the configuration or a catalog. */
-  static async open(config: Config, further: readonly Source[] = []): Promise<TimelineEngine> {
+  static async open(config: Config, further: readonly Source[] = [], options: EngineOptions = {}): Promise<TimelineEngine> {
     await makeFolders(config);
-    const history = await History.open(join(config.home, 'history.ndjson'));
+    const history = await History.open(options.keepsHistory === false ? undefined : join(config.home, 'history.ndjson'));
     const [postgres] = await Promise.all([EmbeddedPostgres.open({ imagePath: imagePath(), valueThread: true }), loadParser()]);
     const closers: (() => Promise<void>)[] = [() => postgres.close()];
     try {

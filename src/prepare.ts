@@ -1,4 +1,4 @@
-import { actionCalls, type RowAction, refusedAction, rewriteActionCalls } from '../sql/action-call.js';
+import { ACTION_SCHEMA, actionCalls, type RowAction, refusedAction, rewriteActionCalls } from '../sql/action-call.js';
 import type { CopyFile, CopyFormat, CopyStatement } from '../sql/copy-statement.js';
 import type { CursorDeclaration, CursorFetch } from '../sql/cursor-statement.js';
 import { asTimelineError, internal, TimelineError, unsupported } from '../sql/errors.js';
@@ -10,6 +10,7 @@ import { quoteIdentifier } from '../sql/quote.js';
 import { refusedClause, relationNodes } from '../sql/references.js';
 import type { ReplayRead } from '../sql/replay-read.js';
 import type { ResultColumn } from '../sql/result.js';
+import { rewriteResultCalls } from '../sql/result-call.js';
 import { rewriteSnapshotCalls } from '../sql/snapshot-call.js';
 import { statementKind, type UtilityStatement } from '../sql/statement-kind.js';
 import { rewriteTimelineCalls } from '../sql/timeline-call.js';
@@ -145,6 +146,8 @@ export interface PrepareOptions {
   readonly asOf: string | undefined;
   /** Every query is planned, also one that the embedded Postgres could answer alone. */
   readonly everyQuery?: boolean;
+  /** Values of the parameters that name replays in timeline.result(). */
+  readonly resultIds?: readonly (string | null)[];
 }
 
 /** Table functions that only the engine answers. */
@@ -363,7 +366,9 @@ function isOurs({ engine, analysis, views }: PrepareOptions, statement: unknown)
   );
   // the definitions of views have the operators that calls were rewritten to
   const calls = functionsBehind(statement, views.current).some(({ schema, name }) =>
-    schema === undefined ? TIMELINE_FUNCTIONS.has(name.toLowerCase()) : `${schema}.` === OPS,
+    schema === undefined
+      ? TIMELINE_FUNCTIONS.has(name.toLowerCase())
+      : `${schema}.` === OPS || (schema === ACTION_SCHEMA && name === 'result'),
   );
   return ours.length > 0 || calls;
 }
@@ -375,7 +380,15 @@ async function analyseSelect(
   const { text, parameterTypes, engine, analysis, asOf } = options;
   // As they are now: a statement that was prepared keeps them.
   const views = { current: options.views.current };
-  const tables = new StatementTables({ engine, catalog: engine.catalog(), analysis, views, asOf, parameters: undefined });
+  const tables = new StatementTables({
+    engine,
+    catalog: engine.catalog(),
+    analysis,
+    views,
+    asOf,
+    parameters: undefined,
+    resultIds: options.resultIds,
+  });
   const rewritten = await rewriteTables(text, statement, tables, views, parameterTypes);
   const types = await withVersionParameters(tables.versions, parameterTypes, engine.postgres, analysis);
   const { relations } = tables;
@@ -398,7 +411,15 @@ async function analyseSelect(
       async relationsNow(values, now) {
         if (tables.versions.length === 0 && now === asOf) return relations;
         const parameters = { types: described.parameterTypes, values };
-        const again = new StatementTables({ engine, catalog: engine.catalog(), analysis, views, asOf: now, parameters });
+        const again = new StatementTables({
+          engine,
+          catalog: engine.catalog(),
+          analysis,
+          views,
+          asOf: now,
+          parameters,
+          resultIds: options.resultIds,
+        });
         const { text: same } = await rewriteTables(text, statement, again, views, parameterTypes);
         const changed = same !== rewritten.text || !sameColumns(columns, (await describe(again.relations)).columns ?? []);
         if (changed) throw resultChanged();
@@ -449,7 +470,15 @@ export async function rewriteTables(
       for (const { schema, name } of relationNodes(expandedTree)) tables.lookup(schema, name);
       return rewriteSnapshotCalls(expanded.text, expandedTree, ({ schema, table, version }) => tables.snapshot(schema, table, version));
     });
-    return { text: snapshots.text, mapPosition: (position) => back(snapshots.mapPosition(position)), reads: calls.reads };
+    const tree = snapshots.text === expanded.text ? expandedTree : withoutTarget(parseOne(snapshots.text)?.statement);
+    const toSnapshots = (position: number): number => snapshots.mapPosition(position);
+    try {
+      const results = await tables.settle(() => rewriteResultCalls(snapshots.text, tree, tables.resultIds, (call) => tables.result(call)));
+      const mapPosition = (position: number): number => back(toSnapshots(results.mapPosition(position)));
+      return { text: results.text, mapPosition, reads: calls.reads };
+    } catch (thrown) {
+      throw mapped(thrown, { mapPosition: toSnapshots });
+    }
   } catch (thrown) {
     throw mapped(thrown, { mapPosition: back });
   }

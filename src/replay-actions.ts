@@ -31,6 +31,7 @@ const MOST_SQL = 1 << 20;
 const MOST_SCHEDULE_SQL = 64 << 10;
 const MOST_NAME = 200;
 const MOST_PARALLEL = 100;
+const MOST_CATCH_UP = 10 * 366 * 86_400_000;
 
 /** Does what one call of an action function asks for. Its arguments are as rewriteActionCalls made them. */
 export async function runAction({ action, literal }: RowAction, args: Texts, context: ActionContext): Promise<Answer> {
@@ -206,7 +207,7 @@ async function schedule(args: Texts, context: ActionContext): Promise<string> {
   if (Buffer.byteLength(sql) > MOST_SCHEDULE_SQL)
     throw semantic('54000', `the SQL of a schedule may have at most ${MOST_SCHEDULE_SQL} bytes`);
   const late = catchUp === null ? 86_400_000 : Number(catchUp);
-  if (late < 0) throw semantic('22023', 'catch_up must not be negative');
+  if (!(late >= 0 && late <= MOST_CATCH_UP)) throw semantic('22023', 'catch_up must be between 0 and 10 years');
   const record: ScheduleRecord = {
     version: 1,
     name,
@@ -236,6 +237,7 @@ async function backfill(args: Texts, context: ActionContext): Promise<string> {
   const [name = null, from = null, until = null, missingOnly = null, chunk = null, parallel = null] = args;
   const { engine, user } = context;
   if (name === null || from === null || until === null) throw semantic('22004', 'schedule, from and until of a backfill must not be null');
+  for (const bound of [from, until]) if (!/^-?\d{1,18}$/.test(bound)) throw semantic('22008', 'the bounds of a backfill must be finite');
   if (BigInt(from) >= BigInt(until)) throw semantic('22023', 'a backfill must begin before it ends');
   const atOnce = Number(parallel ?? 4);
   if (atOnce < 1 || atOnce > MOST_PARALLEL) throw semantic('22023', `parallel must be between 1 and ${MOST_PARALLEL}`);

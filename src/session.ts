@@ -19,6 +19,7 @@ import { SessionViews } from './session-views.js';
 import { Settings } from './settings.js';
 import type { ConnectOptions, ExecuteOptions, Execution, IdleLimit, Prepared, Session } from './statement.js';
 import { Transaction } from './transaction.js';
+import { unboundResult } from './unbound-result.js';
 import { runUtility, utilityColumns } from './utility.js';
 import { createView, dropViews, type ViewContext } from './view-commands.js';
 import { runWriteStatement, writingOf } from './write-commands.js';
@@ -77,6 +78,22 @@ export class TimelineSession implements Session {
 
   async prepare(text: string, parameterTypes: readonly number[]): Promise<Prepared> {
     return this.failing(async () => {
+      const bind = (values: readonly (string | null)[], types: readonly number[]) => this.prepareBound(text, types, values);
+      const unbound = isDialect(this.settings.own('timeline.dialect')) ? undefined : unboundResult(text, parameterTypes, bind);
+      if (unbound !== undefined) {
+        this.transaction.requireNotFailed();
+        return unbound;
+      }
+      return this.prepareBound(text, parameterTypes, undefined);
+    });
+  }
+
+  private async prepareBound(
+    text: string,
+    parameterTypes: readonly number[],
+    resultIds: readonly (string | null)[] | undefined,
+  ): Promise<SessionPrepared> {
+    return this.failing(async () => {
       const planned = await planDialectStatement({
         text,
         parameterTypes,
@@ -86,6 +103,7 @@ export class TimelineSession implements Session {
         asOf: asOfOf(this.settings),
         dialect: this.settings.own('timeline.dialect'),
         onNotice: this.options.onNotice,
+        ...(resultIds === undefined ? {} : { resultIds }),
       });
       // Even Parse is refused in a failed transaction, except for what ends it.
       if (planned !== undefined && !endsTransaction(planned)) this.transaction.requireNotFailed();
@@ -107,7 +125,7 @@ export class TimelineSession implements Session {
   }
 
   async execute(prepared: Prepared, parameters: readonly (string | null)[], options: ExecuteOptions): Promise<Execution> {
-    const { planned } = prepared as SessionPrepared;
+    const { planned } = (await this.boundTo(prepared, parameters)) as SessionPrepared;
     if (planned === undefined) return commandExecution('');
     return this.failing(async () => {
       if (!endsTransaction(planned)) this.transaction.requireNotFailed();
@@ -287,14 +305,21 @@ export class TimelineSession implements Session {
     { name, text, hasArguments }: ExecuteCall,
     signal: AbortSignal,
   ): Promise<{ readonly statement: PlannedStatement; readonly values: readonly (string | null)[] }> {
-    const { planned } = this.statements.get(name).prepared as SessionPrepared;
-    if (planned === undefined) throw unsupported('EXECUTE of an empty statement');
-    const { parameterTypes } = planned;
+    const { prepared } = this.statements.get(name);
+    if (prepared.empty) throw unsupported('EXECUTE of an empty statement');
+    const { parameterTypes } = prepared;
     const values =
       hasArguments || parameterTypes.length > 0
         ? await this.engine.postgres.executeArguments(text, { name, parameterTypes }, this.analysis(), { signal })
         : [];
+    const { planned } = (await this.boundTo(prepared, values)) as SessionPrepared;
+    if (planned === undefined) throw unsupported('EXECUTE of an empty statement');
     return { statement: planned, values };
+  }
+
+  /** Statements that are known only with their parameters, as such. */
+  private async boundTo(prepared: Prepared, values: readonly (string | null)[]): Promise<Prepared> {
+    return prepared.bound === undefined ? prepared : this.failing(async () => (await prepared.bound?.(values)) ?? prepared);
   }
 
   private async declare(

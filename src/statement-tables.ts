@@ -2,9 +2,12 @@ import type { TableDescription } from '../connectors/connector.js';
 import { TimelineError, unsupported } from '../sql/errors.js';
 import { type ExtraRelation, MOST_EXTRA_RELATIONS, SNAPSHOT_SCHEMA } from '../sql/extra-relations.js';
 import type { AnalysisContext } from '../sql/postgres.js';
+import type { ResultCall } from '../sql/result-call.js';
 import type { TableLookup, TableShape, TableVersion } from '../sql/source-columns.js';
 import type { Catalog, CatalogEntry } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
+import { noSuchReplay } from './replay/completed-replay.js';
+import { RESULTS_SCHEMA } from './replay/results-connector.js';
 import type { SessionViews } from './session-views.js';
 import { evaluateVersion, instantOf, type Parameters, type Version } from './table-version.js';
 
@@ -24,10 +27,17 @@ export interface StatementTablesOptions {
   readonly asOf: string | undefined;
   /** Values of the statement's parameters, when they are known. */
   readonly parameters: Parameters | undefined;
+  /** Values of those that name replays. */
+  readonly resultIds?: readonly (string | null)[] | undefined;
 }
+
+/** Of an id that is none. */
+const MOST_SHOWN = 200;
 
 interface Request {
   readonly key: string;
+  /** Of a replay whose result it is. */
+  readonly result?: ResultCall;
   readonly schema: string | undefined;
   readonly table: string;
   readonly version: TableVersion | undefined;
@@ -85,6 +95,18 @@ export class StatementTables {
     return relation.mirror;
   }
 
+  /** The relation that stands for a call of timeline.result(). */
+  result(call: ResultCall): { readonly schema: string; readonly table: string } {
+    const key = JSON.stringify(['result', call.id]);
+    const { relation } = this.#get({ key, schema: RESULTS_SCHEMA, table: call.id, version: undefined, result: call });
+    if (relation === undefined) throw noSuchReplay(call.id).at(call.position);
+    return relation.mirror;
+  }
+
+  get resultIds(): readonly (string | null)[] | undefined {
+    return this.#options.resultIds;
+  }
+
   /** Does the work, again each time that it asked for a table not known yet. */
   async settle<T>(work: () => T): Promise<T> {
     for (;;) {
@@ -108,7 +130,23 @@ export class StatementTables {
     return found;
   }
 
-  async #find({ schema, table, version }: Request): Promise<Found> {
+  async #findResult({ id, position }: ResultCall): Promise<Found> {
+    const connector = this.#options.catalog.connector('results');
+    if (connector === undefined) throw unsupported('timeline.result() here', { position });
+    const source = { schema: RESULTS_SCHEMA, table: id };
+    try {
+      const description = await connector.describe(source);
+      if (description === undefined) throw noSuchReplay(id.slice(0, MOST_SHOWN));
+      const mirror = { ...description, schema: SNAPSHOT_SCHEMA, table: `result ${this.#found.size}` };
+      const relation = { mirror, schema: RESULTS_SCHEMA, name: id, entry: { connector, source, description }, asOf: undefined };
+      return { shape: shapeOf(description), relation };
+    } catch (thrown) {
+      throw thrown instanceof TimelineError && thrown.position === undefined ? thrown.at(position) : thrown;
+    }
+  }
+
+  async #find({ schema, table, version, result }: Request): Promise<Found> {
+    if (result !== undefined) return this.#findResult(result);
     const { catalog, analysis, engine, asOf, parameters } = this.#options;
     const base = baseOf(schema, table, catalog, analysis);
     if (base === undefined) {

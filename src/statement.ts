@@ -80,6 +80,8 @@ export interface Prepared {
   readonly parameterTypes: readonly number[];
   /** Undefined: the statement returns no rows (NoData). */
   readonly columns: readonly ResultColumn[] | undefined;
+  /** Its columns hang on parameters (timeline.result($1)): what it is with their values. `columns` throws 0A000 until then. */
+  bound?(parameters: readonly (string | null)[]): Promise<Prepared>;
   /** FETCH from a BINARY cursor: a simple query gets its rows in binary form. */
   readonly binary?: boolean;
 }

@@ -1,16 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { instantText } from '../planner/instant.js';
 import { operatorsIn } from '../planner/logical-plan.js';
-import type { Operator, PhysicalPlan, SinkTable, Stage } from '../planner/physical-plan.js';
-import { TimelineError, unsupported } from '../sql/errors.js';
+import type { Operator, PhysicalPlan, Stage } from '../planner/physical-plan.js';
+import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import { ELEMENT_OF, Oid } from '../sql/types.js';
 import { planDialectStatement } from './dialect-statement.js';
 import type { EngineContext } from './engine-context.js';
 import { intervalReplayId } from './replay/interval-id.js';
 import { temporalShape } from './replay/plan-shape.js';
 import type { PlanAnswer, PlannedReplay, ReplayPlanner, ReplayRequest } from './replay/replay-planner.js';
-import type { ReplaySubmission, ResultWish } from './replay/replay-record.js';
+import type { ReplayEnd, ReplaySubmission, ResultWish } from './replay/replay-record.js';
 import { resultMetadata } from './replay/result-columns.js';
+import { RESULTS_SCHEMA } from './replay/results-connector.js';
 import { type ReplayTarget, replayTarget, writtenResult } from './replay-target.js';
 import { planSelect, type SelectContext, type SelectStatement } from './select.js';
 import { analysisOf, asOfOf, type SessionScope, selectContextOf } from './session-context.js';
@@ -50,7 +51,12 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
   }
 
   /** The request's SQL, analysed: a query, over tables of ours or not. */
-  async function analysed(request: ReplayRequest, scope: SessionScope, text: string): Promise<SelectStatement> {
+  async function analysed(
+    request: ReplayRequest,
+    scope: SessionScope,
+    text: string,
+    kind: 'select' | 'insert' = 'select',
+  ): Promise<SelectStatement> {
     const planned = await planDialectStatement({
       text,
       parameterTypes: request.kind === 'interval' ? INSTANTS : [],
@@ -63,7 +69,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
       everyQuery: true,
     });
     if (planned === undefined) throw new TimelineError({ kind: 'syntax', sqlstate: '42601', message: 'there is no statement to run' });
-    if (planned.kind !== 'select' && planned.kind !== 'insert') {
+    if (planned.kind !== kind || (planned.kind !== 'select' && planned.kind !== 'insert')) {
       throw unsupported('a replay of anything but one query', {
         hint: "Rows go into a table by result => 'schema.table', and into a file by result => 'file'.",
       });
@@ -103,7 +109,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
     if (scope.settings.own('timeline.dialect') !== 'postgres')
       throw unsupported('a replay in another dialect into a table that exists', { hint: "SET timeline.dialect = 'postgres' first." });
     const lead = `insert into ${table} `;
-    const statement = await analysed(request, scope, `${lead}${request.sql}`).catch((thrown: unknown) => {
+    const statement = await analysed(request, scope, `${lead}${request.sql}`, 'insert').catch((thrown: unknown) => {
       if (!(thrown instanceof TimelineError) || thrown.position === undefined) throw thrown;
       throw thrown.at(thrown.position > lead.length ? thrown.position - lead.length : undefined);
     });
@@ -118,7 +124,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
   ): Promise<{ readonly plan: PhysicalPlan; readonly wish: ResultWish }> {
     const { statement, writing, wish } = await target.place(id);
     const plan = await planSelect(statement, parametersOf(request), context, writing);
-    return { plan: withOrigin(plan, { replay: id, sql: request.sql, user: request.user }), wish };
+    return { plan: withOrigin(plan, { id, sql: request.sql }), wish };
   }
 
   /** Writes plan and record under the first id of the sequence that is free; or says which one is there, and how. */
@@ -162,7 +168,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
         continue;
       }
       const end = await registry.ended(id);
-      if (end !== undefined && end.state !== 'completed') continue;
+      if (end !== undefined && (end.state !== 'completed' || !(await isKept(there, end)))) continue;
       if (request.kind === 'interval' && !sameRequest(there, request)) continue;
       if (end === undefined && request.kind === 'interval') {
         const replay = await planned(id);
@@ -171,6 +177,21 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
       return { kind: 'exists', id, ended: end !== undefined };
     }
     throw new TimelineError({ kind: 'limit', sqlstate: '54000', message: `the replay has failed ${MOST_RUNS} times` });
+  }
+
+  /** Is the result of a completed one still there? */
+  async function isKept({ id, kind }: ReplaySubmission, { place, endedAt }: ReplayEnd): Promise<boolean> {
+    const { retention } = engine.config.replays;
+    if (retention !== undefined && Date.now() - endedAt > retention) return false;
+    // An interval that has written its rows is not run again for a table or a file that somebody has removed since.
+    if (kind === 'interval' || place === undefined || place.kind === 'table') return true;
+    if (place.kind === 'file' && !place.location.endsWith('.parquet')) return true;
+    try {
+      return (await engine.catalog().connector('results')?.describe({ schema: RESULTS_SCHEMA, table: id })) !== undefined;
+    } catch (thrown) {
+      if (asTimelineError(thrown).sqlstate === '55000') return false;
+      throw thrown;
+    }
   }
 
   function plannedReplay(
@@ -278,13 +299,20 @@ function scannedTables(stage: Stage): readonly string[] {
 }
 
 /** The written table's snapshot, or the file, tells where its rows come from. */
-function withOrigin(plan: PhysicalPlan, of: { readonly replay: string; readonly sql: string; readonly user: string }): PhysicalPlan {
-  const origin = resultMetadata({ id: of.replay, sql: of.sql, snapshots: plan.snapshots });
-  const told = (table: SinkTable): SinkTable => ({ ...table, summary: { ...table.summary, ...origin, user: of.user } });
+function withOrigin(plan: PhysicalPlan, of: { readonly id: string; readonly sql: string }): PhysicalPlan {
+  const origin = resultMetadata({ ...of, snapshots: plan.snapshots });
   const stages = plan.stages.map((stage): Stage => {
     const { sink } = stage;
-    if (sink?.kind === 'write' || sink?.kind === 'commit') return { ...stage, sink: { ...sink, table: told(sink.table) } };
-    return sink?.kind === 'format' ? { ...stage, sink: { ...sink, file: { ...sink.file, metadata: origin } } } : stage;
+    switch (sink?.kind) {
+      case 'write':
+      case 'commit':
+        return { ...stage, sink: { ...sink, table: { ...sink.table, summary: { ...sink.table.summary, ...origin } } } };
+      case 'format':
+      case 'publish':
+        return sink.file.format.kind === 'parquet' ? { ...stage, sink: { ...sink, file: { ...sink.file, metadata: origin } } } : stage;
+      default:
+        return stage;
+    }
   });
   return { ...plan, stages };
 }

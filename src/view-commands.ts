@@ -3,7 +3,9 @@ import { SNAPSHOT_SCHEMA } from '../sql/extra-relations.js';
 import { innerText, parseOne } from '../sql/parse.js';
 import { taggedNode } from '../sql/parse-tree.js';
 import type { AnalysisContext, EmbeddedPostgres } from '../sql/postgres.js';
+import { quoteLiteral } from '../sql/quote.js';
 import { refusedClause, relationNodes } from '../sql/references.js';
+import { rewriteResultCalls } from '../sql/result-call.js';
 import { printSnapshotCall, rewriteSnapshotCalls } from '../sql/snapshot-call.js';
 import { assemble, type Edit, SourceText } from '../sql/source-text.js';
 import { rewriteTimelineCalls } from '../sql/timeline-call.js';
@@ -71,9 +73,17 @@ async function rewriteViewQuery(
       return relation;
     });
   });
+  const snapshotsTree = snapshots.text === calls.text ? tree : parseOne(snapshots.text)?.statement;
+  const results = await tables.settle(() =>
+    rewriteResultCalls(snapshots.text, snapshotsTree, [], (call) => {
+      const relation = tables.result(call);
+      written.set(relation.table, `timeline.result(${quoteLiteral(call.id)})`);
+      return relation;
+    }),
+  );
   return {
-    text: snapshots.text,
-    mapPosition: (position) => calls.mapPosition(snapshots.mapPosition(position)),
+    text: results.text,
+    mapPosition: (position) => calls.mapPosition(snapshots.mapPosition(results.mapPosition(position))),
     restore(definition) {
       const source = new SourceText(definition);
       const edits = relationNodes(parseOne(definition)?.statement)

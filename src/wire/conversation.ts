@@ -189,8 +189,8 @@ export class Conversation {
     writeBare(this.#output.writer, '1');
   }
 
-  #bind(message: Message<'bind'>): void {
-    const statement = this.#session.statements.get(message.statement);
+  async #bind(message: Message<'bind'>): Promise<void> {
+    let statement = this.#session.statements.get(message.statement);
     const { parameters, parameterFormats, resultFormats } = message;
     const { prepared } = statement;
     if (parameterFormats.length > 1 && parameterFormats.length !== parameters.length) {
@@ -201,15 +201,16 @@ export class Conversation {
         `bind message supplies ${parameters.length} parameters, but prepared statement "${statement.name}" requires ${prepared.parameterTypes.length}`,
       );
     }
-    const columns = prepared.columns;
-    if (columns !== undefined && resultFormats.length > 1 && resultFormats.length !== columns.length) {
-      throw protocolError(`bind message has ${resultFormats.length} result formats but query has ${columns.length} columns`);
-    }
     const texts = parameters.map((bytes, index) => {
       if (bytes === null) return null;
       const oid = prepared.parameterTypes[index] ?? 0;
       return decodeParameter(bytes, { oid, binary: formatOf(parameterFormats, index) === 1, number: index + 1 });
     });
+    if (prepared.bound !== undefined) statement = { ...statement, prepared: await this.#guarded(prepared.bound(texts)) };
+    const columns = statement.prepared.columns;
+    if (columns !== undefined && resultFormats.length > 1 && resultFormats.length !== columns.length) {
+      throw protocolError(`bind message has ${resultFormats.length} result formats but query has ${columns.length} columns`);
+    }
     if (message.portal === '') this.#portals.delete('');
     this.#portals.add({ name: message.portal, statement, parameters: texts, formats: resultFormats, stream: undefined, emptied: false });
     writeBare(this.#output.writer, '2');
