@@ -13,6 +13,7 @@ import { createCommitBus } from './replay/temporal/commit-bus.js';
 import { findTemporal, installTemporal } from './replay/temporal/dev-server.js';
 import { keepOpenRuns } from './replay/temporal/open-runs.js';
 import { endOrphans } from './replay/temporal/orphans.js';
+import { createReplayControl } from './replay/temporal/replay-control.js';
 import { createTemporalDriver } from './replay/temporal/temporal-driver.js';
 import { connectNative, installRuntime } from './replay/temporal/worker.js';
 import { queueOf } from './task-queue.js';
@@ -49,6 +50,9 @@ export function startDurableEngine(options: { readonly config: Config; readonly 
     if (closed) return;
     const access = await openTemporalAccess(config.temporal, address);
     const taskQueue = await queueOf(config, engine.stageFiles);
+    const control = createReplayControl({ ...access, taskQueue, store: engine.stageStore });
+    closers.push(() => control.close());
+    engine.setControl(control);
     const connection = await connectToTemporal(access);
     if (connection === undefined) return;
     closers.push(() => connection.close());

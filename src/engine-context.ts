@@ -41,6 +41,6 @@ export interface Drivers {
   /** Undefined while the durable engine is off or not up yet; `temporalState` says which. */
   readonly temporal: Driver | undefined;
   readonly temporalState: string;
-  /** Steers submitted replays; there as long as Temporal is configured and was seen once. */
+  /** Steers submitted replays; there as soon as it is known where Temporal is. */
   readonly control: ReplayControl | undefined;
 }

@@ -46,11 +46,11 @@ export interface EngineOptions {
 
 /** Everything that answers queries, without a listener. */
 export class TimelineEngine implements Engine {
-  private temporal: { readonly driver: Driver | undefined; readonly control: ReplayControl | undefined; readonly state: string } = {
+  private temporal: { readonly driver: Driver | undefined; readonly state: string } = {
     driver: undefined,
-    control: undefined,
     state: 'it is off (temporal: off)',
   };
+  private control: ReplayControl | undefined;
   private readonly timers: readonly NodeJS.Timeout[];
   private refreshTimer: NodeJS.Timeout | undefined;
   private refreshing: Promise<boolean> | undefined;
@@ -96,7 +96,7 @@ export class TimelineEngine implements Engine {
           return engine.temporal.driver;
         },
         get control() {
-          return engine.temporal.control;
+          return engine.control;
         },
         get temporalState() {
           return engine.temporal.state;
@@ -109,7 +109,7 @@ export class TimelineEngine implements Engine {
     const sweeper = createSweeper({ files, registry, results, age: LEFTOVERS_MOST_MS, retention });
     const busy = (query: string): boolean => parts.history.get(query)?.state === 'running';
     const sweep = (): Promise<unknown> => {
-      const { control } = this.temporal;
+      const { control } = this;
       return sweeper.sweep({ busy, ...(control === undefined ? {} : { workflow: (id) => control.state(id) }) });
     };
     this.timers = [every(SWEEP_MS, 'removal of old stage files', sweep), startHomeSweeps(parts.config)];
@@ -167,7 +167,7 @@ export class TimelineEngine implements Engine {
     // The system tables show the catalogue that holds them: the engine is there before anybody asks.
     const opened: { engine?: TimelineEngine } = {};
     const stages = stageParts(config);
-    const control = (): ReplayControl | undefined => opened.engine?.temporal.control;
+    const control = (): ReplayControl | undefined => opened.engine?.control;
     const known = new SubmittedReplays({ ...stages, control });
     const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY, known, control }));
     closers.push(() => stages.files.close());
@@ -209,9 +209,14 @@ export class TimelineEngine implements Engine {
   }
 
   /** The durable engine came up, went away, or is on its way (`state` completes "cannot take queries: …"). */
-  setTemporal(driver: Driver | undefined, state: string, control?: ReplayControl): void {
-    this.temporal = { driver, control, state };
+  setTemporal(driver: Driver | undefined, state: string): void {
+    this.temporal = { driver, state };
     this.parts.metrics.temporalUp.set(driver === undefined ? 0 : 1);
+  }
+
+  /** What steers submitted replays and schedules; there as soon as it is known where Temporal is. It stays the caller's. */
+  setControl(control: ReplayControl | undefined): void {
+    this.control = control;
   }
 
   async close(): Promise<void> {

@@ -14,6 +14,7 @@ import { queueOf } from './task-queue.js';
 import { log } from './telemetry/log.js';
 import { openTemporalAccess } from './temporal-access.js';
 import { type RunWorkerOptions, runWorker } from './worker.js';
+import { createWorkerPlanner } from './worker-planner.js';
 
 export interface WorkArguments {
   readonly queue: 'interactive' | 'bulk' | 'both';
@@ -46,6 +47,7 @@ export async function work(given: WorkArguments = { queue: 'both' }): Promise<vo
   const stages = stageParts(config);
   const sources = await openSources(config, [new SystemConnector([])], stages);
   const parts = taskParts(config, sources, stages);
+  const planner = createWorkerPlanner(config);
   const sweeps = startHomeSweeps(config);
   const lastWork = gatewayGone();
   try {
@@ -59,6 +61,7 @@ export async function work(given: WorkArguments = { queue: 'both' }): Promise<vo
       taskQueue,
       activities,
       bulkActivities,
+      planner,
       ...(lastWork === undefined ? {} : { lastWork }),
       onReady: () => {
         process.stdout.write('worker ready\n');
@@ -72,6 +75,7 @@ export async function work(given: WorkArguments = { queue: 'both' }): Promise<vo
     });
   } finally {
     clearInterval(sweeps);
+    await planner.close();
     await parts.kernel.close();
     await Promise.all(sources.map((source) => source.connector.close()));
     await stages.files.close();
