@@ -181,10 +181,11 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
 
   /** Is the result of a completed one still there? */
   async function isKept({ id, kind }: ReplaySubmission, { place, endedAt }: ReplayEnd): Promise<boolean> {
+    // An interval is run once, whatever became of its rows since.
+    if (kind === 'interval') return true;
     const { retention } = engine.config.replays;
     if (retention !== undefined && Date.now() - endedAt > retention) return false;
-    // An interval that has written its rows is not run again for a table or a file that somebody has removed since.
-    if (kind === 'interval' || place === undefined || place.kind === 'table') return true;
+    if (place === undefined || place.kind === 'table') return true;
     if (place.kind === 'file' && !place.location.endsWith('.parquet')) return true;
     try {
       return (await engine.catalog().connector('results')?.describe({ schema: RESULTS_SCHEMA, table: id })) !== undefined;
