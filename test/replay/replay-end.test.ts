@@ -136,10 +136,17 @@ describe('replay/replay-end', function () {
       const wanted = await rowsOf(SQL);
       assert.equal(end.rows, wanted.length);
       assert.ok(whole.count() >= 5);
+      let deaths = 0;
       for (let at = 0; at < whole.count(); at++) {
         for (const when of ['before', 'after'] as const) {
           restore();
-          await assert.rejects(endReplay(dying(parts, at, when).context, outcome, signal), `${at} ${when}`);
+          let died = false;
+          const first = await endReplay(dying(parts, at, when).context, outcome, signal).catch(() => {
+            died = true;
+          });
+          // Only the answer to its record's being written may be lost without harm.
+          assert.ok(died || first?.state === 'completed', `${at} ${when}`);
+          deaths += died ? 1 : 0;
           const half = await parts.registry.ended(id);
           // Whatever it died at, a record that is there is true.
           if (half !== undefined && place !== 'table') assert.deepEqual(await resultOf(id), wanted);
@@ -151,6 +158,7 @@ describe('replay/replay-end', function () {
           assert.deepEqual(await endReplay(parts, { query: id, state: 'failed' }, signal), again, 'the first end counts');
         }
       }
+      assert.ok(deaths >= 2 * whole.count() - 1, `${deaths} of ${2 * whole.count()}`);
       if (place === 'table') {
         assert.ok(end.place?.kind === 'table' && /^\d+$/.test(end.place.snapshot ?? ''));
         await test.engine.context.refreshCatalog();
