@@ -98,6 +98,8 @@ export type SchedulerEvent =
     }
   /** The batch runs no longer; those of its tasks that have not been reported as committed are lost and run again. */
   | { readonly kind: 'batch_ended'; readonly batch: string }
+  /** The same without blame: it was called back, or its worker was stopped. */
+  | { readonly kind: 'batch_released'; readonly batch: string }
   | { readonly kind: 'batch_failed'; readonly batch: string; readonly error: ErrorDetails; readonly retryable: boolean }
   | { readonly kind: 'cancel'; readonly error: ErrorDetails }
   | { readonly kind: 'pause' }
@@ -155,6 +157,8 @@ export function advance(state: SchedulerState, event: SchedulerEvent): Scheduler
       return committed(state, event);
     case 'batch_ended':
       return lost(state, event.batch, undefined);
+    case 'batch_released':
+      return released(state, event.batch);
     case 'batch_failed':
       return event.retryable ? lost(state, event.batch, event.error) : failed(state, event.batch, event.error);
     case 'cancel':
@@ -238,6 +242,12 @@ function lost(state: SchedulerState, id: string, error: ErrorDetails | undefined
       message: `task ${batch.stage}/${missing[0]} ended ${worst} times without a result`,
     },
   );
+}
+
+function released(state: SchedulerState, id: string): SchedulerStep {
+  const batch = state.inFlight.find((one) => one.id === id);
+  if (batch === undefined) return { state, commands: [] };
+  return settle(requeue({ ...state, inFlight: state.inFlight.filter((one) => one.id !== id) }, batch), []);
 }
 
 function failed(state: SchedulerState, id: string, error: ErrorDetails): SchedulerStep {

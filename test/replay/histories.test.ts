@@ -2,74 +2,138 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
+import type { PhysicalPlan } from '../../planner/physical-plan.js';
+import { TimelineError } from '../../sql/errors.js';
+import { temporalShape } from '../../src/replay/plan-shape.js';
 import { createStageStore } from '../../src/replay/stage-store.js';
-import { createTemporalDriver } from '../../src/replay/temporal/temporal-driver.js';
+import { sha256 } from '../../src/replay/temporal/activities.js';
+import { planInputOf, RUN_PLAN, type RunPlanV2Input } from '../../src/replay/temporal/protocol.js';
 import { installRuntime, startTemporalWorker } from '../../src/replay/temporal/worker.js';
-import {
-  connectors,
-  createTestConnector,
-  createTestKernel,
-  planOf,
-  readStage,
-  registryIn,
-  rowsOf,
-  scanStage,
-  temporaryFolder,
-} from './support.js';
+import { connectors, createTestConnector, createTestKernel, planOf, readStage, registryIn, scanStage, temporaryFolder } from './support.js';
 import { freshBundle, openServer, projectRoot } from './temporal-support.js';
 
 const FOLDER = join(projectRoot(), 'test', 'replay', 'histories');
 
-/** TIMELINE_RECORD=1 records the histories anew: after a change that running workflows are not to survive, and only then. */
+/**
+ * TIMELINE_RECORD=1 records those of the newest workflow anew: before it is released, and only then. Those of `runPlanV1` stay as they are.
+ */
 const RECORD = process.env['TIMELINE_RECORD'] === '1';
 
+const RELEASED = ['runPlanV1-fast', 'runPlanV1-stages'] as const;
+const NEWEST = [
+  'runPlanV2-cancelled',
+  'runPlanV2-continued',
+  'runPlanV2-failed',
+  'runPlanV2-fast',
+  'runPlanV2-stages',
+  'runPlanV2-submitted',
+] as const;
+
+type Newest = (typeof NEWEST)[number];
+
+/** One of every lane and every end. */
 async function record(): Promise<void> {
   const server = await openServer();
   assert.ok(server, 'recording needs a temporal program');
   const folder = temporaryFolder();
-  const store = createStageStore({ folder: join(folder, 'stages') });
+  const stages = join(folder, 'stages');
+  const store = createStageStore({ folder: stages });
+  const registry = registryIn(stages);
   const base = { address: server.address, namespace: 'default', taskQueue: 'record', store };
   const worker = await startTemporalWorker({
     ...base,
     bundlePath: await freshBundle(),
     handleSignals: false,
-    registry: registryIn(join(folder, 'stages')),
-    connectors: connectors(createTestConnector()),
+    registry,
+    connectors: connectors(
+      createTestConnector({
+        log: ({ rows: [row] }) => {
+          if (row === 'bad') throw new TimelineError({ kind: 'data', sqlstate: '22012', message: 'division by zero' });
+        },
+      }),
+    ),
     kernel: createTestKernel(),
     scratchFolder: join(folder, 'scratch'),
   });
   const connection = await Connection.connect({ address: server.address });
   const client = new Client({ connection });
   await mkdir(FOLDER, { recursive: true });
+
+  async function run(name: Newest, plan: PhysicalPlan, extra: Partial<RunPlanV2Input>, then?: (handle: WorkflowHandle) => Promise<void>) {
+    const id = `replay-${name}`;
+    const json = JSON.stringify(plan);
+    const planRef = await store.writePlan(id, Buffer.from(json));
+    await registry.submit({
+      version: 1,
+      id,
+      name: null,
+      kind: 'replay',
+      user: 'test',
+      sql: 'SELECT 1',
+      parameters: [],
+      submittedAt: 0,
+      columns: [],
+      snapshots: [],
+      stages: plan.stages.map((stage) => ({ id: stage.id, tasks: stage.tasks.length })),
+      result: { kind: 'inline' },
+      reuse: null,
+    });
+    const replay = {
+      id,
+      planRef,
+      planHash: sha256(json),
+      spec: temporalShape(plan, undefined),
+      sources: [],
+      user: 'test',
+      sql: 'SELECT 1',
+    };
+    const input = { ...planInputOf(replay, { kind: 'replay', attributes: true }), ...extra };
+    const handle = await client.workflow.start(RUN_PLAN, {
+      args: [input.fast ? { ...input, plan: json } : input],
+      workflowId: id,
+      taskQueue: base.taskQueue,
+    });
+    await then?.(handle);
+    await handle.result().catch(() => undefined);
+    // Of a continued one its first run, which ends by continuing.
+    const { firstExecutionRunId } = handle;
+    const first = client.workflow.getHandle(id, firstExecutionRunId, { followRuns: false });
+    await writeFile(join(FOLDER, `${name}.json`), `${historyToJSON(await first.fetchHistory())}\n`);
+  }
+
   const scan = scanStage(
     0,
     Array.from({ length: 40 }, (_, n) => ({ rows: [`row${n}`] })),
     { exchange: { by: [1], partitions: 3 } },
   );
   const read = readStage(1, scan);
-  const plans = [
-    { name: 'runPlanV1-stages', fastLane: false, plan: planOf(scan, read, readStage(2, read)) },
-    { name: 'runPlanV1-fast', fastLane: true, plan: planOf(scanStage(0, [{ rows: ['a'] }, { rows: ['b'] }])) },
-  ];
-  for (const { name, fastLane, plan } of plans) {
-    const driver = createTemporalDriver({ ...base, fastLane });
-    const run = await driver.start(plan, {
-      id: `replay-${name}`,
-      sql: 'SELECT 1',
-      user: 'test',
-      signal: new AbortController().signal,
-      maxBytes: undefined,
-    });
-    assert.ok((await rowsOf(run.files)).length > 0);
-    await run.summary;
-    await writeFile(join(FOLDER, `${name}.json`), `${historyToJSON(await client.workflow.getHandle(run.id).fetchHistory())}\n`);
-    await run.release();
-    await driver.close();
-  }
+  const three = planOf(scan, read, readStage(2, read));
+  const slowly = planOf(
+    scanStage(
+      0,
+      Array.from({ length: 24 }, (_, n) => ({ rows: [`row${n}`], delay: 300 })),
+    ),
+  );
+  const query = { kind: 'query', submitted: false, patience: 15_000 } as const;
+  await run('runPlanV2-fast', planOf(scanStage(0, [{ rows: ['a'] }, { rows: ['b'] }])), { ...query, fast: true });
+  await run('runPlanV2-stages', three, query);
+  await run('runPlanV2-submitted', slowly, {}, async (handle) => {
+    await sleep(400);
+    await handle.signal('pause');
+    await sleep(1200);
+    await handle.signal('resume');
+  });
+  await run('runPlanV2-failed', planOf(scanStage(0, [{ rows: ['good'] }, { rows: ['bad'] }])), {});
+  await run('runPlanV2-cancelled', slowly, {}, async (handle) => {
+    await sleep(400);
+    await handle.signal('cancel', { kind: 'cancelled', sqlstate: '57014', message: 'canceled by an operator' });
+  });
+  await run('runPlanV2-continued', three, { checkpointEvery: 10 });
   await connection.close();
   await worker.shutdown();
   await server.close();
@@ -90,23 +154,43 @@ describe('replay/workflow histories', function () {
     await Worker.runReplayHistory({ workflowBundle: { codePath }, replayName: name }, history);
   }
 
-  it('has one of every lane', async () => {
+  const names = [...RELEASED, ...NEWEST].map((name) => `${name}.json`).sort();
+
+  it('has one of every lane and every end', async () => {
     assert.ok(existsSync(FOLDER));
-    assert.deepEqual((await readdir(FOLDER)).sort(), ['runPlanV1-fast.json', 'runPlanV1-stages.json']);
+    assert.deepEqual((await readdir(FOLDER)).filter((name) => name.startsWith('runPlan')).sort(), names);
+    const text = async (name: Newest): Promise<string> => readFile(join(FOLDER, `${name}.json`), 'utf8');
+    assert.match(await text('runPlanV2-continued'), /workflowExecutionContinuedAsNewEventAttributes/);
+    assert.match(await text('runPlanV2-failed'), /workflowExecutionFailedEventAttributes/);
+    assert.match(await text('runPlanV2-cancelled'), /activityTaskCanceledEventAttributes/);
+    assert.match(await text('runPlanV2-fast'), /core_local_activity/);
+    assert.equal((await text('runPlanV2-submitted')).match(/workflowExecutionSignaledEventAttributes/g)?.length, 2);
   });
 
-  for (const name of ['runPlanV1-fast.json', 'runPlanV1-stages.json']) {
-    it(`${name} replays with the workflow of today`, () => replay(name));
-  }
+  for (const name of names) it(`${name} replays with the workflow of today`, () => replay(name));
 
   it('would notice another order of activities', async () => {
-    await assert.rejects(
-      replay('runPlanV1-stages.json', (text) => text.replaceAll('"operatorBatch"', '"renamedBatch"')),
-      DeterminismViolationError,
-    );
-    await assert.rejects(
-      replay('runPlanV1-fast.json', (text) => text.replaceAll('core_local_activity', 'core_patch')),
-      Error,
-    );
+    const renamed: readonly (readonly [string, string])[] = [
+      ['runPlanV1-stages.json', 'operatorBatch'],
+      ['runPlanV2-stages.json', 'operatorTasks'],
+      ['runPlanV2-submitted.json', 'endReplay'],
+      ['runPlanV2-failed.json', 'endReplay'],
+      ['runPlanV2-continued.json', 'scanTasks'],
+    ];
+    for (const [name, activity] of renamed) {
+      await assert.rejects(
+        replay(name, (text) => {
+          assert.ok(text.includes(`"${activity}"`), `${name} has ${activity}`);
+          return text.replaceAll(`"${activity}"`, '"renamed"');
+        }),
+        DeterminismViolationError,
+        `${activity} of ${name}`,
+      );
+    }
+    for (const name of ['runPlanV1-fast.json', 'runPlanV2-fast.json'])
+      await assert.rejects(
+        replay(name, (text) => text.replaceAll('core_local_activity', 'core_patch')),
+        Error,
+      );
   });
 });

@@ -149,6 +149,19 @@ describe('replay/scheduler', () => {
     assert.equal(shell.state.stages[0]?.retries, 3);
   });
 
+  it('blames no task of a batch that was called back, however often', () => {
+    const shell = new Shell(spec([[4, 4, []]], 1, 1));
+    shell.commit(0, 2);
+    for (let n = 0; n < 3; n++) shell.take({ kind: 'batch_released', batch: shell.next().id });
+    const last = shell.next();
+    assert.deepEqual([last.tasks, last.attempt], [[0, 1, 3], 1]);
+    shell.take({ kind: 'pause' });
+    shell.take({ kind: 'batch_released', batch: last.id });
+    assert.equal(shell.dispatched.length, 0);
+    shell.take({ kind: 'cancel', error: CANCEL });
+    assert.deepEqual(shell.end, { kind: 'fail', error: CANCEL });
+  });
+
   it('gives up after the last attempt, with the error of it', () => {
     const shell = new Shell(spec([[1, 1, []]], 1, 2));
     shell.take({ kind: 'batch_failed', batch: shell.next().id, error: BROKEN, retryable: true });

@@ -88,7 +88,7 @@ export function createActivities(options: ActivitiesOptions): PlanActivities & P
   }
 
   const released = async (input: BatchInput) => ({
-    tasks: await batch(input, { patience: PATIENCE.interactive, partial: false, session: false }),
+    tasks: (await batch(input, { patience: PATIENCE.interactive, partial: false, session: false })).done,
   });
   const tasks: PlanV2Activities['scanTasks'] = async (input) =>
     batchOutput(await batch(input, { patience: input.patience, partial: true, session: input.session === true }));

@@ -44,7 +44,7 @@ export async function guarded<T>(context: Context, options: Guarded, work: (sign
 }
 
 /** The worker has been told to stop, and leaves its tasks to the others. */
-export function isShutdown(context: Context): boolean {
+function isShutdown(context: Context): boolean {
   const reason: unknown = context.cancellationSignal.reason;
   return context.cancellationSignal.aborted && reason instanceof Error && reason.message === 'WORKER_SHUTDOWN';
 }

@@ -5,7 +5,6 @@ import { patiently } from '../patience.js';
 import { addSteps } from '../pruned.js';
 import type { Skipped } from '../scheduler.js';
 import { runTask, type TaskContext } from '../task-runner.js';
-import { isShutdown } from './activity-guard.js';
 import type { BatchInput, BatchV2Output, TaskFigures } from './protocol.js';
 
 export interface BatchRun {
@@ -19,12 +18,17 @@ export interface BatchRun {
   readonly plan: () => Promise<PhysicalPlan>;
   readonly withBudget: <T>(work: (budget: Budget) => Promise<T>) => Promise<T>;
   readonly onCommit: () => void;
-  /** A worker that stops gives what is done, instead of an error that counts as an attempt. */
+  /** What is stopped gives what is done, instead of an error that counts as an attempt. */
   readonly partial: boolean;
   readonly signal: AbortSignal;
 }
 
 const BEAT = 500;
+
+export interface BatchDone {
+  readonly done: readonly TaskFigures[];
+  readonly stopped: boolean;
+}
 
 /** What a heartbeat tells: an attempt after this one goes on there. */
 interface BatchDetails {
@@ -32,7 +36,7 @@ interface BatchDetails {
 }
 
 /** Runs the tasks of a batch one after the other, each to its manifest. */
-export async function runBatch(run: BatchRun): Promise<readonly TaskFigures[]> {
+export async function runBatch(run: BatchRun): Promise<BatchDone> {
   const { context, input, signal, patience } = run;
   const done: TaskFigures[] = [...doneBefore(context.info.heartbeatDetails, input.tasks)];
   const beat = (): void => context.heartbeat({ done } satisfies BatchDetails);
@@ -57,15 +61,18 @@ export async function runBatch(run: BatchRun): Promise<readonly TaskFigures[]> {
         const figures = [task, manifest.rows, manifest.bytesRead, manifest.notices.length > 0 ? 1 : 0] as const;
         const { skipped, pruned } = manifest;
         done.push(pruned !== undefined ? [...figures, skipped ?? null, pruned] : skipped === undefined ? figures : [...figures, skipped]);
+        // Few of them are sent; but an attempt that fails tells the last.
+        beat();
         run.onCommit();
       }
     });
   } catch (error) {
-    if (!run.partial || !isShutdown(context)) throw error;
+    if (!run.partial || !context.cancellationSignal.aborted) throw error;
+    return { done, stopped: true };
   } finally {
     clearInterval(timer);
   }
-  return done;
+  return { done, stopped: false };
 }
 
 /** Rows in a manifest, for which their reader opens no file. */
@@ -93,7 +100,7 @@ function isFigures(value: unknown): value is TaskFigures {
 }
 
 /** Small enough for a history: what filters left unread is summed up. */
-export function batchOutput(done: readonly TaskFigures[]): BatchV2Output {
+export function batchOutput({ done, stopped }: BatchDone): BatchV2Output {
   let skipped: Skipped | undefined;
   let pruned: BatchV2Output['pruned'];
   for (const [, , , , some, steps] of done) {
@@ -102,6 +109,7 @@ export function batchOutput(done: readonly TaskFigures[]): BatchV2Output {
   }
   return {
     tasks: done.map(([task, rows, bytes, noticed]) => [task, rows, bytes, noticed] as const),
+    ...(stopped ? { stopped: true } : {}),
     ...(skipped === undefined ? {} : { skipped }),
     ...(pruned === undefined ? {} : { pruned }),
   };

@@ -205,6 +205,8 @@ export interface BatchV2Input extends PlanRef {
 export interface BatchV2Output {
   /** [task, rows, bytes read, 1 when there are notices] */
   readonly tasks: readonly (readonly [task: number, rows: number, bytes: number, noticed: 0 | 1])[];
+  /** Not all tasks: the batch was called back, or its worker was stopped. */
+  readonly stopped?: true;
   /** Of all tasks together. */
   readonly skipped?: Skipped;
   readonly pruned?: readonly PruningStep[];

@@ -57,9 +57,9 @@ const ending = {
   retry: { ...retry, maximumInterval: '30s' },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 } as const;
-/** A result that cannot be put in its place for a day is given up; the record of that is not. */
+/** A result that cannot be put in its place for a day is given up; the record of that only where nobody mends its store for weeks. */
 const completing = proxyActivities<PlanV2Activities>({ ...ending, scheduleToCloseTimeout: '1 day' });
-const recording = proxyActivities<PlanV2Activities>(ending);
+const recording = proxyActivities<PlanV2Activities>({ ...ending, scheduleToCloseTimeout: '30 days' });
 
 const pauseSignal = defineSignal(SIGNAL_PAUSE);
 const resumeSignal = defineSignal(SIGNAL_RESUME);
@@ -72,6 +72,7 @@ export async function runPlanV2(input: RunPlanV2Input): Promise<RunFigures> {
   const times: StageTimes = input.checkpoint?.times ?? { started: {}, milliseconds: {} };
   const events: SchedulerEvent[] = [];
   const running = new Map<string, CancellationScope>();
+  const calledBack = new Set<string>();
   const removed = new Set<number>();
   const removals: Promise<void>[] = [];
   let shownPaused = state.paused;
@@ -85,7 +86,14 @@ export async function runPlanV2(input: RunPlanV2Input): Promise<RunFigures> {
     events.push({ kind: 'cancel', error: cancelled });
     other?.cancel();
   }
-  setHandler(pauseSignal, () => void events.push({ kind: 'pause' }));
+  setHandler(pauseSignal, () => {
+    events.push({ kind: 'pause' });
+    // Many batches may wait for a worker. What has begun gives back what is done.
+    for (const [id, scope] of running) {
+      calledBack.add(id);
+      scope.cancel();
+    }
+  });
   setHandler(resumeSignal, () => void events.push({ kind: 'resume' }));
   setHandler(cancelSignal, (reason) => cancel(isErrorDetails(reason) ? reason : CANCELLED));
   setHandler(progressQuery, () => progressOf(state));
@@ -122,14 +130,21 @@ export async function runPlanV2(input: RunPlanV2Input): Promise<RunFigures> {
     scope
       .run(() => batchActivity(input, batch, batchInput))
       .then(
-        (output) => events.push(...committed(state, batch, output), { kind: 'batch_ended', batch: batch.id }),
+        (output) => {
+          events.push(...committed(state, batch, output));
+          events.push({ kind: output.stopped === true ? 'batch_released' : 'batch_ended', batch: batch.id });
+        },
         // The server has tried it as often as the activity's options say.
         (error: unknown) => {
+          if (calledBack.has(batch.id) && isCancellation(error)) return void events.push({ kind: 'batch_released', batch: batch.id });
           const details = detailsOf(error, `task ${batch.stage}/${batch.tasks[0]}`);
           events.push({ kind: 'batch_failed', batch: batch.id, error: details, retryable: false });
         },
       )
-      .finally(() => running.delete(batch.id));
+      .finally(() => {
+        running.delete(batch.id);
+        calledBack.delete(batch.id);
+      });
   }
 
   /** Work that a cancel ends; it then throws a cancellation. */
@@ -213,9 +228,9 @@ export async function runPlanV2(input: RunPlanV2Input): Promise<RunFigures> {
     const { query } = input;
     const failed = error.kind === 'cancelled' ? 'cancelled' : 'failed';
     if (input.submitted) {
-      const counts = await recording.endReplay({ version: 1, query, state: failed, error });
+      const counts = await recording.endReplay({ version: 1, query, state: failed, error }).catch(() => undefined);
       // The record had been written, and only the news of it was lost.
-      if (counts.state === 'completed' && figures !== undefined) return over(figures, counts.rows);
+      if (counts?.state === 'completed' && figures !== undefined) return over(figures, counts.rows);
       await removeAll();
     }
     noteState(input, failed, 0);
