@@ -34,6 +34,8 @@ import { Metrics } from './telemetry/metrics.js';
 
 const EMPTY = new Catalog([], []);
 
+/** How old what /metrics shows of submitted replays may be. */
+const COUNTS_MS = 10_000;
 /** How often the connectors are asked for new tables. */
 const REFRESH_MS = 30_000;
 /** Waiting between two looks, in times of how long a look takes. */
@@ -169,6 +171,7 @@ export class TimelineEngine implements Engine {
     const stages = stageParts(config);
     const control = (): ReplayControl | undefined => opened.engine?.control;
     const known = new SubmittedReplays({ ...stages, control });
+    metrics.showReplays(() => known.counts(COUNTS_MS));
     const system = new SystemConnector(systemTables({ history, catalog: () => opened.engine?.current ?? EMPTY, known, control }));
     closers.push(() => stages.files.close());
     const sources = [...(await openSources(config, [system], stages)), ...further];

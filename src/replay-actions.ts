@@ -158,6 +158,8 @@ async function ofSchedule(
 const WAIT_LEAST_MS = 40;
 const WAIT_MOST_MS = 500;
 const PROGRESS_MS = 1000;
+/** What has not changed is told again after this. */
+const QUIET_MS = 10_000;
 /** How long a workflow that has ended may take to be seen to have. */
 const LOST_MS = 15_000;
 
@@ -171,6 +173,8 @@ async function waitFor(id: string, timeout: string | null, context: ActionContex
   let pause = WAIT_LEAST_MS;
   let looked = Date.now();
   let lost: number | undefined;
+  let told: string | undefined;
+  let toldAt = 0;
   for (;;) {
     signal.throwIfAborted();
     const end = await registry.ended(id);
@@ -183,7 +187,12 @@ async function waitFor(id: string, timeout: string | null, context: ActionContex
     if (now >= until || now - looked >= PROGRESS_MS) {
       looked = now;
       const known = await replays.known.get(id);
-      if (known !== undefined && onProgress !== undefined) onProgress(submittedLine(known));
+      const line = known === undefined || onProgress === undefined ? undefined : submittedLine(known);
+      if (line !== undefined && (line !== told || now - toldAt > QUIET_MS)) {
+        onProgress?.(line);
+        told = line;
+        toldAt = now;
+      }
       const over = known?.state === 'completed' || known?.state === 'failed' || known?.state === 'cancelled';
       lost = over && known?.end === undefined ? (lost ?? now) : undefined;
       if (known !== undefined && (now >= until || (lost !== undefined && now - lost > LOST_MS))) return known.state;

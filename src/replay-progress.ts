@@ -11,10 +11,15 @@ export interface Progress {
   readonly secondsLeft: number | undefined;
 }
 
-/** `stage 2 of 3: 120 of 300 tasks, 1.2M rows, 340 MB read, about 12 s left` */
-export function progressLine({ stage, stages, tasksDone, tasks, rows, bytesRead, secondsLeft }: Progress): string {
+/** `stage 2 of 3: 120 of 300 tasks, 1.2M rows, 340 MB read, about 12 s left`; a backfill has intervals, and no stages. */
+export function progressLine(
+  { stage, stages, tasksDone, tasks, rows, bytesRead, secondsLeft }: Progress,
+  unit: 'task' | 'interval' = 'task',
+): string {
   const left = secondsLeft === undefined ? '' : `, about ${duration(secondsLeft)} left`;
-  return `stage ${stage} of ${stages}: ${tasksDone} of ${tasks} tasks, ${count(rows)} ${rows === 1 ? 'row' : 'rows'}, ${bytes(bytesRead)} read${left}`;
+  const lead = unit === 'task' ? `stage ${stage} of ${stages}: ` : '';
+  const done = `${tasksDone} of ${tasks} ${unit}${tasks === 1 ? '' : 's'}`;
+  return `${lead}${done}, ${count(rows)} ${rows === 1 ? 'row' : 'rows'}, ${bytes(bytesRead)} read${left}`;
 }
 
 /** The time that is left if the other tasks are like those that are done; undefined while there is too little to go by. */

@@ -454,6 +454,7 @@ function endRecord(engine: EngineContext, record: ReplayRecord, error: TimelineE
   engine.history.put(ended);
   engine.metrics.queries.inc({ driver: ended.driver, outcome: ended.state });
   engine.metrics.seconds.observe({ driver: ended.driver }, ((ended.endedAt ?? 0) - ended.startedAt) / 1000);
+  engine.metrics.tasks.inc({ driver: ended.driver }, ended.tasksDone);
   engine.metrics.rows.inc(ended.rows);
   engine.metrics.bytesRead.inc(ended.bytesRead);
   noteReads(engine, ended);

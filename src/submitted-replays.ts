@@ -5,6 +5,7 @@ import type { ReplayEnd, ReplaySubmission } from './replay/replay-record.js';
 import type { ReplayRegistry } from './replay/replay-registry.js';
 import type { StageStore } from './replay/stage-store.js';
 import { type Progress, progressLine, secondsLeft } from './replay-progress.js';
+import type { ReplayCounts } from './telemetry/metrics.js';
 
 export type SubmittedState = 'submitted' | 'running' | 'paused' | 'completed' | 'failed' | 'cancelled' | 'unknown';
 
@@ -51,7 +52,8 @@ export class SubmittedReplays {
   readonly #known = new Map<string, Known>();
   /** Since when Temporal has not answered. */
   #silentSince: number | undefined;
-  #counts: { readonly at: number; readonly states: ReadonlyMap<string, number>; readonly tasksDone: number } | undefined;
+  #counts: { readonly at: number; readonly counts: ReplayCounts } | undefined;
+  #counting: Promise<unknown> | undefined;
 
   constructor(private readonly options: SubmittedReplaysOptions) {}
 
@@ -80,9 +82,14 @@ export class SubmittedReplays {
   }
 
   /** As of the last look, at most `maxAge` milliseconds ago. */
-  async counts(maxAge: number): Promise<{ readonly states: ReadonlyMap<string, number>; readonly tasksDone: number }> {
-    if (this.#counts === undefined || Date.now() - this.#counts.at > maxAge) await this.list();
-    return this.#counts ?? { states: new Map(), tasksDone: 0 };
+  async counts(maxAge: number): Promise<ReplayCounts> {
+    if (this.#counts === undefined || Date.now() - this.#counts.at > maxAge) {
+      this.#counting ??= this.list().finally(() => {
+        this.#counting = undefined;
+      });
+      await this.#counting;
+    }
+    return this.#counts?.counts ?? { states: new Map(), tasksDone: 0, tasks: 0, bytesRead: 0 };
   }
 
   async #record(id: string, mayHaveEnded: boolean): Promise<Known | undefined> {
@@ -199,15 +206,24 @@ export class SubmittedReplays {
   #count(all: readonly SubmittedReplay[]): void {
     const states = new Map<string, number>();
     for (const { state } of all) states.set(state, (states.get(state) ?? 0) + 1);
-    const tasksDone = all.reduce((sum, { end, progress }) => (end === undefined ? sum + progress.tasksDone : sum), 0);
-    this.#counts = { at: Date.now(), states, tasksDone };
+    // A backfill's are those of its intervals.
+    const own = all.filter(({ submission }) => submission.kind !== 'backfill');
+    const open = own.filter(({ end }) => end === undefined);
+    const counts: ReplayCounts = {
+      states,
+      tasksDone: open.reduce((sum, { progress }) => sum + progress.tasksDone, 0),
+      tasks: open.reduce((sum, { progress }) => sum + progress.tasks, 0),
+      bytesRead: own.reduce((sum, { progress }) => sum + progress.bytesRead, 0),
+    };
+    this.#counts = { at: Date.now(), counts };
   }
 }
 
 /** What a client is told of a replay that it waits for. */
 export function submittedLine({ submission, state, unknown, progress }: SubmittedReplay): string {
   if (state === 'unknown') return `replay "${submission.id}": ${unknown ?? state}`;
-  return `replay "${submission.id}" ${state}, ${progressLine(progress)}`;
+  const unit = submission.kind === 'backfill' ? 'interval' : 'task';
+  return `replay "${submission.id}" ${state}, ${progressLine(progress, unit)}`;
 }
 
 function ofTasks({ submission, end, tasks, committed, state }: Known, startedAt: number): Progress {

@@ -9,6 +9,27 @@ const TRANSFERS = [
   ['timeline_storage_cache_hit_bytes_total', 'Bytes of ranges answered by the cache', 'cacheHitBytes'],
 ] as const;
 
+/** Submitted replays, all together. */
+export interface ReplayCounts {
+  readonly states: ReadonlyMap<string, number>;
+  /** Of those that have not ended. */
+  readonly tasksDone: number;
+  readonly tasks: number;
+  /** Of all whose records there are. */
+  readonly bytesRead: number;
+}
+
+/** How long a scrape waits for a slow storage; then it shows what was last known. */
+const SCRAPE_MS = 1500;
+
+const REPLAY_STATES = ['submitted', 'running', 'paused', 'completed', 'failed', 'cancelled', 'unknown'] as const;
+
+const REPLAY_SUMS = [
+  ['timeline_replays_open_tasks_done', 'Tasks that are done of submitted replays that have not ended', 'tasksDone'],
+  ['timeline_replays_open_tasks', 'Tasks of submitted replays that have not ended', 'tasks'],
+  ['timeline_replays_bytes_read', 'Bytes that the submitted replays of which there are records have read', 'bytesRead'],
+] as const;
+
 /** What `/metrics` shows. One object a server, so that tests can run several in one process. */
 export class Metrics {
   readonly registry = new Registry();
@@ -41,11 +62,52 @@ export class Metrics {
     labelNames: ['function'] as const,
     registers: [this.registry],
   });
+  readonly tasks = new Counter({
+    name: 'timeline_tasks_total',
+    help: 'Tasks of plans that sessions ran, by driver',
+    labelNames: ['driver'] as const,
+    registers: [this.registry],
+  });
   readonly temporalUp = new Gauge({
     name: 'timeline_temporal_up',
     help: '1 when the durable engine takes plans',
     registers: [this.registry],
   });
+
+  /** Shows submitted replays as `counts` last knew them; it is asked with every scrape, and bounds itself. */
+  showReplays(counts: () => Promise<ReplayCounts>): void {
+    let last: ReplayCounts | undefined;
+    const shared = async (): Promise<ReplayCounts | undefined> => {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<ReplayCounts | undefined>((resolve) => {
+        timer = setTimeout(() => resolve(last), SCRAPE_MS);
+      });
+      last = await Promise.race([counts().catch(() => last), late]);
+      clearTimeout(timer);
+      return last;
+    };
+    new Gauge({
+      name: 'timeline_replays',
+      help: 'Submitted replays by state, those of other gateways too',
+      labelNames: ['state'] as const,
+      registers: [this.registry],
+      async collect() {
+        const known = await shared();
+        this.reset();
+        for (const state of REPLAY_STATES) this.set({ state }, known?.states.get(state) ?? 0);
+      },
+    });
+    for (const [name, help, of] of REPLAY_SUMS) {
+      new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        async collect() {
+          this.set((await shared())?.[of] ?? 0);
+        },
+      });
+    }
+  }
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
