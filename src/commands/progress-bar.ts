@@ -24,7 +24,8 @@ export function progressBar(out: Output, options: { readonly plain: boolean; rea
   return {
     show(text) {
       if (out.isTTY === true) {
-        out.write(`${ERASE}${fitted(withBar(text), out.columns ?? 80)}`);
+        // Some terminals say that they have no columns.
+        out.write(`${ERASE}${fitted(withBar(text), out.columns || 80)}`);
         shown = true;
       } else if (options.plain && now() - told >= PLAIN_MS) {
         told = now();

@@ -28,8 +28,12 @@ describe('compose.yaml', () => {
   const { services, volumes } = parse(read('compose.yaml'), { merge: true }) as Compose;
   const each = Object.entries(services);
 
-  it('is YAML without duplicates, and what docker compose takes where it is here', async function () {
-    assert.deepEqual(parseDocument(read('compose.yaml')).errors, []);
+  it('is YAML without errors', () => {
+    for (const name of ['compose.yaml', 'examples/timeline.yaml', 'examples/temporal-dynamic-config.yaml'])
+      assert.deepEqual(parseDocument(read(name)).errors, []);
+  });
+
+  it('is what docker compose takes, where that is here', async function () {
     const env = { POSTGRES_PASSWORD: 'a', S3_ACCESS_KEY: 'b', S3_SECRET_KEY: 'c' };
     const args = ['compose', '--file', join(projectRoot(), 'compose.yaml'), 'config', '--quiet'];
     const version = await runProgram('docker', ['compose', 'version']).catch(() => undefined);
