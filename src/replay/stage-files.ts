@@ -148,11 +148,13 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+const DISK_FULL = 'no space left on the disk of the home folder';
+
 /** A full or read-only disk as an error for users; anything else as it is. */
 export function diskError(error: unknown, folder: string): unknown {
-  // The kernel knows that a disk is full, not whose it is.
+  // The kernel knows that a disk is full, not whose it is; who has been named stays so.
   const known = error instanceof TimelineError;
-  if (known && error.sqlstate !== '53100') return error;
+  if (known && (error.sqlstate !== '53100' || error.message.startsWith(DISK_FULL))) return error;
   const full =
     known ||
     codeOf(error) === 'ENOSPC' ||
@@ -162,7 +164,7 @@ export function diskError(error: unknown, folder: string): unknown {
   return new TimelineError({
     kind: 'limit',
     sqlstate: '53100',
-    message: `no space left on the disk of the home folder "${folder}"`,
+    message: `${DISK_FULL} "${folder}"`,
     hint: 'Free some space there, or set "home" (TIMELINE_HOME) to a folder on a larger disk.',
     cause: error,
   });

@@ -58,7 +58,7 @@ export async function runTask(options: RunTaskOptions): Promise<Manifest> {
     return await runAttempt(options, stage, task);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw taskError(error, store.name);
+    throw taskError(error, options.scratchFolder);
   }
 }
 
@@ -303,8 +303,8 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'EAGAIN',
 ]);
 
-function taskError(error: unknown, storeName: string): unknown {
-  const told = diskError(error, storeName);
+function taskError(error: unknown, scratchFolder: string): unknown {
+  const told = diskError(error, scratchFolder);
   if (told instanceof TimelineError) return told;
   const code = codeOf(told);
   const message = told instanceof Error ? told.message : String(told);

@@ -40,6 +40,8 @@ export interface ClusterOptions {
 /** Temporal with a file database, gateways and workers as processes of their own; all can be killed and started again. */
 export interface Cluster {
   readonly folder: string;
+  /** timeline.yaml, as it is. */
+  readonly config: { readonly temporal: object };
   /** Where the address of Temporal leads to, with its port for life. */
   readonly address: string;
   /** The cluster's own stage files where `config` names no other place. */
@@ -76,11 +78,12 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster | un
   const stages = join(folder, 'stages');
   mkdirSync(hooks);
   const address = (await options.address?.(temporal.address)) ?? temporal.address;
-  const config = JSON.stringify({
+  const settings = {
     stages: { location: `file://${stages}` },
     temporal: { task_queue: `q-${randomUUID().slice(0, 8)}` },
     ...options.config,
-  });
+  };
+  const config = JSON.stringify(settings);
   const configFile = join(folder, 'timeline.yaml');
   writeFileSync(configFile, config);
   const env = (home: string): Record<string, string> => ({
@@ -93,6 +96,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster | un
 
   const cluster: Cluster = {
     folder,
+    config: settings,
     address,
     store: createStageStore({ files: createFolderFiles(stages), name: stages }),
     temporal: () => temporal,
@@ -197,12 +201,18 @@ export function kill(pid: number): void {
   }
 }
 
+/** A process that has ended, though its parent may not have looked yet. */
+export function isGone(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
 /** Waits until there is no such process any more. */
 export async function gone(pid: number): Promise<void> {
-  await until(
-    `end of process ${pid}`,
-    () => !existsSync(`/proc/${pid}`) || /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')),
-  );
+  await until(`end of process ${pid}`, () => isGone(pid));
 }
 
 function readTasks(path: string): readonly TaskLine[] {

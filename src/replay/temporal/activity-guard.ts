@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, CancelledFailure, type Context } from '@temporalio/activity';
 import { asTimelineError, type ErrorDetails, TimelineError } from '../../../sql/errors.js';
 import { PatienceLost } from '../patience.js';
@@ -5,9 +6,12 @@ import type { StageStore } from '../stage-store.js';
 import { SEALED } from './protocol.js';
 
 const MESSAGE_MOST = 4000;
-/** How often a full disk is tried again, on whatever worker takes the batch then; and the first wait, milliseconds. */
-const DISK_ATTEMPTS = 3;
+/** How often a batch may meet a full disk, on whatever worker takes it then; and the waits before it is tried again, milliseconds. */
+const DISK_ATTEMPTS = 6;
 const DISK_PAUSE = 1000;
+const DISK_PAUSE_MOST = 3000;
+/** A worker whose disk is full fails at once, and would take most of the batches: so long it keeps the slot, and others get them. */
+const DISK_HOLD = 1500;
 
 export interface Guarded {
   readonly store: StageStore;
@@ -37,10 +41,15 @@ export async function guarded<T>(context: Context, options: Guarded, work: (sign
   try {
     return await work(signal);
   } catch (error) {
+    if (!context.info.isLocal && isDiskFull(error)) await sleep(DISK_HOLD, undefined, { signal }).catch(() => undefined);
     throw activityFailure(error, context, options.sealed);
   } finally {
     clearInterval(poll);
   }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof TimelineError && error.sqlstate === '53100';
 }
 
 /** The worker has been told to stop, and leaves its tasks to the others. */
@@ -66,7 +75,11 @@ export function activityFailure(error: unknown, context: Context, sealed: boolea
   const { attempt } = context.info;
   // This worker's disk is full; another one's may not be.
   if (told.sqlstate === '53100' && attempt < DISK_ATTEMPTS)
-    return ApplicationFailure.create({ ...base, nonRetryable: false, nextRetryDelay: DISK_PAUSE * 2 ** (attempt - 1) });
+    return ApplicationFailure.create({
+      ...base,
+      nonRetryable: false,
+      nextRetryDelay: Math.min(DISK_PAUSE * 2 ** (attempt - 1), DISK_PAUSE_MOST),
+    });
   const over = error instanceof PatienceLost || told.sqlstate === '53100';
   return ApplicationFailure.create({ ...base, nonRetryable: over || !told.retryable });
 }
