@@ -80,14 +80,16 @@ async function submit([sql = null, name = null, result = null]: Texts, context: 
     throw semantic('22023', `the name of a replay must have 1 to ${MOST_NAME} characters`);
   const control = requireControl(engine);
   const request = { ...requestOf(context, sql, result), name, kind: 'replay' as const };
-  const answer = await engine.replays.planner.plan(request, signal);
+  let answer = await engine.replays.planner.plan(request, signal);
+  if (answer.kind === 'exists' && !answer.ended && (await isLost(answer.id, control, engine)))
+    answer = await engine.replays.planner.plan(request, signal);
   if (answer.kind === 'exists') {
     const what = answer.ended ? 'has the result already, over the same data' : 'is running already, over the same data';
     context.notice(notice(`replay "${answer.id}" ${what}`));
-    if (!answer.ended) await startAgain(answer.id, control, context);
     return answer.id;
   }
-  const { replay } = answer;
+  const { replay, notices = [] } = answer;
+  for (const remark of notices) context.notice(notice(remark));
   try {
     await control.start(replay);
   } catch (thrown) {
@@ -97,11 +99,21 @@ async function submit([sql = null, name = null, result = null]: Texts, context: 
   return replay.id;
 }
 
-/** Its gateway may have died between its record and its start. */
-async function startAgain(id: string, control: ReplayControl, { engine }: ActionContext): Promise<void> {
-  if ((await control.state(id)) !== undefined) return;
-  const replay = await engine.replays.planner.planned(id);
-  if (replay !== undefined) await control.start(replay);
+/**
+ * A replay without an end: its gateway may have died between its record and its start, then it is started now; or its workflow was ended by
+ * somebody, then that is its end.
+ */
+async function isLost(id: string, control: ReplayControl, { replays, registry }: EngineContext): Promise<boolean> {
+  const state = await control.state(id);
+  if (state === undefined) {
+    const replay = await replays.planner.planned(id);
+    if (replay !== undefined) await control.start(replay);
+    return false;
+  }
+  if (state.endedAt === undefined || Date.now() - state.endedAt < LOST_MS) return false;
+  const error = { kind: 'internal', sqlstate: 'XX000', message: 'the workflow of the replay ended without a record of its end' } as const;
+  await registry.end({ version: 1, id, state: 'failed', endedAt: state.endedAt, rows: 0, error });
+  return true;
 }
 
 /** A call that nobody answered may have started it all the same: without a plan its tasks fail, and nothing is left. */

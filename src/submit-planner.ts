@@ -19,10 +19,12 @@ import { SessionViews } from './session-views.js';
 import { Settings } from './settings.js';
 
 export interface SubmitPlanner extends ReplayPlanner {
+  /** With what the planner remarks, for the session. */
+  plan(request: ReplayRequest, signal: AbortSignal): Promise<PlanAnswer & { readonly notices?: readonly string[] }>;
   /** Throws what would be wrong with a request, as far as it can be told without planning it. */
   check(request: ReplayRequest, signal: AbortSignal): Promise<void>;
   /** A replay that was planned before; undefined: its plan is gone. */
-  planned(id: string): Promise<PlannedReplay | undefined>;
+  planned(id: string, settings?: ReplayRequest['settings']): Promise<PlannedReplay | undefined>;
   /** What a request's `result` means. */
   resultOf(result: string): Promise<ResultWish>;
 }
@@ -134,7 +136,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
     readonly idOf: (run: number) => string;
     readonly reuse: string | null;
     readonly planFor: (id: string) => Promise<{ readonly plan: PhysicalPlan; readonly wish: ResultWish }>;
-  }): Promise<PlanAnswer> {
+  }): Promise<PlanAnswer & { readonly notices?: readonly string[] }> {
     const { request, statement, idOf, reuse, planFor } = options;
     for (let run = 1; run <= MOST_RUNS; run++) {
       const id = idOf(run);
@@ -163,15 +165,18 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
           result: made.wish,
           reuse,
         };
-        if (await registry.submit(submission)) return { kind: 'planned', replay };
+        // A workflow keeps what it is told; nobody reads remarks there.
+        const notices = request.kind === 'replay' ? { notices: plan.notices } : {};
+        if (await registry.submit(submission)) return { kind: 'planned', replay, ...notices };
         run -= 1;
         continue;
       }
       const end = await registry.ended(id);
       if (end !== undefined && (end.state !== 'completed' || !(await isKept(there, end)))) continue;
-      if (request.kind === 'interval' && !sameRequest(there, request)) continue;
+      // A schedule that was made anew under its name may ask for something else.
+      if (request.kind === 'interval' && there.reuse !== reuse) continue;
       if (end === undefined && request.kind === 'interval') {
-        const replay = await planned(id);
+        const replay = await planned(id, request.settings);
         if (replay !== undefined) return { kind: 'planned', replay };
       }
       return { kind: 'exists', id, ended: end !== undefined };
@@ -220,11 +225,11 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
     return contextOf(scope, new AbortController().signal).maxBytes;
   }
 
-  async function planned(id: string): Promise<PlannedReplay | undefined> {
+  async function planned(id: string, settings?: ReplayRequest['settings']): Promise<PlannedReplay | undefined> {
     const submission = await registry.submission(id);
     if (submission === undefined || submission.kind === 'backfill') return undefined;
     const plan = await store.readPlan(`${id}/plan.json`).catch(() => undefined);
-    return plan === undefined ? undefined : plannedReplay(id, plan, submission);
+    return plan === undefined ? undefined : plannedReplay(id, plan, { ...submission, ...(settings === undefined ? {} : { settings }) });
   }
 
   return {
@@ -245,7 +250,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
       const planFor = (id: string) => planOf(request, target, context, id);
       if (request.interval !== undefined) {
         const base = intervalReplayId(request.interval, request.parent);
-        return placed({ request, statement, idOf: (run) => (run === 1 ? base : `${base}-r${run}`), reuse: null, planFor });
+        return placed({ request, statement, idOf: (run) => (run === 1 ? base : `${base}-r${run}`), reuse: intervalHash(request), planFor });
       }
       if (request.name === null) return placed({ request, statement, idOf: () => `replay-${randomUUID()}`, reuse: null, planFor });
       const plan = await planSelect(statement, [], context);
@@ -256,16 +261,19 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
   };
 }
 
-/** A schedule that was made anew under its name may ask for something else. */
-function sameRequest(there: ReplaySubmission, request: ReplayRequest): boolean {
-  return there.sql === request.sql && there.user === request.user && JSON.stringify(there.interval) === JSON.stringify(request.interval);
+/** What the replay of an interval is asked for. */
+function intervalHash({ user, sql, settings, result, interval }: ReplayRequest): string {
+  return sha256(JSON.stringify([1, user, sql, sorted(settings), result, interval]));
+}
+
+function sorted(settings: ReplayRequest['settings']): readonly (readonly [string, string])[] {
+  return Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** What has to be equal for a result to be used again. */
 function reuseHash({ name, user, sql, settings, result }: ReplayRequest, plan: PhysicalPlan): string {
   const { now: _now, ...session } = plan.session;
-  const own = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  return sha256(JSON.stringify([1, name, user, sql, own, result, { ...plan, session, notices: [] }]));
+  return sha256(JSON.stringify([1, name, user, sql, sorted(settings), result, { ...plan, session, notices: [] }]));
 }
 
 /**
