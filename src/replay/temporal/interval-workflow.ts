@@ -44,26 +44,37 @@ class NotOurs extends Error {
 export async function intervalReplayV1(input: IntervalReplayInput): Promise<IntervalReplayOutput> {
   const root = CancellationScope.current();
   let interval: ReplayInterval | undefined;
+  let planned: string | undefined;
   try {
     interval = input.interval ?? (await planning.scheduledInterval({ version: 1, schedule: input.schedule, at: scheduledAt() }));
-    const output = await runInterval(input, interval);
+    const output = await runInterval(input, interval, (id) => {
+      planned = id;
+    });
     note(input, 'completed', output.rows);
     return output;
   } catch (error) {
-    const details = error instanceof NotOurs ? error.details : detailsOf(error, 'the interval');
+    const details =
+      error instanceof NotOurs ? error.details : detailsOf(error, planned === undefined ? 'the interval' : `replay ${planned}`);
     const state = details.kind === 'cancelled' ? 'cancelled' : 'failed';
-    const known = interval;
-    if (known !== undefined && !(error instanceof NotOurs))
-      await CancellationScope.nonCancellable(() => recording.endInterval({ ...planOf(input, known), state, error: details }));
+    if (interval !== undefined && !(error instanceof NotOurs)) {
+      const id = planned === undefined ? {} : { id: planned };
+      const end = { ...planOf(input, interval), ...id, state, error: details } as const;
+      await CancellationScope.nonCancellable(() => recording.endInterval(end));
+    }
     note(input, state, 0);
     throw failureOf(details, { cancelled: root.consideredCancelled, sealed: input.sealed === true });
   }
 }
 
-async function runInterval(input: IntervalReplayInput, interval: ReplayInterval): Promise<IntervalReplayOutput> {
+async function runInterval(
+  input: IntervalReplayInput,
+  interval: ReplayInterval,
+  onPlanned: (id: string) => void,
+): Promise<IntervalReplayOutput> {
   for (let lost = 0; ; lost++) {
     const answer = await planning.planInterval(planOf(input, interval));
     const id = answer.kind === 'planned' ? answer.replay.id : answer.id;
+    onPlanned(id);
     if (answer.kind === 'planned') {
       const figures = await runPlanned(input, answer.replay);
       if (figures !== undefined) return { version: 1, id, rows: figures.rows };

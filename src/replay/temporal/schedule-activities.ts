@@ -1,7 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { type Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
 import { TimelineError } from '../../../sql/errors.js';
-import { intervalHead, intervalReplayId } from '../interval-id.js';
+import { intervalHead, unplannedReplayId } from '../interval-id.js';
 import type { ScheduleRecord } from '../replay-control.js';
 import type { ReplayPlanner } from '../replay-planner.js';
 import type { ReplayInterval } from '../replay-record.js';
@@ -65,7 +65,7 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
   }
 
   /** Those of a page without the ones that have a completed replay, whoever ran it. */
-  async function missing(schedule: string, intervals: IntervalBounds['intervals']): Promise<IntervalBounds['intervals']> {
+  async function missing(schedule: ScheduleRecord, intervals: IntervalBounds['intervals']): Promise<IntervalBounds['intervals']> {
     const ended = new Map<string, string[]>();
     for (const { id, ended: over } of await registry.list()) {
       const head = /^interval-[^-]+/.exec(id)?.[0];
@@ -76,14 +76,21 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
       const some = intervals.slice(n, n + READS_AT_ONCE);
       const done = await Promise.all(
         some.map(async ([from, until]) => {
-          const ids = ended.get(intervalHead({ schedule, from: String(from), until: String(until) })) ?? [];
-          const ends = await Promise.all(ids.map((id) => registry.ended(id)));
-          return ends.some((end) => end?.state === 'completed');
+          const ids = ended.get(intervalHead({ schedule: schedule.name, from: String(from), until: String(until) })) ?? [];
+          const same = await Promise.all(ids.map((id) => isDone(id, schedule)));
+          return same.includes(true);
         }),
       );
       left.push(...some.filter((_, at) => done[at] !== true));
     }
     return left;
+  }
+
+  async function isDone(id: string, { sql, user }: ScheduleRecord): Promise<boolean> {
+    if ((await registry.ended(id))?.state !== 'completed') return false;
+    const there = await registry.submission(id);
+    // A schedule that was made anew under its name may ask for something else.
+    return there?.sql === sql && there.user === user;
   }
 
   return {
@@ -113,9 +120,10 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
         // It may have ended between both looks.
         return (await recorded()) ?? { kind: 'lost' };
       }),
-    endInterval: ({ schedule, interval, parent, state, error }) =>
+    endInterval: ({ id: planned, schedule, interval, parent, state, error }) =>
       working(async () => {
-        const id = intervalReplayId(interval, parent);
+        const { workflowExecution } = Context.current().info;
+        const id = planned ?? unplannedReplayId(interval, parent, workflowExecution?.runId ?? '');
         const { user, sql } = schedule;
         // One that could not even be planned is to be seen too.
         await registry.submit({
@@ -142,7 +150,7 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
       working(async () => {
         if (backfill.chunk === 'interval') await checkSame(backfill.schedule);
         const { intervals, next } = await intervalsOf(times, backfill, BigInt(from), limit);
-        const left = backfill.missingOnly ? await missing(backfill.schedule.name, intervals) : intervals;
+        const left = backfill.missingOnly ? await missing(backfill.schedule, intervals) : intervals;
         return {
           intervals: left.map(([begin, end]) => [String(begin), String(end)] as const),
           skipped: intervals.length - left.length,

@@ -78,6 +78,8 @@ export type ReplayStanding =
   | { readonly kind: 'lost' };
 
 export interface EndIntervalInput extends PlanIntervalInput {
+  /** Its replay; absent: it has not been planned. */
+  readonly id?: string;
   readonly state: 'failed' | 'cancelled';
   readonly error: ErrorDetails;
 }

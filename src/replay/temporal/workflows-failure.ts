@@ -4,6 +4,7 @@ import {
   CancelledFailure,
   ChildWorkflowFailure,
   isCancellation,
+  TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { ErrorDetails } from '../../../sql/errors.js';
@@ -28,6 +29,7 @@ export function detailsOf(error: unknown, what: string): ErrorDetails {
       hint: 'See the log of the workers: they may be short of memory.',
     };
   }
+  if (cause instanceof TerminatedFailure) return { kind: 'cancelled', sqlstate: '57P01', message: `${what} was terminated in Temporal` };
   return { kind: 'internal', sqlstate: 'XX000', message: cause instanceof Error ? cause.message : String(cause) };
 }
 
