@@ -7,6 +7,7 @@ import type { ReplayRegistry } from './replay-registry.js';
 import { resultMetadata, uniqueNames } from './result-columns.js';
 import type { ResultFiles } from './result-files.js';
 import type { RunFigures } from './stage-clock.js';
+import { diskError } from './stage-files.js';
 import type { Manifest } from './stage-store.js';
 import type { TaskContext } from './task-runner.js';
 
@@ -50,7 +51,7 @@ export async function endReplay(context: ReplayEndContext, outcome: ReplayOutcom
       } catch (error) {
         // Another attempt was faster, and has removed what this one was reading.
         end = await registry.ended(query);
-        if (end === undefined) throw error;
+        if (end === undefined) throw diskError(error, context.scratchFolder);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { internal } from '../../sql/errors.js';
+import { internal, TimelineError } from '../../sql/errors.js';
 import type { S3Config } from '../config.js';
 import { below } from '../object-store/location.js';
 import type { ObjectStore } from '../object-store/object-store.js';
@@ -49,6 +49,8 @@ export function createResultFiles(options: {
       const store = openStore(place, { s3 });
       try {
         return await work(store, path);
+      } catch (error) {
+        throw named(error, path, place);
       } finally {
         store.close();
       }
@@ -90,4 +92,10 @@ export function createResultFiles(options: {
       await at(locationOf(id), (store, path) => store.delete(path));
     },
   };
+}
+
+/** A folder's store names the file only. */
+function named(error: unknown, path: string, place: string): unknown {
+  if (!(error instanceof TimelineError) || !error.message.startsWith(path)) return error;
+  return new TimelineError({ ...error.toJSON(), message: `${place}/${error.message}`, cause: error.cause });
 }

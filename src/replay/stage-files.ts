@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Dirent, watch as watchFolder } from 'node:fs';
-import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TimelineError } from '../../sql/errors.js';
 
@@ -47,6 +47,14 @@ export function createFolderFiles(folder: string): StageFiles {
     }
   }
 
+  async function guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw diskError(error, folder);
+    }
+  }
+
   return {
     localFolder: folder,
     async moveIn(localPath, key) {
@@ -57,16 +65,22 @@ export function createFolderFiles(folder: string): StageFiles {
         } catch (error) {
           if (codeOf(error) !== 'EXDEV') throw error;
           const copy = temporary();
-          await copyFile(localPath, copy);
-          await rename(copy, path);
+          try {
+            await copyFile(localPath, copy);
+            await rename(copy, path);
+          } catch (failure) {
+            await rm(copy, { force: true });
+            throw failure;
+          }
         }
       });
     },
     async putIfAbsent(key, bytes) {
       const path = pathOf(key);
       const draft = temporary();
-      await making(draft, () => writeFile(draft, bytes));
       try {
+        // Records are promises: they outlive a power cut.
+        await making(draft, () => writeFile(draft, bytes, { flush: key.startsWith('registry/') }));
         return await making(path, async () => {
           try {
             // A link appears with all its bytes or not at all, and fails where the name is taken.
@@ -78,7 +92,7 @@ export function createFolderFiles(folder: string): StageFiles {
           }
         });
       } finally {
-        await unlink(draft);
+        await rm(draft, { force: true }).catch(() => undefined);
       }
     },
     async read(key) {
@@ -90,13 +104,17 @@ export function createFolderFiles(folder: string): StageFiles {
       }
     },
     async *list(prefix) {
-      yield* walk(prefix === '' ? folder : pathOf(prefix), prefix);
+      try {
+        yield* walk(prefix === '' ? folder : pathOf(prefix), prefix);
+      } catch (error) {
+        throw diskError(error, folder);
+      }
     },
     async remove(key) {
-      await rm(pathOf(key), { force: true });
+      await guarded(() => rm(pathOf(key), { force: true }));
     },
     async removeFolder(prefix) {
-      await rm(pathOf(prefix), { recursive: true, force: true, maxRetries: 3 });
+      await guarded(() => rm(pathOf(prefix), { recursive: true, force: true, maxRetries: 3 }));
     },
     async toLocalFile(key) {
       return pathOf(key);
@@ -148,24 +166,41 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-const DISK_FULL = 'no space left on the disk of the home folder';
+const LOST: ReadonlySet<string> = new Set(['EIO', 'ESTALE', 'ENXIO', 'ENODEV', 'EHOSTDOWN', 'ETIMEDOUT', 'ENOTCONN', 'EREMOTEIO']);
 
-/** A full or read-only disk as an error for users; anything else as it is. */
+/**
+ * What a folder's disk refuses as an error that names the folder: 53100 full, 42501 not allowed or read-only, 58030 (retryable) out of reach.
+ * Anything else as it is.
+ */
 export function diskError(error: unknown, folder: string): unknown {
-  // The kernel knows that a disk is full, not whose it is; who has been named stays so.
-  const known = error instanceof TimelineError;
-  if (known && (error.sqlstate !== '53100' || error.message.startsWith(DISK_FULL))) return error;
+  // The kernel knows that a disk is full, not whose it is.
+  const unnamed =
+    error instanceof TimelineError && error.sqlstate === '53100' && error.kind === 'limit' && !error.message.startsWith(FULL_DISK);
+  if (error instanceof TimelineError && !unnamed) return error;
+  const code = codeOf(error) ?? '';
   const full =
-    known ||
-    codeOf(error) === 'ENOSPC' ||
-    codeOf(error) === 'EDQUOT' ||
+    unnamed ||
+    code === 'ENOSPC' ||
+    code === 'EDQUOT' ||
     (error instanceof Error && /No space left on device|disk quota exceeded/i.test(error.message));
-  if (!full) return error;
+  if (full) {
+    return new TimelineError({
+      kind: 'limit',
+      sqlstate: '53100',
+      message: `${FULL_DISK} "${folder}"`,
+      hint: 'Free some space there, or set "home" (TIMELINE_HOME), or "stages.location" where it is that, to a folder on a larger disk.',
+      cause: error,
+    });
+  }
+  const refused = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+  if (!refused && !LOST.has(code)) return error;
   return new TimelineError({
-    kind: 'limit',
-    sqlstate: '53100',
-    message: `${DISK_FULL} "${folder}"`,
-    hint: 'Free some space there, or set "home" (TIMELINE_HOME) to a folder on a larger disk.',
+    kind: 'connector',
+    sqlstate: refused ? '42501' : '58030',
+    message: `the folder "${folder}" cannot be used: ${code}`,
+    retryable: !refused,
     cause: error,
   });
 }
+
+const FULL_DISK = 'no space left on the disk of';

@@ -303,8 +303,9 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'EAGAIN',
 ]);
 
-function taskError(error: unknown, scratchFolder: string): unknown {
-  const told = diskError(error, scratchFolder);
+/** What the kernel cannot write it cannot write in this process's own folders. */
+function taskError(error: unknown, folder: string): unknown {
+  const told = diskError(error, folder);
   if (told instanceof TimelineError) return told;
   const code = codeOf(told);
   const message = told instanceof Error ? told.message : String(told);
