@@ -3,12 +3,14 @@ import {
   ActivityCancellationType,
   CancellationScope,
   proxyActivities,
+  setCurrentDetails,
   sleep,
   startChild,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ErrorDetails } from '../../../sql/errors.js';
+import { isoTime } from '../iso-time.js';
 import type { PlannedReplay } from '../replay-planner.js';
 import type { ReplayInterval } from '../replay-record.js';
 import type { RunFigures } from '../stage-clock.js';
@@ -47,8 +49,10 @@ export async function intervalReplayV1(input: IntervalReplayInput): Promise<Inte
   let planned: string | undefined;
   try {
     interval = input.interval ?? (await planning.scheduledInterval({ version: 1, schedule: input.schedule, at: scheduledAt() }));
+    setCurrentDetails(intervalText(interval));
     const output = await runInterval(input, interval, (id) => {
       planned = id;
+      if (interval !== undefined) setCurrentDetails(`${intervalText(interval)}\n\nReplay \`${id}\``);
     });
     note(input, 'completed', output.rows);
     return output;
@@ -122,6 +126,10 @@ async function waitFor(id: string): Promise<number | undefined> {
       throw error instanceof NotOurs ? error : new NotOurs(detailsOf(error, `replay ${id}`));
     }
   }
+}
+
+function intervalText({ schedule, from, until }: ReplayInterval): string {
+  return `Schedule \`${schedule}\` from ${isoTime(from)} until ${isoTime(until)}`;
 }
 
 function planOf(input: IntervalReplayInput, interval: ReplayInterval) {
