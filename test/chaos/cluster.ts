@@ -109,8 +109,11 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster | un
       // The same home again: what a killed gateway left in it is the next one's to clean up.
       const home = join(folder, 'gateway');
       gateways++;
-      gateway = await startTimeline({ home, config, env: { ...env(home), ...extra } });
-      return gateway;
+      const started = await startTimeline({ home, config, env: { ...env(home), ...extra } });
+      // On a busy machine it is ready for queries before Temporal is.
+      await until('durable engine', () => /durable engine (ready|is not available)/.test(started.output()));
+      gateway = started;
+      return started;
     },
     async startWorker({ home = join(folder, `worker-${randomUUID().slice(0, 8)}`), env: extra = {}, prefix = [] } = {}) {
       mkdirSync(home, { recursive: true });
