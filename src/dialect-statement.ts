@@ -1,7 +1,9 @@
 import { checkDialect } from '../planner/dialect-check.js';
+import { actionCalls } from '../sql/action-call.js';
 import { DIALECT_LABELS, type Dialect, isDialect, translateDialect } from '../sql/dialect.js';
 import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import { readQuery } from '../sql/node-tree.js';
+import { parseOne } from '../sql/parse.js';
 import { type PlannedStatement, type PrepareOptions, planStatement } from './prepare.js';
 import type { Notice } from './statement.js';
 
@@ -14,7 +16,7 @@ export interface DialectOptions extends PrepareOptions {
 /** As planStatement, for a text in the session's dialect; what it became is told in a notice. */
 export async function planDialectStatement(options: DialectOptions): Promise<PlannedStatement | undefined> {
   const { dialect } = options;
-  if (!isDialect(dialect)) return planStatement(options);
+  if (!isDialect(dialect) || acts(options)) return planStatement(options);
   const translated = translateDialect(options.text, dialect, (path) => {
     const [table = '', schema, ...more] = [...path].reverse();
     // A view of the session may hide the table.
@@ -43,6 +45,16 @@ export async function planDialectStatement(options: DialectOptions): Promise<Pla
   const { statement } = planned;
   const mapPosition = (position: number): number => back(statement.mapPosition(position));
   return { ...planned, statement: { ...statement, original: options.text, mapPosition, dialect } };
+}
+
+/** Functions that act have PostgreSQL's syntax in every dialect; what they are given to run has the session's. */
+function acts({ text, analysis }: DialectOptions): boolean {
+  if (!/timeline/i.test(text)) return false;
+  try {
+    return actionCalls(parseOne(text)?.statement, analysis.searchPath).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** A statement of the session. One that holds a query would hold it in PostgreSQL's SQL, which the session has not asked for. */

@@ -338,6 +338,57 @@ describe('e2e: submitted replays', function () {
     await client.query('DROP TABLE results.typed');
   });
 
+  it('plans in the dialect of the session', async () => {
+    await gateway.client.query("SET timeline.dialect = 'bigquery'");
+    let id: string;
+    try {
+      id = await one(gateway.client, 'SELECT timeline.submit($1)', ['SELECT COUNTIF(event_type = "play") AS n FROM lake.events']);
+      await fails('SELECT timeline.submit($1)', { code: '42703', detail: /was read as/ }, ['SELECT nope FROM lake.events']);
+    } finally {
+      await gateway.client.query('RESET timeline.dialect');
+    }
+    await completed(id);
+    const plays = "SELECT count(*) FROM lake.events WHERE event_type = 'play'";
+    assert.equal(await one(gateway.client, 'SELECT n FROM timeline.result($1)', [id]), await one(gateway.client, plays));
+  });
+
+  it('starts a replay whose gateway died before it could', async () => {
+    const request = {
+      name: 'orphan',
+      kind: 'replay',
+      user: 'ann',
+      sql: PER_DAY,
+      settings: { database: 'timeline' },
+      result: 'inline',
+    } as const;
+    const planned = await gateway.engine.planner.plan(request, new AbortController().signal);
+    assert.ok(planned.kind === 'planned');
+    assert.deepEqual(await ask('SELECT state FROM timeline.replays WHERE id = $1', [planned.replay.id]), [['submitted']]);
+    assert.equal(await submit(PER_DAY, ", name => 'orphan'"), planned.replay.id);
+    await completed(planned.replay.id);
+  });
+
+  it('plans the same interval once, whoever asks how often; anew when it failed or another thing is asked for', async () => {
+    const { planner, registry } = gateway.engine;
+    const { signal } = new AbortController();
+    const interval = { schedule: 'never', from: '1740787200000000', until: '1740873600000000' };
+    const request = { name: null, kind: 'interval', interval, user: 'ann', settings: {}, result: 'inline' } as const;
+    const sql = 'SELECT $1::text AS a, $2 - $1 AS b';
+    const first = await planner.plan({ ...request, sql }, signal);
+    assert.ok(first.kind === 'planned');
+    assert.deepEqual((await registry.submission(first.replay.id))?.parameters, ['2025-03-01 00:00:00+00', '2025-03-02 00:00:00+00']);
+    assert.deepEqual(await planner.plan({ ...request, sql }, signal), first, 'as long as it has not ended');
+    await registry.end({ version: 1, id: first.replay.id, state: 'failed', endedAt: Date.now(), rows: 0 });
+    const second = await planner.plan({ ...request, sql }, signal);
+    assert.ok(second.kind === 'planned' && second.replay.id !== first.replay.id);
+    await registry.end({ version: 1, id: second.replay.id, state: 'completed', endedAt: 0, rows: 0, place: { kind: 'inline', bytes: 0 } });
+    assert.deepEqual(await planner.plan({ ...request, sql }, signal), { kind: 'exists', id: second.replay.id, ended: true });
+    const other = await planner.plan({ ...request, sql: 'SELECT 1' }, signal);
+    assert.ok(other.kind === 'planned' && other.replay.id !== second.replay.id);
+    const mine = await planner.plan({ ...request, sql, parent: 'backfill-1' }, signal);
+    assert.ok(mine.kind === 'planned' && mine.replay.id.startsWith(first.replay.id));
+  });
+
   it('survives hostile arguments', async () => {
     const hostile = [
       '../../etc/passwd',
@@ -360,6 +411,12 @@ describe('e2e: submitted replays', function () {
       await fails("SELECT timeline.schedule($1 || ' ', '@daily', 'SELECT 1')", { code: '22023' }, [id]);
     }
     await fails('SELECT * FROM timeline.result($1)', { code: '22004' }, [null]);
+    await fails('SELECT timeline.submit($1)', { code: '54000' }, [`SELECT '${'x'.repeat(1 << 20)}'`]);
+    await fails("SELECT timeline.schedule('long', '@daily', $1)", { code: '54000' }, [`SELECT '${'x'.repeat(1 << 16)}'`]);
+    await fails("SELECT timeline.cancel(x) FROM generate_series(1, 10001) n, repeat('x', n) x", {
+      code: '54000',
+      hint: /Nothing was done/,
+    });
     const name = `"quoted" 'name' \\ ${'n'.repeat(150)}`;
     const id = await one(gateway.client, 'SELECT timeline.submit($1, $2)', ['SELECT 1 AS one', name]);
     await completed(id);
