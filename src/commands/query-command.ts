@@ -52,6 +52,8 @@ export async function queryCommand(sql: string, format: string, dialect = 'postg
     // A statement without rows is answered by its tag, as psql does.
     process.stdout.write(execution.columns === undefined ? `${execution.tag(0)}\n` : printRows(shape, names, rows));
     await session.close();
+  } catch (error) {
+    throw abort.signal.aborted ? new Interrupted() : error;
   } finally {
     bar.clear();
     process.off('SIGINT', interrupt);

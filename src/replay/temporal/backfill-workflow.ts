@@ -171,7 +171,7 @@ async function child(input: BackfillInput, [from, until]: Bounds): Promise<Inter
         workflowId: `${backfill.id}.${from}`,
         args: [interval],
         parentClosePolicy: 'REQUEST_CANCEL',
-        staticSummary: summaryOf(schedule.sql),
+        staticSummary: summaryOf(schedule.sql, input.sealed === true),
         ...(attributes ? { typedSearchAttributes: startAttributes({ user: schedule.user, kind: 'interval', sources: [] }) } : {}),
       });
     } catch (error) {

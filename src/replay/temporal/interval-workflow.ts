@@ -100,7 +100,7 @@ async function runPlanned(input: IntervalReplayInput, replay: PlannedReplay): Pr
       workflowId: replay.id,
       args: [planInputOf(replay, { kind: 'interval', attributes, sealed: input.sealed === true })],
       parentClosePolicy: 'REQUEST_CANCEL',
-      staticSummary: summaryOf(replay.sql),
+      staticSummary: summaryOf(replay.sql, input.sealed === true),
       ...(attributes ? { typedSearchAttributes: startAttributes({ ...replay, kind: 'interval' }) } : {}),
     });
     return await child.result();

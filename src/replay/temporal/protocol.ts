@@ -122,9 +122,9 @@ export function startAttributes(of: {
   ];
 }
 
-/** A workflow's static summary: the SQL's first line, cut. */
-export function summaryOf(sql: string): string {
-  return (sql.trim().split(/[\r\n]/)[0] ?? '').slice(0, 200);
+/** A workflow's static summary: the SQL's first line, cut; nothing of it where payloads are encoded. */
+export function summaryOf(sql: string, sealed: boolean): string {
+  return sealed ? SEALED : (sql.trim().split(/[\r\n]/)[0] ?? '').slice(0, 200);
 }
 
 /** Of `runPlanV1`, as released. */

@@ -48,7 +48,7 @@ export function createReplayControl(options: ReplayControlOptions): ReplayContro
           workflowId: of.id,
           taskQueue: queue,
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          staticSummary: summaryOf(of.sql),
+          staticSummary: summaryOf(of.sql, sealed),
           ...(known ? { typedSearchAttributes: new TypedSearchAttributes(startAttributes(of)) } : {}),
         });
       try {

@@ -71,7 +71,7 @@ export function createScheduleControl(options: {
         workflowId: id,
         taskQueue: queue,
         args: [input],
-        staticSummary: summaryOf(record.sql),
+        staticSummary: summaryOf(record.sql, sealed),
         typedSearchAttributes: new TypedSearchAttributes(pairs),
       },
       policies: { overlap: OVERLAP[record.overlap], catchupWindow: record.catchUp },

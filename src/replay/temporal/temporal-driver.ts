@@ -16,7 +16,7 @@ import { followRun } from './follow-run.js';
 import type { OpenRuns } from './open-runs.js';
 import { createOutageWatch } from './outage-watch.js';
 import { probe } from './probe.js';
-import { INLINE_PLAN_BYTES, PATIENCE, RUN_PLAN, type RunPlanV2Input, SEALED, startAttributes, summaryOf } from './protocol.js';
+import { INLINE_PLAN_BYTES, PATIENCE, RUN_PLAN, type RunPlanV2Input, startAttributes, summaryOf } from './protocol.js';
 
 export interface TemporalDriverOptions extends TemporalAddress {
   readonly taskQueue: string;
@@ -150,7 +150,7 @@ async function startWorkflow(
         // A worker that dies in the fast lane is noticed by this timeout.
         workflowTaskTimeout: fast ? '5s' : '10s',
         requestEagerStart: options.connection !== undefined,
-        staticSummary: options.codec === undefined ? summaryOf(sql) : SEALED,
+        staticSummary: summaryOf(sql, options.codec !== undefined),
         ...(attributes
           ? {
               typedSearchAttributes: new TypedSearchAttributes(startAttributes({ user, kind: 'query', sources: sourcesOf(plan) })),
