@@ -41,12 +41,12 @@ export function progressBar(out: Output, options: { readonly plain: boolean; rea
 
 /** Is it a line of progressLine()'s? */
 export function isProgress(message: string): boolean {
-  return /\bstage \d+ of \d+: \d+ of \d+ tasks, /.test(message);
+  return /\b\d+ of \d+ (?:task|interval)s?, /.test(message);
 }
 
-/** `[######..................]  25%  …` where the text says `N of M tasks`. */
+/** `[######..................]  25%  …` where the text says `N of M tasks` or `intervals`. */
 export function withBar(text: string): string {
-  const match = /(\d+) of (\d+) tasks/.exec(text);
+  const match = /(\d+) of (\d+) (?:task|interval)s?\b/.exec(text);
   const [done, all] = [Number(match?.[1]), Number(match?.[2])];
   if (match === null || !(all > 0)) return text;
   const share = Math.min(1, done / all);

@@ -171,6 +171,17 @@ describe('e2e: submitted replays', function () {
     assert.deepEqual(await ask('SELECT event_type, sum(n) FROM seen GROUP BY 1 ORDER BY 1'), expected);
     await gateway.client.query('DROP VIEW seen');
     assert.match(String(await ask(`EXPLAIN SELECT * FROM timeline.result('${id}')`)), new RegExp(id));
+    await gateway.client.query('CREATE TABLE results.kept AS SELECT * FROM timeline.result($1)', [id]);
+    await gateway.client.query(`INSERT INTO results.kept SELECT * FROM timeline.result('${id}') LIMIT 0`);
+    assert.deepEqual(await ask('SELECT event_type, sum(n) FROM results.kept GROUP BY 1 ORDER BY 1'), expected);
+    await gateway.client.query('DROP TABLE results.kept');
+    await gateway.client.query('BEGIN');
+    await gateway.client.query(`DECLARE c CURSOR FOR SELECT event_type, sum(n) FROM timeline.result('${id}') GROUP BY 1 ORDER BY 1`);
+    assert.deepEqual(await ask('FETCH ALL FROM c'), expected);
+    await gateway.client.query('COMMIT');
+    const second = await submit(`SELECT event_type, sum(n) AS n FROM timeline.result('${id}') GROUP BY 1 ORDER BY 1`);
+    await completed(second);
+    assert.deepEqual(await ask('SELECT * FROM timeline.result($1)', [second]), expected);
   });
 
   it('shows what there is of it in timeline.replays', async () => {
@@ -485,6 +496,10 @@ describe('e2e: submitted replays', function () {
     await completed(before);
     assert.deepEqual(await ask('SELECT * FROM timeline.result($1)', [before]), await ask(PER_DAY));
     assert.deepEqual(await ask('SELECT state, kind FROM timeline.replays WHERE id = $1', [done]), [['completed', 'replay']]);
+    const metrics = await gateway.engine.metrics.registry.metrics();
+    assert.match(metrics, /timeline_replays\{state="completed"\} [1-9]/);
+    assert.match(metrics, /timeline_replays\{state="running"\} 0/);
+    assert.match(metrics, /timeline_replays_bytes_read [1-9]/);
   });
 
   it('fills a table from the past of a schedule, as one query over the whole range would', async () => {
