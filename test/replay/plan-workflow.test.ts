@@ -333,7 +333,7 @@ describe('replay/runPlanV2', function () {
     left = Number.POSITIVE_INFINITY;
     const always = await submit(planOf(scanStage(0, numbered(1))));
     assert.equal((await failure(always))?.sqlstate, '53100');
-    assert.equal(await attempts(always), 3);
+    assert.equal(await attempts(always), 6);
   });
 
   it('goes on in a batch where the attempt before was, and does not look at what is known', async () => {
