@@ -26,7 +26,7 @@ import { type StageParts, stageParts } from './stage-parts.js';
 import type { ConnectOptions, Engine, Session } from './statement.js';
 import { createSubmitPlanner, type SubmitPlanner } from './submit-planner.js';
 import { SubmittedReplays } from './submitted-replays.js';
-import { every, LEFTOVERS_MOST_MS, SWEEP_MS, startHomeSweeps } from './sweeps.js';
+import { every, LEFTOVERS_MOST_MS, SWEEP_MS, soon, startHomeSweeps } from './sweeps.js';
 import { systemTables } from './system-tables.js';
 import { type TaskParts, taskParts } from './task-parts.js';
 import { log } from './telemetry/log.js';
@@ -114,7 +114,8 @@ export class TimelineEngine implements Engine {
       const { control } = this;
       return sweeper.sweep({ busy, ...(control === undefined ? {} : { workflow: (id) => control.state(id) }) });
     };
-    this.timers = [every(SWEEP_MS, 'removal of old stage files', sweep), startHomeSweeps(parts.config)];
+    const what = 'removal of old stage files';
+    this.timers = [soon(what, sweep), every(SWEEP_MS, what, sweep), startHomeSweeps(parts.config)];
   }
 
   get serverVersion(): string {

@@ -92,7 +92,10 @@ function fileTarget(written: string | undefined, { context, statement, interval 
     check: async () => void (await place('replay')),
     async place(id) {
       const file = await place(id);
-      const names = uniqueNames(statement.columns.map(({ name }) => name));
+      const names = uniqueNames(
+        statement.columns.map(({ name }) => name),
+        { file: true },
+      );
       const columns = statement.columns.map(({ name, type }, n) => ({
         name: file.format.kind === 'parquet' ? (names[n] ?? name) : name,
         type,

@@ -12,12 +12,21 @@ export function startHomeSweeps({ home, replays: { results } }: Config): NodeJS.
   const folder = results.startsWith('file://') ? results.slice('file://'.length) : undefined;
   const sweep = (): Promise<unknown> => sweepHome({ home, results: folder, age: LEFTOVERS_MOST_MS });
   const timer = every(SWEEP_MS, 'removal of leftovers', sweep);
-  sweep().catch((error: unknown) => log('warn', `removal of leftovers failed: ${String(error)}`));
+  attempt('removal of leftovers', sweep);
   return timer;
 }
 
 export function every(ms: number, what: string, work: () => Promise<unknown>): NodeJS.Timeout {
-  return setInterval(() => {
-    work().catch((error: unknown) => log('warn', `${what} failed: ${String(error)}`));
-  }, ms).unref();
+  return setInterval(() => attempt(what, work), ms).unref();
+}
+
+/** Once, a little after the start: a gateway that is often started anew sweeps nevertheless. */
+export function soon(what: string, work: () => Promise<unknown>): NodeJS.Timeout {
+  return setTimeout(() => attempt(what, work), SOON_MS).unref();
+}
+
+const SOON_MS = 60_000;
+
+function attempt(what: string, work: () => Promise<unknown>): void {
+  work().catch((error: unknown) => log('warn', `${what} failed: ${String(error)}`));
 }

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PhysicalPlan, Stage } from '../../planner/physical-plan.js';
 import { type ErrorDetails, internal } from '../../sql/errors.js';
+import { inParts } from './in-parts.js';
 import type { ReplayEnd, ReplaySubmission, ResultPlace } from './replay-record.js';
 import type { ReplayRegistry } from './replay-registry.js';
 import { resultMetadata, uniqueNames } from './result-columns.js';
@@ -70,7 +71,7 @@ async function placed(
   const plan = await store.readPlan(`${id}/plan.json`);
   const last = plan.stages.at(-1);
   if (last === undefined) throw internal(`the plan of replay "${id}" has no stage`);
-  const manifests = await manifestsOf(context, id, last);
+  const manifests = await manifestsOf(context, id, last, signal);
   switch (last.sink?.kind) {
     case undefined: {
       const rows = manifests.reduce((sum, one) => sum + one.rows, 0);
@@ -99,14 +100,12 @@ async function placed(
   }
 }
 
-async function manifestsOf({ store }: ReplayEndContext, id: string, stage: Stage): Promise<readonly Manifest[]> {
-  const manifests: Manifest[] = [];
-  for (let task = 0; task < stage.tasks.length; task++) {
+function manifestsOf({ store }: ReplayEndContext, id: string, stage: Stage, signal: AbortSignal): Promise<readonly Manifest[]> {
+  return inParts([...stage.tasks.keys()], signal, async (task) => {
     const manifest = await store.manifest(id, stage.id, task);
     if (manifest === undefined) throw internal(`the result of task ${stage.id}/${task} of replay "${id}" is gone from the stage store`);
-    manifests.push(manifest);
-  }
-  return manifests;
+    return manifest;
+  });
 }
 
 function text(value: unknown): string | null {
@@ -143,16 +142,18 @@ async function asFile(
   const { id, sql, snapshots } = submission;
   const location = results.locationOf(id);
   const last = plan.stages.at(-1) as Stage;
-  const manifests = await manifestsOf(context, id, last);
-  const names = uniqueNames(submission.columns.map(({ name }) => name));
+  const manifests = await manifestsOf(context, id, last, signal);
+  const names = uniqueNames(
+    submission.columns.map(({ name }) => name),
+    { file: true },
+  );
   const columns = plan.output.map((field, n) => ({ id: field.id, name: names[n] ?? field.name, type: field.type }));
   await mkdir(scratchFolder, { recursive: true });
   const folder = await mkdtemp(join(scratchFolder, 'task-'));
   const release = store.hold();
   try {
-    const paths: string[] = [];
-    for (const { key } of manifests.flatMap(({ files }) => files)) paths.push(await store.toLocalFile(key));
-    signal.throwIfAborted();
+    const files = manifests.flatMap((manifest) => manifest.files);
+    const paths = await inParts(files, signal, ({ key }) => store.toLocalFile(key));
     const output = await kernel.run(
       {
         root: { kind: 'exchange_read', stage: last.id, fields: plan.output },
@@ -195,7 +196,7 @@ async function discardUncommitted(context: ReplayEndContext, id: string, signal:
     const { table } = stage.sink;
     const writer = connectors.get(table.connector)?.writer;
     if (writer?.discard === undefined) return;
-    const manifests = await Promise.all(stage.tasks.map((_, task) => store.manifest(id, stage.id, task)));
+    const manifests = await inParts([...stage.tasks.keys()], signal, (task) => store.manifest(id, stage.id, task));
     if (manifests.every((manifest) => manifest !== undefined) || (await registry.ended(id)) !== undefined) return;
     const written = manifests.flatMap((manifest) => manifest?.written ?? []);
     if (written.length > 0) await writer.discard(table.handle, written, AbortSignal.any([signal, AbortSignal.timeout(DISCARD_MOST)]));

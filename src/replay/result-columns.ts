@@ -1,7 +1,11 @@
 import type { PinnedSnapshot } from '../../planner/physical-plan.js';
 
-/** Names of a result's columns in a table or a file, where no two may be the same: the second `count` is `count_2`. */
-export function uniqueNames(names: readonly string[]): readonly string[] {
+/**
+ * Names of a result's columns in a table or a file, where no two may be the same: the second `count` is `count_2`. `file`: for a file, whose
+ * readers know no upper and lower case.
+ */
+export function uniqueNames(names: readonly string[], options: { readonly file?: boolean } = {}): readonly string[] {
+  const fold = (name: string): string => (options.file === true ? name.toLowerCase() : name);
   const taken = new Set<string>();
   const given = new Set(names.map(fold));
   return names.map((name) => {
@@ -10,11 +14,6 @@ export function uniqueNames(names: readonly string[]): readonly string[] {
     taken.add(fold(unique));
     return unique;
   });
-}
-
-/** Files' readers know no upper and lower case. */
-function fold(name: string): string {
-  return name.toLowerCase();
 }
 
 const SQL_MOST_BYTES = 4096;

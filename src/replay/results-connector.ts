@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { access, open } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type {
   ColumnDescription,
   Connector,
@@ -18,6 +19,7 @@ import type {
 } from '../../connectors/connector.js';
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import { type CompletedReplay, findCompleted, isReplayId, noLongerKept, noSuchReplay, type ReplayRecords } from './completed-replay.js';
+import { inParts } from './in-parts.js';
 import { uniqueNames } from './result-columns.js';
 import { fileRelation, type ResultColumn, stageRelation } from './result-relation.js';
 import { codeOf } from './stage-files.js';
@@ -45,9 +47,6 @@ interface StageSplit {
   readonly keys: readonly string[];
   readonly bytes: number;
 }
-
-/** How many manifests or files are fetched at once. */
-const READS_AT_ONCE = 16;
 
 /**
  * Completed replays' rows as tables `timeline_results.{id}`; their columns have the names of the result's, though unique (uniqueNames).
@@ -147,11 +146,11 @@ export class ResultsConnector implements Connector {
       for (const { bytes } of splits as readonly (StageSplit | ResultFile)[]) meter.charge(bytes, 1);
       if (first?.kind === 'file') {
         const path = await there(id, this.records.files.toLocalFile(first.location, first.bytes));
-        return { kind: 'sql', relation: fileRelation(read, path, columns.length), release };
+        return { kind: 'sql', relation: fileRelation(read, path, columns.length), release, explain: () => damage(id, [path]) };
       }
       const keys = (splits as readonly StageSplit[]).flatMap((split) => split.keys);
       const paths = await inParts(keys, signal, (key) => there(id, this.records.store.toLocalFile(key)));
-      return { kind: 'sql', relation: stageRelation(read, paths), release };
+      return { kind: 'sql', relation: stageRelation(read, paths), release, explain: () => damage(id, paths) };
     } catch (error) {
       await release();
       throw error;
@@ -185,13 +184,26 @@ async function there(id: string, local: Promise<string>): Promise<string> {
   }
 }
 
-/** Results in the items' order, a few at a time. */
-async function inParts<T, R>(items: readonly T[], signal: AbortSignal, work: (item: T) => Promise<R>): Promise<readonly R[]> {
-  const results: R[] = [];
-  for (let n = 0; n < items.length; n += READS_AT_ONCE) {
-    const part = await Promise.all(items.slice(n, n + READS_AT_ONCE).map(work));
-    signal.throwIfAborted();
-    for (const one of part) results.push(one);
+const MAGIC = 'PAR1';
+
+/** The files' own fault, if one of them is not a whole Parquet file; undefined: the error has another cause. */
+async function damage(id: string, paths: readonly string[]): Promise<TimelineError | undefined> {
+  for (const path of paths) {
+    const file = await open(path, 'r').catch(() => undefined);
+    if (file === undefined) return noLongerKept(id);
+    try {
+      const { size } = await file.stat();
+      const ends = await Promise.all([0, Math.max(0, size - 4)].map((at) => file.read(Buffer.alloc(4), 0, 4, at)));
+      if (size >= 12 && ends.every(({ buffer }) => buffer.toString('latin1') === MAGIC)) continue;
+      return new TimelineError({
+        kind: 'connector',
+        sqlstate: 'XX001',
+        message: `the result of replay "${id}" is damaged: ${basename(path)} is not a whole Parquet file`,
+        hint: 'Submit the query again.',
+      });
+    } finally {
+      await file.close();
+    }
   }
-  return results;
+  return undefined;
 }

@@ -182,7 +182,7 @@ describe('replay/replay-end', function () {
   });
 
   it('says in the file, and in the table, where the rows come from', async () => {
-    const sql = `${SQL} -- ${'ü'.repeat(3000)}`;
+    const sql = `${SQL} -- it's "so" ${'ü'.repeat(3000)}`;
     const duckdb = await (await DuckDBInstance.create()).connect();
     for (const [result, inlineBytes] of [
       ['file', 0],

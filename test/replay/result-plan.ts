@@ -8,8 +8,8 @@ export const FIELDS: readonly Field[] = [
   { id: 4, name: 'ID', type: type(Oid.int4) },
 ];
 
-/** Forty rows of three tasks, one of them without any. */
-export function resultPlan(): PhysicalPlan {
+/** Rows of three tasks, one of them without any. */
+export function resultPlan(rows = 40): PhysicalPlan {
   const row = (n: number): readonly (string | null)[] => [
     String(n),
     n % 3 === 0 ? null : `it's ${n}`,
@@ -19,7 +19,7 @@ export function resultPlan(): PhysicalPlan {
   const values: Operator = {
     kind: 'values',
     fields: FIELDS,
-    rows: Array.from({ length: 40 }, (_, n) =>
+    rows: Array.from({ length: rows }, (_, n) =>
       FIELDS.map((field, i) => ({ kind: 'constant' as const, type: field.type, value: row(n)[i] ?? null })),
     ),
   };

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { truncateSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { buildConfig } from '../../src/config-file.js';
+import { uniqueNames } from '../../src/replay/result-columns.js';
 import { fixtureConfig } from '../e2e/fixtures.js';
 import { findVersitygw, type S3Server, startVersitygw } from '../support/versitygw.js';
 import { openEngine, type TestEngine } from '../write/engine.js';
+import { resultPlan } from './result-plan.js';
 import { capturing, ListedResults, openSubmittedRuns, type SubmittedRuns } from './submitted-runs.js';
 
 const VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -73,6 +76,15 @@ const QUERIES: Readonly<Record<string, string>> = {
   ),
 };
 
+describe('replay/result-columns', () => {
+  it('gives each column a name of its own', () => {
+    const names = ['a', 'a', 'A', 'a_2', 'b', '', ''];
+    assert.deepEqual(uniqueNames(names), ['a', 'a_3', 'A', 'a_2', 'b', '', '_2']);
+    assert.deepEqual(uniqueNames(names, { file: true }), ['a', 'a_3', 'A_4', 'a_2', 'b', '', '_2']);
+    assert.deepEqual(uniqueNames([]), []);
+  });
+});
+
 for (const kind of ['folder', 'S3'] as const) {
   describe(`results of submitted replays, in ${kind}`, function () {
     this.timeout(240_000);
@@ -136,6 +148,44 @@ for (const kind of ['folder', 'S3'] as const) {
       } as pg.QueryArrayConfig);
       return { types: fields.map((field) => field.dataTypeID), names: fields.map(({ name }) => name), rows };
     };
+
+    it('rows of several tasks, in their order', async () => {
+      const { store, kernel } = runs.parts;
+      for (const form of ['inline', 'file'] as const) {
+        const id = `replay-tasks-${form}`;
+        const plan = resultPlan(5000);
+        await runs.run(plan, id);
+        const wanted: string[] = [];
+        for (const task of [0, 1, 2]) {
+          const keys = (await store.manifest(id, 1, task))?.files.map(({ key }) => key) ?? [];
+          const paths = await Promise.all(keys.map((key) => store.toLocalFile(key)));
+          for await (const batch of kernel.read(paths, plan.output, new AbortController().signal))
+            wanted.push(...(batch.kind === 'columns' ? (batch.columns[0] ?? []).map(String) : []));
+        }
+        assert.equal(wanted.length, 5000);
+        await runs.end(id, form === 'inline' ? 2 ** 30 : 0);
+        listed.ids.push(id);
+        await test.engine.context.refreshCatalog();
+        const { rows, names } = await texts(`SELECT * FROM timeline_results."${id}"`);
+        assert.deepEqual(names, ['id', 'name', 'moment', 'ID']);
+        assert.deepEqual(
+          rows.map(([first]) => first),
+          wanted,
+        );
+      }
+    });
+
+    it('damaged files are named', async function () {
+      if (kind === 'S3') return this.skip();
+      const id = 'replay-damaged';
+      await runs.run(resultPlan(), id);
+      await runs.end(id, 2 ** 30);
+      const key = (await runs.parts.store.manifest(id, 1, 0))?.files[0]?.key ?? '';
+      truncateSync(await runs.parts.store.toLocalFile(key), 100);
+      listed.ids.push(id);
+      await test.engine.context.refreshCatalog();
+      await assert.rejects(texts(`SELECT * FROM timeline_results."${id}"`), { code: 'XX001', message: /replay-damaged" is damaged/ });
+    });
 
     for (const [name, sql] of Object.entries(QUERIES)) {
       it(name, async () => {
