@@ -10,6 +10,7 @@ import { until } from '../replay/temporal-support.js';
 import { findToxiproxy, startToxiproxy, type Toxic, type ToxicProxy, type Toxiproxy } from '../support/toxiproxy.js';
 import { findVersitygw, type S3Server, startVersitygw } from '../support/versitygw.js';
 import { type Cluster, openCluster } from './cluster.js';
+import { resultOf, submit } from './submitted.js';
 import { makeTinyLake, SETTINGS, sumOfN, yamlS3 } from './tiny-lake.js';
 
 const FULL = process.env['TIMELINE_CHAOS_FULL'] === '1';
@@ -96,13 +97,15 @@ describe('a network that is broken between worker, gateway, Temporal and S3', fu
       assert.ok(proxy !== undefined);
       const client = await cluster.gateway().connect();
       await client.query(SETTINGS);
+      const submitter = await cluster.gateway().connect();
+      await submitter.query(SETTINGS);
       const before = cluster.tasks().length;
       const asked = Date.now();
+      const submitted = await submit(submitter, SUM);
       const answer = settled(client.query(SUM));
       const files = (): number => (cluster?.tasks() ?? []).slice(before).filter(({ moment }) => moment === 'files').length;
       await until('tasks at work', () => files() >= 8);
-      const id = cluster.tasks()[before]?.query ?? '';
-      const committed = async (): Promise<number> => [...(await store.committed(id)).values()].flat().length;
+      const committed = async (): Promise<number> => [...(await store.committed(submitted)).values()].flat().length;
       assert.ok((await committed()) < PARTS, 'not all is done');
       const through = proxy.through();
       if (fault.toxics === 'refuse') await proxy.refuse(true);
@@ -118,6 +121,17 @@ describe('a network that is broken between worker, gateway, Temporal and S3', fu
       else assert.ok(DOCUMENTED.has(outcome.code), `${outcome.code}: ${outcome.message}`);
       console.log(`        ${'rows' in outcome ? 'right answer' : `${outcome.code} ${outcome.message}`} after ${took}`);
       await client.end();
+      // A submitted one bears it, and its waiter may ask again.
+      let waited = await settled(submitter.query('SELECT timeline.wait($1) AS state', [submitted]));
+      for (let n = 0; n < 20 && !('rows' in waited); n++) {
+        assert.ok(DOCUMENTED.has(waited.code), `${waited.code}: ${waited.message}`);
+        await sleep(500);
+        waited = await settled(submitter.query('SELECT timeline.wait($1) AS state', [submitted]));
+      }
+      assert.deepEqual(waited, { rows: [{ state: 'completed' }] });
+      assert.deepEqual(await resultOf(submitter, submitted), [{ sum: sumOfN(PARTS) }]);
+      console.log(`        submitted: right answer after ${((Date.now() - asked) / 1000).toFixed(1)} s`);
+      await submitter.end();
       // What is healed works as before.
       const next = await cluster.gateway().connect();
       await next.query(SETTINGS);
