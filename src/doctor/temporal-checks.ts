@@ -51,7 +51,7 @@ async function service(access: TemporalAddress, config: Config): Promise<readonl
   const queue = await ofStages(config, (files) => knownQueue(config, files));
   const report = await inspectTemporal(access, queue ?? config.temporal.taskQueue);
   return [
-    version(report, access),
+    versionFinding(report.serverVersion, access.address),
     ok(`namespace "${access.namespace}"${report.retention === undefined ? '' : `, keeps ended workflows ${report.retention / DAY} days`}`),
     attributes(report),
     ...(queue === undefined
@@ -69,7 +69,8 @@ async function service(access: TemporalAddress, config: Config): Promise<readonl
   ];
 }
 
-function version({ serverVersion }: TemporalReport, { address }: TemporalAddress): Told {
+/** Older servers may lack what is used. */
+export function versionFinding(serverVersion: string, address: string): Told {
   const [major = 0, minor = 0] = serverVersion.split('.').map(Number);
   const tested = TESTED.join('.');
   if (serverVersion === '' || Number.isNaN(major) || Number.isNaN(minor)) return ok(`reachable at ${address}, of an unknown version`);

@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import { examine } from '../../src/doctor/doctor.js';
 import { type Finding, runCheck } from '../../src/doctor/finding.js';
 import { skewFinding } from '../../src/doctor/storage-checks.js';
+import { versionFinding } from '../../src/doctor/temporal-checks.js';
 import type { S3Options } from '../../src/object-store/object-store.js';
 import { createReplayRegistry } from '../../src/replay/replay-registry.js';
 import { createFolderFiles } from '../../src/replay/stage-files.js';
@@ -225,6 +226,18 @@ describe('doctor', function () {
     } finally {
       execFileSync('umount', ['-l', disk]);
     }
+  });
+
+  it('knows versions of Temporal that are too old', () => {
+    for (const [version, state] of [
+      ['1.28.3', 'warn'],
+      ['1.29.0', 'ok'],
+      ['1.30.0', 'ok'],
+      ['2.0.0', 'ok'],
+      ['', 'ok'],
+      ['cloud', 'ok'],
+    ] as const)
+      assert.equal(versionFinding(version, 'there:7233').state, state, version);
   });
 
   it('bounds the time of a check, and knows clocks apart', async () => {
