@@ -55,7 +55,7 @@ async function record(): Promise<void> {
   const save = async (name: string, workflowId: string, runId?: string): Promise<void> => {
     const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
     await handle.result().catch(() => undefined);
-    const text = historyToJSON(await handle.fetchHistory()).replaceAll(/("identity": *)"[^"]*"/g, '$1"worker"');
+    const text = historyToJSON(await handle.fetchHistory()).replaceAll(/"\d+@[\w.]+/g, '"worker');
     await writeFile(join(FOLDER, name), `${text}\n`);
   };
   const schedule: ScheduleRecord = {

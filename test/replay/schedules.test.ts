@@ -76,8 +76,8 @@ describe('replay/schedules and backfills', function () {
     planned.length = 0;
   });
 
-  async function schedule(wish: IntervalWish = {}, extra: Partial<ScheduleRecord> = {}): Promise<ScheduleRecord> {
-    const record: ScheduleRecord = {
+  function recordOf(wish: IntervalWish, extra: Partial<ScheduleRecord> = {}): ScheduleRecord {
+    return {
       version: 1,
       name: `s${randomUUID()}`,
       cron: '0 0 * * *',
@@ -91,6 +91,10 @@ describe('replay/schedules and backfills', function () {
       createdAt: 1,
       ...extra,
     };
+  }
+
+  async function schedule(wish: IntervalWish = {}, extra: Partial<ScheduleRecord> = {}): Promise<ScheduleRecord> {
+    const record = recordOf(wish, extra);
     await control.createSchedule(record);
     return record;
   }
@@ -119,6 +123,18 @@ describe('replay/schedules and backfills', function () {
     await until(`end of workflow ${id}`, async () => (await control.state(id))?.endedAt !== undefined);
     assert.ok(end);
     return end;
+  }
+
+  /** Waits for an end for as long as there is progress to it. */
+  async function progress(seen: () => number, over: () => Promise<boolean>): Promise<void> {
+    let done = false;
+    while (!done) {
+      const before = seen();
+      await until('progress, or the end', async () => {
+        done = await over();
+        return done || seen() > before;
+      });
+    }
   }
 
   /** Ends of a backfill's intervals, by their begins. */
@@ -199,6 +215,27 @@ describe('replay/schedules and backfills', function () {
       for await (const { status } of client.workflow.list({ query: `TemporalScheduledById = 'timeline-schedule-${broken.name}'` }))
         if (status.name === 'FAILED') return true;
       return false;
+    });
+  });
+
+  it('leaves out, or runs at once, what comes due while the last one runs', async () => {
+    const skipping = await schedule({ delay: 5000 }, { cron: '@every 2s', overlap: 'skip' });
+    const parallel = await schedule({ delay: 5000 }, { cron: '@every 2s', overlap: 'parallel' });
+    let most = 0;
+    await until('two at once', async () => {
+      most = Math.max(most, (await control.schedule(skipping.name))?.running ?? 0);
+      return ((await control.schedule(parallel.name))?.running ?? 0) >= 2;
+    });
+    await until('a skipped one', async () => {
+      const { info } = await client.schedule.getHandle(`timeline-schedule-${skipping.name}`).describe();
+      return info.numActionsSkippedOverlap > 0;
+    });
+    assert.equal(most, 1);
+    for (const { name } of [skipping, parallel]) await control.deleteSchedule(name);
+    await until('an end of what runs', async () => {
+      for await (const { status } of client.workflow.list({ query: `WorkflowType = 'intervalReplayV1'` }))
+        if (status.name === 'RUNNING') return false;
+      return true;
     });
   });
 
@@ -382,6 +419,76 @@ describe('replay/schedules and backfills', function () {
     }
   });
 
+  it('cancels what no worker runs as soon as one is back', async () => {
+    const own = temporaryFolder();
+    const stages = createStageStore({ folder: join(own, 'stages') });
+    const local = createReplayControl({ address: String(server?.address), namespace: 'default', taskQueue: 'away', store: stages });
+    const options = { address: String(server?.address), taskQueue: 'away', folder: own };
+    let child = await startWorker(options);
+    try {
+      const request = await backfillRequest(await schedule({ delay: 1000 }));
+      await local.startBackfill(request);
+      await until('some intervals', () => readLog(own).length >= 2);
+      await child.kill('SIGKILL');
+      assert.equal(await local.cancel(request.id, CANCEL), true);
+      const seen = readLog(own).length;
+      child = await startWorker(options);
+      const records = registryIn(join(own, 'stages'));
+      await until('the end', async () => (await records.ended(request.id)) !== undefined);
+      const end = await records.ended(request.id);
+      assert.deepEqual([end?.state, end?.error?.message], ['cancelled', 'enough of it']);
+      await until("the workflow's end", async () => (await local.state(request.id))?.state === 'cancelled');
+      assert.ok(readLog(own).length <= seen + 4, 'no other intervals were begun');
+    } finally {
+      await child.kill('SIGKILL');
+      await local.close();
+    }
+  });
+
+  it('goes on when Temporal is back, with its schedules', async () => {
+    const own = temporaryFolder();
+    const dbFile = join(own, 'temporal.db');
+    let temporal = await openServer({ dbFile });
+    assert.ok(temporal);
+    const { address } = temporal;
+    const local = createReplayControl({
+      address,
+      namespace: 'default',
+      taskQueue: 'restarted',
+      store: createStageStore({ folder: join(own, 'stages') }),
+    });
+    const child = await startWorker({ address, taskQueue: 'restarted', folder: own });
+    const records = registryIn(join(own, 'stages'));
+    try {
+      const request = await backfillRequest(recordOf({ delay: 50 }));
+      await local.createSchedule(request.schedule);
+      await local.startBackfill(request);
+      await until('some intervals', () => readLog(own).length >= 6);
+      process.kill(temporal.pid, 'SIGKILL');
+      await temporal.exited;
+      assert.ok(readLog(own).length < 31, 'it was killed in the middle');
+      await assert.rejects(local.pause(request.id), { sqlstate: '08001' });
+      temporal = await openServer({ dbFile, port: Number(address.split(':')[1]) });
+      await progress(
+        () => readLog(own).length,
+        async () => (await records.ended(request.id)) !== undefined,
+      );
+      assert.deepEqual([(await records.ended(request.id))?.state, (await records.ended(request.id))?.rows], ['completed', 31]);
+      await until('the schedule', async () =>
+        local.schedule(request.schedule.name).then(
+          (found) => found?.record.name === request.schedule.name,
+          () => false,
+        ),
+      );
+      const rows = readLog(own).map((one) => one.row);
+      assert.equal(new Set(rows).size, 31);
+    } finally {
+      await child.kill('SIGKILL');
+      await local.close();
+      await temporal?.close();
+    }
+  });
+
   async function backfillRequest(record: ScheduleRecord): Promise<BackfillRequest> {
     return {
       id: `backfill-${randomUUID()}`,
@@ -397,10 +504,10 @@ describe('replay/schedules and backfills', function () {
   it('continues 450 intervals as new, and runs each once', async () => {
     const record = await schedule({}, { cron: '0 * * * *' });
     const request = await backfill(record, { until: micros(Date.parse('2026-03-01T00:00:00Z') + 450 * 3_600_000), parallel: 8 });
-    for (let seen = -1; seen !== reads.length; ) {
-      seen = reads.length;
-      await until('another interval, or the end', async () => reads.length > seen || (await registry.ended(request.id)) !== undefined);
-    }
+    await progress(
+      () => reads.length,
+      async () => (await registry.ended(request.id)) !== undefined,
+    );
     const end = await ended(request.id);
     assert.deepEqual([end.state, end.rows], ['completed', 450]);
     assert.equal(reads.length, 450);

@@ -1,6 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { type Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
-import { TimelineError } from '../../../sql/errors.js';
+import { asTimelineError, TimelineError } from '../../../sql/errors.js';
 import { intervalHead, unplannedReplayId } from '../interval-id.js';
 import type { ScheduleRecord } from '../replay-control.js';
 import type { ReplayPlanner } from '../replay-planner.js';
@@ -38,9 +38,9 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
       return await work(context.cancellationSignal);
     } catch (error) {
       if (error instanceof ApplicationFailure) throw error;
-      // Only what we throw ourselves is final: anything else is a network's or a server's.
-      if (!(error instanceof TimelineError) && !context.cancellationSignal.aborted) throw error;
-      throw activityFailure(error, context, options.sealed);
+      // What we did not throw ourselves is a network's or a server's, and may pass.
+      const ours = error instanceof TimelineError || context.cancellationSignal.aborted;
+      throw activityFailure(ours ? error : passing(error), context, options.sealed);
     } finally {
       clearInterval(timer);
     }
@@ -105,7 +105,9 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
         if (planner === undefined) throw ApplicationFailure.retryable('this worker plans nothing', 'NO_PLANNER');
         const { user, sql, settings, result } = schedule;
         const base = { name: null, kind: 'interval', interval, user, sql, settings, result } as const;
-        return planner.plan({ ...base, ...(parent === undefined ? {} : { parent }) }, signal);
+        return planner.plan({ ...base, ...(parent === undefined ? {} : { parent }) }, signal).catch((error: unknown) => {
+          throw asTimelineError(error);
+        });
       }),
     replayStanding: ({ id }) =>
       working(async (): Promise<ReplayStanding> => {
@@ -162,6 +164,10 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
         await registry.end({ version: 1, id, state, endedAt: Date.now(), rows, ...(error === undefined ? {} : { error }) });
       }),
   };
+}
+
+function passing(error: unknown): TimelineError {
+  return new TimelineError({ ...asTimelineError(error).toJSON(), retryable: true, cause: error });
 }
 
 async function isRunning(client: Client, id: string): Promise<boolean> {
