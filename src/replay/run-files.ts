@@ -2,7 +2,7 @@ import type { ResultPart } from '../kernel/kernel.js';
 import type { Manifest, StageStore } from './stage-store.js';
 
 export interface RunFilesOptions {
-  readonly store: StageStore;
+  readonly store: Pick<StageStore, 'hold' | 'toLocalFile'>;
   /** Tasks of the last stage. */
   readonly tasks: number;
   /** The manifest of a task of the last stage, when it is there; rejects with the run's error. */

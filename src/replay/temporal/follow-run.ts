@@ -4,6 +4,7 @@ import type { PhysicalPlan } from '../../../planner/physical-plan.js';
 import { internal, TimelineError } from '../../../sql/errors.js';
 import type { Run, RunOptions, RunSummary } from '../driver.js';
 import { closedEarly } from '../local-driver.js';
+import { patiently } from '../patience.js';
 import { runFiles } from '../run-files.js';
 import type { RunFigures } from '../stage-clock.js';
 import type { Manifest, StageStore } from '../stage-store.js';
@@ -12,6 +13,7 @@ import type { CommitBus } from './commit-bus.js';
 import { grpcCode } from './connection-error.js';
 import type { OpenRuns } from './open-runs.js';
 import type { OutageWatch } from './outage-watch.js';
+import { PATIENCE } from './protocol.js';
 import { runError } from './run-error.js';
 import { watchProgress } from './store-progress.js';
 
@@ -106,11 +108,14 @@ export function followRun(follow: FollowOptions): Run {
     }
   }
 
+  /** A reader waits for the store as long as tasks do. */
+  const patient = <T>(work: () => Promise<T>): Promise<T> => patiently(work, { patience: PATIENCE.interactive, signal });
+
   async function manifest(task: number): Promise<Manifest> {
     for (let polls = 0; ; polls++) {
       signal.throwIfAborted();
       const over = ended;
-      const found = await store.manifest(id, last?.id ?? 0, task);
+      const found = await patient(() => store.manifest(id, last?.id ?? 0, task));
       if (found !== undefined) return found;
       if (over) {
         await figures;
@@ -143,7 +148,7 @@ export function followRun(follow: FollowOptions): Run {
   return {
     id,
     files: runFiles({
-      store,
+      store: { hold: store.hold, toLocalFile: (key) => patient(() => store.toLocalFile(key)) },
       tasks: last?.tasks.length ?? 0,
       manifest,
       ended: figures,
