@@ -98,22 +98,38 @@ export function startDurableEngine(options: { readonly config: Config; readonly 
     return undefined;
   };
 
-  const started =
-    config.temporal.mode === 'off'
-      ? Promise.resolve()
-      : bring().catch((thrown: unknown) => {
-          const error = asTimelineError(thrown);
-          engine.setTemporal(undefined, error.message);
-          if (!closed) log('warn', `durable engine is not available, queries run in this process: ${textOf(error)}`);
-        });
+  const closeAll = async (): Promise<void> => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop())
+      await close().catch((error: unknown) => log('warn', `while stopping the durable engine: ${String(error)}`));
+  };
+
+  const start = async (): Promise<void> => {
+    while (!closed) {
+      try {
+        await bring();
+        // What came up while the gateway was being closed.
+        if (closed) await closeAll();
+        return;
+      } catch (thrown) {
+        if (closed) return;
+        const error = asTimelineError(thrown);
+        engine.setTemporal(undefined, error.message);
+        log('warn', `durable engine is not available, queries run in this process: ${textOf(error)}`);
+        if (!error.retryable) return;
+        settle();
+        await closeAll();
+        await sleep(CONNECT_PAUSE, undefined, { ref: false });
+      }
+    }
+  };
+  const started = config.temporal.mode === 'off' ? Promise.resolve() : start();
   started.finally(() => settle()).catch(() => undefined);
   return {
     ready: () => up,
     settled,
     close: async () => {
       closed = true;
-      for (const close of closers.reverse())
-        await close().catch((error: unknown) => log('warn', `while stopping the durable engine: ${String(error)}`));
+      await closeAll();
     },
   };
 }

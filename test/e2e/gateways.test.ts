@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { gone, kill, processesOf } from '../chaos/cluster.js';
+import { gone, kill, openCluster, processesOf } from '../chaos/cluster.js';
 import { makeTinyLake, SETTINGS } from '../chaos/tiny-lake.js';
 import { temporaryFolder } from '../replay/support.js';
 import { openServer, until } from '../replay/temporal-support.js';
@@ -96,6 +96,31 @@ describe('gateways and their development server', function () {
     } finally {
       for (const gateway of gateways) await gateway.stop();
       await server.close();
+    }
+  });
+
+  it('a worker that is told to stop in mid-query hands its batches over', async () => {
+    const catalogs = await makeTinyLake({ folder: join(folder, 'larger'), parts: 80 });
+    const cluster = await openCluster({ config: { catalogs } });
+    assert.ok(cluster);
+    try {
+      const [worker, gateway] = await Promise.all([cluster.startWorker(), cluster.startGateway()]);
+      const right = await sum(gateway);
+      cluster.control('delay', '400');
+      const before = cluster.tasks().length;
+      const answer = sum(gateway);
+      await until('its tasks', () =>
+        cluster
+          .tasks()
+          .slice(before)
+          .some(({ pid }) => pid === worker.pid),
+      );
+      await worker.kill('SIGTERM');
+      assert.equal(await answer, right);
+      assert.match(worker.output(), /takes no more; \d+ batches are running/);
+      assert.match(worker.output(), new RegExp(`worker ${worker.pid} has stopped\n`));
+    } finally {
+      await cluster.close();
     }
   });
 });
