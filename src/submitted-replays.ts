@@ -11,6 +11,7 @@ export type SubmittedState = 'submitted' | 'running' | 'paused' | 'completed' | 
 
 /** A submitted replay as it stands. */
 export interface SubmittedReplay {
+  /** With the beginning of its SQL, without columns and snapshots. */
   readonly submission: ReplaySubmission;
   readonly end: ReplayEnd | undefined;
   readonly state: SubmittedState;
@@ -32,6 +33,8 @@ export interface SubmittedReplaysOptions {
 const PATIENCE_MS = 1000;
 const PARALLEL = 16;
 const KEPT = 20_000;
+/** Characters of a replay's SQL that are kept and shown, as in the history of queries. */
+const SQL_KEPT = 4000;
 
 interface Known {
   submission: ReplaySubmission;
@@ -99,7 +102,7 @@ export class SubmittedReplays {
       const submission = await registry.submission(id);
       if (submission === undefined) return undefined;
       known = {
-        submission,
+        submission: { ...submission, sql: submission.sql.slice(0, SQL_KEPT), columns: [], snapshots: [] },
         end: undefined,
         tasks: new Map(),
         committed: new Map(),
