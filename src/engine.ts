@@ -42,8 +42,8 @@ const REFRESH_MS = 30_000;
 const REFRESH_SHARE = 10;
 
 export interface EngineOptions {
-  /** False: what ran is forgotten with this process, which is not the only one in its home. */
-  readonly keepsHistory?: boolean;
+  /** It plans for a worker, whose process has a home that may be a gateway's too: it keeps no history there, and sweeps nothing. */
+  readonly plansOnly?: boolean;
 }
 
 /** Everything that answers queries, without a listener. */
@@ -79,6 +79,7 @@ export class TimelineEngine implements Engine {
     },
     context: Omit<EngineContext, 'drivers' | 'catalog' | 'refreshCatalog' | 'replays'>,
     known: SubmittedReplays,
+    sweeps: boolean,
     private current: Catalog,
   ) {
     const engine = this;
@@ -115,7 +116,7 @@ export class TimelineEngine implements Engine {
       return sweeper.sweep({ busy, ...(control === undefined ? {} : { workflow: (id) => control.state(id) }) });
     };
     const what = 'removal of old stage files';
-    this.timers = [soon(what, sweep), every(SWEEP_MS, what, sweep), startHomeSweeps(parts.config)];
+    this.timers = sweeps ? [soon(what, sweep), every(SWEEP_MS, what, sweep), startHomeSweeps(parts.config)] : [];
   }
 
   get serverVersion(): string {
@@ -146,11 +147,14 @@ export class TimelineEngine implements Engine {
   /** Opens connectors (those of the configuration, and `further` ones of the caller's), the embedded Postgres and the kernel. Throws what is wrong with the configuration or a catalog. */
   static async open(config: Config, further: readonly Source[] = [], options: EngineOptions = {}): Promise<TimelineEngine> {
     await makeFolders(config);
-    const history = await History.open(options.keepsHistory === false ? undefined : join(config.home, 'history.ndjson'));
-    const [postgres] = await Promise.all([EmbeddedPostgres.open({ imagePath: imagePath(), valueThread: true }), loadParser()]);
+    const history = await History.open(options.plansOnly === true ? undefined : join(config.home, 'history.ndjson'));
+    const [postgres] = await Promise.all([
+      EmbeddedPostgres.open({ imagePath: imagePath(), valueThread: options.plansOnly !== true }),
+      loadParser(),
+    ]);
     const closers: (() => Promise<void>)[] = [() => postgres.close()];
     try {
-      return await TimelineEngine.openOver({ config, postgres, history, closers, further });
+      return await TimelineEngine.openOver({ config, postgres, history, closers, further, sweeps: options.plansOnly !== true });
     } catch (error) {
       // A thread left behind would keep a process alive that has nothing to do.
       for (const close of closers.reverse()) await close().catch(() => undefined);
@@ -164,8 +168,9 @@ export class TimelineEngine implements Engine {
     readonly history: History;
     readonly closers: (() => Promise<void>)[];
     readonly further: readonly Source[];
+    readonly sweeps: boolean;
   }): Promise<TimelineEngine> {
-    const { config, postgres, history, closers, further } = options;
+    const { config, postgres, history, closers, further, sweeps } = options;
     const metrics = new Metrics();
     // The system tables show the catalogue that holds them: the engine is there before anybody asks.
     const opened: { engine?: TimelineEngine } = {};
@@ -186,6 +191,7 @@ export class TimelineEngine implements Engine {
       { config, postgres, kernel, history, metrics, sources, connectors, stages, tasks: parts, store, local },
       { config, postgres, postgresSettings, kernel, history, metrics, store, registry: stages.registry },
       known,
+      sweeps,
       EMPTY,
     );
     opened.engine = engine;

@@ -4,12 +4,12 @@ import type { ReplayPlanner } from './replay/replay-planner.js';
 
 /**
  * Plans intervals of schedules in the process of a worker, which has no engine of its own: one is opened when the first plan is asked for
- * (a second, and some 400 MB), and stays.
+ * (a second or two), and stays.
  */
 export function createWorkerPlanner(config: Config): ReplayPlanner & { close(): Promise<void> } {
   let opening: Promise<TimelineEngine> | undefined;
   const open = (): Promise<TimelineEngine> => {
-    opening ??= TimelineEngine.open(config, [], { keepsHistory: false }).catch((error: unknown) => {
+    opening ??= TimelineEngine.open(config, [], { plansOnly: true }).catch((error: unknown) => {
       opening = undefined;
       throw error;
     });
