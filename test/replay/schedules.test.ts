@@ -174,16 +174,16 @@ describe('replay/schedules and backfills', function () {
     });
   });
 
-  it('runs intervals as they come due, one after the other', async () => {
-    const record = await schedule({}, { cron: '@every 3s' });
+  it('runs intervals as they come due, one after the other, late ones too', async () => {
+    const record = await schedule({ delay: 3000 }, { cron: '@every 2s' });
     await until('three intervals', () => new Set(reads).size >= 3);
     await control.pauseSchedule(record.name, true);
     await until('an end of what runs', async () => (await control.schedule(record.name))?.running === 0);
     const begins = planned.map((from) => Number(BigInt(from) / 1_000_000n));
     assert.equal(new Set(begins).size, begins.length);
-    for (const [n, begin] of begins.entries()) assert.ok(n === 0 || begin === (begins[n - 1] ?? 0) + 3, `${begins}`);
+    for (const [n, begin] of begins.entries()) assert.ok(n === 0 || begin === (begins[n - 1] ?? 0) + 2, `${begins}`);
     const end = await registry.ended(
-      intervalReplayId({ schedule: record.name, from: micros((begins[0] ?? 0) * 1000), until: micros(((begins[0] ?? 0) + 3) * 1000) }),
+      intervalReplayId({ schedule: record.name, from: micros((begins[0] ?? 0) * 1000), until: micros(((begins[0] ?? 0) + 2) * 1000) }),
     );
     assert.equal(end?.state, 'completed');
     assert.equal(await control.deleteSchedule(record.name), true);
@@ -503,6 +503,7 @@ describe('replay/schedules and backfills', function () {
 
   it('continues 450 intervals as new, and runs each once', async () => {
     const record = await schedule({}, { cron: '0 * * * *' });
+    const begun = Date.now();
     const request = await backfill(record, { until: micros(Date.parse('2026-03-01T00:00:00Z') + 450 * 3_600_000), parallel: 8 });
     await progress(
       () => reads.length,
@@ -513,6 +514,8 @@ describe('replay/schedules and backfills', function () {
     assert.equal(reads.length, 450);
     assert.equal(new Set(reads).size, 450);
     const { raw } = await client.workflow.getHandle(request.id).describe();
+    const startedAt = (await control.state(request.id))?.startedAt ?? 0;
+    assert.ok(startedAt >= begun - 1000 && startedAt < begun + 5000, 'when the first of its runs did');
     assert.notEqual(raw.workflowExecutionInfo?.firstRunId, raw.workflowExecutionInfo?.execution?.runId);
   });
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
 import type { ErrorDetails } from '../../../sql/errors.js';
@@ -21,6 +21,11 @@ export interface ReplayControlOptions extends TemporalAddress {
   readonly connection?: NativeConnection;
   /** Continue a plan as new after so many tasks; by default when the server suggests it. */
   readonly checkpointEvery?: number;
+}
+
+interface RunInfo {
+  readonly firstRunId?: string | null;
+  readonly execution?: { readonly runId?: string | null } | null;
 }
 
 const INVALID_ARGUMENT = 3;
@@ -79,9 +84,10 @@ export function createReplayControl(options: ReplayControlOptions): ReplayContro
   async function state(id: string): Promise<WorkflowState | undefined> {
     return call(async ({ client }) => {
       try {
-        const { status, startTime, closeTime, typedSearchAttributes } = await client.workflow.getHandle(id).describe();
+        const { status, closeTime, typedSearchAttributes, raw, startTime } = await client.workflow.getHandle(id).describe();
         const noted = typedSearchAttributes.get(STATE);
-        return { state: stateOf(status.name, noted), startedAt: startTime.getTime(), endedAt: closeTime?.getTime() };
+        const begun = await firstStart(client, id, raw.workflowExecutionInfo);
+        return { state: stateOf(status.name, noted), startedAt: (begun ?? startTime).getTime(), endedAt: closeTime?.getTime() };
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return undefined;
         throw error;
@@ -143,6 +149,18 @@ export function createReplayControl(options: ReplayControlOptions): ReplayContro
       ),
     close,
   };
+}
+
+/** When a workflow that has been continued began; undefined: it has not been, or nobody knows any more. */
+async function firstStart(client: Client, id: string, info: RunInfo | null | undefined): Promise<Date | undefined> {
+  const first = info?.firstRunId;
+  if (first === undefined || first === null || first === '' || first === info?.execution?.runId) return undefined;
+  try {
+    return (await client.workflow.getHandle(id, first).describe()).startTime;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 function stateOf(status: string, noted: string | undefined): WorkflowState['state'] {
