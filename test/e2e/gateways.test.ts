@@ -123,4 +123,34 @@ describe('gateways and their development server', function () {
       await cluster.close();
     }
   });
+
+  it('while Temporal is away queries run in the gateway, with a warning; those that may not fail at once', async () => {
+    const cluster = await openCluster({ config: { catalogs: JSON.parse(config).catalogs } });
+    assert.ok(cluster);
+    try {
+      const gateway = await cluster.startGateway();
+      const right = await sum(gateway);
+      const client = await gateway.connect();
+      const warnings: string[] = [];
+      client.on('notice', ({ severity, message }) => warnings.push(`${severity}: ${message}`));
+      await client.query('SET timeline.driver = auto');
+      await cluster.killTemporal();
+      assert.equal((await client.query(SUM)).rows[0]?.sum, right);
+      assert.match(warnings.join('\n'), /^WARNING: running in this process: Temporal at \S+ is unreachable$/m);
+      await client.query('SET timeline.driver = temporal');
+      await assert.rejects(client.query(SUM), { code: '08001', message: /is unreachable$/ });
+      await cluster.restartTemporal();
+      await until('an answer', async () => {
+        try {
+          return (await client.query(SUM)).rows[0]?.sum === right;
+        } catch {
+          await sleep(200);
+          return false;
+        }
+      });
+      await client.end();
+    } finally {
+      await cluster.close();
+    }
+  });
 });
