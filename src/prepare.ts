@@ -7,22 +7,19 @@ import { innerText, parseOne } from '../sql/parse.js';
 import { taggedNode } from '../sql/parse-tree.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import { quoteIdentifier } from '../sql/quote.js';
-import { refusedClause, relationNodes } from '../sql/references.js';
-import type { ReplayRead } from '../sql/replay-read.js';
+import { refusedClause } from '../sql/references.js';
 import type { ResultColumn } from '../sql/result.js';
-import { rewriteResultCalls } from '../sql/result-call.js';
-import { rewriteSnapshotCalls } from '../sql/snapshot-call.js';
 import { statementKind, type UtilityStatement } from '../sql/statement-kind.js';
-import { rewriteTimelineCalls } from '../sql/timeline-call.js';
 import { OPS } from '../sql/timeline-marker.js';
 import { Oid, type } from '../sql/types.js';
-import { type ExpandedText, expandViews, functionsBehind, isViewReference, relationsBehind } from '../sql/view-references.js';
+import { functionsBehind, isViewReference, relationsBehind } from '../sql/view-references.js';
 import type { ViewDrop } from '../sql/view-statement.js';
 import type { InsertStatement, PlainTableCreation, ProcedureCall, TableCreation, TableDrop } from '../sql/write-statement.js';
 import type { Catalog } from './catalog.js';
 import type { EngineContext } from './engine-context.js';
 import { textColumn } from './execution.js';
 import { procedureOf } from './procedures.js';
+import { rewriteTables, withoutTarget } from './rewrite-tables.js';
 import { mapped, type SelectStatement } from './select.js';
 import type { SessionViews } from './session-views.js';
 import { isAboutTable, type StatementRelation, StatementTables } from './statement-tables.js';
@@ -429,14 +426,6 @@ async function analyseSelect(
   };
 }
 
-/** Of INSERT, all but the table it writes. */
-function withoutTarget(statement: unknown): unknown {
-  const { tag, body } = taggedNode(statement);
-  if (tag !== 'InsertStmt') return statement;
-  const { relation: _relation, ...read } = body;
-  return { InsertStmt: read };
-}
-
 function sameColumns(before: readonly ResultColumn[], after: readonly ResultColumn[]): boolean {
   const shape = (columns: readonly ResultColumn[]) => JSON.stringify(columns.map(({ name, type }) => [name, type]));
   return shape(before) === shape(after);
@@ -449,39 +438,6 @@ function resultChanged(): TimelineError {
     message: 'cached plan must not change result type',
     hint: 'The columns are others at this version: name the columns that you need, or write the version as a literal.',
   });
-}
-
-/** The text with its TIMELINE calls rewritten, then with definitions for its views, then with relations for its snapshots. */
-export async function rewriteTables(
-  text: string,
-  statement: unknown,
-  tables: StatementTables,
-  views: Pick<SessionViews, 'current'>,
-  parameterTypes: readonly number[] = [],
-): Promise<ExpandedText & { readonly reads: readonly ReplayRead[] }> {
-  const calls = await tables.settle(() => rewriteTimelineCalls(text, statement, tables.lookup, parameterTypes));
-  const tree = calls.text === text ? statement : withoutTarget(parseOne(calls.text)?.statement);
-  const expanded = expandViews(calls.text, tree, views.current);
-  const expandedTree = expanded.text === calls.text ? tree : withoutTarget(parseOne(expanded.text)?.statement);
-  const back = (position: number): number => calls.mapPosition(expanded.mapPosition(position));
-  try {
-    const snapshots = await tables.settle(() => {
-      // What the text names must be known too: tables as of the session's version, and tables about tables.
-      for (const { schema, name } of relationNodes(expandedTree)) tables.lookup(schema, name);
-      return rewriteSnapshotCalls(expanded.text, expandedTree, ({ schema, table, version }) => tables.snapshot(schema, table, version));
-    });
-    const tree = snapshots.text === expanded.text ? expandedTree : withoutTarget(parseOne(snapshots.text)?.statement);
-    const toSnapshots = (position: number): number => snapshots.mapPosition(position);
-    try {
-      const results = await tables.settle(() => rewriteResultCalls(snapshots.text, tree, tables.resultIds, (call) => tables.result(call)));
-      const mapPosition = (position: number): number => back(toSnapshots(results.mapPosition(position)));
-      return { text: results.text, mapPosition, reads: calls.reads };
-    } catch (thrown) {
-      throw mapped(thrown, { mapPosition: toSnapshots });
-    }
-  } catch (thrown) {
-    throw mapped(thrown, { mapPosition: back });
-  }
 }
 
 async function planCatalogue({ parameterTypes, engine, analysis, views }: PrepareOptions, text: string): Promise<ReadStatement> {

@@ -86,7 +86,11 @@ function fileTarget(written: string | undefined, { context, statement, interval 
     const inside = below(results, normal(named)) !== undefined;
     const s3 = config.stages.s3;
     const places = inside ? { locations: [results], ...(s3 === undefined ? {} : { s3 }) } : config.copy;
-    return { ...file, location: await checkPlace(places, file) };
+    const location = await checkPlace(places, file).catch((thrown: unknown) => {
+      if (!(thrown instanceof TimelineError) || thrown.sqlstate !== '58P02') throw thrown;
+      throw new TimelineError({ ...thrown.toJSON(), hint: 'A replay replaces no file: name another one.' });
+    });
+    return { ...file, location };
   };
   return {
     check: async () => void (await place('replay')),

@@ -217,6 +217,8 @@ describe('e2e: submitted replays', function () {
       expected.length,
     );
     await fails('SELECT * FROM timeline.result($1)', { code: '55000', message: /not Parquet/ }, [csv]);
+    const taken = `SELECT timeline.submit('SELECT 1', result => 'file://${home}/files/a.csv')`;
+    await fails(taken, { code: '58P02', hint: /replaces no file/ });
     await fails(`SELECT timeline.submit('SELECT 1', result => 'file:///etc/passwd.csv')`, { code: '42501' });
     await fails(`SELECT timeline.submit('SELECT 1', result => 'file://${home}/files/../../x.csv')`, { code: '42501' });
     await fails(`SELECT timeline.submit('SELECT 1', result => 'file://${home}/files/x.exe')`, { code: '22023' });
