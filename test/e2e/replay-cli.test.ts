@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findTemporal } from '../../src/replay/temporal/dev-server.js';
+import { durable } from '../support/durable.js';
 import { projectRoot } from '../support/project-root.js';
 import { type ProgramResult, runProgram } from '../support/run-program.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -18,8 +20,9 @@ describe('replays from the command line', function () {
 
   before(async function () {
     folder = await tempFolder('replay-cli');
+    if ((await findTemporal(join(projectRoot(), '.timeline', 'tools'))) === undefined) return this.skip();
     server = await startTimeline({ home: folder.path, config: fixtureConfig(), temporal: 'dev' });
-    if (server.driver !== 'temporal') return this.skip();
+    await durable(server);
     url = `postgres://analyst@${server.host}:${server.port}/timeline`;
   });
   after(async () => {
@@ -119,7 +122,7 @@ describe('replays from the command line', function () {
       let pressed = false;
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         stderr += text;
-        if (pressed || !/\d+ of 240 tasks/.test(stderr)) return;
+        if (pressed || !/\d+ of 240 intervals/.test(stderr)) return;
         pressed = true;
         child.kill('SIGINT');
       });

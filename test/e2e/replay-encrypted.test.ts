@@ -7,6 +7,7 @@ import type pg from 'pg';
 import { connectTemporal, type TemporalClient } from '../../src/replay/temporal/client.js';
 import type { DevServer } from '../../src/replay/temporal/dev-server.js';
 import { openServer } from '../replay/temporal-support.js';
+import { durable } from '../support/durable.js';
 import { projectRoot } from '../support/project-root.js';
 import { runProgram } from '../support/run-program.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -38,7 +39,7 @@ describe('replays with a payload codec', function () {
       TIMELINE_CODEC_KEY_FILE: keys,
     });
     server = await startTimeline({ home: folder.path, config: fixtureConfig(), env });
-    assert.equal(server.driver, 'temporal', server.output());
+    await durable(server);
     client = await server.connect();
     plain = await connectTemporal({ address: temporal.address, namespace: 'default' });
   });

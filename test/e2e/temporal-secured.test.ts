@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { DevServer } from '../../src/replay/temporal/dev-server.js';
 import { openServer } from '../replay/temporal-support.js';
 import { makeAuthority } from '../support/certificates.js';
+import { durable } from '../support/durable.js';
 import { projectRoot } from '../support/project-root.js';
 import { runProgram } from '../support/run-program.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -52,7 +53,7 @@ describe('gateway and worker with a Temporal that is secured', function () {
     const env = { TIMELINE_TEMPORAL: '', ...options.env };
     const server = await startTimeline({ home: join(folder.path, name), config, env });
     try {
-      assert.equal(server.driver, 'temporal', server.output());
+      await durable(server);
       const client = await server.connect();
       await client.query('SET timeline.driver = temporal');
       assert.equal((await client.query('SELECT count(*) AS rows FROM py.refs')).rows.length, 1);

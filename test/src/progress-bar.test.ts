@@ -9,12 +9,18 @@ const line = (tasksDone: number): string =>
 describe('progress bar', () => {
   it('knows lines of progress, and their share', () => {
     assert.equal(isProgress(line(75)), true);
+    const intervals = progressLine(
+      { stage: 1, stages: 1, tasksDone: 6, tasks: 24, rows: 1, bytesRead: 0, secondsLeft: undefined },
+      'interval',
+    );
+    assert.equal(isProgress(intervals), true);
+    assert.match(withBar(intervals), /^\[#{6}\.{18}\] {2}25% {2}6 of 24 intervals/);
     assert.equal(isProgress('table "x" does not exist, skipping'), false);
     assert.equal(withBar(line(75)), `[######..................]  25%  ${line(75)}`);
     assert.match(withBar(line(300)), /^\[#{24}\] 100%/);
     assert.match(withBar(line(0)), /^\[\.{24}\] {3}0%/);
     assert.equal(withBar('no tasks yet'), 'no tasks yet');
-    assert.equal(withBar('0 of 0 tasks'), '0 of 0 tasks');
+    assert.equal(withBar('0 of 0 tasks, 0 rows, 0 bytes read'), '0 of 0 tasks, 0 rows, 0 bytes read');
   });
 
   it('rewrites one line of a terminal, never a longer one', () => {
