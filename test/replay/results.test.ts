@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { buildConfig } from '../../src/config-file.js';
 import { uniqueNames } from '../../src/replay/result-columns.js';
+import { createSweeper } from '../../src/replay/sweep.js';
 import { fixtureConfig } from '../e2e/fixtures.js';
 import { findVersitygw, type S3Server, startVersitygw } from '../support/versitygw.js';
 import { openEngine, type TestEngine } from '../write/engine.js';
@@ -206,5 +207,27 @@ for (const kind of ['folder', 'S3'] as const) {
         }
       });
     }
+
+    it('are swept when their time is over, and not before', async () => {
+      const { files, registry, results, store } = runs.parts;
+      const DAY = 86_400_000;
+      // A query of a session that has no manifest yet.
+      await store.writePlan('replay-begun', Buffer.from('{}'));
+      await runs.run(resultPlan(), 'replay-running');
+      const sweeper = createSweeper({ files, registry, results, age: DAY, retention: 30 * DAY });
+      const nothing = { queries: 0, replays: 0, carries: 0, drafts: 0, ended: 0 };
+      assert.deepEqual(await sweeper.sweep(), nothing);
+      assert.deepEqual(await sweeper.sweep({ now: Date.now() + 2 * DAY }), { ...nothing, queries: 1 });
+      const [id = ''] = listed.ids;
+      assert.ok(await listed.describe({ schema: 'timeline_results', table: id }));
+      const gone = await sweeper.sweep({ now: Date.now() + 31 * DAY, workflow: async () => undefined });
+      assert.deepEqual(gone, { ...nothing, replays: listed.ids.length, ended: 1 });
+      assert.equal(await listed.describe({ schema: 'timeline_results', table: id }), undefined);
+      assert.equal((await registry.ended('replay-running'))?.error?.message, 'its workflow is gone');
+      await sweeper.sweep({ now: Date.now() + 62 * DAY + 1 });
+      const left = [];
+      for await (const { key } of files.list('')) left.push(key);
+      assert.deepEqual(left, []);
+    });
   });
 }
