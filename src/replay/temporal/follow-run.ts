@@ -38,6 +38,7 @@ export interface FollowOptions {
 const CALL_TIMEOUT = 10_000;
 const CANCEL_MOST = 10_000;
 const ABANDON_PAUSE = 5000;
+const REMOVE_MOST = 5000;
 
 /** What a reader sees of a workflow: rows from the stage store as tasks are committed, and how it ends. */
 export function followRun(follow: FollowOptions): Run {
@@ -164,8 +165,9 @@ export function followRun(follow: FollowOptions): Run {
       // It makes the folder that is removed here.
       await watching;
       if (abandoned !== undefined) return;
-      await store.remove(id);
-      await follow.open?.remove(id);
+      // A store that is away now is no error of a query that has its rows; what is left there goes with the next start, or by age.
+      const removed = store.remove(id).then(() => follow.open?.remove(id));
+      await Promise.race([removed.catch(() => undefined), sleep(REMOVE_MOST, undefined, { ref: false })]);
     },
   };
 }
