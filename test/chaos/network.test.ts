@@ -37,7 +37,7 @@ const back = (type: Toxic['type'], attributes: Toxic['attributes'], toxicity = 1
 
 const FAULTS: readonly Fault[] = (['S3', 'Temporal'] as const).flatMap((where): readonly Fault[] => [
   { where, what: 'answers come late', toxics: [back('latency', { latency: 250, jitter: 200 })], seconds: 4 },
-  { where, what: 'connections are reset', always: where === 'Temporal', toxics: [back('reset_peer', { timeout: 0 }, 0.7)], seconds: 4 },
+  { where, what: 'connections are reset', toxics: [back('reset_peer', { timeout: 0 }, 0.7)], seconds: 4 },
   { where, what: 'answers are cut off', always: where === 'S3', toxics: [back('limit_data', { bytes: 700 }, 0.7)], seconds: 4 },
   { where, what: 'requests go nowhere', toxics: [{ type: 'timeout', stream: 'upstream', attributes: { timeout: 0 } }], seconds: 6 },
   { where, what: 'answers stall', toxics: [back('timeout', { timeout: 0 })], seconds: 6 },
@@ -115,11 +115,14 @@ describe('a network that is broken between worker, gateway, Temporal and S3', fu
       await sleep(Math.max(0, begun + fault.seconds * 1000 - Date.now()));
       if (fault.toxics === 'refuse') await proxy.refuse(false);
       else await proxy.heal();
+      const healed = ((Date.now() - begun) / 1000).toFixed(1);
       const outcome = await answer;
       const took = `${((Date.now() - asked) / 1000).toFixed(1)} s`;
       if ('rows' in outcome) assert.deepEqual(outcome.rows, [{ sum: sumOfN(PARTS) }]);
       else assert.ok(DOCUMENTED.has(outcome.code), `${outcome.code}: ${outcome.message}`);
-      console.log(`        ${'rows' in outcome ? 'right answer' : `${outcome.code} ${outcome.message}`} after ${took}`);
+      console.log(
+        `        ${'rows' in outcome ? 'right answer' : `${outcome.code} ${outcome.message}`} after ${took}; the fault lasted ${healed} s`,
+      );
       await client.end();
       // A submitted one bears it, and its waiter may ask again.
       let waited = await settled(submitter.query('SELECT timeline.wait($1) AS state', [submitted]));
