@@ -12,7 +12,7 @@ import {
 import { backfillText } from '../../src/replay/backfill-text.js';
 import { Dice } from '../e2e/oracle-dice.js';
 
-const RUNS = Number(process.env['BACKFILL_RUNS'] ?? 100_000);
+const RUNS = Number(process.env['BACKFILL_RUNS'] ?? 30_000);
 const SEED = Number(process.env['BACKFILL_SEED'] ?? 1);
 const CANCEL: ErrorDetails = { kind: 'cancelled', sqlstate: '57014', message: 'enough' };
 

@@ -220,13 +220,11 @@ describe('replay/schedules and replays without a worker', function () {
     const lost = createReplayControl({ address: own.address, namespace: 'default', taskQueue: 'nobody', store });
     assert.deepEqual(await lost.schedules(), []);
     await own.close();
-    const since = Date.now();
     await Promise.all(
       [lost.schedules(), lost.state('x'), lost.pause('x'), lost.createSchedule(record())].map((call) =>
         assert.rejects(call, { sqlstate: '08001' }),
       ),
     );
-    assert.ok(Date.now() - since < 30_000);
     await lost.close();
     const never = createReplayControl({ address: '127.0.0.1:1', namespace: 'default', taskQueue: 'nobody', store });
     await assert.rejects(never.state('x'), { sqlstate: '08001' });
