@@ -118,7 +118,7 @@ describe('workers on machines of their own', function () {
   /** All that it reaches of the world are Temporal and S3, at an address of its own; catalog and home are its own copies. */
   async function startApart(n: number, name: string, lake: string): Promise<void> {
     assert.ok(cluster !== undefined && s3 !== undefined);
-    const host = `10.213.${n}.1`;
+    const host = addressOf(n, 1);
     const temporal = await relayTo(relays, host, cluster.temporal().address);
     const endpoint = `http://${await relayTo(relays, host, new URL(String(s3.options.endpoint)).host)}`;
     const home = join(temporaryFolder(), 'home');
@@ -165,16 +165,21 @@ describe('workers on machines of their own', function () {
   });
 });
 
-/** A namespace at 10.213.n.2 that reaches this one at 10.213.n.1. */
+/** A network of four addresses for each namespace; other runs of this suite on the same machine have others. */
+function addressOf(n: number, host: 1 | 2): string {
+  return `10.${128 + ((process.pid >> 8) & 63)}.${process.pid & 255}.${4 * n + host}`;
+}
+
+/** A namespace at host 2 of its network, which reaches this one at host 1. */
 function makeNamespace(name: string, n: number, made: string[]): void {
   const ip = (...args: string[]): unknown => execFileSync('ip', args, { stdio: 'ignore' });
   ip('netns', 'add', name);
   made.push(name);
   ip('link', 'add', `${name}a`, 'type', 'veth', 'peer', 'name', `${name}b`);
   ip('link', 'set', `${name}b`, 'netns', name);
-  ip('addr', 'add', `10.213.${n}.1/30`, 'dev', `${name}a`);
+  ip('addr', 'add', `${addressOf(n, 1)}/30`, 'dev', `${name}a`);
   ip('link', 'set', `${name}a`, 'up');
-  ip('-n', name, 'addr', 'add', `10.213.${n}.2/30`, 'dev', `${name}b`);
+  ip('-n', name, 'addr', 'add', `${addressOf(n, 2)}/30`, 'dev', `${name}b`);
   ip('-n', name, 'link', 'set', `${name}b`, 'up');
   ip('-n', name, 'link', 'set', 'lo', 'up');
 }
