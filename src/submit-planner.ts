@@ -6,7 +6,7 @@ import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
 import { ELEMENT_OF, Oid } from '../sql/types.js';
 import { planDialectStatement } from './dialect-statement.js';
 import type { EngineContext } from './engine-context.js';
-import { intervalReplayId } from './replay/interval-id.js';
+import { intervalHash, intervalReplayId, isAddedToTable } from './replay/interval-id.js';
 import { temporalShape } from './replay/plan-shape.js';
 import type { PlanAnswer, PlannedReplay, ReplayPlanner, ReplayRequest } from './replay/replay-planner.js';
 import type { ReplayEnd, ReplaySubmission, ResultWish } from './replay/replay-record.js';
@@ -249,8 +249,10 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
       const { statement, context, target } = await prepared(request, signal);
       const planFor = (id: string) => planOf(request, target, context, id);
       if (request.interval !== undefined) {
-        const base = intervalReplayId(request.interval, request.parent);
-        return placed({ request, statement, idOf: (run) => (run === 1 ? base : `${base}-r${run}`), reuse: intervalHash(request), planFor });
+        const { interval } = request;
+        const base = intervalReplayId(interval, isAddedToTable(request.result) ? undefined : request.parent);
+        const reuse = intervalHash(request, interval);
+        return placed({ request, statement, idOf: (run) => (run === 1 ? base : `${base}-r${run}`), reuse, planFor });
       }
       if (request.name === null) return placed({ request, statement, idOf: () => `replay-${randomUUID()}`, reuse: null, planFor });
       const plan = await planSelect(statement, [], context);
@@ -259,11 +261,6 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
       return placed({ request, statement, idOf: (run) => `replay-${reuse.slice(0, 32)}-${run}`, reuse, planFor });
     },
   };
-}
-
-/** What the replay of an interval is asked for. */
-function intervalHash({ user, sql, settings, result, interval }: ReplayRequest): string {
-  return sha256(JSON.stringify([1, user, sql, sorted(settings), result, interval]));
 }
 
 function sorted(settings: ReplayRequest['settings']): readonly (readonly [string, string])[] {

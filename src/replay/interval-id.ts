@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ReplayRequest } from './replay-planner.js';
 import type { ReplayInterval } from './replay-record.js';
 
 /**
@@ -8,6 +9,19 @@ import type { ReplayInterval } from './replay-record.js';
 export function intervalReplayId(interval: ReplayInterval, parent?: string): string {
   const head = intervalHead(interval);
   return parent === undefined ? head : `${head}-${digest(parent).slice(0, 12)}`;
+}
+
+/** Rows of an interval are added to a table once: by whom, and how often it is asked for, does not matter. */
+export function isAddedToTable(result: string): boolean {
+  const written = result.trim();
+  return written !== 'inline' && written !== 'file' && !/^[a-z][a-z0-9+.-]*:\/\//i.test(written);
+}
+
+/** What the replay of an interval is asked for: a schedule that was made anew under its name may ask for something else (ReplaySubmission.reuse). */
+export function intervalHash({ user, sql, settings, result }: Omit<ReplayRequest, 'kind' | 'name'>, interval: ReplayInterval): string {
+  const { schedule, from, until } = interval;
+  const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  return digest(JSON.stringify([1, user, sql, sorted, result, { schedule, from, until }]));
 }
 
 /** The id of the record of an interval that could not even be planned; `attempt`: of the workflow's run that tried. */

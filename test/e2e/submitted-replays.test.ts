@@ -530,6 +530,10 @@ describe('e2e: submitted replays', function () {
       ),
       [['backfill', 'completed', '7', '7', String((await ask(whole)).length), 'daily', '2025-03-01 00:00:00+00', '2025-03-08 00:00:00+00']],
     );
+    // What is in the table is not added again, whoever asks for it, and how many at once.
+    const again = ['2025-03-05', '2025-03-06'].map((from) => `SELECT timeline.backfill('daily', '${from}', '2025-03-10')`);
+    for (const other of [await one(gateway.client, again[0] ?? ''), await one(gateway.client, again[1] ?? '')]) await completed(other);
+    assert.deepEqual(await ask('SELECT * FROM results.daily ORDER BY 1, 2'), await ask(whole.replace('2025-03-08', '2025-03-10')));
     assert.equal(
       await one(gateway.client, "SELECT count(*) FROM timeline.replays WHERE parent = $1 AND kind = 'interval' AND state = 'completed'", [
         id,

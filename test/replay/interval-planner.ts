@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { TimelineError } from '../../sql/errors.js';
-import { intervalReplayId } from '../../src/replay/interval-id.js';
+import { intervalHash, intervalReplayId } from '../../src/replay/interval-id.js';
 import { temporalShape } from '../../src/replay/plan-shape.js';
 import type { PlanAnswer, ReplayPlanner, ReplayRequest } from '../../src/replay/replay-planner.js';
 import type { ReplayRegistry } from '../../src/replay/replay-registry.js';
@@ -66,7 +66,7 @@ export function createIntervalPlanner(options: {
         snapshots: [],
         stages: [{ id: 0, tasks: splits.length }],
         result: { kind: 'inline' },
-        reuse: null,
+        reuse: intervalHash(request, interval),
       });
       const planHash = createHash('sha256').update(json).digest('hex');
       const { user, sql } = request;

@@ -1,7 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { type Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
 import { asTimelineError, TimelineError } from '../../../sql/errors.js';
-import { intervalHead, unplannedReplayId } from '../interval-id.js';
+import { intervalHash, intervalHead, isAddedToTable, unplannedReplayId } from '../interval-id.js';
 import type { ScheduleRecord } from '../replay-control.js';
 import type { ReplayPlanner } from '../replay-planner.js';
 import type { ReplayInterval } from '../replay-record.js';
@@ -76,8 +76,9 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
       const some = intervals.slice(n, n + READS_AT_ONCE);
       const done = await Promise.all(
         some.map(async ([from, until]) => {
-          const ids = ended.get(intervalHead({ schedule: schedule.name, from: String(from), until: String(until) })) ?? [];
-          const same = await Promise.all(ids.map((id) => isDone(id, schedule)));
+          const interval = { schedule: schedule.name, from: String(from), until: String(until) };
+          const hash = intervalHash(schedule, interval);
+          const same = await Promise.all((ended.get(intervalHead(interval)) ?? []).map((id) => isDone(id, hash)));
           return same.includes(true);
         }),
       );
@@ -86,11 +87,8 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
     return left;
   }
 
-  async function isDone(id: string, { sql, user }: ScheduleRecord): Promise<boolean> {
-    if ((await registry.ended(id))?.state !== 'completed') return false;
-    const there = await registry.submission(id);
-    // A schedule that was made anew under its name may ask for something else.
-    return there?.sql === sql && there.user === user;
+  async function isDone(id: string, hash: string): Promise<boolean> {
+    return (await registry.ended(id))?.state === 'completed' && (await registry.submission(id))?.reuse === hash;
   }
 
   return {
@@ -152,7 +150,8 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
       working(async () => {
         if (backfill.chunk === 'interval') await checkSame(backfill.schedule);
         const { intervals, next } = await intervalsOf(times, backfill, BigInt(from), limit);
-        const left = backfill.missingOnly ? await missing(backfill.schedule, intervals) : intervals;
+        const left =
+          backfill.missingOnly || isAddedToTable(backfill.schedule.result) ? await missing(backfill.schedule, intervals) : intervals;
         return {
           intervals: left.map(([begin, end]) => [String(begin), String(end)] as const),
           skipped: intervals.length - left.length,
