@@ -1,5 +1,6 @@
-// Runs the test files named by the arguments; without any, all of them in two processes at once (many tests wait for others' processes): what has
-// to do with Iceberg's files, and the rest, whose output comes when it has ended. Counts go to TIMELINE_TEST_COUNTS, added up.
+// Runs the test files named by the arguments; without any, all of them in three processes at once (many tests wait for others' processes): what
+// has to do with Iceberg's files, with durable replays, and the rest, which is shown at once; the output of the others comes when they have
+// ended. Counts go to TIMELINE_TEST_COUNTS, added up.
 import { spawn } from 'node:child_process';
 import { createReadStream, createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,11 @@ import { pipeline } from 'node:stream/promises';
 import { root } from './setup.mjs';
 
 const ICEBERG = ['dist/test/connectors/**/*.test.js', 'dist/test/write/**/*.test.js', 'dist/test/e2e/iceberg*.test.js'];
+const DURABLE = [
+  'dist/test/replay/**/*.test.js',
+  'dist/test/chaos/**/*.test.js',
+  'dist/test/e2e/{replay-*,gateways,submitted-*,shared-bucket,temporal-*}.test.js',
+];
 const named = process.argv.slice(2);
 const scratch = mkdtempSync(join(tmpdir(), 'timeline-suites-'));
 
@@ -31,11 +37,12 @@ function mocha(args, counts, output) {
   });
 }
 
-const runs = named.length > 0 ? [named] : [['dist/test/**/*.test.js', ...ICEBERG.flatMap((files) => ['--ignore', files])], ICEBERG];
+const others = [...ICEBERG, ...DURABLE].flatMap((files) => ['--ignore', files]);
+const runs = named.length > 0 ? [named] : [['dist/test/**/*.test.js', ...others], ICEBERG, DURABLE];
 const counts = runs.map((_, n) => join(scratch, `counts-${n}.json`));
-const second = join(scratch, 'output');
-const codes = await Promise.all(runs.map((args, n) => mocha(args, counts[n], n === 0 ? undefined : second)));
-if (runs.length > 1) await pipeline(createReadStream(second), process.stdout, { end: false });
+const outputs = runs.map((_, n) => (n === 0 ? undefined : join(scratch, `output-${n}`)));
+const codes = await Promise.all(runs.map((args, n) => mocha(args, counts[n], outputs[n])));
+for (const output of outputs) if (output !== undefined) await pipeline(createReadStream(output), process.stdout, { end: false });
 const totals = { passes: 0, failures: 0, pending: 0 };
 for (const file of counts) {
   let own = { passes: 0, failures: 1, pending: 0 };
