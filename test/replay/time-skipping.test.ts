@@ -163,8 +163,8 @@ describe('replay/timeouts and timers', function () {
     release = [];
   });
 
-  function replayOf(id: string, tasks = 1) {
-    const stage = { id: 0, kind: 'scan', tasks, batch: 1, deps: [] } as const;
+  function replayOf(id: string) {
+    const stage = { id: 0, kind: 'scan', tasks: 1, batch: 1, deps: [] } as const;
     const spec = { stages: [stage, { ...stage, id: 1, kind: 'final', tasks: 1, deps: [0] } as const], window: 1, maxAttempts: 1 };
     return { id, planRef: 'p', planHash: 'h', spec, sources: [], user: 'ann', sql: 'SELECT 1' };
   }
@@ -172,7 +172,7 @@ describe('replay/timeouts and timers', function () {
   const start = (type: string, input: unknown): Promise<WorkflowHandle> =>
     env.client.workflow.start(type, { args: [input], workflowId: `w-${run}`, taskQueue: 'skipping' });
 
-  const startPlan = (tasks = 1) => start(RUN_PLAN, planInputOf(replayOf(`w-${run}`, tasks), { kind: 'replay', attributes: false }));
+  const startPlan = () => start(RUN_PLAN, planInputOf(replayOf(`w-${run}`), { kind: 'replay', attributes: false }));
 
   const startInterval = () => {
     const interval = { schedule: 's', from: '0', until: String(HOUR * 1000) };
@@ -210,20 +210,6 @@ describe('replay/timeouts and timers', function () {
       ends.map((end) => ('query' in end ? [end.state, end.error] : [])),
       [['failed', AWAY]],
     );
-  });
-
-  it('stays paused for 30 days, and then goes on', async () => {
-    doubles.scanTasks = async (call) => {
-      if (call === 1) await handle.signal(SIGNAL_PAUSE);
-    };
-    const handle = await startPlan(5);
-    while ((calls['scanTasks'] ?? 0) < 1) await sleep(20);
-    await env.sleep(30 * DAY);
-    assert.equal(calls['scanTasks'], 1);
-    assert.equal((await handle.describe()).status.name, 'RUNNING');
-    await handle.signal(SIGNAL_RESUME);
-    assert.equal(((await handle.result()) as { readonly rows: number }).rows, 10);
-    assert.equal(calls['scanTasks'], 6);
   });
 
   it('does not wait for ever for a cleanup that fails', async () => {
