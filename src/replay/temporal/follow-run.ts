@@ -4,7 +4,7 @@ import type { PhysicalPlan } from '../../../planner/physical-plan.js';
 import { internal, TimelineError } from '../../../sql/errors.js';
 import type { Run, RunOptions, RunSummary } from '../driver.js';
 import { closedEarly } from '../local-driver.js';
-import { patiently } from '../patience.js';
+import { PatienceLost, patiently } from '../patience.js';
 import { runFiles } from '../run-files.js';
 import type { RunFigures } from '../stage-clock.js';
 import type { Manifest, StageStore } from '../stage-store.js';
@@ -110,7 +110,10 @@ export function followRun(follow: FollowOptions): Run {
   }
 
   /** A reader waits for the store as long as tasks do. */
-  const patient = <T>(work: () => Promise<T>): Promise<T> => patiently(work, { patience: PATIENCE.interactive, signal });
+  const patient = <T>(work: () => Promise<T>): Promise<T> =>
+    patiently(work, { patience: PATIENCE.interactive, signal }).catch((error: unknown) => {
+      throw error instanceof PatienceLost ? error.cause : error;
+    });
 
   async function manifest(task: number): Promise<Manifest> {
     for (let polls = 0; ; polls++) {
