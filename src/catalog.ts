@@ -1,5 +1,6 @@
 import type { Connector, TableDescription, TableName } from '../connectors/connector.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
+import { inParallel } from './in-parallel.js';
 
 /** A connector under the schema prefix that the configuration gives it. */
 export interface Source {
@@ -30,8 +31,6 @@ export interface FailedSource {
 }
 
 /** How many tables are described at once: enough to hide the latency of a storage. */
-const PARALLEL = 16;
-
 /** All tables of all connectors at one moment. Immutable: a refresh makes another. */
 export class Catalog {
   private readonly byName: ReadonlyMap<string, CatalogEntry>;
@@ -213,20 +212,6 @@ async function readSource({ connector, prefix }: Source, signal: AbortSignal | u
     entries: described.filter((one) => one !== undefined && 'description' in one),
     broken: described.filter((one) => one !== undefined && 'error' in one),
   };
-}
-
-/** The results in the items' order. */
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await work(items[index] as T);
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
-  return results;
 }
 
 function clash(schema: string, first: string, second: string): TimelineError {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asTimelineError } from '../sql/errors.js';
+import { inParallel } from './in-parallel.js';
 import type { ReplayControl } from './replay/replay-control.js';
 import type { ReplayEnd, ReplaySubmission } from './replay/replay-record.js';
 import type { ReplayRegistry } from './replay/replay-registry.js';
@@ -31,7 +32,6 @@ export interface SubmittedReplaysOptions {
 
 /** How long a look may wait for Temporal and for manifests. */
 const PATIENCE_MS = 1000;
-const PARALLEL = 16;
 const KEPT = 20_000;
 /** Characters of a replay's SQL that are kept and shown, as in the history of queries. */
 const SQL_KEPT = 4000;
@@ -279,17 +279,4 @@ function ofChildren({ submission, end, state }: Known, all: readonly Known[], st
 function finished(stages: number, tasks: number): Progress {
   const count = Math.max(1, stages);
   return { stage: count, stages: count, tasksDone: tasks, tasks, rows: 0, bytesRead: 0, secondsLeft: undefined };
-}
-
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await work(items[index] as T);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
-  return results;
 }

@@ -15,6 +15,7 @@ import type { Constant, Expr } from '../../sql/expression.js';
 import { ELEMENT_OF, Oid, type Type } from '../../sql/types.js';
 import type { Value } from '../../sql/value.js';
 import { parseValue } from '../../sql/value-text.js';
+import { inParallel } from '../in-parallel.js';
 import { type ColumnKeys, MOST_KEYS, type StageKeys } from '../kernel/stage-keys.js';
 import type { StageStore } from './stage-store.js';
 
@@ -25,8 +26,6 @@ export interface KeyFilter {
   /** The join itself is in the same task: DuckDB makes a filter of its rows, which a list of them would only repeat. */
   readonly joinedHere: boolean;
 }
-
-const READS_AT_ONCE = 16;
 
 /** Longer lists choose files only: reading them costs DuckDB a tenth of a second in each task. */
 const MOST_LISTED = 2000;
@@ -64,12 +63,7 @@ export async function readKeyFilters(request: {
 async function keysOfStage(store: StageStore, query: string, plan: PhysicalPlan, id: number): Promise<readonly StageKeys[]> {
   const source = plan.stages.find((one) => one.id === id);
   if (source === undefined) throw internal(`a scan asks for keys of stage ${id}, which the plan does not have`);
-  const keys: StageKeys[] = [];
-  for (let n = 0; n < source.tasks.length; n += READS_AT_ONCE) {
-    const some = source.tasks.slice(n, n + READS_AT_ONCE);
-    keys.push(...(await Promise.all(some.map((_, i) => store.keys(query, id, n + i)))));
-  }
-  return keys;
+  return inParallel([...source.tasks.keys()], (task) => store.keys(query, id, task));
 }
 
 function together(parts: readonly (ColumnKeys | undefined)[], type: Type): ColumnKeys | undefined {

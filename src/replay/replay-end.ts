@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PhysicalPlan, Stage } from '../../planner/physical-plan.js';
 import { type ErrorDetails, internal } from '../../sql/errors.js';
-import { inParts } from './in-parts.js';
+import { inParallel } from '../in-parallel.js';
 import type { ReplayEnd, ReplaySubmission, ResultPlace } from './replay-record.js';
 import type { ReplayRegistry } from './replay-registry.js';
 import { resultMetadata, uniqueNames } from './result-columns.js';
@@ -101,11 +101,15 @@ async function placed(
 }
 
 function manifestsOf({ store }: ReplayEndContext, id: string, stage: Stage, signal: AbortSignal): Promise<readonly Manifest[]> {
-  return inParts([...stage.tasks.keys()], signal, async (task) => {
-    const manifest = await store.manifest(id, stage.id, task);
-    if (manifest === undefined) throw internal(`the result of task ${stage.id}/${task} of replay "${id}" is gone from the stage store`);
-    return manifest;
-  });
+  return inParallel(
+    [...stage.tasks.keys()],
+    async (task) => {
+      const manifest = await store.manifest(id, stage.id, task);
+      if (manifest === undefined) throw internal(`the result of task ${stage.id}/${task} of replay "${id}" is gone from the stage store`);
+      return manifest;
+    },
+    { signal },
+  );
 }
 
 function text(value: unknown): string | null {
@@ -153,7 +157,7 @@ async function asFile(
   const release = store.hold();
   try {
     const files = manifests.flatMap((manifest) => manifest.files);
-    const paths = await inParts(files, signal, ({ key }) => store.toLocalFile(key));
+    const paths = await inParallel(files, ({ key }) => store.toLocalFile(key), { signal });
     const output = await kernel.run(
       {
         root: { kind: 'exchange_read', stage: last.id, fields: plan.output },
@@ -196,7 +200,7 @@ async function discardUncommitted(context: ReplayEndContext, id: string, signal:
     const { table } = stage.sink;
     const writer = connectors.get(table.connector)?.writer;
     if (writer?.discard === undefined) return;
-    const manifests = await inParts([...stage.tasks.keys()], signal, (task) => store.manifest(id, stage.id, task));
+    const manifests = await inParallel([...stage.tasks.keys()], (task) => store.manifest(id, stage.id, task), { signal });
     if (manifests.every((manifest) => manifest !== undefined) || (await registry.ended(id)) !== undefined) return;
     const written = manifests.flatMap((manifest) => manifest?.written ?? []);
     if (written.length > 0) await writer.discard(table.handle, written, AbortSignal.any([signal, AbortSignal.timeout(DISCARD_MOST)]));

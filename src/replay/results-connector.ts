@@ -18,8 +18,8 @@ import type {
   TableStatistics,
 } from '../../connectors/connector.js';
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
+import { inParallel } from '../in-parallel.js';
 import { type CompletedReplay, findCompleted, isReplayId, noLongerKept, noSuchReplay, type ReplayRecords } from './completed-replay.js';
-import { inParts } from './in-parts.js';
 import { uniqueNames } from './result-columns.js';
 import { fileRelation, type ResultColumn, stageRelation } from './result-relation.js';
 import { codeOf } from './stage-files.js';
@@ -110,10 +110,10 @@ export class ResultsConnector implements Connector {
     signal.throwIfAborted();
     const { id, from, rows } = handle as ResultHandle;
     if (from.kind === 'file') return { splits: [{ data: from, bytes: from.bytes, rows }], pruning: [] };
-    const manifests = await inParts(
+    const manifests = await inParallel(
       Array.from({ length: from.tasks }, (_, task) => task),
-      signal,
       (task) => this.records.store.manifest(id, from.stage, task),
+      { signal },
     );
     const splits: (ConnectorSplit & { readonly data: StageSplit })[] = [];
     for (const manifest of manifests) {
@@ -149,7 +149,7 @@ export class ResultsConnector implements Connector {
         return { kind: 'sql', relation: fileRelation(read, path, columns.length), release, explain: () => damage(id, [path]) };
       }
       const keys = (splits as readonly StageSplit[]).flatMap((split) => split.keys);
-      const paths = await inParts(keys, signal, (key) => there(id, this.records.store.toLocalFile(key)));
+      const paths = await inParallel(keys, (key) => there(id, this.records.store.toLocalFile(key)), { signal });
       return { kind: 'sql', relation: stageRelation(read, paths), release, explain: () => damage(id, paths) };
     } catch (error) {
       await release();

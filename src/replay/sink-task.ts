@@ -10,8 +10,8 @@ import { internal, TimelineError } from '../../sql/errors.js';
 import { jsonLine } from '../../sql/json-line.js';
 import type { Batch } from '../../sql/result.js';
 import { formatValue } from '../../sql/value-text.js';
+import { inParallel } from '../in-parallel.js';
 import type { TaskOutput, TaskRequest } from '../kernel/kernel.js';
-import { inParts } from './in-parts.js';
 import type { RunTaskOptions } from './task-runner.js';
 
 /** Files below configured locations (COPY … TO). */
@@ -57,11 +57,15 @@ export async function settle(options: RunTaskOptions, sink: StageSink & { readon
   const { plan, query, store, signal, places } = options;
   const source = plan.stages.find((one) => one.id === sink.stage);
   if (source === undefined) throw internal(`the plan has no stage ${sink.stage}`);
-  const manifests = await inParts([...source.tasks.keys()], signal, async (task) => {
-    const manifest = await store.manifest(query, source.id, task);
-    if (manifest === undefined) throw internal(`the result of task ${source.id}/${task} is gone from the stage store`);
-    return manifest;
-  });
+  const manifests = await inParallel(
+    [...source.tasks.keys()],
+    async (task) => {
+      const manifest = await store.manifest(query, source.id, task);
+      if (manifest === undefined) throw internal(`the result of task ${source.id}/${task} is gone from the stage store`);
+      return manifest;
+    },
+    { signal },
+  );
   const rows = manifests.reduce((sum, manifest) => sum + manifest.rows, 0);
   if (sink.kind === 'commit') {
     const written = manifests.flatMap((manifest) => manifest.written ?? []);

@@ -6,6 +6,7 @@ import type { Operator, PhysicalPlan, PruningStep, ScanOperator, Stage, Task } f
 import { sinkResult } from '../../planner/sink.js';
 import { asTimelineError, internal, TimelineError } from '../../sql/errors.js';
 import { Oid } from '../../sql/types.js';
+import { inParallel } from '../in-parallel.js';
 import type { Kernel } from '../kernel/kernel.js';
 import type { Budget } from './budget.js';
 import { carriesOf, earlierEvents, keepStates, laterEvents } from './carried-states.js';
@@ -266,26 +267,20 @@ async function gatherInputs(options: RunTaskOptions, stage: Stage, task: Task): 
     const source = plan.stages.find((one) => one.id === dep);
     if (source === undefined) throw internal(`stage ${stage.id} reads stage ${dep}, which the plan does not have`);
     const partition = source.exchange === undefined ? undefined : task.partition;
-    const paths: string[] = [];
-    for (let n = 0; n < source.tasks.length; n += READS_AT_ONCE) {
-      const some = Array.from({ length: Math.min(READS_AT_ONCE, source.tasks.length - n) }, (_, i) => n + i);
-      const lists = await Promise.all(
-        some.map(async (from) => {
-          const manifest = await store.manifest(query, dep, from);
-          if (manifest === undefined) throw internal(`the result of task ${dep}/${from} is gone from the stage store`);
-          const files = manifest.files.filter((file) => partition === undefined || file.partition === partition);
-          return Promise.all(files.map((file) => store.toLocalFile(file.key)));
-        }),
-      );
-      options.signal.throwIfAborted();
-      for (const path of lists.flat()) paths.push(path);
-    }
-    inputs[String(dep)] = paths;
+    const paths = await inParallel(
+      [...source.tasks.keys()],
+      async (from) => {
+        const manifest = await store.manifest(query, dep, from);
+        if (manifest === undefined) throw internal(`the result of task ${dep}/${from} is gone from the stage store`);
+        const files = manifest.files.filter((file) => partition === undefined || file.partition === partition);
+        return Promise.all(files.map((file) => store.toLocalFile(file.key)));
+      },
+      { signal: options.signal },
+    );
+    inputs[String(dep)] = paths.flat();
   }
   return inputs;
 }
-
-const READS_AT_ONCE = 16;
 
 function scansOf(root: Operator): readonly ScanOperator[] {
   return [...operatorsIn(root)].filter((op) => op.kind === 'scan');

@@ -1,6 +1,7 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { type Client, ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client';
 import { asTimelineError, TimelineError } from '../../../sql/errors.js';
+import { inParallel } from '../../in-parallel.js';
 import { intervalHash, intervalHead, isAddedToTable, unplannedReplayId } from '../interval-id.js';
 import type { ScheduleRecord } from '../replay-control.js';
 import type { ReplayPlanner } from '../replay-planner.js';
@@ -23,8 +24,6 @@ export interface ScheduleActivitiesOptions {
 }
 
 const BEAT = 2000;
-const READS_AT_ONCE = 8;
-
 /** The activities of schedules and backfills. They plan and ask; what they write is written once, so that each may run again. */
 export function createScheduleActivities(options: ScheduleActivitiesOptions): ScheduleActivities {
   const { client, registry, planner } = options;
@@ -71,20 +70,13 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
       const head = /^interval-[^-]+/.exec(id)?.[0];
       if (over && head !== undefined) ended.set(head, [...(ended.get(head) ?? []), id]);
     }
-    const left: IntervalBounds['intervals'][number][] = [];
-    for (let n = 0; n < intervals.length; n += READS_AT_ONCE) {
-      const some = intervals.slice(n, n + READS_AT_ONCE);
-      const done = await Promise.all(
-        some.map(async ([from, until]) => {
-          const interval = { schedule: schedule.name, from: String(from), until: String(until) };
-          const hash = intervalHash(schedule, interval);
-          const same = await Promise.all((ended.get(intervalHead(interval)) ?? []).map((id) => isDone(id, hash)));
-          return same.includes(true);
-        }),
-      );
-      left.push(...some.filter((_, at) => done[at] !== true));
-    }
-    return left;
+    const done = await inParallel(intervals, async ([from, until]) => {
+      const interval = { schedule: schedule.name, from: String(from), until: String(until) };
+      const hash = intervalHash(schedule, interval);
+      const same = await Promise.all((ended.get(intervalHead(interval)) ?? []).map((id) => isDone(id, hash)));
+      return same.includes(true);
+    });
+    return intervals.filter((_, at) => done[at] !== true);
   }
 
   async function isDone(id: string, hash: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import {
 } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import { TimelineError } from '../../../sql/errors.js';
+import { inParallel } from '../../in-parallel.js';
 import type { ReplayControl, ScheduleRecord, ScheduleState } from '../replay-control.js';
 import { startAttributes, summaryOf } from './protocol.js';
 import { INTERVAL_REPLAY, type IntervalReplayInput, SCHEDULE_PREFIX, scheduleId } from './schedule-protocol.js';
@@ -117,17 +118,8 @@ export function createScheduleControl(options: {
           if (Date.now() - at > LIST_LATE) created.delete(id);
           else ids.add(id);
         }
-        const found: ScheduleState[] = [];
-        const left = [...ids].sort();
-        await Promise.all(
-          Array.from({ length: DESCRIBED_AT_ONCE }, async () => {
-            for (let id = left.shift(); id !== undefined; id = left.shift()) {
-              const one = await describe(client, id);
-              if (one !== undefined) found.push(one);
-            }
-          }),
-        );
-        return found.sort((one, other) => (one.record.name < other.record.name ? -1 : 1));
+        const found = await inParallel([...ids].sort(), (id) => describe(client, id), { most: DESCRIBED_AT_ONCE });
+        return found.filter((one) => one !== undefined);
       }),
   };
 }
