@@ -69,6 +69,8 @@ export interface StageStore {
   /** Committed tasks of a query by stage, from one listing. */
   committed(query: string): Promise<ReadonlyMap<number, readonly number[]>>;
   writePlan(query: string, plan: Uint8Array): Promise<string>;
+  /** What writePlan gives. */
+  planRef(query: string): string;
   /** `hash`: SHA-256 that the plan's bytes must have, hexadecimal. */
   readPlan(planRef: string, hash?: string): Promise<PhysicalPlan>;
   /** Leaves word for the query's tasks, wherever they run, that they should stop. */
@@ -94,6 +96,8 @@ export function createStageStore(options: StageStoreOptions): StageStore {
   const files = 'folder' in options ? createFolderFiles(options.folder) : options.files;
   const name = 'folder' in options ? options.folder : options.name;
   const manifestKey = (query: string, stage: number, task: number): string => `${query}/${stage}/${task}.manifest.json`;
+
+  const planRef = (query: string): string => `${query}/plan.json`;
 
   async function readManifest(query: string, stage: number, task: number): Promise<Manifest | undefined> {
     const key = manifestKey(query, stage, task);
@@ -159,8 +163,9 @@ export function createStageStore(options: StageStoreOptions): StageStore {
       }
       return found;
     },
+    planRef,
     async writePlan(query, plan) {
-      const key = `${query}/plan.json`;
+      const key = planRef(query);
       await files.putIfAbsent(key, plan);
       return key;
     },

@@ -131,7 +131,10 @@ describe('replay/temporal-driver', function () {
   async function history(id: string) {
     const connection = await Connection.connect({ address });
     try {
-      return await new Client({ connection }).workflow.getHandle(id).fetchHistory();
+      const handle = new Client({ connection }).workflow.getHandle(id);
+      // A reader of the same process does not wait for what the workflow has still to note down.
+      await handle.result().catch(() => undefined);
+      return await handle.fetchHistory();
     } finally {
       await connection.close();
     }

@@ -105,7 +105,7 @@ export function createActivities(options: ActivitiesOptions): PlanActivities & P
         if (sha256(input.plan) !== input.planHash) throw internal('the plan is not the one that was submitted');
         const plan = parsePlan(input.plan, input.planRef);
         const budget = createBudget(input.spec.maxBytes);
-        return runPlan({
+        const figures = await runPlan({
           spec: { ...input.spec, window: options.concurrency ?? 2, stages: input.spec.stages.map((stage) => ({ ...stage, batch: 1 })) },
           signal,
           runTask: (task) =>
@@ -122,6 +122,8 @@ export function createActivities(options: ActivitiesOptions): PlanActivities & P
             }),
           onCommit: () => bus?.publish(input.query),
         });
+        bus?.end(input.query, figures);
+        return figures;
       }),
     async cleanup(input) {
       for (const stage of input.stages) await store.removeStage(input.query, stage);

@@ -52,7 +52,12 @@ export function followRun(follow: FollowOptions): Run {
   const wake = (): void => {
     for (const call of wakers) call();
   };
-  const unsubscribe = bus?.subscribe(id, wake);
+  let over: (figures: RunFigures) => void = () => undefined;
+  // All tasks are committed, by this process: what the workflow still has to note down changes no row.
+  const known = new Promise<RunFigures>((resolve) => {
+    over = resolve;
+  });
+  const unsubscribe = bus?.subscribe(id, { onCommit: wake, onEnd: (figures) => over(figures) });
   const watching = store.watch(id, last?.id ?? 0, wake).catch(() => undefined);
 
   const cancelling = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })).then(() =>
@@ -67,6 +72,7 @@ export function followRun(follow: FollowOptions): Run {
     });
   });
   const figures: Promise<RunFigures> = Promise.race([
+    known,
     workflowResult(follow, signal),
     lost,
     // Without workers a cancelled workflow goes on until one is back; its reader need not wait for that.
@@ -118,10 +124,10 @@ export function followRun(follow: FollowOptions): Run {
   async function manifest(task: number): Promise<Manifest> {
     for (let polls = 0; ; polls++) {
       signal.throwIfAborted();
-      const over = ended;
+      const after = ended;
       const found = await patient(() => store.manifest(id, last?.id ?? 0, task));
       if (found !== undefined) return found;
-      if (over) {
+      if (after) {
         await figures;
         throw internal(`replay ${id} ended without the result of task ${last?.id}/${task}`);
       }

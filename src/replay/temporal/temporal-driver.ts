@@ -124,7 +124,11 @@ async function startWorkflow(
   const json = JSON.stringify(plan);
   const spec = temporalShape(plan, maxBytes);
   const fast = options.fastLane !== false && runOptions.holdsRows !== true && isSmall(plan) && Buffer.byteLength(json) <= INLINE_PLAN_BYTES;
-  const [planRef] = await Promise.all([store.writePlan(id, Buffer.from(json, 'utf8')), options.openRuns?.add(id)]);
+  const planRef = store.planRef(id);
+  const written = Promise.all([store.writePlan(id, Buffer.from(json, 'utf8')), options.openRuns?.add(id)]);
+  written.catch(() => undefined);
+  // The fast lane has the plan in its arguments: only where it gives up, seconds later, somebody looks for it in the store.
+  if (!fast) await written;
 
   const attempt = (attributes: boolean): Promise<WorkflowHandle> => {
     const input: RunPlanV2Input = {
@@ -161,18 +165,22 @@ async function startWorkflow(
   };
   try {
     signal.throwIfAborted();
-    try {
-      return await attempt(temporal.attributes);
-    } catch (error) {
+    const handle = await attempt(temporal.attributes).catch((error: unknown) => {
       // Attributes that were registered a moment ago are not known everywhere at once.
       if (!temporal.attributes || grpcCode(error) !== 3) throw error;
-      return await attempt(false);
-    }
+      return attempt(false);
+    });
+    await written.catch(async (error: unknown) => {
+      await handle.cancel().catch(() => undefined);
+      throw error;
+    });
+    return handle;
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) {
       throw new TimelineError({ kind: 'semantic', sqlstate: '42710', message: `replay "${id}" already exists`, cause: error });
     }
     // An unanswered call may have started it all the same: then its tasks fail for want of a plan, and nothing is left.
+    await written.catch(() => undefined);
     await store.remove(id).catch(() => undefined);
     await options.openRuns?.remove(id);
     if (signal.aborted) throw signal.reason;
