@@ -36,7 +36,7 @@ export interface FollowOptions {
 }
 
 const CALL_TIMEOUT = 10_000;
-const CANCEL_MOST = 10_000;
+const CANCEL_MOST = 5000;
 const ABANDON_PAUSE = 5000;
 const REMOVE_MOST = 5000;
 
@@ -60,9 +60,8 @@ export function followRun(follow: FollowOptions): Run {
   const unsubscribe = bus?.subscribe(id, { onCommit: wake, onEnd: (figures) => over(figures) });
   const watching = store.watch(id, last?.id ?? 0, wake).catch(() => undefined);
 
-  const cancelling = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })).then(() =>
-    cancelRun(),
-  );
+  const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  const cancelling = aborted.then(() => cancelRun());
   let stopLooking: () => void = () => undefined;
   const lost = new Promise<never>((_resolve, reject) => {
     stopLooking = follow.outages.add({
@@ -75,8 +74,8 @@ export function followRun(follow: FollowOptions): Run {
     known,
     workflowResult(follow, signal),
     lost,
-    // Without workers a cancelled workflow goes on until one is back; its reader need not wait for that.
-    cancelling
+    // Without workers, or without the store, a cancelled workflow goes on until they are back; its reader need not wait for that.
+    aborted
       .then(() => sleep(CANCEL_MOST, undefined, { ref: false }))
       .then((): never => {
         throw signal.reason;
