@@ -3,7 +3,7 @@ import { asTimelineError } from '../sql/errors.js';
 import { inParallel } from './in-parallel.js';
 import type { ReplayControl } from './replay/replay-control.js';
 import type { ReplayEnd, ReplaySubmission } from './replay/replay-record.js';
-import type { ReplayRegistry } from './replay/replay-registry.js';
+import { type ReplayRegistry, UnreadableRecord } from './replay/replay-registry.js';
 import type { StageStore } from './replay/stage-store.js';
 import { type Progress, progressLine, secondsLeft } from './replay-progress.js';
 import type { ReplayCounts } from './telemetry/metrics.js';
@@ -47,6 +47,25 @@ interface Known {
   endedAt: number | undefined;
   state: SubmittedState;
   unknown: string | undefined;
+  /** One of its records cannot be read. */
+  readonly damaged?: boolean;
+}
+
+/** Stands for a replay of whose records one cannot be read: others are shown all the same. It is looked at again each time. */
+function unreadable(id: string, known: Known | undefined, { message }: UnreadableRecord): Known {
+  const nothing = { name: null, kind: 'replay', user: '', sql: '', parameters: [], submittedAt: 0, reuse: null } as const;
+  const submission = { ...nothing, version: 1, id, columns: [], snapshots: [], stages: [], result: { kind: 'inline' } } as const;
+  return {
+    submission: known?.submission ?? submission,
+    end: undefined,
+    tasks: new Map(),
+    committed: new Map(),
+    startedAt: undefined,
+    endedAt: undefined,
+    state: 'unknown',
+    unknown: message,
+    damaged: true,
+  };
 }
 
 /** What there is to know of submitted replays without asking a worker: from the stage store, and from Temporal if it answers at once. */
@@ -65,9 +84,14 @@ export class SubmittedReplays {
     const listed = await this.options.registry.list();
     const there = new Set(listed.map(({ id }) => id));
     for (const id of this.#known.keys()) if (!there.has(id)) this.#known.delete(id);
-    const found = await inParallel(listed, ({ id, ended }) => this.#record(id, ended));
+    const found = await inParallel(listed, ({ id, ended }) =>
+      this.#record(id, ended).catch((thrown: unknown) => {
+        if (thrown instanceof UnreadableRecord) return unreadable(id, this.#known.get(id), thrown);
+        throw thrown;
+      }),
+    );
     const known = found.filter((one) => one !== undefined);
-    await this.#look(known);
+    await this.#look(known.filter(({ damaged }) => damaged !== true));
     const all = known.map((one) => this.#show(one, known)).sort((a, b) => a.submission.submittedAt - b.submission.submittedAt);
     this.#keepBounded();
     this.#count(all);

@@ -1,10 +1,10 @@
-import { internal } from '../../sql/errors.js';
+import { TimelineError } from '../../sql/errors.js';
 import type { ReplayEnd, ReplaySubmission } from './replay-record.js';
 import type { StageFiles } from './stage-files.js';
 
 /** Submitted replays, as the object store knows them: `registry/{id}.submission.json` and `registry/{id}.end.json`. */
 export interface ReplayRegistry {
-  /** False: there is one of this id already. */
+  /** Reading throws UnreadableRecord. False: there is one of this id already. */
   submit(submission: ReplaySubmission): Promise<boolean>;
   submission(id: string): Promise<ReplaySubmission | undefined>;
   /** The first end counts; gives the one that does. */
@@ -14,6 +14,13 @@ export interface ReplayRegistry {
   remove(id: string): Promise<void>;
   /** From one listing. */
   list(): Promise<readonly { readonly id: string; readonly ended: boolean }[]>;
+}
+
+/** A record that somebody has damaged, or that a newer version has written: of its replay nothing can be told, of others all. */
+export class UnreadableRecord extends TimelineError {
+  constructor(message: string, cause?: unknown) {
+    super({ kind: 'internal', sqlstate: 'XX000', message, cause });
+  }
 }
 
 /** The folder of the registry among those of queries. */
@@ -30,7 +37,9 @@ export function createReplayRegistry(files: StageFiles): ReplayRegistry {
     const bytes = await files.read(key);
     if (bytes === undefined) return undefined;
     const value = parse(bytes, key);
-    if (value['version'] !== 1 || value['id'] !== id) throw internal(`the record ${key} is malformed, or of a newer version`);
+    const whole = part === 'submission' ? isSubmission(value) : isEnd(value);
+    if (value['version'] !== 1 || value['id'] !== id || !whole)
+      throw new UnreadableRecord(`the record ${key} is malformed, or of a newer version`);
     return value as unknown as T;
   }
 
@@ -67,7 +76,24 @@ function parse(bytes: Uint8Array, key: string): Record<string, unknown> {
     const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (error) {
-    throw internal(`the record ${key} is not readable JSON`, error);
+    throw new UnreadableRecord(`the record ${key} is not readable JSON`, error);
   }
-  throw internal(`the record ${key} is malformed`);
+  throw new UnreadableRecord(`the record ${key} is malformed`);
+}
+
+/** What is looked at without asking again. */
+function isSubmission({ user, sql, kind, submittedAt, stages, columns, snapshots, result }: Record<string, unknown>): boolean {
+  const texts = [user, sql, kind].every((one) => typeof one === 'string');
+  return (
+    texts &&
+    Number.isFinite(submittedAt) &&
+    [stages, columns, snapshots].every(Array.isArray) &&
+    typeof result === 'object' &&
+    result !== null
+  );
+}
+
+function isEnd({ state, endedAt, rows }: Record<string, unknown>): boolean {
+  const known = state === 'completed' || state === 'failed' || state === 'cancelled';
+  return known && Number.isFinite(endedAt) && Number.isFinite(rows);
 }

@@ -1,6 +1,6 @@
 import type { WorkflowState } from './replay-control.js';
 import type { ReplaySubmission } from './replay-record.js';
-import { REGISTRY, type ReplayRegistry } from './replay-registry.js';
+import { REGISTRY, type ReplayRegistry, UnreadableRecord } from './replay-registry.js';
 import type { ResultFiles } from './result-files.js';
 import type { StageFiles } from './stage-files.js';
 import { CARRIES } from './stage-store.js';
@@ -122,12 +122,18 @@ export function createSweeper(options: SweepOptions): Sweeper {
         gone.drafts++;
       }
       for (const [id, ended] of records) {
-        if (!ended) {
-          const submission = await registry.submission(id);
-          if (submission !== undefined && (await close(submission, workflow, now))) gone.ended++;
+        try {
+          if (!ended) {
+            const submission = await registry.submission(id);
+            if (submission !== undefined && (await close(submission, workflow, now))) gone.ended++;
+            continue;
+          }
+          if (!(await hasExpired(id, now))) continue;
+        } catch (thrown) {
+          // Nobody can tell whether it is old: it stays, and keeps no other one.
+          if (!(thrown instanceof UnreadableRecord)) throw thrown;
           continue;
         }
-        if (!(await hasExpired(id, now))) continue;
         // Rows before records: who finds a record finds them, or hears that they are no longer kept.
         await results.remove(id);
         if (folders.get(id)?.ours === true) await files.removeFolder(id);
@@ -140,7 +146,7 @@ export function createSweeper(options: SweepOptions): Sweeper {
       for (const [name, { newest, ours }] of folders) {
         const carry = name.startsWith(`${CARRIES}/`);
         if (!ours || now - newest <= (carry ? Math.max(age, CARRY_MOST_MS) : age)) continue;
-        if (!carry && (busy?.(name) === true || (await owned(name, workflow, now)))) continue;
+        if (!carry && (busy?.(name) === true || (await owned(name, workflow, now).catch(ofUnreadable)))) continue;
         await files.removeFolder(name);
         gone[carry ? 'carries' : 'queries']++;
       }
@@ -156,6 +162,12 @@ export function createSweeper(options: SweepOptions): Sweeper {
     const state = await stateOf(id, workflow);
     return typeof state === 'object' && state.endedAt === undefined;
   }
+}
+
+/** What belongs to a replay of which nothing can be told stays. */
+function ofUnreadable(thrown: unknown): true {
+  if (thrown instanceof UnreadableRecord) return true;
+  throw thrown;
 }
 
 const STAGE_FILE = /^[^/]+\/(?:plan\.json|cancel\.json|\d+\/\d+\.manifest\.json|\d+\/\d+\/\d+-[0-9a-f]{12}[\w.-]*)$/;

@@ -248,6 +248,29 @@ describe('replay/sweep', () => {
     assert.deepEqual([...files.all.keys()].sort(), [...foreign, 'late/plan.json', 'registry/late.submission.json'].sort());
   });
 
+  it('goes past records that nobody can read, and leaves what is theirs', async () => {
+    const files = memoryFiles();
+    const registry = createReplayRegistry(files);
+    const put = (key: string, text: string): void => void files.all.set(key, { bytes: Buffer.from(text), modified: NOW });
+    put('registry/a.submission.json', '{"version":1,"id":"a');
+    put('a/plan.json', '{}');
+    await registry.submit(submission('b', NOW));
+    put('registry/b.end.json', '{"version":2,"id":"b"}');
+    put('b/plan.json', '{}');
+    await registry.submit(submission('c', NOW));
+    await registry.end({ version: 1, id: 'c', state: 'completed', endedAt: NOW, rows: 0 });
+    const sweeper = createSweeper({ files, registry, results: memoryResults(), age: AGE, retention: 30 * DAY });
+    const report = await sweeper.sweep({ now: NOW + 40 * DAY, workflow: async () => undefined });
+    assert.equal(report.replays, 1);
+    assert.deepEqual([...files.all.keys()].sort(), [
+      'a/plan.json',
+      'b/plan.json',
+      'registry/a.submission.json',
+      'registry/b.end.json',
+      'registry/b.submission.json',
+    ]);
+  });
+
   it('does not take an id that came again for the one before', async () => {
     const files = memoryFiles();
     const registry = createReplayRegistry(files);

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TimelineError } from '../../sql/errors.js';
 import type { ReplayControl, WorkflowState } from '../../src/replay/replay-control.js';
 import type { ReplayEnd, ReplaySubmission } from '../../src/replay/replay-record.js';
-import type { ReplayRegistry } from '../../src/replay/replay-registry.js';
+import { createReplayRegistry, type ReplayRegistry } from '../../src/replay/replay-registry.js';
+import { createFolderFiles } from '../../src/replay/stage-files.js';
 import type { Manifest } from '../../src/replay/stage-store.js';
 import { SubmittedReplays, submittedLine } from '../../src/submitted-replays.js';
+import { temporaryFolder } from '../replay/support.js';
 
 interface World {
   readonly known: SubmittedReplays;
@@ -84,6 +88,42 @@ function world(...submissions: readonly ReplaySubmission[]): World {
 }
 
 describe('what is known of submitted replays', () => {
+  it('shows a replay whose record nobody can read as unknown, and all others', async () => {
+    const folder = temporaryFolder();
+    const registry = createReplayRegistry(createFolderFiles(folder));
+    await registry.submit(submission('good', { submittedAt: 5 }));
+    await registry.end({ version: 1, id: 'good', state: 'completed', endedAt: 10, rows: 7 });
+    await registry.submit(submission('bad-end', { sql: 'SELECT 2', submittedAt: 7 }));
+    for (const [key, text] of [
+      ['bad-end.end', '{"version":2,"id":"bad-end"}'],
+      ['cut.submission', '{"version":1,"id":"c'],
+      ['hollow.submission', '{"version":1,"id":"hollow"}'],
+    ]) {
+      writeFileSync(join(folder, 'registry', `${key}.json`), text ?? '');
+    }
+    const store = { committed: async () => new Map(), manifest: async () => undefined };
+    const known = new SubmittedReplays({ registry, store, control: () => undefined });
+    const shown = (await known.list()).map(({ submission: { id, sql }, state, unknown }) => ({ id, sql, state, unknown }));
+    const malformed = 'is malformed, or of a newer version';
+    assert.deepEqual(
+      shown.sort((a, b) => (a.id < b.id ? -1 : 1)),
+      [
+        { id: 'bad-end', sql: 'SELECT 2', state: 'unknown', unknown: `the record registry/bad-end.end.json ${malformed}` },
+        { id: 'cut', sql: '', state: 'unknown', unknown: 'the record registry/cut.submission.json is not readable JSON' },
+        { id: 'good', sql: 'SELECT 1', state: 'completed', unknown: undefined },
+        { id: 'hollow', sql: '', state: 'unknown', unknown: `the record registry/hollow.submission.json ${malformed}` },
+      ],
+    );
+    assert.deepEqual(
+      (await known.counts(0)).states,
+      new Map([
+        ['unknown', 3],
+        ['completed', 1],
+      ]),
+    );
+    await assert.rejects(known.get('cut'), { sqlstate: 'XX000' });
+  });
+
   it('counts committed tasks, reads each manifest once, and estimates the rest', async () => {
     const here = world(submission('a'));
     here.commit('a', 0, 2);
