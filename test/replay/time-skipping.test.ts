@@ -331,4 +331,21 @@ describe('replay/timeouts and timers', function () {
       (error) => error instanceof ServiceError && grpcCode(error) === UNIMPLEMENTED,
     );
   });
+
+  it('stays paused for 30 days, and then goes on', async () => {
+    doubles.scanTasks = async (call) => {
+      if (call !== 1) return;
+      await env.client.workflow.getHandle(`w-${run}`).signal(SIGNAL_PAUSE);
+      // This server, unlike Temporal's own, refuses to call back what has ended in the same moment.
+      await sleep(1000);
+    };
+    const handle = await startPlan();
+    while ((calls['scanTasks'] ?? 0) < 1) await sleep(20);
+    await env.sleep(30 * DAY);
+    assert.equal(calls['scanTasks'], 1);
+    assert.equal((await handle.describe()).status.name, 'RUNNING');
+    await handle.signal(SIGNAL_RESUME);
+    assert.equal(((await handle.result()) as { readonly rows: number }).rows, 10);
+    assert.equal(calls['scanTasks'], 2);
+  });
 });
