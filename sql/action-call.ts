@@ -1,5 +1,5 @@
-import { TimelineError, tooDeep } from './errors.js';
-import { listOf, nameParts, nodeOf, type ParseNode, taggedNode, textOf } from './parse-tree.js';
+import { TimelineError } from './errors.js';
+import { listOf, nameParts, nodeOf, nodesTagged, type ParseNode, taggedNode, textOf } from './parse-tree.js';
 import { assemble, type Edit, SourceText } from './source-text.js';
 import { argumentsOf } from './timeline-options.js';
 import { placeOf } from './timeline-texpr.js';
@@ -107,26 +107,7 @@ export interface ActionCall {
 
 /** Every call of one, wherever it stands. */
 export function actionCalls(statement: unknown, searchPath: readonly string[]): readonly ActionCall[] {
-  const found: ActionCall[] = [];
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) {
-      for (const item of value) visit(item);
-      return;
-    }
-    if (typeof value !== 'object' || value === null) return;
-    for (const [key, child] of Object.entries(value)) {
-      const call = key === 'FuncCall' ? actionOf(nodeOf(child), searchPath) : undefined;
-      if (call !== undefined) found.push(call);
-      visit(child);
-    }
-  };
-  try {
-    visit(statement);
-  } catch (thrown) {
-    if (!(thrown instanceof RangeError)) throw thrown;
-    throw tooDeep(thrown);
-  }
-  return found;
+  return nodesTagged(statement, 'FuncCall').flatMap((call) => actionOf(call, searchPath) ?? []);
 }
 
 function actionOf(call: ParseNode, searchPath: readonly string[]): ActionCall | undefined {

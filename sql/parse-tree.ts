@@ -1,3 +1,5 @@
+import { tooDeep } from './errors.js';
+
 /** A node of libpg-query's JSON tree; read by narrowing, as it comes from outside. */
 export type ParseNode = Readonly<Record<string, unknown>>;
 
@@ -18,6 +20,25 @@ export function textOf(value: unknown): string {
 export function taggedNode(value: unknown): { readonly tag: string; readonly body: ParseNode } {
   const [tag, body] = Object.entries(nodeOf(value))[0] ?? ['', undefined];
   return { tag, body: nodeOf(body) };
+}
+
+/** The bodies of all nodes with a tag, the outer ones first. Throws 54001 for a tree that is too deep. */
+export function nodesTagged(tree: unknown, tag: string): readonly ParseNode[] {
+  const found: ParseNode[] = [];
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    for (const [key, child] of Object.entries(value)) {
+      if (key === tag) found.push(nodeOf(child));
+      visit(child);
+    }
+  };
+  try {
+    visit(tree);
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    throw tooDeep(thrown);
+  }
+  return found;
 }
 
 /** `[{String: {sval}}, …]`: a qualified name. */

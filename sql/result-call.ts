@@ -1,5 +1,5 @@
-import { TimelineError, tooDeep, unsupported } from './errors.js';
-import { listOf, nameParts, nodeOf, type ParseNode, taggedNode } from './parse-tree.js';
+import { TimelineError, unsupported } from './errors.js';
+import { listOf, nameParts, nodeOf, nodesTagged, type ParseNode, taggedNode } from './parse-tree.js';
 import { quoteIdentifier } from './quote.js';
 import { assemble, type Edit, SourceText } from './source-text.js';
 import { argumentsOf, callError, literalText } from './timeline-options.js';
@@ -29,7 +29,7 @@ export function mayCallResult(text: string): boolean {
 
 /** Numbers of the parameters that name replays. */
 export function resultParameters(statement: unknown): readonly number[] {
-  return rangeFunctions(statement).flatMap((range) => {
+  return nodesTagged(statement, 'RangeFunction').flatMap((range) => {
     const call = callIn(range);
     const [arg] = call === undefined ? [] : listOf(call['args']);
     const { tag, body } = taggedNode(plainValue(arg));
@@ -50,7 +50,7 @@ export function rewriteResultCalls(
   if (!mayCallResult(text)) return { text, mapPosition: (position) => position };
   const source = new SourceText(text);
   const edits: Edit[] = [];
-  for (const range of rangeFunctions(tree)) {
+  for (const range of nodesTagged(tree, 'RangeFunction')) {
     const call = callIn(range);
     if (call === undefined) continue;
     const location = placeOf(call);
@@ -99,23 +99,4 @@ function callIn(range: ParseNode): ParseNode | undefined {
 function plainValue(arg: unknown): unknown {
   const { tag, body } = taggedNode(arg);
   return tag === 'NamedArgExpr' || tag === 'TypeCast' ? plainValue(body['arg']) : arg;
-}
-
-function rangeFunctions(statement: unknown): readonly ParseNode[] {
-  const found: ParseNode[] = [];
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) for (const item of value) visit(item);
-    else if (typeof value === 'object' && value !== null)
-      for (const [key, child] of Object.entries(value)) {
-        if (key === 'RangeFunction') found.push(nodeOf(child));
-        visit(child);
-      }
-  };
-  try {
-    visit(statement);
-  } catch (thrown) {
-    if (!(thrown instanceof RangeError)) throw thrown;
-    throw tooDeep(thrown);
-  }
-  return found;
 }

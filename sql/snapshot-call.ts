@@ -1,5 +1,5 @@
 import { tooDeep, unsupported } from './errors.js';
-import { listOf, nameParts, nodeOf, type ParseNode, taggedNode } from './parse-tree.js';
+import { listOf, nameParts, nodeOf, nodesTagged, type ParseNode, taggedNode } from './parse-tree.js';
 import { quoteIdentifier, quoteLiteral } from './quote.js';
 import type { TableVersion } from './source-columns.js';
 import { assemble, type Edit, type Piece, SourceText } from './source-text.js';
@@ -66,7 +66,7 @@ export function rewriteSnapshotCalls(
   const source = new SourceText(text);
   try {
     const edits: Edit[] = [];
-    for (const range of rangeFunctions(tree)) {
+    for (const range of nodesTagged(tree, 'RangeFunction')) {
       const edit = rangeEdit(source, range, relationOf);
       if (edit !== undefined) edits.push(edit);
     }
@@ -99,14 +99,6 @@ function rangeEdit(
   const name = `${quoteIdentifier(relation.schema)}.${quoteIdentifier(relation.table)}${alias}`;
   const pieces: Piece[] = [{ text: name, from: location, copied: false }];
   return { start: location, end: read.end, pieces };
-}
-
-function rangeFunctions(value: unknown): readonly ParseNode[] {
-  if (Array.isArray(value)) return value.flatMap(rangeFunctions);
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, child]) =>
-    key === 'RangeFunction' ? [nodeOf(child), ...rangeFunctions(Object.values(nodeOf(child)))] : rangeFunctions(child),
-  );
 }
 
 /** `a.b."C d"` as PostgreSQL reads names; undefined if it is none. */

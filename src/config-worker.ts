@@ -12,7 +12,7 @@ export function readWorker(root: Reader, env: Readonly<Record<string, string | u
 }
 
 /** A whole number up to 1000; 0: none. */
-export function slotCount(value: unknown, path: string): number {
+function slotCount(value: unknown, path: string): number {
   const count = typeof value === 'number' ? value : /^\d{1,4}$/.test(String(value)) ? Number(value) : Number.NaN;
   if (!Number.isInteger(count) || count < 0 || count > SLOTS_MOST) throw configError(`${path}: must be a number from 0 to ${SLOTS_MOST}`);
   return count;

@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asTimelineError } from '../sql/errors.js';
+import { isAlive } from './process-folder.js';
 import { type DevServer, startDevServer } from './replay/temporal/dev-server.js';
 import { probe } from './replay/temporal/probe.js';
 import { log } from './telemetry/log.js';
@@ -85,17 +86,17 @@ async function takenOver(running: Running, restart: () => Promise<DevServer>): P
 /** A server that is no child of this process. */
 function foreign({ pid }: Running, address: string): DevServer {
   const exited = (async () => {
-    while (alive(pid)) await sleep(500, undefined, { ref: false });
+    while (isAlive(pid)) await sleep(500, undefined, { ref: false });
   })();
   return {
     address,
     pid,
     exited,
     async close() {
-      if (!alive(pid)) return;
+      if (!isAlive(pid)) return;
       process.kill(pid, 'SIGTERM');
       await Promise.race([exited, sleep(STOP_MOST, undefined, { ref: false })]);
-      if (alive(pid)) process.kill(pid, 'SIGKILL');
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     },
   };
 }
@@ -106,20 +107,11 @@ async function leftBehind(record: string, dbFile: string): Promise<Running | und
     const value: unknown = JSON.parse(await readFile(record, 'utf8'));
     if (typeof value !== 'object' || value === null || !('pid' in value) || !('port' in value)) return undefined;
     const { pid, port } = value;
-    if (typeof pid !== 'number' || typeof port !== 'number' || !Number.isSafeInteger(pid) || pid <= 1 || !alive(pid)) return undefined;
+    if (typeof pid !== 'number' || typeof port !== 'number' || !Number.isSafeInteger(pid) || pid <= 1 || !isAlive(pid)) return undefined;
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8');
     return command.includes('start-dev') && command.includes(dbFile) ? { pid, port } : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

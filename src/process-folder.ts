@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 
-const OWN = `${hostname().replaceAll(/[^\w.-]/g, '_')}-${process.pid}-${randomBytes(4).toString('hex')}`;
+/** This machine (or container), as part of a file's name. */
+export const HOST = hostname().replaceAll(/[^\w.-]/g, '_');
+
+const OWN = `${HOST}-${process.pid}-${randomBytes(4).toString('hex')}`;
 
 export const OWNED_FOLDER = /^(.+)-(\d+)-[0-9a-f]{8}$/;
 

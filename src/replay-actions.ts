@@ -4,8 +4,9 @@ import { instantText } from '../planner/instant.js';
 import { type ActionName, positionInLiteral, type RowAction } from '../sql/action-call.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import type { EngineContext } from './engine-context.js';
-import type { BackfillRequest, ReplayControl, ScheduleRecord } from './replay/replay-control.js';
+import { type BackfillRequest, isScheduleName, type ReplayControl, type ScheduleRecord } from './replay/replay-control.js';
 import type { ReplayRequest } from './replay/replay-planner.js';
+import { isReplayId } from './replay/replay-record.js';
 import type { SessionScope } from './session-context.js';
 import { timeZone } from './settings.js';
 import type { Notice } from './statement.js';
@@ -147,7 +148,7 @@ async function ofReplay(
   const running = engine.history.get(id);
   const durable = running?.state === 'running' && running.driver === 'temporal';
   if (!durable) {
-    if (!isId(id) || (await engine.registry.submission(id)) === undefined) {
+    if (!isReplayId(id) || (await engine.registry.submission(id)) === undefined) {
       tell(notice(`replay "${id.slice(0, MOST_NAME)}" does not exist`));
       return false;
     }
@@ -162,7 +163,7 @@ async function ofSchedule(
   work: (control: ReplayControl, name: string) => Promise<boolean>,
 ): Promise<boolean | null> {
   if (name === null) return null;
-  const done = SCHEDULE_NAME.test(name) && (await work(requireControl(engine), name));
+  const done = isScheduleName(name) && (await work(requireControl(engine), name));
   if (!done) tell(notice(`schedule "${name.slice(0, MOST_NAME)}" does not exist`));
   return done;
 }
@@ -179,7 +180,7 @@ const LOST_MS = 15_000;
 async function waitFor(id: string, timeout: string | null, context: ActionContext): Promise<string> {
   const { engine, signal, onProgress, notice: tell } = context;
   const { registry, replays } = engine;
-  if (!isId(id) || (await registry.submission(id)) === undefined)
+  if (!isReplayId(id) || (await registry.submission(id)) === undefined)
     throw semantic('42704', `replay "${id.slice(0, MOST_NAME)}" does not exist`);
   const until = timeout === null ? Number.POSITIVE_INFINITY : Date.now() + Number(timeout);
   let pause = WAIT_LEAST_MS;
@@ -214,7 +215,6 @@ async function waitFor(id: string, timeout: string | null, context: ActionContex
   }
 }
 
-const SCHEDULE_NAME = /^[A-Za-z0-9_][\w.-]{0,99}$/;
 const OVERLAPS = ['skip', 'queue', 'parallel'] as const;
 const CHUNKS = ['interval', 'hour', 'day', 'week', 'month'] as const;
 
@@ -222,7 +222,7 @@ async function schedule(args: Texts, context: ActionContext): Promise<string> {
   const [name = null, cron = null, sql = null, result = null, overlap = null, catchUp = null, zone = null] = args;
   const { engine, settings, signal } = context;
   if (name === null || cron === null || sql === null) throw semantic('22004', 'name, cron and sql of a schedule must not be null');
-  if (!SCHEDULE_NAME.test(name))
+  if (!isScheduleName(name))
     throw semantic('22023', `invalid name of a schedule: "${name.slice(0, MOST_NAME)}"`, 'Up to 100 letters, digits, "_", "." and "-".');
   if (cron.length > MOST_NAME) throw semantic('22023', 'the cron expression is too long');
   if (Buffer.byteLength(sql) > MOST_SCHEDULE_SQL)
@@ -263,7 +263,7 @@ async function backfill(args: Texts, context: ActionContext): Promise<string> {
   const atOnce = Number(parallel ?? 4);
   if (atOnce < 1 || atOnce > MOST_PARALLEL) throw semantic('22023', `parallel must be between 1 and ${MOST_PARALLEL}`);
   const control = requireControl(engine);
-  const found = SCHEDULE_NAME.test(name) ? await control.schedule(name) : undefined;
+  const found = isScheduleName(name) ? await control.schedule(name) : undefined;
   if (found === undefined) throw semantic('42704', `schedule "${name.slice(0, MOST_NAME)}" does not exist`);
   const request: BackfillRequest = {
     id: `backfill-${randomUUID()}`,
@@ -307,13 +307,8 @@ function oneOf<W extends string>(value: string, words: readonly W[], what: strin
   throw semantic('22023', `invalid ${what}: "${value.slice(0, MOST_NAME)}"`, `One of ${words.join(', ')}.`);
 }
 
-/** Ids are names of folders in the stage store. */
-export function isId(id: string): boolean {
-  return /^[\w.-]{1,200}$/.test(id) && !/^\.+$/.test(id);
-}
-
 /** Throws 55000 while there is no Temporal to ask. */
-export function requireControl({ drivers }: EngineContext): ReplayControl {
+function requireControl({ drivers }: EngineContext): ReplayControl {
   if (drivers.control !== undefined) return drivers.control;
   throw new TimelineError({
     kind: 'connector',

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { instantText } from '../planner/instant.js';
 import { operatorsIn } from '../planner/logical-plan.js';
 import type { Operator, PhysicalPlan, Stage } from '../planner/physical-plan.js';
@@ -17,6 +17,7 @@ import { planSelect, type SelectContext, type SelectStatement } from './select.j
 import { analysisOf, asOfOf, type SessionScope, selectContextOf } from './session-context.js';
 import { SessionViews } from './session-views.js';
 import { Settings } from './settings.js';
+import { sha256 } from './sha256.js';
 
 export interface SubmitPlanner extends ReplayPlanner {
   /** With what the planner remarks, for the session. */
@@ -321,8 +322,4 @@ function withOrigin(plan: PhysicalPlan, of: { readonly id: string; readonly sql:
     }
   });
   return { ...plan, stages };
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

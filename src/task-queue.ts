@@ -11,14 +11,11 @@ const KEY = 'store.json';
  * share a stage store share a queue, and those that do not (each with a home of its own) leave each other alone at one Temporal.
  */
 export async function queueOf(config: Config, files: StageFiles): Promise<string> {
-  const { taskQueue } = config.temporal;
-  if (taskQueue !== DEFAULT) return taskQueue;
-  const known = await files.read(KEY);
-  if (known !== undefined) return `${DEFAULT}-${idIn(known)}`;
+  const known = await knownQueue(config, files);
+  if (known !== undefined) return known;
   const id = randomBytes(4).toString('hex');
   const ours = await files.putIfAbsent(KEY, Buffer.from(JSON.stringify({ version: 1, id })));
-  const bytes = ours ? undefined : await files.read(KEY);
-  return `${DEFAULT}-${bytes === undefined ? id : idIn(bytes)}`;
+  return (ours ? undefined : await knownQueue(config, files)) ?? `${DEFAULT}-${id}`;
 }
 
 /** As queueOf, without making an id; undefined: no gateway and no worker has used the stage store yet. */

@@ -6,6 +6,7 @@ import { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { parseFields } from '../../connectors/iceberg/format/schema.js';
 import { makeTable } from '../../connectors/iceberg/write/made-table.js';
 import { internal } from '../../sql/errors.js';
+import { isAlive } from '../process-folder.js';
 import { dayEvents } from './day-events.js';
 import { DEMO_RELATION, loadDay, openDemoTable } from './demo-table.js';
 
@@ -193,15 +194,6 @@ async function sweepLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(dirname(folder))) {
     const pid = name.startsWith(`${basename(folder)}.making-`) ? Number(/making-(\d+)-/.exec(name)?.[1]) : Number.NaN;
     if (Number.isInteger(pid) && !isAlive(pid)) await rm(join(dirname(folder), name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -21,11 +21,6 @@ export interface ReplayRecords {
   readonly retention: number | undefined;
 }
 
-/** Ids name folders and files. */
-export function isReplayId(text: string): boolean {
-  return /^[\w.-]{1,200}$/.test(text) && !/^\.+$/.test(text);
-}
-
 /**
  * A replay whose rows can be read; undefined: there is none of this id. Errors, 55000: it has not completed, its result is no longer kept, is
  * in a table, or in a file that is not Parquet or not the one that was written.

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../sha256.js';
 import type { ReplayRequest } from './replay-planner.js';
 import type { ReplayInterval } from './replay-record.js';
 
@@ -8,7 +8,7 @@ import type { ReplayInterval } from './replay-record.js';
  */
 export function intervalReplayId(interval: ReplayInterval, parent?: string): string {
   const head = intervalHead(interval);
-  return parent === undefined ? head : `${head}-${digest(parent).slice(0, 12)}`;
+  return parent === undefined ? head : `${head}-${sha256(parent).slice(0, 12)}`;
 }
 
 /** Rows of an interval are added to a table once: by whom, and how often it is asked for, does not matter. */
@@ -21,19 +21,15 @@ export function isAddedToTable(result: string): boolean {
 export function intervalHash({ user, sql, settings, result }: Omit<ReplayRequest, 'kind' | 'name'>, interval: ReplayInterval): string {
   const { schedule, from, until } = interval;
   const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  return digest(JSON.stringify([1, user, sql, sorted, result, { schedule, from, until }]));
+  return sha256(JSON.stringify([1, user, sql, sorted, result, { schedule, from, until }]));
 }
 
 /** The id of the record of an interval that could not even be planned; `attempt`: of the workflow's run that tried. */
 export function unplannedReplayId(interval: ReplayInterval, parent: string | undefined, attempt: string): string {
-  return `${intervalReplayId(interval, parent)}-f${digest(attempt).slice(0, 8)}`;
+  return `${intervalReplayId(interval, parent)}-f${sha256(attempt).slice(0, 8)}`;
 }
 
 /** What all replays of an interval begin with; ends at the id's end, or at `-`. */
 export function intervalHead({ schedule, from, until }: ReplayInterval): string {
-  return `interval-${digest(JSON.stringify([schedule, from, until])).slice(0, 24)}`;
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return `interval-${sha256(JSON.stringify([schedule, from, until])).slice(0, 24)}`;
 }

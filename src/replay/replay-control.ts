@@ -33,7 +33,7 @@ export interface WorkflowState {
 /** A query that is run again and again, over one interval after the other. JSON; lies in Temporal's schedule. */
 export interface ScheduleRecord {
   readonly version: 1;
-  /** `[A-Za-z0-9_][\w.-]{0,99}` */
+  /** See isScheduleName. */
   readonly name: string;
   /** Five fields, or @hourly and its like, in `timeZone`. */
   readonly cron: string;
@@ -47,6 +47,11 @@ export interface ScheduleRecord {
   /** How late one may start after an outage, milliseconds. */
   readonly catchUp: number;
   readonly createdAt: number;
+}
+
+/** Names of schedules are ids in Temporal. */
+export function isScheduleName(text: string): boolean {
+  return /^[A-Za-z0-9_][\w.-]{0,99}$/.test(text);
 }
 
 export interface ScheduleState {

@@ -8,7 +8,7 @@ import type { RunFigures } from './stage-clock.js';
  */
 export interface ReplaySubmission {
   readonly version: 1;
-  /** Names the workflow and the folder in the stage store; `[\w.-]+`. */
+  /** Names the workflow and the folder in the stage store; see isReplayId. */
   readonly id: string;
   /** As the user named it; null: not at all. */
   readonly name: string | null;
@@ -30,6 +30,11 @@ export interface ReplaySubmission {
   readonly result: ResultWish;
   /** What has to be equal for a result to be used again (a hash over name, user, plan and snapshots); null: never. */
   readonly reuse: string | null;
+}
+
+/** Ids name folders and files. */
+export function isReplayId(text: string): boolean {
+  return /^[\w.-]{1,200}$/.test(text) && !/^\.+$/.test(text);
 }
 
 export interface ReplayInterval {

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { internal, TimelineError } from '../../sql/errors.js';
 import type { S3Config } from '../config.js';
 import { below } from '../object-store/location.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { openStore } from '../object-store/open-store.js';
+import { sha256 } from '../sha256.js';
 import type { LocalCopies } from './local-copies.js';
 
 /** A root below which results lie, and how to reach it. */
@@ -77,7 +77,7 @@ export function createResultFiles(options: {
       const path = await at(location, async (store, path) => {
         const local = store.localPath(path);
         if (local !== undefined) return local;
-        const name = createHash('sha256').update(location).digest('hex').slice(0, 32);
+        const name = sha256(location).slice(0, 32);
         return copies.get(`results/${name}-${bytes}.parquet`, (target) => store.download(path, target));
       });
       if (path === undefined) throw internal(`the file ${location} of a result is in none of the configured places`);

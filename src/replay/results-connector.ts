@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { access, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type {
@@ -19,7 +18,9 @@ import type {
 } from '../../connectors/connector.js';
 import { internal, TimelineError, unsupported } from '../../sql/errors.js';
 import { inParallel } from '../in-parallel.js';
-import { type CompletedReplay, findCompleted, isReplayId, noLongerKept, noSuchReplay, type ReplayRecords } from './completed-replay.js';
+import { sha256 } from '../sha256.js';
+import { type CompletedReplay, findCompleted, noLongerKept, noSuchReplay, type ReplayRecords } from './completed-replay.js';
+import { isReplayId } from './replay-record.js';
 import { uniqueNames } from './result-columns.js';
 import { fileRelation, type ResultColumn, stageRelation } from './result-relation.js';
 import { codeOf } from './stage-files.js';
@@ -79,7 +80,7 @@ export class ResultsConnector implements Connector {
       comment: replay.submission.name ?? undefined,
       properties: {},
       rowEstimate: replay.end.rows,
-      schemaVersion: createHash('sha256').update(JSON.stringify(columns)).digest('hex').slice(0, 16),
+      schemaVersion: sha256(JSON.stringify(columns)).slice(0, 16),
     };
   }
 

@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { extname } from 'node:path';
 import type { PhysicalPlan, StageFigures } from '../../planner/physical-plan.js';
 import { type ErrorDetails, internal } from '../../sql/errors.js';
 import { BLOCK_VERSION } from '../kernel/block-version.js';
 import type { TaskOutput } from '../kernel/kernel.js';
 import type { StageKeys } from '../kernel/stage-keys.js';
+import { sha256 } from '../sha256.js';
 import { createFolderFiles, type StageFiles } from './stage-files.js';
 
 /** What a task did: written once, by its first attempt to finish. The files it names are complete. */
@@ -172,8 +173,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
     async readPlan(planRef, hash) {
       const bytes = await files.read(planRef);
       if (bytes === undefined) throw internal(`the plan ${planRef} is not in the stage store ${name}`);
-      if (hash !== undefined && createHash('sha256').update(bytes).digest('hex') !== hash)
-        throw internal(`the plan ${planRef} is not the one that was submitted`);
+      if (hash !== undefined && sha256(bytes) !== hash) throw internal(`the plan ${planRef} is not the one that was submitted`);
       return parsePlan(Buffer.from(bytes).toString('utf8'), planRef);
     },
     async requestCancel(query, reason) {

@@ -11,9 +11,9 @@ import type { PhysicalPlan } from '../../planner/physical-plan.js';
 import { TimelineError } from '../../sql/errors.js';
 import { temporalShape } from '../../src/replay/plan-shape.js';
 import { createStageStore } from '../../src/replay/stage-store.js';
-import { sha256 } from '../../src/replay/temporal/activities.js';
 import { planInputOf, RUN_PLAN, type RunPlanV2Input } from '../../src/replay/temporal/protocol.js';
 import { installRuntime, startTemporalWorker } from '../../src/replay/temporal/worker.js';
+import { sha256 } from '../../src/sha256.js';
 import { connectors, createTestConnector, createTestKernel, planOf, readStage, registryIn, scanStage, temporaryFolder } from './support.js';
 import { freshBundle, openServer, projectRoot } from './temporal-support.js';
 

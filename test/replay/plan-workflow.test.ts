@@ -10,10 +10,10 @@ import { type ErrorDetails, TimelineError } from '../../sql/errors.js';
 import { temporalShape } from '../../src/replay/plan-shape.js';
 import type { ReplayRegistry } from '../../src/replay/replay-registry.js';
 import { createStageStore, type StageStore } from '../../src/replay/stage-store.js';
-import { sha256 } from '../../src/replay/temporal/activities.js';
 import type { DevServer } from '../../src/replay/temporal/dev-server.js';
 import { bulkQueue, planInputOf, RUN_PLAN, type RunPlanV2Input, startAttributes } from '../../src/replay/temporal/protocol.js';
 import { startTemporalWorker, type TemporalWorker } from '../../src/replay/temporal/worker.js';
+import { sha256 } from '../../src/sha256.js';
 import {
   connectors,
   createTestConnector,

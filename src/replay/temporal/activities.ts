@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { PhysicalPlan } from '../../../planner/physical-plan.js';
 import { internal } from '../../../sql/errors.js';
+import { sha256 } from '../../sha256.js';
 import { type Budget, createBudget } from '../budget.js';
 import { runPlan } from '../plan-runner.js';
 import { endReplay } from '../replay-end.js';
@@ -145,8 +145,4 @@ export function createActivities(options: ActivitiesOptions): PlanActivities & P
         .finally(() => clearInterval(beat));
     },
   };
-}
-
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, stat, unlink, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { HOST, isAlive } from '../../process-folder.js';
+import { isReplayId } from '../replay-record.js';
 
 /** Which runs a process waits for, in files: who comes after a process that was killed ends them. */
 export interface OpenRuns {
@@ -11,7 +12,6 @@ export interface OpenRuns {
 const TOUCH = 20_000;
 /** A process of another machine (or container) that has not been seen for so long is gone, milliseconds. */
 const GONE_AFTER = 90_000;
-const ID = /^[\w.-]{1,200}$/;
 
 /** The markers of this process: `{folder}/{host}~{pid}~{start}/{id}`. */
 export async function keepOpenRuns(folder: string): Promise<OpenRuns & { close(): Promise<void> }> {
@@ -23,7 +23,7 @@ export async function keepOpenRuns(folder: string): Promise<OpenRuns & { close()
   }, TOUCH).unref();
   return {
     async add(id) {
-      if (!ID.test(id)) throw new RangeError(`not a run's id: ${JSON.stringify(id)}`);
+      if (!isReplayId(id)) throw new RangeError(`not a run's id: ${JSON.stringify(id)}`);
       await writeFile(join(own, id), '');
     },
     async remove(id) {
@@ -43,7 +43,7 @@ export async function orphanedRuns(folder: string): Promise<readonly { readonly 
   for (const name of await readdir(folder).catch(() => [])) {
     const path = join(folder, name);
     if (!(await isGone(name, path))) continue;
-    const ids = (await readdir(path).catch(() => [])).filter((id) => ID.test(id));
+    const ids = (await readdir(path).catch(() => [])).filter(isReplayId);
     if (ids.length === 0) await rmdir(path).catch(() => undefined);
     for (const id of ids) {
       found.push({
@@ -61,7 +61,7 @@ export async function orphanedRuns(folder: string): Promise<readonly { readonly 
 async function isGone(name: string, path: string): Promise<boolean> {
   const [host, pid, start] = name.split('~');
   if (host === undefined || start === undefined || !/^\d{1,10}$/.test(pid ?? '')) return false;
-  if (host === hostOf()) return (await startOf(Number(pid))) !== start;
+  if (host === HOST) return (await startOf(Number(pid))) !== start;
   try {
     return Date.now() - (await stat(path)).mtimeMs > GONE_AFTER;
   } catch {
@@ -70,20 +70,12 @@ async function isGone(name: string, path: string): Promise<boolean> {
 }
 
 function ownName(start: string | undefined): string {
-  return `${hostOf()}~${process.pid}~${start ?? '0'}`;
-}
-
-function hostOf(): string {
-  return hostname().replaceAll(/[^\w.-]/g, '_');
+  return `${HOST}~${process.pid}~${start ?? '0'}`;
 }
 
 /** When a process began, in its system's own measure; `0`: not known; undefined: there is none of this number. */
 async function startOf(pid: number): Promise<string | undefined> {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return undefined;
-  }
+  if (!isAlive(pid)) return undefined;
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The second field is a name in parentheses, which may hold anything; the 22nd is the start.

@@ -7,9 +7,8 @@ import type { RunFigures, StageTimes } from '../stage-clock.js';
 
 /**
  * What crosses between gateway, workflow and activities. It lies in histories that outlive releases: what a released name
- * means never changes; a changed shape gets a new workflow name (`runPlanV2`).
+ * means never changes; a changed shape gets a new workflow name (`runPlanV1`, `runPlanV2`).
  */
-export const RUN_PLAN_V1 = 'runPlanV1';
 export const RUN_PLAN = 'runPlanV2';
 export const SIGNAL_PAUSE = 'pause';
 export const SIGNAL_RESUME = 'resume';

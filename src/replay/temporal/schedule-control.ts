@@ -8,7 +8,7 @@ import {
 import { TypedSearchAttributes } from '@temporalio/common';
 import { TimelineError } from '../../../sql/errors.js';
 import { inParallel } from '../../in-parallel.js';
-import type { ReplayControl, ScheduleRecord, ScheduleState } from '../replay-control.js';
+import { isScheduleName, type ReplayControl, type ScheduleRecord, type ScheduleState } from '../replay-control.js';
 import { startAttributes, summaryOf } from './protocol.js';
 import { INTERVAL_REPLAY, type IntervalReplayInput, SCHEDULE_PREFIX, scheduleId } from './schedule-protocol.js';
 import type { TemporalCall } from './temporal-call.js';
@@ -19,7 +19,6 @@ const OVERLAP = { skip: 'SKIP', queue: 'BUFFER_ALL', parallel: 'ALLOW_ALL' } as 
   ScheduleRecord['overlap'],
   ScheduleOverlapPolicy
 >;
-const NAME = /^[A-Za-z0-9_][\w.-]{0,99}$/;
 const CRON = /^(?:@[a-z]+(?: [\w/]{1,40})?|[\d*/,A-Za-z-]+(?: +[\d*/,A-Za-z-]+){4})$/;
 const RECORD_MOST = 100_000;
 const SCHEDULES_MOST = 1000;
@@ -47,7 +46,7 @@ export function createScheduleControl(options: {
 
   /** False where there is no such schedule. */
   async function ifThere(name: string, work: (client: Client) => Promise<unknown>): Promise<boolean> {
-    if (!NAME.test(name)) return false;
+    if (!isScheduleName(name)) return false;
     return call(async ({ client }) => {
       try {
         await work(client);
@@ -106,7 +105,7 @@ export function createScheduleControl(options: {
         const handle = client.schedule.getHandle(scheduleId(name));
         return paused ? handle.pause() : handle.unpause();
       }),
-    schedule: async (name) => (NAME.test(name) ? call(({ client }) => describe(client, scheduleId(name))) : undefined),
+    schedule: async (name) => (isScheduleName(name) ? call(({ client }) => describe(client, scheduleId(name))) : undefined),
     schedules: () =>
       call(async ({ client }) => {
         const ids = new Set<string>();
@@ -152,7 +151,7 @@ export function recordOf(workflowType: string, input: unknown): ScheduleRecord |
 }
 
 function checkRecord(record: ScheduleRecord): void {
-  if (!NAME.test(record.name)) {
+  if (!isScheduleName(record.name)) {
     throw invalid(`invalid schedule name "${record.name.slice(0, 200)}"`, 'Letters, digits, "_", "." and "-"; at most 100.');
   }
   if (!CRON.test(record.cron)) {
