@@ -16,7 +16,7 @@ const WELL_AFTER = 60_000;
 const STOP_MOST = 20_000;
 
 export interface ChildWorker {
-  /** The first one takes tasks. */
+  /** The first one takes tasks, or was closed before it did. */
   readonly ready: Promise<void>;
   pid(): number | undefined;
   close(): Promise<void>;
@@ -73,6 +73,8 @@ export function superviseWorker(config: Config, address: string): ChildWorker {
       new Promise((resolve) => {
         closed = true;
         clearTimeout(timer);
+        // Whoever waits for it sees for himself that it is over.
+        markReady();
         const own = child;
         if (own === undefined || own.pid === undefined || own.exitCode !== null || own.signalCode !== null) return resolve();
         const force = setTimeout(() => own.kill('SIGKILL'), STOP_MOST);

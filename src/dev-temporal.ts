@@ -45,13 +45,15 @@ export async function keepDevServer(options: {
   let server = left === undefined ? await start() : await takenOver(left, () => start(left.port));
   const { address } = server;
   let closed = false;
+  let starting: Promise<DevServer> | undefined;
   const watch = async (): Promise<void> => {
     for (let pause = RESTART_FIRST; !closed; ) {
       await server.exited;
       if (closed) return;
       log('warn', `the Temporal development server has ended; it starts again at ${address}`);
       try {
-        server = await start(portOf(address));
+        starting = start(portOf(address));
+        server = await starting;
         pause = RESTART_FIRST;
       } catch (error) {
         log('warn', `the Temporal development server does not start: ${asTimelineError(error).message}`);
@@ -65,6 +67,7 @@ export async function keepDevServer(options: {
     address,
     async close() {
       closed = true;
+      await starting?.catch(() => undefined);
       await server.close();
     },
   };

@@ -10,10 +10,10 @@ import type { ReplayRegistry } from '../replay-registry.js';
 import type { ResultFiles } from '../result-files.js';
 import { parsePlan } from '../stage-store.js';
 import { runTask, type TaskContext } from '../task-runner.js';
-import { guarded } from './activity-guard.js';
+import { beating, guarded } from './activity-guard.js';
 import { type BatchRun, batchOutput, rowsFor, runBatch } from './batch-activity.js';
 import type { CommitBus } from './commit-bus.js';
-import { type BatchInput, PATIENCE, type PlanActivities, type PlanRef, type PlanV2Activities } from './protocol.js';
+import { type BatchInput, type EndReplayOutput, PATIENCE, type PlanActivities, type PlanRef, type PlanV2Activities } from './protocol.js';
 
 export interface ActivitiesOptions extends TaskContext {
   /** Where submitted replays have their records; in the same storage as `store`. */
@@ -31,7 +31,6 @@ export interface ActivitiesOptions extends TaskContext {
 
 const FAST_CANCEL_POLL = 250;
 const CANCEL_POLL = 500;
-const BEAT = 2000;
 const PLANS_KEPT = 32;
 
 /** The activities of a worker: all work is in runTask; here are only Temporal's manners. */
@@ -130,19 +129,18 @@ export function createActivities(options: ActivitiesOptions): PlanActivities & P
     },
     endReplay(input) {
       const context = Context.current();
-      const beat = setInterval(() => context.heartbeat(), BEAT);
-      context.heartbeat();
-      return guarded(context, { store, query: input.query, poll: CANCEL_POLL, sealed }, async (signal) => {
-        // The record of a replay that was cancelled is not stopped by its cancel.
-        const { state, rows } = await endReplay(options, input, input.state === 'completed' ? signal : context.cancellationSignal);
-        return { state, rows };
-      })
-        .catch((error: unknown) => {
-          // A replay that failed has to have a record of that: whatever hinders it is tried again.
-          if (input.state === 'completed' || !(error instanceof ApplicationFailure)) throw error;
-          throw ApplicationFailure.retryable(error.message, error.type, ...(error.details ?? []));
-        })
-        .finally(() => clearInterval(beat));
+      const guard = { store, query: input.query, poll: CANCEL_POLL, sealed };
+      const end = (): Promise<EndReplayOutput> =>
+        guarded(context, guard, async (signal) => {
+          // The record of a replay that was cancelled is not stopped by its cancel.
+          const { state, rows } = await endReplay(options, input, input.state === 'completed' ? signal : context.cancellationSignal);
+          return { state, rows };
+        });
+      return beating(context, end).catch((error: unknown) => {
+        // A replay that failed has to have a record of that: whatever hinders it is tried again.
+        if (input.state === 'completed' || !(error instanceof ApplicationFailure)) throw error;
+        throw ApplicationFailure.retryable(error.message, error.type, ...(error.details ?? []));
+      });
     },
   };
 }

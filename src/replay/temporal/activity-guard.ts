@@ -29,14 +29,21 @@ export interface Guarded {
 export async function guarded<T>(context: Context, options: Guarded, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { store, query } = options;
   const requested = new AbortController();
-  const poll = setInterval(() => {
-    store.cancelRequest(query).then(
-      (reason) => {
-        if (reason !== undefined) requested.abort(TimelineError.fromJSON(reason));
-      },
-      () => undefined,
-    );
-  }, options.poll);
+  let asking = false;
+  const ask = async (): Promise<void> => {
+    // A store that is slow, or away, is not asked again before it has answered.
+    if (asking) return;
+    asking = true;
+    try {
+      const reason = await store.cancelRequest(query);
+      if (reason !== undefined) requested.abort(TimelineError.fromJSON(reason));
+    } catch {
+      // The work itself meets it, too.
+    } finally {
+      asking = false;
+    }
+  };
+  const poll = setInterval(() => void ask(), options.poll);
   const signal = AbortSignal.any([context.cancellationSignal, requested.signal]);
   try {
     return await work(signal);
@@ -45,6 +52,19 @@ export async function guarded<T>(context: Context, options: Guarded, work: (sign
     throw activityFailure(error, context, options.sealed);
   } finally {
     clearInterval(poll);
+  }
+}
+
+const BEAT = 2000;
+
+/** Does the work with heartbeats: only in answer to one does a worker hear of a cancel. */
+export async function beating<T>(context: Context, work: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => context.heartbeat(), BEAT);
+  try {
+    context.heartbeat();
+    return await work();
+  } finally {
+    clearInterval(timer);
   }
 }
 

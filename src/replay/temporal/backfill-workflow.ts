@@ -10,7 +10,6 @@ import {
   setCurrentDetails,
   setHandler,
   sleep,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ErrorDetails } from '../../../sql/errors.js';
@@ -34,6 +33,7 @@ import {
   type ScheduleActivities,
 } from './schedule-protocol.js';
 import { CANCELLED, detailsOf, failureOf } from './workflows-failure.js';
+import { noteState } from './workflows-note.js';
 
 /** Intervals a history: each is about ten events. */
 const CHECKPOINT_EVERY = 200;
@@ -118,7 +118,7 @@ export async function backfillV1(input: BackfillInput): Promise<BackfillOutput> 
     setCurrentDetails(backfillText(state, backfill.intervals));
     if (state.paused === shownPaused || state.ending !== undefined) return;
     shownPaused = state.paused;
-    note(input, shownPaused ? 'paused' : 'running', state.rows);
+    noteState(input, shownPaused ? 'paused' : 'running', state.rows);
   }
 
   async function interpret(): Promise<NonNullable<typeof end>> {
@@ -147,7 +147,7 @@ export async function backfillV1(input: BackfillInput): Promise<BackfillOutput> 
     const { rows, completed, failed, skipped } = state;
     const error = how.error === undefined ? {} : { error: how.error };
     await recording.endBackfill({ version: 1, id: backfill.id, state: how.state, rows, ...error });
-    note(input, how.state, rows);
+    noteState(input, how.state, rows);
     if (how.error !== undefined) throw failureOf(how.error, { cancelled: root.consideredCancelled, sealed: input.sealed === true });
     return { version: 1, completed, failed, skipped, rows };
   });
@@ -179,12 +179,4 @@ async function child(input: BackfillInput, [from, until]: Bounds): Promise<Inter
       await sleep(LOOK_AGAIN);
     }
   }
-}
-
-function note(input: BackfillInput, state: string, rows: number): void {
-  if (!input.attributes) return;
-  upsertSearchAttributes([
-    { key: { name: 'TimelineState', type: 'KEYWORD' }, value: state },
-    { key: { name: 'TimelineRows', type: 'INT' }, value: rows },
-  ]);
 }

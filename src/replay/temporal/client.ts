@@ -45,6 +45,28 @@ export async function connectTemporal(
   }
 }
 
+/** Connects with the first `get`, and again after a connection that failed. */
+export function keepConnected(options: Parameters<typeof connectTemporal>[0]): {
+  get(): Promise<TemporalClient>;
+  close(): Promise<void>;
+} {
+  let connecting: Promise<TemporalClient> | undefined;
+  return {
+    get() {
+      connecting ??= connectTemporal(options).catch((error: unknown) => {
+        connecting = undefined;
+        throw error;
+      });
+      return connecting;
+    },
+    async close() {
+      const known = connecting;
+      connecting = undefined;
+      await (await known?.catch(() => undefined))?.close();
+    },
+  };
+}
+
 /** A server that lets us not do so still runs plans, only without the attributes. */
 async function registerAttributes(connection: Connection | NativeConnection, namespace: string): Promise<boolean> {
   try {

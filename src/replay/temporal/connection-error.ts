@@ -2,10 +2,10 @@ import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { TimelineError } from '../../../sql/errors.js';
 import type { TemporalAddress } from './access.js';
 
+/** Status codes of gRPC. */
+export const GRPC = { invalidArgument: 3, notFound: 5, denied: 7, unauthenticated: 16 } as const;
+/** Cancelled, deadline exceeded, unavailable. */
 const UNREACHABLE: ReadonlySet<number> = new Set([1, 4, 14]);
-const NOT_FOUND = 5;
-const DENIED = 7;
-const UNAUTHENTICATED = 16;
 
 /** gRPC's status code of anything that Temporal's clients throw; undefined: it was not about the connection. */
 export function grpcCode(error: unknown): number | undefined {
@@ -26,8 +26,8 @@ function isUnreachable(error: unknown): boolean {
 /** The native client tells some statuses by their names only. */
 function nativeCode(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (/\bUnauthenticated\b|not have valid authentication credentials/i.test(error.message)) return UNAUTHENTICATED;
-  if (/\bPermission ?Denied\b|caller does not have permission/i.test(error.message)) return DENIED;
+  if (/\bUnauthenticated\b|not have valid authentication credentials/i.test(error.message)) return GRPC.unauthenticated;
+  if (/\bPermission ?Denied\b|caller does not have permission/i.test(error.message)) return GRPC.denied;
   return undefined;
 }
 
@@ -44,7 +44,7 @@ export function connectionError(error: unknown, where: TemporalAddress): Timelin
   // What was sent may be in it.
   const cause = where.apiKey === undefined ? { cause: error } : {};
   const text = withoutSecrets(error instanceof Error ? error.message : String(error), where);
-  if (code === NOT_FOUND) {
+  if (code === GRPC.notFound) {
     return new TimelineError({
       kind: 'connector',
       sqlstate: '08001',
@@ -53,9 +53,9 @@ export function connectionError(error: unknown, where: TemporalAddress): Timelin
       ...cause,
     });
   }
-  if (code === UNAUTHENTICATED || code === DENIED) {
+  if (code === GRPC.unauthenticated || code === GRPC.denied) {
     const withKey = where.apiKey !== undefined;
-    const what = code === DENIED ? `access to namespace "${where.namespace}"` : withKey ? 'the API key' : 'calls without an API key';
+    const what = code === GRPC.denied ? `access to namespace "${where.namespace}"` : withKey ? 'the API key' : 'calls without an API key';
     return new TimelineError({
       kind: 'connector',
       sqlstate: '28000',

@@ -6,7 +6,6 @@ import {
   setCurrentDetails,
   sleep,
   startChild,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ErrorDetails } from '../../../sql/errors.js';
@@ -17,6 +16,7 @@ import type { RunFigures } from '../stage-clock.js';
 import { planInputOf, RUN_PLAN, startAttributes, summaryOf } from './protocol.js';
 import type { IntervalReplayInput, IntervalReplayOutput, ScheduleActivities } from './schedule-protocol.js';
 import { detailsOf, failureOf } from './workflows-failure.js';
+import { noteState } from './workflows-note.js';
 
 const retry = { initialInterval: '1s', maximumInterval: '30s', backoffCoefficient: 2 } as const;
 
@@ -54,7 +54,7 @@ export async function intervalReplayV1(input: IntervalReplayInput): Promise<Inte
       planned = id;
       if (interval !== undefined) setCurrentDetails(`${intervalText(interval)}\n\nReplay \`${id}\``);
     });
-    note(input, 'completed', output.rows);
+    noteState(input, 'completed', output.rows);
     return output;
   } catch (error) {
     const details =
@@ -65,7 +65,7 @@ export async function intervalReplayV1(input: IntervalReplayInput): Promise<Inte
       const end = { ...planOf(input, interval), ...id, state, error: details } as const;
       await CancellationScope.nonCancellable(() => recording.endInterval(end));
     }
-    note(input, state, 0);
+    noteState(input, state, 0);
     throw failureOf(details, { cancelled: root.consideredCancelled, sealed: input.sealed === true });
   }
 }
@@ -141,12 +141,4 @@ function planOf(input: IntervalReplayInput, interval: ReplayInterval) {
 function scheduledAt(): string {
   const { typedSearchAttributes, startTime } = workflowInfo();
   return String(BigInt((typedSearchAttributes.get(SCHEDULED_AT) ?? startTime).getTime()) * 1000n);
-}
-
-function note(input: IntervalReplayInput, state: string, rows: number): void {
-  if (!input.attributes) return;
-  upsertSearchAttributes([
-    { key: { name: 'TimelineState', type: 'KEYWORD' }, value: state },
-    { key: { name: 'TimelineRows', type: 'INT' }, value: rows },
-  ]);
 }

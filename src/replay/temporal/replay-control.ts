@@ -6,7 +6,7 @@ import type { ErrorDetails } from '../../../sql/errors.js';
 import type { BackfillRequest, ReplayControl, WorkflowState } from '../replay-control.js';
 import type { StageStore } from '../stage-store.js';
 import type { TemporalAddress, TemporalClient } from './client.js';
-import { grpcCode } from './connection-error.js';
+import { GRPC, grpcCode } from './connection-error.js';
 import { bulkQueue, planInputOf, RUN_PLAN, SIGNAL_CANCEL, SIGNAL_PAUSE, SIGNAL_RESUME, startAttributes, summaryOf } from './protocol.js';
 import { createScheduleControl } from './schedule-control.js';
 import { BACKFILL, type BackfillInput } from './schedule-protocol.js';
@@ -28,7 +28,6 @@ interface RunInfo {
   readonly execution?: { readonly runId?: string | null } | null;
 }
 
-const INVALID_ARGUMENT = 3;
 const STORE_MOST = 5000;
 const STATE = defineSearchAttributeKey('TimelineState', 'KEYWORD');
 
@@ -60,7 +59,7 @@ export function createReplayControl(options: ReplayControlOptions): ReplayContro
         await attempt(attributes);
       } catch (error) {
         if (error instanceof WorkflowExecutionAlreadyStartedError) return;
-        if (!attributes || grpcCode(error) !== INVALID_ARGUMENT) throw error;
+        if (!attributes || grpcCode(error) !== GRPC.invalidArgument) throw error;
         await attempt(false).catch((again: unknown) => {
           if (!(again instanceof WorkflowExecutionAlreadyStartedError)) throw again;
         });

@@ -7,7 +7,7 @@ import type { ScheduleRecord } from '../replay-control.js';
 import type { ReplayPlanner } from '../replay-planner.js';
 import type { ReplayInterval } from '../replay-record.js';
 import type { ReplayRegistry } from '../replay-registry.js';
-import { activityFailure } from './activity-guard.js';
+import { activityFailure, beating } from './activity-guard.js';
 import { recordOf } from './schedule-control.js';
 import { type ReplayStanding, type ScheduleActivities, scheduleId } from './schedule-protocol.js';
 import { type IntervalBounds, intervalsOf, lastInterval, matchingTimes } from './schedule-times.js';
@@ -23,7 +23,6 @@ export interface ScheduleActivitiesOptions {
   readonly sealed: boolean;
 }
 
-const BEAT = 2000;
 /** The activities of schedules and backfills. They plan and ask; what they write is written once, so that each may run again. */
 export function createScheduleActivities(options: ScheduleActivitiesOptions): ScheduleActivities {
   const { client, registry, planner } = options;
@@ -31,17 +30,13 @@ export function createScheduleActivities(options: ScheduleActivitiesOptions): Sc
 
   async function working<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const context = Context.current();
-    const timer = setInterval(() => context.heartbeat(), BEAT);
     try {
-      context.heartbeat();
-      return await work(context.cancellationSignal);
+      return await beating(context, () => work(context.cancellationSignal));
     } catch (error) {
       if (error instanceof ApplicationFailure) throw error;
       // What we did not throw ourselves is a network's or a server's, and may pass.
       const ours = error instanceof TimelineError || context.cancellationSignal.aborted;
       throw activityFailure(ours ? error : passing(error), context, options.sealed);
-    } finally {
-      clearInterval(timer);
     }
   }
 

@@ -3,7 +3,7 @@ import { msToTs, tsToMs } from '@temporalio/common/lib/time.js';
 import { TimelineError } from '../../../sql/errors.js';
 import { type IntervalUnit, unitChunks } from '../interval-chunks.js';
 import { type BackfillRequest, MAX_INTERVALS } from '../replay-control.js';
-import { grpcCode } from './connection-error.js';
+import { GRPC, grpcCode } from './connection-error.js';
 import { scheduleId } from './schedule-protocol.js';
 
 /** Matching times of a schedule after `after` and not after `until` (microseconds since 1970), ascending: all of them, or the first ones. */
@@ -22,7 +22,7 @@ export function matchingTimes(connection: Pick<ConnectionLike, 'workflowService'
       });
       return (startTime ?? []).map((time) => BigInt(tsToMs(time)) * 1000n);
     } catch (error) {
-      if (grpcCode(error) === NOT_FOUND) throw noSchedule(schedule, error);
+      if (grpcCode(error) === GRPC.notFound) throw noSchedule(schedule, error);
       throw error;
     }
   };
@@ -37,7 +37,6 @@ function milliseconds(micros: bigint): number {
   return Number(micros < 0n && whole * 1000n !== micros ? whole - 1n : whole);
 }
 
-const NOT_FOUND = 5;
 const DAY = 86_400_000_000n;
 /** How far back the last matching times are looked for, one after the other: a leap day's schedule has eight years between two. */
 const LOOK_BACK = [DAY / 24n, DAY, 35n * DAY, 400n * DAY, 3000n * DAY, 15_000n * DAY];

@@ -1,5 +1,5 @@
 import type { NativeConnection } from '@temporalio/worker';
-import { connectTemporal, type TemporalAddress, type TemporalClient } from './client.js';
+import { keepConnected, type TemporalAddress, type TemporalClient } from './client.js';
 import { connectionError, grpcCode } from './connection-error.js';
 
 /** Does something with Temporal, within seconds; throws 08001 and its like, and what is about the thing itself as it is. */
@@ -7,28 +7,21 @@ export type TemporalCall = <T>(work: (temporal: TemporalClient) => Promise<T>) =
 
 const CALL_TIMEOUT = 8000;
 
-/** Connects with the first call, and again after a connection that failed. */
+/** Connects with the first call. */
 export function createTemporalCall(options: TemporalAddress & { readonly connection?: NativeConnection }): {
   readonly call: TemporalCall;
   close(): Promise<void>;
 } {
-  let connecting: Promise<TemporalClient> | undefined;
+  const connection = keepConnected(options);
   return {
     async call(work) {
-      connecting ??= connectTemporal(options).catch((error: unknown) => {
-        connecting = undefined;
-        throw error;
-      });
-      const temporal = await connecting;
+      const temporal = await connection.get();
       try {
         return await temporal.connection.withDeadline(Date.now() + CALL_TIMEOUT, () => work(temporal));
       } catch (error) {
         throw grpcCode(error) === undefined ? error : connectionError(error, options);
       }
     },
-    async close() {
-      await (await connecting?.catch(() => undefined))?.close();
-      connecting = undefined;
-    },
+    close: connection.close,
   };
 }

@@ -9,9 +9,9 @@ import type { Driver, RunOptions } from '../driver.js';
 import { temporalShape } from '../plan-shape.js';
 import type { StageStore } from '../stage-store.js';
 import { accessOf } from './access.js';
-import { connectTemporal, type TemporalAddress, type TemporalClient } from './client.js';
+import { keepConnected, type TemporalAddress, type TemporalClient } from './client.js';
 import type { CommitBus } from './commit-bus.js';
-import { connectionError, grpcCode } from './connection-error.js';
+import { connectionError, GRPC, grpcCode } from './connection-error.js';
 import { followRun } from './follow-run.js';
 import type { OpenRuns } from './open-runs.js';
 import { createOutageWatch } from './outage-watch.js';
@@ -50,16 +50,10 @@ const FAST_BYTES = 64 << 20;
 
 /** Runs plans as Temporal workflows; workers are elsewhere, and share only Temporal and the stage store with us. */
 export function createTemporalDriver(options: TemporalDriverOptions): Driver {
-  let connecting: Promise<TemporalClient> | undefined;
+  const connection = keepConnected(options);
   const open = new Map<AbortController, Promise<unknown>>();
-  const connect = (): Promise<TemporalClient> => {
-    connecting ??= connectTemporal(options).catch((error: unknown) => {
-      connecting = undefined;
-      throw error;
-    });
-    return connecting;
-  };
-  connect().catch(() => undefined);
+  // Who asks next hears of a failure.
+  connection.get().catch(() => undefined);
   const closing = new AbortController();
   const outageMost = options.outageMost ?? OUTAGE_MOST;
   const outages = createOutageWatch({ look: () => probe(options), interval: Math.min(OUTAGE_LOOK, outageMost / 2), most: outageMost });
@@ -68,7 +62,7 @@ export function createTemporalDriver(options: TemporalDriverOptions): Driver {
     kind: 'temporal',
     async start(plan, runOptions) {
       runOptions.signal.throwIfAborted();
-      const temporal = await connect();
+      const temporal = await connection.get();
       const handle = await startWorkflow(options, temporal, plan, runOptions);
       const abort = new AbortController();
       const run = followRun({
@@ -108,7 +102,7 @@ export function createTemporalDriver(options: TemporalDriverOptions): Driver {
       await Promise.all(ending);
       closing.abort();
       outages.close();
-      await (await connecting?.catch(() => undefined))?.close();
+      await connection.close();
     },
   };
 }
@@ -167,7 +161,7 @@ async function startWorkflow(
     signal.throwIfAborted();
     const handle = await attempt(temporal.attributes).catch((error: unknown) => {
       // Attributes that were registered a moment ago are not known everywhere at once.
-      if (!temporal.attributes || grpcCode(error) !== 3) throw error;
+      if (!temporal.attributes || grpcCode(error) !== GRPC.invalidArgument) throw error;
       return attempt(false);
     });
     await written.catch(async (error: unknown) => {

@@ -10,7 +10,6 @@ import {
   proxyLocalActivities,
   setCurrentDetails,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ErrorDetails } from '../../../sql/errors.js';
@@ -40,6 +39,7 @@ import {
   type WorkflowProgress,
 } from './protocol.js';
 import { CANCELLED, detailsOf, failureOf, isFinal } from './workflows-failure.js';
+import { noteState } from './workflows-note.js';
 
 const retry = { initialInterval: '100ms', maximumInterval: '5s', backoffCoefficient: 2 } as const;
 const WORK_MOST = 600_000;
@@ -312,12 +312,4 @@ async function remove(input: RunPlanV2Input, stages: readonly number[]): Promise
   } catch {
     // How the run ends is what its user must see; left files go by age.
   }
-}
-
-function noteState(input: RunPlanV2Input, state: string, rows?: number): void {
-  if (!input.attributes) return;
-  upsertSearchAttributes([
-    { key: { name: 'TimelineState', type: 'KEYWORD' }, value: state },
-    ...(rows === undefined ? [] : [{ key: { name: 'TimelineRows', type: 'INT' } as const, value: rows }]),
-  ]);
 }
