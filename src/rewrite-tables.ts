@@ -10,7 +10,7 @@ import { mapped } from './select.js';
 import type { SessionViews } from './session-views.js';
 import type { StatementTables } from './statement-tables.js';
 
-/** The text with its TIMELINE calls rewritten, then with definitions for its views, then with relations for its snapshots. */
+/** The text with its TIMELINE calls rewritten, then with definitions for its views, then with relations for its snapshots and results. */
 export async function rewriteTables(
   text: string,
   statement: unknown,
@@ -29,10 +29,12 @@ export async function rewriteTables(
       for (const { schema, name } of relationNodes(expandedTree)) tables.lookup(schema, name);
       return rewriteSnapshotCalls(expanded.text, expandedTree, ({ schema, table, version }) => tables.snapshot(schema, table, version));
     });
-    const tree = snapshots.text === expanded.text ? expandedTree : withoutTarget(parseOne(snapshots.text)?.statement);
+    const readTree = snapshots.text === expanded.text ? expandedTree : withoutTarget(parseOne(snapshots.text)?.statement);
     const toSnapshots = (position: number): number => snapshots.mapPosition(position);
     try {
-      const results = await tables.settle(() => rewriteResultCalls(snapshots.text, tree, tables.resultIds, (call) => tables.result(call)));
+      const results = await tables.settle(() =>
+        rewriteResultCalls(snapshots.text, readTree, tables.resultIds, (call) => tables.result(call)),
+      );
       const mapPosition = (position: number): number => back(toSnapshots(results.mapPosition(position)));
       return { text: results.text, mapPosition, reads: calls.reads };
     } catch (thrown) {

@@ -2,9 +2,10 @@ import { asTimelineError, internal, TimelineError } from '../sql/errors.js';
 import type { Batch } from '../sql/result.js';
 import type { Value } from '../sql/value.js';
 import { parseArrayText } from '../sql/value-array.js';
+import type { ActionContext } from './action-context.js';
 import { abandon, closable } from './execution.js';
 import type { PlannedStatement } from './prepare.js';
-import { type ActionContext, runAction } from './replay-actions.js';
+import { runAction } from './replay-actions.js';
 import type { Execution, Notice } from './statement.js';
 
 type PlannedActions = PlannedStatement & { readonly kind: 'action' };

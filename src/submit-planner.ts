@@ -3,7 +3,7 @@ import { instantText } from '../planner/instant.js';
 import { operatorsIn } from '../planner/logical-plan.js';
 import type { Operator, PhysicalPlan, Stage } from '../planner/physical-plan.js';
 import { asTimelineError, TimelineError, unsupported } from '../sql/errors.js';
-import { ELEMENT_OF, Oid } from '../sql/types.js';
+import { Oid } from '../sql/types.js';
 import { planDialectStatement } from './dialect-statement.js';
 import type { EngineContext } from './engine-context.js';
 import { intervalHash, intervalReplayId, isAddedToTable } from './replay/interval-id.js';
@@ -12,6 +12,7 @@ import type { PlanAnswer, PlannedReplay, ReplayPlanner, ReplayRequest } from './
 import type { ReplayEnd, ReplaySubmission, ResultWish } from './replay/replay-record.js';
 import { resultMetadata } from './replay/result-columns.js';
 import { RESULTS_SCHEMA } from './replay/results-connector.js';
+import { isRepeatable, reuseHash } from './replay-reuse.js';
 import { type ReplayTarget, replayTarget, writtenResult } from './replay-target.js';
 import { planSelect, type SelectContext, type SelectStatement } from './select.js';
 import { analysisOf, asOfOf, type SessionScope, selectContextOf } from './session-context.js';
@@ -229,7 +230,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
   async function planned(id: string, settings?: ReplayRequest['settings']): Promise<PlannedReplay | undefined> {
     const submission = await registry.submission(id);
     if (submission === undefined || submission.kind === 'backfill') return undefined;
-    const plan = await store.readPlan(`${id}/plan.json`).catch(() => undefined);
+    const plan = await store.findPlan(id);
     return plan === undefined ? undefined : plannedReplay(id, plan, { ...submission, ...(settings === undefined ? {} : { settings }) });
   }
 
@@ -262,43 +263,6 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
       return placed({ request, statement, idOf: (run) => `replay-${reuse.slice(0, 32)}-${run}`, reuse, planFor });
     },
   };
-}
-
-function sorted(settings: ReplayRequest['settings']): readonly (readonly [string, string])[] {
-  return Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-/** What has to be equal for a result to be used again. */
-function reuseHash({ name, user, sql, settings, result }: ReplayRequest, plan: PhysicalPlan): string {
-  const { now: _now, ...session } = plan.session;
-  return sha256(JSON.stringify([1, name, user, sql, sorted(settings), result, { ...plan, session, notices: [] }]));
-}
-
-/**
- * Does it give the same rows over the same snapshots? Constants of the statement's time are in the plan itself; what tasks compute by a clock or
- * by chance is not. Tables that have no snapshot may change without a trace.
- */
-function isRepeatable(plan: PhysicalPlan): boolean {
-  if (plan.snapshots.some(({ snapshot }) => snapshot === null)) return false;
-  return plan.stages.every(({ root }) => !readsClockOrChance(root));
-}
-
-const DATES_AND_TIMES: ReadonlySet<number> = new Set([Oid.date, Oid.timestamp, Oid.timestamptz, Oid.time, Oid.timetz]);
-
-/** Functions that look at the clock by themselves, and reading of texts that may say `today`. */
-function readsClockOrChance(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(readsClockOrChance);
-  if (typeof value !== 'object' || value === null) return false;
-  const node = value as Readonly<Record<string, unknown>>;
-  const { kind, fn, via, volatility } = node;
-  if (volatility === 'volatile') return true;
-  if (kind === 'call' && /^(age\((timestamp|timestamptz)\)|timetz\()/.test(String(fn))) return true;
-  if (kind === 'cast' && via === 'io') {
-    const oid = Number((node['type'] as { readonly oid?: unknown } | undefined)?.oid);
-    if (DATES_AND_TIMES.has(ELEMENT_OF.get(oid) ?? oid)) return true;
-  }
-  if (kind === 'sample' && node['seed'] === undefined) return true;
-  return Object.values(node).some(readsClockOrChance);
 }
 
 function scannedTables(stage: Stage): readonly string[] {

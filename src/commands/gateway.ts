@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import pg from 'pg';
 import { asTimelineError, TimelineError } from '../../sql/errors.js';
 import { loadConfig } from '../config-file.js';
-import { Interrupted } from './usage.js';
+import { type Given, Interrupted } from './usage.js';
 
 /** Answers as PostgreSQL's text. */
 export interface Answer {
@@ -79,6 +79,16 @@ export async function connectGateway(url: string | undefined): Promise<Gateway> 
     // In the middle of a statement this hangs up, which ends it there.
     close: () => client.end().catch(() => undefined),
   };
+}
+
+/** A session for the work, at the gateway that `--url` names. */
+export async function withGateway(given: Given, work: (gateway: Gateway) => Promise<void>): Promise<void> {
+  const gateway = await connectGateway(given.text('url'));
+  try {
+    await work(gateway);
+  } finally {
+    await gateway.close();
+  }
 }
 
 interface Target {

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { TimelineError } from '../../sql/errors.js';
 import { quoteLiteral } from '../../sql/quote.js';
 import { findReplay } from './find-replay.js';
-import { type Answer, connectGateway, type Gateway } from './gateway.js';
+import { type Answer, type Gateway, withGateway } from './gateway.js';
 import { printRows, rowPrinter } from './print-rows.js';
 import { formatOf, type Given, parseCommand, UsageError, wordsOf } from './usage.js';
 import { waitFor } from './wait-command.js';
@@ -158,13 +158,4 @@ async function ofOne(
   const [name = ''] = wordsOf(given, ['ID'], `replay ${command}`);
   if (given.text('format') !== undefined) formatOf(given.text('format') ?? '');
   await withGateway(given, async (gateway) => work(gateway, await findReplay(gateway, name), given));
-}
-
-export async function withGateway(given: Given, work: (gateway: Gateway) => Promise<void>): Promise<void> {
-  const gateway = await connectGateway(given.text('url'));
-  try {
-    await work(gateway);
-  } finally {
-    await gateway.close();
-  }
 }

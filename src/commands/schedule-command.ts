@@ -1,6 +1,6 @@
 import { TimelineError } from '../../sql/errors.js';
+import { withGateway } from './gateway.js';
 import { printRows } from './print-rows.js';
-import { withGateway } from './replay-command.js';
 import { formatOf, type Given, parseCommand, UsageError, wordsOf } from './usage.js';
 import { waitFor } from './wait-command.js';
 

@@ -49,7 +49,9 @@ export async function findCompleted(id: string, records: ReplayRecords): Promise
     const snapshot = place.snapshot === null ? '' : `, which is its snapshot ${place.snapshot}`;
     throw refused(id, 'has written its rows into a table', { hint: `Read ${place.schema}.${place.table}${snapshot}.` });
   }
-  const plan = await planOf(id, store);
+  const plan = await store.findPlan(id);
+  // Swept between its records and its plan.
+  if (plan === undefined) throw noLongerKept(id);
   if (place.kind === 'file') {
     const sink = plan.stages.at(-1)?.sink;
     if (sink?.kind === 'publish' && sink.file.format.kind !== 'parquet')
@@ -59,17 +61,6 @@ export async function findCompleted(id: string, records: ReplayRecords): Promise
     if (bytes !== place.bytes) throw noLongerKept(id, `${place.location} is another file than the one that it wrote.`);
   }
   return { id, submission, end, plan, place };
-}
-
-async function planOf(id: string, store: StageStore): Promise<PhysicalPlan> {
-  try {
-    return await store.readPlan(`${id}/plan.json`);
-  } catch (error) {
-    // Swept between its records and its plan.
-    if (error instanceof TimelineError && error.sqlstate === 'XX000' && /is not in the stage store/.test(error.message))
-      throw noLongerKept(id);
-    throw error;
-  }
 }
 
 /** 42704. */

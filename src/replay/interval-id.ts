@@ -1,5 +1,5 @@
 import { sha256 } from '../sha256.js';
-import type { ReplayRequest } from './replay-planner.js';
+import { type ReplayRequest, sortedSettings } from './replay-planner.js';
 import type { ReplayInterval } from './replay-record.js';
 
 /**
@@ -20,8 +20,7 @@ export function isAddedToTable(result: string): boolean {
 /** What the replay of an interval is asked for: a schedule that was made anew under its name may ask for something else (ReplaySubmission.reuse). */
 export function intervalHash({ user, sql, settings, result }: Omit<ReplayRequest, 'kind' | 'name'>, interval: ReplayInterval): string {
   const { schedule, from, until } = interval;
-  const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  return sha256(JSON.stringify([1, user, sql, sorted, result, { schedule, from, until }]));
+  return sha256(JSON.stringify([1, user, sql, sortedSettings(settings), result, { schedule, from, until }]));
 }
 
 /** The id of the record of an interval that could not even be planned; `attempt`: of the workflow's run that tried. */

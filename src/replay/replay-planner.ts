@@ -16,6 +16,11 @@ export interface ReplayRequest {
   readonly result: string;
 }
 
+/** For hashes of requests: in one order, however they were set. */
+export function sortedSettings(settings: ReplayRequest['settings']): readonly (readonly [string, string])[] {
+  return Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
 /** A replay that is in the registry, its plan in the stage store: what its workflow needs. Under 32 KB of JSON. */
 export interface PlannedReplay {
   readonly id: string;

@@ -74,6 +74,8 @@ export interface StageStore {
   planRef(query: string): string;
   /** `hash`: SHA-256 that the plan's bytes must have, hexadecimal. */
   readPlan(planRef: string, hash?: string): Promise<PhysicalPlan>;
+  /** Undefined: it is not there (any more). */
+  findPlan(query: string): Promise<PhysicalPlan | undefined>;
   /** Leaves word for the query's tasks, wherever they run, that they should stop. */
   requestCancel(query: string, reason: ErrorDetails): Promise<void>;
   cancelRequest(query: string): Promise<ErrorDetails | undefined>;
@@ -175,6 +177,11 @@ export function createStageStore(options: StageStoreOptions): StageStore {
       if (bytes === undefined) throw internal(`the plan ${planRef} is not in the stage store ${name}`);
       if (hash !== undefined && sha256(bytes) !== hash) throw internal(`the plan ${planRef} is not the one that was submitted`);
       return parsePlan(Buffer.from(bytes).toString('utf8'), planRef);
+    },
+    async findPlan(query) {
+      const key = `${query}/plan.json`;
+      const bytes = await files.read(key);
+      return bytes === undefined ? undefined : parsePlan(Buffer.from(bytes).toString('utf8'), key);
     },
     async requestCancel(query, reason) {
       await files.putIfAbsent(`${query}/cancel.json`, encode(reason));

@@ -85,8 +85,9 @@ export async function intervalsOf(
   const bounds: bigint[] = [];
   let complete = false;
   while (bounds.length < limit + 2 && !complete) {
-    const page = await times(backfill.schedule.name, bounds.at(-1) ?? from - 1n, until);
-    for (const time of page) if (time > (bounds.at(-1) ?? from - 1n)) bounds.push(time);
+    const last = bounds.at(-1) ?? from - 1n;
+    const page = (await times(backfill.schedule.name, last, until)).filter((time) => time > last);
+    bounds.push(...page);
     complete = page.length === 0;
   }
   const count = Math.min(limit, Math.max(0, bounds.length - 1));
