@@ -3,8 +3,9 @@ import { type ReplayRequest, sortedSettings } from './replay-planner.js';
 import type { ReplayInterval } from './replay-record.js';
 
 /**
- * The id of an interval's replay (its planner may add a number, for one that failed before): of the schedule itself, or of the backfill that runs the interval again. So an interval is run once by
- * its schedule and once by every backfill, whoever asks how often; and its replays are found by the head of their ids.
+ * The id of an interval's replay (its planner may add a number, for one that failed before): of the schedule itself, or of the backfill that
+ * runs the interval again. So an interval is run once by its schedule and once by every backfill, whoever asks how often; and its replays are
+ * found by the head of their ids.
  */
 export function intervalReplayId(interval: ReplayInterval, parent?: string): string {
   const head = intervalHead(interval);

@@ -42,7 +42,8 @@ export type PlanAnswer =
 /**
  * Parses, analyses and plans a request, pins its snapshots, writes its plan and its submission. Calling it again for the same interval gives
  * the same replay, `planned` for as long as it has not ended: whoever asked first may have died before its workflow began. The id of an
- * interval's replay is intervalReplayId(interval, parent), without the parent where it adds to a table. Errors are those of the SQL (not retryable), or of catalogs and stores.
+ * interval's replay is intervalReplayId(interval, parent), without the parent where it adds to a table. Errors are those of the SQL (not
+ * retryable), or of catalogs and stores.
  */
 export interface ReplayPlanner {
   plan(request: ReplayRequest, signal: AbortSignal): Promise<PlanAnswer>;

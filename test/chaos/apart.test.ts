@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, copyFileSync, mkdirSync, openSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { temporaryFolder } from '../replay/support.js';
 import { until } from '../replay/temporal-support.js';
+import { fillDisk } from '../support/fill-disk.js';
 import { findVersitygw, type S3Server, startVersitygw } from '../support/versitygw.js';
 import { type Cluster, openCluster } from './cluster.js';
 import { BY_WORD, byWord, resultOf, submit, waitFor } from './submitted.js';
@@ -43,7 +44,7 @@ describe('workers whose disk is full', function () {
     cluster = await openCluster({ config: { catalogs } });
     if (cluster === undefined) return this.skip();
     await Promise.all([cluster.startWorker({ home }), cluster.startGateway({ TIMELINE_WORKER_BULK_SLOTS: '0' })]);
-    fill(join(home, 'filler'));
+    fillDisk(join(home, 'filler'));
     cluster.control('delay', '30');
   });
 
@@ -201,19 +202,4 @@ async function relayTo(relays: Server[], host: string, to: string): Promise<stri
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   relays.push(server);
   return `${host}:${(server.address() as AddressInfo).port}`;
-}
-
-function fill(path: string): void {
-  const file = openSync(path, 'w');
-  try {
-    for (let size = 1 << 20; size > 0; size >>= 1) {
-      try {
-        for (;;) writeSync(file, Buffer.alloc(size));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      }
-    }
-  } finally {
-    closeSync(file);
-  }
 }

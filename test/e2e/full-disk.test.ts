@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fillDisk } from '../support/fill-disk.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTimeline, type TimelineServer } from '../support/timeline-server.js';
 import { fixtureConfig } from './fixtures.js';
@@ -35,7 +36,7 @@ describe('a full disk in home', () => {
     const client = await server.connect();
     const filler = join(folder.path, 'filler');
     try {
-      fill(filler);
+      fillDisk(filler);
       // Few rows never touch the disk; these do.
       assert.equal((await client.query('SELECT * FROM py.events_day')).rows.length, 180);
       await assert.rejects(client.query(MANY), (error: { code?: string; message: string }) => {
@@ -51,18 +52,3 @@ describe('a full disk in home', () => {
     }
   });
 });
-
-function fill(path: string): void {
-  const file = openSync(path, 'w');
-  try {
-    for (let size = 1 << 20; size > 0; size >>= 1) {
-      try {
-        for (;;) writeSync(file, Buffer.alloc(size));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      }
-    }
-  } finally {
-    closeSync(file);
-  }
-}

@@ -5,11 +5,14 @@ import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TimelineError } from '../../sql/errors.js';
+import type { Context } from '@temporalio/activity';
+import { type ErrorDetails, TimelineError } from '../../sql/errors.js';
 import { loadConfig } from '../../src/config-file.js';
 import { isOutage, PatienceLost, patiently } from '../../src/replay/patience.js';
 import { advance, initialState, type SchedulerState } from '../../src/replay/scheduler.js';
 import { createFolderFiles } from '../../src/replay/stage-files.js';
+import type { StageStore } from '../../src/replay/stage-store.js';
+import { guarded } from '../../src/replay/temporal/activity-guard.js';
 import { keepOpenRuns, orphanedRuns } from '../../src/replay/temporal/open-runs.js';
 import { createOutageWatch } from '../../src/replay/temporal/outage-watch.js';
 import { progressText } from '../../src/replay/temporal/plan-report.js';
@@ -171,6 +174,28 @@ describe('replay/open-runs', () => {
     const own = await keepOpenRuns(temporaryFolder());
     await assert.rejects(own.add('../x'), RangeError);
     await own.close();
+  });
+});
+
+describe('replay/activity guard', () => {
+  it('asks a slow store for a cancel request one at a time, and stops the work by what it says', async () => {
+    const context = { cancellationSignal: never, info: { isLocal: false, attempt: 1 } } as unknown as Context;
+    const reason: ErrorDetails = { kind: 'cancelled', sqlstate: '57014', message: 'enough of it' };
+    let asked = 0;
+    let asking = 0;
+    let highest = 0;
+    const cancelRequest = async (): Promise<ErrorDetails | undefined> => {
+      const call = ++asked;
+      highest = Math.max(highest, ++asking);
+      await sleep(20);
+      asking--;
+      if (call === 2) throw AWAY;
+      return call === 4 ? reason : undefined;
+    };
+    const store = { cancelRequest } as unknown as StageStore;
+    const work = (signal: AbortSignal): Promise<void> => sleep(30_000, undefined, { signal }).catch(() => Promise.reject(signal.reason));
+    await assert.rejects(guarded(context, { store, query: 'q', poll: 2, sealed: false }, work), { message: 'enough of it' });
+    assert.equal(highest, 1);
   });
 });
 

@@ -4,8 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Worker } from '@temporalio/worker';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import type { PhysicalPlan } from '../../planner/physical-plan.js';
 import { TimelineError } from '../../sql/errors.js';
@@ -14,10 +13,9 @@ import { createStageStore } from '../../src/replay/stage-store.js';
 import { planInputOf, RUN_PLAN, type RunPlanV2Input } from '../../src/replay/temporal/protocol.js';
 import { installRuntime, startTemporalWorker } from '../../src/replay/temporal/worker.js';
 import { sha256 } from '../../src/sha256.js';
+import { HISTORIES, replayHistory } from './replay-history.js';
 import { connectors, createTestConnector, createTestKernel, planOf, readStage, registryIn, scanStage, temporaryFolder } from './support.js';
-import { freshBundle, openServer, projectRoot } from './temporal-support.js';
-
-const FOLDER = join(projectRoot(), 'test', 'replay', 'histories');
+import { freshBundle, openServer } from './temporal-support.js';
 
 /**
  * TIMELINE_RECORD=1 records those of the newest workflow anew: before it is released, and only then. Those of `runPlanV1` stay as they are.
@@ -62,7 +60,7 @@ async function record(): Promise<void> {
   });
   const connection = await Connection.connect({ address: server.address });
   const client = new Client({ connection });
-  await mkdir(FOLDER, { recursive: true });
+  await mkdir(HISTORIES, { recursive: true });
 
   async function run(name: Newest, plan: PhysicalPlan, extra: Partial<RunPlanV2Input>, then?: (handle: WorkflowHandle) => Promise<void>) {
     const id = `replay-${name}`;
@@ -103,7 +101,7 @@ async function record(): Promise<void> {
     // Of a continued one its first run, which ends by continuing.
     const { firstExecutionRunId } = handle;
     const first = client.workflow.getHandle(id, firstExecutionRunId, { followRuns: false });
-    await writeFile(join(FOLDER, `${name}.json`), `${historyToJSON(await first.fetchHistory())}\n`);
+    await writeFile(join(HISTORIES, `${name}.json`), `${historyToJSON(await first.fetchHistory())}\n`);
   }
 
   const scan = scanStage(
@@ -149,17 +147,14 @@ describe('replay/workflow histories', function () {
     if (RECORD) await record();
   });
 
-  async function replay(name: string, change: (text: string) => string = (text) => text): Promise<void> {
-    const history = historyFromJSON(JSON.parse(change(await readFile(join(FOLDER, name), 'utf8'))));
-    await Worker.runReplayHistory({ workflowBundle: { codePath }, replayName: name }, history);
-  }
+  const replay = (name: string, change?: (text: string) => string): Promise<void> => replayHistory({ codePath, name, change });
 
   const names = [...RELEASED, ...NEWEST].map((name) => `${name}.json`).sort();
 
   it('has one of every lane and every end', async () => {
-    assert.ok(existsSync(FOLDER));
-    assert.deepEqual((await readdir(FOLDER)).filter((name) => name.startsWith('runPlan')).sort(), names);
-    const text = async (name: Newest): Promise<string> => readFile(join(FOLDER, `${name}.json`), 'utf8');
+    assert.ok(existsSync(HISTORIES));
+    assert.deepEqual((await readdir(HISTORIES)).filter((name) => name.startsWith('runPlan')).sort(), names);
+    const text = async (name: Newest): Promise<string> => readFile(join(HISTORIES, `${name}.json`), 'utf8');
     assert.match(await text('runPlanV2-continued'), /workflowExecutionContinuedAsNewEventAttributes/);
     assert.match(await text('runPlanV2-failed'), /workflowExecutionFailedEventAttributes/);
     assert.match(await text('runPlanV2-cancelled'), /activityTaskCanceledEventAttributes/);

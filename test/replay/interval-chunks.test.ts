@@ -158,6 +158,11 @@ describe('replay/schedule-times', () => {
     }
   });
 
+  it('ends where a server gives the time that it was asked for times after', async () => {
+    const inclusive: MatchingTimes = async (_schedule, after, until) => hours.filter((time) => time >= after && time <= until).slice(0, 3);
+    assert.equal((await intervalsOf(inclusive, request(0n, hours[10] as bigint), 0n, 100)).intervals.length, 10);
+  });
+
   it('finds the last whole interval at a time, however far back it lies', async () => {
     const leap = ['2016-02-29T00:00:00Z', '2020-02-29T00:00:00Z', '2024-02-29T00:00:00Z'].map(micros);
     for (const most of [1, 2, 1000]) {

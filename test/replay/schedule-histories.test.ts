@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Worker } from '@temporalio/worker';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { intervalReplayId } from '../../src/replay/interval-id.js';
 import type { ScheduleRecord } from '../../src/replay/replay-control.js';
@@ -13,10 +12,9 @@ import { createReplayControl } from '../../src/replay/temporal/replay-control.js
 import { BACKFILL, type BackfillInput, INTERVAL_REPLAY, type IntervalReplayInput } from '../../src/replay/temporal/schedule-protocol.js';
 import { installRuntime, startTemporalWorker } from '../../src/replay/temporal/worker.js';
 import { createIntervalPlanner } from './interval-planner.js';
+import { HISTORIES, replayHistory } from './replay-history.js';
 import { connectors, createTestConnector, createTestKernel, registryIn, temporaryFolder } from './support.js';
-import { freshBundle, openServer, projectRoot, until } from './temporal-support.js';
-
-const FOLDER = join(projectRoot(), 'test', 'replay', 'histories');
+import { freshBundle, openServer, until } from './temporal-support.js';
 
 /** TIMELINE_RECORD=schedules records these histories anew: after a change that running workflows are not to survive, and only then. */
 const RECORD = process.env['TIMELINE_RECORD'] === 'schedules';
@@ -56,7 +54,7 @@ async function record(): Promise<void> {
     const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
     await handle.result().catch(() => undefined);
     const text = historyToJSON(await handle.fetchHistory()).replaceAll(/"\d+@[\w.]+/g, '"worker');
-    await writeFile(join(FOLDER, name), `${text}\n`);
+    await writeFile(join(HISTORIES, name), `${text}\n`);
   };
   const schedule: ScheduleRecord = {
     version: 1,
@@ -135,19 +133,15 @@ describe('replay/histories of schedules and backfills', function () {
     if (RECORD) await record();
   });
 
-  async function replay(name: string, change: (text: string) => string = (text) => text): Promise<void> {
-    const text = await readFile(join(FOLDER, name), 'utf8');
-    const changed = change(text);
-    await Worker.runReplayHistory({ workflowBundle: { codePath }, replayName: name }, historyFromJSON(JSON.parse(changed)));
-  }
+  const replay = (name: string, change?: (text: string) => string): Promise<void> => replayHistory({ codePath, name, change });
 
   it('has one of every way', async () => {
-    const names = (await readdir(FOLDER)).filter((name) => /^(backfill|interval)/.test(name));
+    const names = (await readdir(HISTORIES)).filter((name) => /^(backfill|interval)/.test(name));
     assert.deepEqual(names.sort(), NAMES);
   });
 
   it('holds what they are for', async () => {
-    const [begin, end, other, scheduled, unplanned] = await Promise.all(NAMES.map((name) => readFile(join(FOLDER, name), 'utf8')));
+    const [begin, end, other, scheduled, unplanned] = await Promise.all(NAMES.map((name) => readFile(join(HISTORIES, name), 'utf8')));
     assert.match(begin ?? '', /EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW/);
     assert.match(begin ?? '', /"signalName": *"pause"/);
     assert.match(end ?? '', /EVENT_TYPE_WORKFLOW_EXECUTION_FAILED/);
