@@ -148,7 +148,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
         const json = JSON.stringify(made.plan);
         await store.writePlan(id, Buffer.from(json, 'utf8'));
         // Somebody who died before the record was written may have left another plan; or somebody else is doing the same now.
-        const plan = await store.readPlan(`${id}/plan.json`);
+        const plan = await store.readPlan(store.planRef(id));
         const replay = plannedReplay(id, plan, request);
         const submission: ReplaySubmission = {
           version: 1,
@@ -209,7 +209,7 @@ export function createSubmitPlanner(engine: EngineContext): SubmitPlanner {
   ): PlannedReplay {
     return {
       id,
-      planRef: `${id}/plan.json`,
+      planRef: store.planRef(id),
       planHash: sha256(JSON.stringify(plan)),
       spec: temporalShape(plan, maxBytesOf(request)),
       sources: [...new Set(plan.stages.flatMap((stage) => scannedTables(stage)))],

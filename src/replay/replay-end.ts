@@ -68,7 +68,7 @@ async function placed(
 ): Promise<{ readonly rows: number; readonly place: ResultPlace }> {
   const { store } = context;
   const { id } = submission;
-  const plan = await store.readPlan(`${id}/plan.json`);
+  const plan = await store.readPlan(store.planRef(id));
   const last = plan.stages.at(-1);
   if (last === undefined) throw internal(`the plan of replay "${id}" has no stage`);
   const manifests = await manifestsOf(context, id, last, signal);
@@ -191,7 +191,7 @@ const DISCARD_MOST = 10_000;
 async function discardUncommitted(context: ReplayEndContext, id: string, signal: AbortSignal): Promise<void> {
   const { store, registry, connectors } = context;
   try {
-    const plan = await store.readPlan(`${id}/plan.json`);
+    const plan = await store.readPlan(store.planRef(id));
     const stage = plan.stages.find(({ sink }) => sink?.kind === 'write');
     const last = plan.stages.at(-1);
     if (stage?.sink?.kind !== 'write' || last === undefined) return;
@@ -214,7 +214,7 @@ async function discardUncommitted(context: ReplayEndContext, id: string, signal:
 async function removeStages({ store }: ReplayEndContext, end: ReplayEnd): Promise<void> {
   let plan: PhysicalPlan;
   try {
-    plan = await store.readPlan(`${end.id}/plan.json`);
+    plan = await store.readPlan(store.planRef(end.id));
   } catch (error) {
     // Perhaps it failed for its plan: what there is of it goes with its folder.
     if (end.state !== 'completed') return;

@@ -179,7 +179,7 @@ export function createStageStore(options: StageStoreOptions): StageStore {
       return parsePlan(Buffer.from(bytes).toString('utf8'), planRef);
     },
     async findPlan(query) {
-      const key = `${query}/plan.json`;
+      const key = planRef(query);
       const bytes = await files.read(key);
       return bytes === undefined ? undefined : parsePlan(Buffer.from(bytes).toString('utf8'), key);
     },
