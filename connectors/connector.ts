@@ -298,6 +298,8 @@ export interface ConnectorWriter {
   write(handle: WriteHandle, input: WriteInput): Promise<readonly unknown[]>;
   /** All rows or none, once, whatever dies in between. Errors: 40001 (retryable) when others won again and again, 08007 outcome unknown. */
   commit(handle: WriteHandle, request: CommitRequest): Promise<CommitResult>;
+  /** What a commit of this batch did to the table of this handle, which remembers it. Undefined: there was none, or the table has gone. */
+  committed?(handle: WriteHandle, batch: string, signal: AbortSignal): Promise<CommitResult | undefined>;
   /** Deletes what `write` gave, of a query that ended before its commit began. */
   discard?(handle: WriteHandle, written: readonly unknown[], signal: AbortSignal): Promise<void>;
   /** Removes the table from its catalog and, with `purge`, its files. */

@@ -260,6 +260,8 @@ function ofTasks({ submission, end, tasks, committed, state }: Known, startedAt:
     const done = end.figures.stages.reduce((sum, stage) => sum + stage.tasks, 0);
     return { ...finished(stages.length, all), tasksDone: done, rows: end.rows, bytesRead: end.figures.bytesRead };
   }
+  // It was told to stop too late: its rows were in their place.
+  if (end?.state === 'completed') return { ...finished(stages.length, all), rows: end.rows };
   const done = Math.min(
     all,
     [...committed.values()].reduce((sum, count) => sum + count, 0),

@@ -40,7 +40,10 @@ export async function endReplay(context: ReplayEndContext, outcome: ReplayOutcom
   let end = await registry.ended(query);
   if (end === undefined) {
     const told = { version: 1, id: query, state, endedAt: Date.now(), ...(figures === undefined ? {} : { figures }) } as const;
-    if (state !== 'completed') {
+    const late = state === 'completed' || submission.kind === 'backfill' ? undefined : await settledAlready(context, submission, signal);
+    if (late !== undefined) {
+      end = await registry.end({ ...told, state: 'completed', ...late });
+    } else if (state !== 'completed') {
       await discardUncommitted(context, query, signal);
       end = await registry.end({ ...told, rows: 0, ...(error === undefined ? {} : { error }) });
     } else if (submission.kind === 'backfill') {
@@ -58,6 +61,34 @@ export async function endReplay(context: ReplayEndContext, outcome: ReplayOutcom
   }
   if (submission.kind !== 'backfill') await removeStages(context, end);
   return end;
+}
+
+/**
+ * Where the rows of a run are that was cancelled, or lost its worker, when they were in their place already: it has completed, whatever else it
+ * was told. If it were asked for again as one that has not, a table would have its rows twice.
+ */
+async function settledAlready(
+  context: ReplayEndContext,
+  submission: ReplaySubmission,
+  signal: AbortSignal,
+): Promise<{ readonly rows: number; readonly place: ResultPlace } | undefined> {
+  const { store, connectors } = context;
+  const { id } = submission;
+  try {
+    const last = (await store.readPlan(`${id}/plan.json`)).stages.at(-1);
+    if (last?.sink?.kind !== 'commit' && last?.sink?.kind !== 'publish') return undefined;
+    if ((await store.manifest(id, last.id, 0)) !== undefined) return await placed(context, submission, signal);
+    if (last.sink.kind === 'publish') return undefined;
+    const { connector, handle, schema, table } = last.sink.table;
+    const within = AbortSignal.any([signal, AbortSignal.timeout(TABLE_MOST)]);
+    const seen = await connectors.get(connector)?.writer?.committed?.(handle, id, within);
+    if (seen === undefined) return undefined;
+    return { rows: seen.rows, place: { kind: 'table', schema, table, snapshot: seen.snapshot, repeated: seen.repeated } };
+  } catch {
+    // Nobody can tell: then it is what the run says.
+    signal.throwIfAborted();
+    return undefined;
+  }
 }
 
 /** Where a completed replay's rows are. */
@@ -181,6 +212,8 @@ async function asFile(
   }
 }
 
+/** How long a table may take to say what it remembers, milliseconds. */
+const TABLE_MOST = 10_000;
 /** How long the removal of a table's files may take, milliseconds; what stays is for remove_orphan_files. */
 const DISCARD_MOST = 10_000;
 

@@ -217,6 +217,23 @@ describe('replay/replay-end', function () {
     assert.match(String(row?.[2]), /"catalog":"fx"/);
   });
 
+  for (const [what, lost] of [
+    ['its end', false],
+    ['the news of its commit', true],
+  ] as const) {
+    it(`a replay whose rows are in the table has completed, though it was cancelled before ${what}`, async () => {
+      const id = await submitted('results.late', TABLE_SQL);
+      await runs.runPlanned(id);
+      const { store } = runs.parts;
+      const rows = Number((await rowsOf('SELECT count(*) FROM py.events_day GROUP BY entity_id')).length);
+      if (lost) await store.removeStage(id, (await store.readPlan(`${id}/plan.json`)).stages.at(-1)?.id ?? -1);
+      const error = { kind: 'cancelled', sqlstate: '57014', message: 'canceling statement due to user request' } as const;
+      const end = await endReplay(runs.parts, { query: id, state: 'cancelled', error }, signal);
+      assert.deepEqual([end.state, end.rows, end.error], ['completed', rows, undefined]);
+      assert.ok(end.place?.kind === 'table' && end.place.table === 'late' && end.place.snapshot !== null);
+    });
+  }
+
   it('a replay that has failed keeps its record, and no rows', async () => {
     const id = await submitted('inline');
     await runs.runPlanned(id);

@@ -17,6 +17,7 @@ import { postgresType } from '../format/types.js';
 import type { FileIo } from '../read/file-io.js';
 import { fullName, noTable } from '../table-name.js';
 import { appendFiles } from './append.js';
+import { findBatch } from './batches.js';
 import { writeDataFiles } from './data-files.js';
 import { parquetWriterOf } from './indexed-parquet.js';
 import { creationMetadata, creationUpdates, newFields, newShape } from './new-table.js';
@@ -155,6 +156,13 @@ export class IcebergWriter implements ConnectorWriter {
     });
     for (const one of written) if (one.kind === 'list') await this.#options.io.delete(one.path).catch(() => undefined);
     return { ...result, files: files.length };
+  }
+
+  async committed(handle: WriteHandle, batch: string, signal: AbortSignal): Promise<CommitResult | undefined> {
+    const begun = asWriteHandle(handle);
+    const metadata = await this.#options.current(begun.table, signal);
+    const seen = metadata?.uuid === begun.uuid ? findBatch(metadata, batch) : undefined;
+    return seen === undefined ? undefined : { rows: seen.rows, snapshot: seen.snapshot, repeated: true };
   }
 
   async discard(handle: WriteHandle, written: readonly unknown[], signal: AbortSignal): Promise<void> {
