@@ -18,6 +18,7 @@ import { startTemporalWorker } from '../../src/replay/temporal/worker.js';
 import { openTemporalAccess } from '../../src/temporal-access.js';
 import { type Authority, type Certificate, makeAuthority } from '../support/certificates.js';
 import { freePort } from '../support/free-port.js';
+import { hasProgram } from '../support/run-program.js';
 import { type Front, startKeyFront, startTlsFront } from '../support/temporal-fronts.js';
 import { connectors, createTestConnector, createTestKernel, rowsOf, temporaryFolder, valuesPlan } from './support.js';
 import { freshBundle, openServer } from './temporal-support.js';
@@ -38,7 +39,7 @@ describe('replay/temporal access', function () {
 
   before(async function () {
     await freshBundle();
-    server = await openServer();
+    server = (await hasProgram('openssl')) ? await openServer() : undefined;
     if (server === undefined) {
       this.skip();
       return;
