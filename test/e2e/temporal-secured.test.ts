@@ -25,7 +25,7 @@ describe('gateway and worker with a Temporal that is secured', function () {
 
   before(async function () {
     folder = await tempFolder('secured');
-    temporal = (await hasProgram('openssl')) ? await openServer() : undefined;
+    temporal = (await hasProgram('openssl', ['version'])) ? await openServer() : undefined;
     if (temporal === undefined) return this.skip();
     const certificates = join(folder.path, 'certificates');
     await mkdir(certificates);

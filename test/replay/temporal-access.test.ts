@@ -39,7 +39,7 @@ describe('replay/temporal access', function () {
 
   before(async function () {
     await freshBundle();
-    server = (await hasProgram('openssl')) ? await openServer() : undefined;
+    server = (await hasProgram('openssl', ['version'])) ? await openServer() : undefined;
     if (server === undefined) {
       this.skip();
       return;

@@ -145,7 +145,7 @@ describe('doctor', function () {
   });
 
   it('says how long certificates are valid', async function () {
-    if (server === undefined || !(await hasProgram('openssl'))) return this.skip();
+    if (server === undefined || !(await hasProgram('openssl', ['version']))) return this.skip();
     const certificates = join(folder.path, 'certificates');
     await mkdir(certificates);
     const authority = makeAuthority(certificates, 'doctors');
