@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { instantText } from '../planner/instant.js';
 import type { CopyFile } from '../sql/copy-statement.js';
-import { TimelineError } from '../sql/errors.js';
+import { TimelineError, unsupported } from '../sql/errors.js';
 import { readQuery } from '../sql/node-tree.js';
 import { quoteIdentifier } from '../sql/quote.js';
 import type { WrittenName } from '../sql/references.js';
@@ -11,7 +11,7 @@ import { below } from './object-store/location.js';
 import type { ReplayInterval, ResultWish } from './replay/replay-record.js';
 import { uniqueNames } from './replay/result-columns.js';
 import { runWrite, type SelectContext, type SelectStatement, type Writing } from './select.js';
-import { createdColumns, emptied } from './write-commands.js';
+import { createdColumns, emptied, PSEUDO_TYPES } from './write-commands.js';
 import { createWriting, insertWriting, isDuplicate, newTable, writerFor } from './write-target.js';
 
 /** `inline`, `file`, a location, or a table, as it was written. */
@@ -60,11 +60,23 @@ export function replayTarget(written: WrittenResult, options: TargetOptions): Re
   const { statement } = options;
   switch (written.kind) {
     case 'inline':
+      requireReadable(statement);
       return { check: async () => undefined, place: async () => ({ statement, writing: undefined, wish: { kind: 'inline' } }) };
     case 'file':
+      if (written.location === undefined) requireReadable(statement);
       return fileTarget(written.location, options);
     case 'table':
       return tableTarget(written.name, options);
+  }
+}
+
+/** Before it runs for hours: timeline.result() could not give such a column back. */
+function requireReadable({ columns }: SelectStatement): void {
+  for (const { name, type } of columns) {
+    const pseudo = PSEUDO_TYPES.get(type.oid);
+    if (pseudo === undefined) continue;
+    const hint = 'Take its members as columns of their own, or cast it to text.';
+    throw unsupported(`column "${name}" of type ${pseudo} in the result of a replay`, { hint });
   }
 }
 

@@ -132,7 +132,8 @@ function requireNew({ schema, source }: NewTable, { catalog }: SelectContext): v
   if (catalog.find(schema, source.table, []) !== undefined) throw alreadyExists(source.table);
 }
 
-const PSEUDO_TYPES: ReadonlyMap<number, string> = new Map([
+/** Types of columns that no table can have, by OID. */
+export const PSEUDO_TYPES: ReadonlyMap<number, string> = new Map([
   [2249, 'record'],
   [2278, 'void'],
   [705, 'unknown'],

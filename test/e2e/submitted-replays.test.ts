@@ -336,6 +336,10 @@ describe('e2e: submitted replays', function () {
     await fails('SELECT timeline.submit($1)', { code: '42601' }, ['']);
     await fails('SELECT timeline.submit($1)', { code: '42601' }, ['SELECT 1; SELECT 2']);
     await fails('SELECT timeline.submit($1)', { code: '42P02' }, ['SELECT $1::int']);
+    // No result could be read again that has such a column.
+    const rows = 'SELECT row(1, 2) AS r, array[row(1, 2)] AS s';
+    for (const result of ['inline', 'file'])
+      await fails('SELECT timeline.submit($1, result => $2)', { code: '0A000', message: /column "r" of type record/ }, [rows, result]);
     await fails('SELECT timeline.submit($1)', { code: '42P01' }, ['SELECT * FROM lake.nothing']);
     await fails('SELECT timeline.submit($1)', { code: '22004' }, [null]);
     for (const sql of ['DROP TABLE lake.events', 'SET TimeZone = UTC', 'SELECT 1 FOR UPDATE', 'EXPLAIN SELECT 1'])
