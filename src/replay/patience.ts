@@ -28,7 +28,7 @@ export class PatienceLost extends Error {
  */
 export async function patiently<T>(
   work: () => Promise<T>,
-  options: { readonly patience: number; readonly signal: AbortSignal; readonly onWait?: (error: TimelineError) => void },
+  options: { readonly patience: number; readonly signal: AbortSignal },
 ): Promise<T> {
   const { patience, signal } = options;
   let until: number | undefined;
@@ -40,7 +40,6 @@ export async function patiently<T>(
       until ??= Date.now() + patience;
       const left = until - Date.now();
       if (left <= 0) throw new PatienceLost(error);
-      options.onWait?.(error);
       try {
         // Not all at the same moment: what comes back should not be stormed.
         await sleep(Math.min(left, pause * (0.5 + Math.random() / 2)), undefined, { signal });

@@ -28,7 +28,6 @@ export interface FollowOptions {
   /** How long Temporal may be away before the reader is told, milliseconds. */
   readonly outageMost: number;
   readonly open: OpenRuns | undefined;
-  readonly pollInterval: number;
   readonly runOptions: RunOptions;
   readonly abort: AbortController;
   /** Aborted when the driver is closed. */
@@ -36,6 +35,9 @@ export interface FollowOptions {
 }
 
 const CALL_TIMEOUT = 10_000;
+/** How often committed files are looked for, milliseconds: at first, and later. */
+const POLL = 25;
+const POLL_LATER = 100;
 const CANCEL_MOST = 5000;
 const ABANDON_PAUSE = 5000;
 const REMOVE_MOST = 5000;
@@ -130,7 +132,7 @@ export function followRun(follow: FollowOptions): Run {
         await figures;
         throw internal(`replay ${id} ended without the result of task ${last?.id}/${task}`);
       }
-      if (!ended) await pause(polls < 200 ? follow.pollInterval : follow.pollInterval * 4);
+      if (!ended) await pause(polls < 200 ? POLL : POLL_LATER);
     }
   }
 

@@ -76,8 +76,6 @@ export function planInputOf(
     readonly kind: 'replay' | 'interval';
     readonly attributes: boolean;
     readonly sealed?: boolean;
-    readonly patience?: number;
-    readonly checkpointEvery?: number;
   },
 ): RunPlanV2Input {
   return {
@@ -89,10 +87,9 @@ export function planInputOf(
     fast: false,
     kind: options.kind,
     submitted: true,
-    patience: options.patience ?? PATIENCE.submitted,
+    patience: PATIENCE.submitted,
     attributes: options.attributes,
     ...(options.sealed === true ? { sealed: true } : {}),
-    ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
   };
 }
 

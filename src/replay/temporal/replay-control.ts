@@ -19,8 +19,6 @@ export interface ReplayControlOptions extends TemporalAddress {
   /** The workers' own store. */
   readonly store: StageStore;
   readonly connection?: NativeConnection;
-  /** Continue a plan as new after so many tasks; by default when the server suggests it. */
-  readonly checkpointEvery?: number;
 }
 
 interface RunInfo {
@@ -96,18 +94,7 @@ export function createReplayControl(options: ReplayControlOptions): ReplayContro
 
   return {
     start: (replay) =>
-      startWorkflow(
-        RUN_PLAN,
-        (attributes) => [
-          planInputOf(replay, {
-            kind: 'replay',
-            attributes,
-            sealed,
-            ...(options.checkpointEvery === undefined ? {} : { checkpointEvery: options.checkpointEvery }),
-          }),
-        ],
-        { ...replay, kind: 'replay' },
-      ),
+      startWorkflow(RUN_PLAN, (attributes) => [planInputOf(replay, { kind: 'replay', attributes, sealed })], { ...replay, kind: 'replay' }),
     async cancel(id: string, reason: ErrorDetails) {
       const running = await state(id);
       if (running === undefined || running.endedAt !== undefined) return false;

@@ -30,10 +30,6 @@ export interface TemporalDriverOptions extends TemporalAddress {
   readonly fastLane?: boolean;
   /** Continue as new after so many tasks; by default when the server suggests it. */
   readonly checkpointEvery?: number;
-  /** How long tasks wait for a store that does not answer, milliseconds; 15 s by default. */
-  readonly patience?: number;
-  /** How often committed files are looked for, milliseconds. */
-  readonly pollInterval?: number;
   /** How long Temporal may be away during a run before its reader is told, milliseconds; 30 s by default. */
   readonly outageMost?: number;
   /** Where runs are noted while they are open. */
@@ -75,7 +71,6 @@ export function createTemporalDriver(options: TemporalDriverOptions): Driver {
         outages,
         outageMost,
         open: options.openRuns,
-        pollInterval: options.pollInterval ?? 25,
         runOptions,
         abort,
         closing: closing.signal,
@@ -134,7 +129,7 @@ async function startWorkflow(
       fast,
       kind: 'query',
       submitted: false,
-      patience: options.patience ?? PATIENCE.interactive,
+      patience: PATIENCE.interactive,
       attributes,
       ...(options.codec === undefined ? {} : { sealed: true }),
       ...(fast ? { plan: json } : {}),
