@@ -144,8 +144,8 @@ const LOST_MS = 15_000;
 async function waitFor(id: string, timeout: string | null, context: ActionContext): Promise<string> {
   const { engine, signal, onProgress, notice: tell } = context;
   const { registry, replays } = engine;
-  if (!isReplayId(id) || (await registry.submission(id)) === undefined)
-    throw semantic('42704', `replay "${id.slice(0, MOST_NAME)}" does not exist`);
+  const unknown = (): TimelineError => semantic('42704', `replay "${id.slice(0, MOST_NAME)}" does not exist`);
+  if (!isReplayId(id) || (await registry.submission(id)) === undefined) throw unknown();
   const until = timeout === null ? Number.POSITIVE_INFINITY : Date.now() + Number(timeout);
   let pause = WAIT_LEAST_MS;
   let looked = Date.now();
@@ -164,15 +164,17 @@ async function waitFor(id: string, timeout: string | null, context: ActionContex
     if (now >= until || now - looked >= PROGRESS_MS) {
       looked = now;
       const known = await replays.known.get(id);
-      const line = known === undefined || onProgress === undefined ? undefined : submittedLine(known);
+      // Somebody has removed its records: nobody will write its end.
+      if (known === undefined) throw unknown();
+      const line = onProgress === undefined ? undefined : submittedLine(known);
       if (line !== undefined && (line !== told || now - toldAt > QUIET_MS)) {
         onProgress?.(line);
         told = line;
         toldAt = now;
       }
-      const over = known?.state === 'completed' || known?.state === 'failed' || known?.state === 'cancelled';
-      lost = over && known?.end === undefined ? (lost ?? now) : undefined;
-      if (known !== undefined && (now >= until || (lost !== undefined && now - lost > LOST_MS))) return known.state;
+      const over = known.state === 'completed' || known.state === 'failed' || known.state === 'cancelled';
+      lost = over && known.end === undefined ? (lost ?? now) : undefined;
+      if (now >= until || (lost !== undefined && now - lost > LOST_MS)) return known.state;
     }
     await sleep(Math.max(1, Math.min(pause, until - now)), undefined, { signal }).catch(() => undefined);
     pause = Math.min(WAIT_MOST_MS, pause * 1.5);

@@ -10,6 +10,8 @@ import type { Config } from '../../src/config.js';
 import { buildConfig } from '../../src/config-file.js';
 import { openSources, TimelineEngine } from '../../src/engine.js';
 import type { ReplayControl } from '../../src/replay/replay-control.js';
+import { createReplayRegistry } from '../../src/replay/replay-registry.js';
+import { createFolderFiles } from '../../src/replay/stage-files.js';
 import type { DevServer } from '../../src/replay/temporal/dev-server.js';
 import { createReplayControl } from '../../src/replay/temporal/replay-control.js';
 import { startTemporalWorker } from '../../src/replay/temporal/worker.js';
@@ -321,6 +323,24 @@ describe('e2e: submitted replays', function () {
       ['1', 'a'],
       ['2', null],
     ]);
+  });
+
+  it('a wait ends when the records of its replay go', async () => {
+    const registry = createReplayRegistry(createFolderFiles(join(home, 'home', 'stages')));
+    const nothing = { name: null, kind: 'replay', user: 'me', sql: 'SELECT 1', parameters: [], reuse: null } as const;
+    const rest = { columns: [], snapshots: [], stages: [{ id: 0, tasks: 1 }], result: { kind: 'inline' } } as const;
+    await registry.submit({ version: 1, id: 'forgotten', submittedAt: Date.now(), ...nothing, ...rest });
+    assert.equal(await one(gateway.client, "SELECT timeline.wait('forgotten', timeout => '0')"), 'submitted');
+    await registry.remove('forgotten');
+    await ask('SELECT count(*) FROM timeline.replays');
+    await registry.submit({ version: 1, id: 'forgotten', submittedAt: Date.now(), ...nothing, ...rest });
+    const gone = sleep(300).then(async () => {
+      await registry.remove('forgotten');
+      const other = await gateway.connect();
+      await other.query('SELECT count(*) FROM timeline.replays').finally(() => other.end());
+    });
+    await fails("SELECT timeline.wait('forgotten', timeout => '30 s')", { code: '42704' });
+    await gone;
   });
 
   it('tells errors of the SQL when it is submitted, at their place', async () => {
