@@ -176,17 +176,18 @@ for (const kind of ['folder', 'S3'] as const) {
       }
     });
 
-    it('damaged files are named', async function () {
-      if (kind === 'S3') return this.skip();
-      const id = 'replay-damaged';
-      await runs.run(resultPlan(), id);
-      await runs.end(id, 2 ** 30);
-      const key = (await runs.parts.store.manifest(id, 1, 0))?.files[0]?.key ?? '';
-      truncateSync(await runs.parts.store.toLocalFile(key), 100);
-      listed.ids.push(id);
-      await test.engine.context.refreshCatalog();
-      await assert.rejects(texts(`SELECT * FROM timeline_results."${id}"`), { code: 'XX001', message: /replay-damaged" is damaged/ });
-    });
+    // Local copies of a bucket's files are the reader's own.
+    if (kind !== 'S3')
+      it('damaged files are named', async () => {
+        const id = 'replay-damaged';
+        await runs.run(resultPlan(), id);
+        await runs.end(id, 2 ** 30);
+        const key = (await runs.parts.store.manifest(id, 1, 0))?.files[0]?.key ?? '';
+        truncateSync(await runs.parts.store.toLocalFile(key), 100);
+        listed.ids.push(id);
+        await test.engine.context.refreshCatalog();
+        await assert.rejects(texts(`SELECT * FROM timeline_results."${id}"`), { code: 'XX001', message: /replay-damaged" is damaged/ });
+      });
 
     for (const [name, sql] of Object.entries(QUERIES)) {
       it(name, async () => {
