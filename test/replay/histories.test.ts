@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import type { PhysicalPlan } from '../../planner/physical-plan.js';
 import { TimelineError } from '../../sql/errors.js';
@@ -13,7 +12,7 @@ import { createStageStore } from '../../src/replay/stage-store.js';
 import { planInputOf, RUN_PLAN, type RunPlanV2Input } from '../../src/replay/temporal/protocol.js';
 import { installRuntime, startTemporalWorker } from '../../src/replay/temporal/worker.js';
 import { sha256 } from '../../src/sha256.js';
-import { HISTORIES, replayHistory } from './replay-history.js';
+import { HISTORIES, recordHistory, replayHistory } from './replay-history.js';
 import { connectors, createTestConnector, createTestKernel, planOf, readStage, registryIn, scanStage, temporaryFolder } from './support.js';
 import { freshBundle, openServer } from './temporal-support.js';
 
@@ -101,7 +100,7 @@ async function record(): Promise<void> {
     // Of a continued one its first run, which ends by continuing.
     const { firstExecutionRunId } = handle;
     const first = client.workflow.getHandle(id, firstExecutionRunId, { followRuns: false });
-    await writeFile(join(HISTORIES, `${name}.json`), `${historyToJSON(await first.fetchHistory())}\n`);
+    await recordHistory(`${name}.json`, first);
   }
 
   const scan = scanStage(

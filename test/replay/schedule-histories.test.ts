@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { intervalReplayId } from '../../src/replay/interval-id.js';
 import type { ScheduleRecord } from '../../src/replay/replay-control.js';
@@ -12,7 +11,7 @@ import { createReplayControl } from '../../src/replay/temporal/replay-control.js
 import { BACKFILL, type BackfillInput, INTERVAL_REPLAY, type IntervalReplayInput } from '../../src/replay/temporal/schedule-protocol.js';
 import { installRuntime, startTemporalWorker } from '../../src/replay/temporal/worker.js';
 import { createIntervalPlanner } from './interval-planner.js';
-import { HISTORIES, replayHistory } from './replay-history.js';
+import { HISTORIES, recordHistory, replayHistory } from './replay-history.js';
 import { connectors, createTestConnector, createTestKernel, registryIn, temporaryFolder } from './support.js';
 import { freshBundle, openServer, until } from './temporal-support.js';
 
@@ -53,8 +52,7 @@ async function record(): Promise<void> {
   const save = async (name: string, workflowId: string, runId?: string): Promise<void> => {
     const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
     await handle.result().catch(() => undefined);
-    const text = historyToJSON(await handle.fetchHistory()).replaceAll(/"\d+@[\w.]+/g, '"worker');
-    await writeFile(join(HISTORIES, name), `${text}\n`);
+    await recordHistory(name, handle);
   };
   const schedule: ScheduleRecord = {
     version: 1,
