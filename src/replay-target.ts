@@ -8,6 +8,7 @@ import type { WrittenName } from '../sql/references.js';
 import { splitName } from '../sql/snapshot-call.js';
 import { checkPlace } from './file-places.js';
 import { below } from './object-store/location.js';
+import { resultKind } from './replay/replay-planner.js';
 import type { ReplayInterval, ResultWish } from './replay/replay-record.js';
 import { uniqueNames } from './replay/result-columns.js';
 import { runWrite, type SelectContext, type SelectStatement, type Writing } from './select.js';
@@ -26,11 +27,12 @@ const HINT = "'inline', 'file', a location (file:///… or s3://….parquet, .cs
 /** Throws 22023 for what is none of them. */
 export function writtenResult(text: string): WrittenResult {
   const trimmed = text.trim();
-  if (trimmed === 'inline') return { kind: 'inline' };
-  if (trimmed === 'file') return { kind: 'file', location: undefined };
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed)) {
+  const kind = resultKind(trimmed);
+  if (kind === 'inline') return { kind };
+  if (kind === 'file') {
+    if (trimmed === 'file') return { kind, location: undefined };
     formatOf(trimmed);
-    return { kind: 'file', location: trimmed };
+    return { kind, location: trimmed };
   }
   const parts = splitName(trimmed);
   const name = parts?.at(-1);

@@ -1,5 +1,5 @@
 import { sha256 } from '../sha256.js';
-import { type ReplayRequest, sortedSettings } from './replay-planner.js';
+import { type ReplayRequest, resultKind, sortedSettings } from './replay-planner.js';
 import type { ReplayInterval } from './replay-record.js';
 
 /**
@@ -14,8 +14,7 @@ export function intervalReplayId(interval: ReplayInterval, parent?: string): str
 
 /** Rows of an interval are added to a table once: by whom, and how often it is asked for, does not matter. */
 export function isAddedToTable(result: string): boolean {
-  const written = result.trim();
-  return written !== 'inline' && written !== 'file' && !/^[a-z][a-z0-9+.-]*:\/\//i.test(written);
+  return resultKind(result) === 'table';
 }
 
 /** What the replay of an interval is asked for: a schedule that was made anew under its name may ask for something else (ReplaySubmission.reuse). */

@@ -38,10 +38,17 @@ export function temporalShape(plan: PhysicalPlan, maxBytes: number | undefined):
   return planShape(plan, { window: WINDOW, maxAttempts: 2, maxBytes, batch: tasksOfBatch });
 }
 
-function tasksOfBatch({ tasks }: Stage): number {
-  let bytes = 0;
-  for (const task of tasks) for (const splits of Object.values(task.splits)) for (const split of splits) bytes += split.bytes;
+function tasksOfBatch(stage: Stage): number {
+  const { tasks } = stage;
+  const bytes = splitBytes(stage);
   // Of what reads other stages' files the bytes are not known before it runs.
   const small = bytes === 0 ? 1 : Math.min(Math.floor((BATCH_BYTES * tasks.length) / bytes), Math.ceil(tasks.length / BATCHES_LEAST));
   return Math.max(1, Math.min(SMALL_MOST, small), Math.min(BATCH_MOST, Math.ceil(tasks.length / WINDOW)));
+}
+
+/** Bytes that a stage reads of tables. */
+export function splitBytes({ tasks }: Stage): number {
+  let bytes = 0;
+  for (const task of tasks) for (const splits of Object.values(task.splits)) for (const split of splits) bytes += split.bytes;
+  return bytes;
 }

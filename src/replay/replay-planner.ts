@@ -1,4 +1,4 @@
-import type { ReplayInterval } from './replay-record.js';
+import type { ReplayInterval, ResultWish } from './replay-record.js';
 import type { SchedulerSpec } from './scheduler.js';
 
 /** What is asked for, before it is planned: by timeline.submit() in a gateway, by a schedule's workflow in a worker. JSON. */
@@ -19,6 +19,13 @@ export interface ReplayRequest {
 /** For hashes of requests: in one order, however they were set. */
 export function sortedSettings(settings: ReplayRequest['settings']): readonly (readonly [string, string])[] {
   return Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** What the text of ReplayRequest.result asks for; a table may still have no name that is one. */
+export function resultKind(written: string): ResultWish['kind'] {
+  const text = written.trim();
+  if (text === 'inline') return 'inline';
+  return text === 'file' || /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? 'file' : 'table';
 }
 
 /** A replay that is in the registry, its plan in the stage store: what its workflow needs. Under 32 KB of JSON. */

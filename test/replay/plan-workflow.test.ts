@@ -367,18 +367,20 @@ describe('replay/runPlanV2', function () {
   it('hands over what a worker that stops has begun', async () => {
     const plan = planOf(scanStage(0, numbered(4, { delay: 3000 })));
     const spec = temporalShape(plan, undefined);
-    const other = await startTemporalWorker({
-      address: String(server?.address),
-      namespace: 'default',
-      taskQueue: 'leaving',
-      bundlePath: await freshBundle(),
-      store,
-      registry,
-      connectors: connectors(createTestConnector({ log: (split) => void reads.push(String(split.rows[0])) })),
-      kernel: createTestKernel(),
-      scratchFolder: join(folder, 'scratch'),
-      handleSignals: false,
-    });
+    const leaving = async () =>
+      startTemporalWorker({
+        address: String(server?.address),
+        namespace: 'default',
+        taskQueue: 'leaving',
+        bundlePath: await freshBundle(),
+        store,
+        registry,
+        connectors: connectors(createTestConnector({ log: (split) => void reads.push(String(split.rows[0])) })),
+        kernel: createTestKernel(),
+        scratchFolder: join(folder, 'scratch'),
+        handleSignals: false,
+      });
+    const other = await leaving();
     const id = `replay-${randomUUID()}`;
     const json = JSON.stringify(plan);
     const planRef = await real.writePlan(id, Buffer.from(json));
@@ -397,18 +399,7 @@ describe('replay/runPlanV2', function () {
     const handle = await client.workflow.start(RUN_PLAN, { args: [input], workflowId: id, taskQueue: 'leaving' });
     await until('first read', () => reads.length === 1);
     await other.shutdown();
-    const next = await startTemporalWorker({
-      address: String(server?.address),
-      namespace: 'default',
-      taskQueue: 'leaving',
-      bundlePath: await freshBundle(),
-      store,
-      registry,
-      connectors: connectors(createTestConnector({ log: (split) => void reads.push(String(split.rows[0])) })),
-      kernel: createTestKernel(),
-      scratchFolder: join(folder, 'scratch'),
-      handleSignals: false,
-    });
+    const next = await leaving();
     try {
       await handle.result();
       assert.equal(await attempts(handle), 1, 'no attempt was lost');

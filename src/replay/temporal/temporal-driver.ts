@@ -6,7 +6,7 @@ import type { PhysicalPlan } from '../../../planner/physical-plan.js';
 import { TimelineError } from '../../../sql/errors.js';
 import { sha256 } from '../../sha256.js';
 import type { Driver, RunOptions } from '../driver.js';
-import { temporalShape } from '../plan-shape.js';
+import { splitBytes, temporalShape } from '../plan-shape.js';
 import type { StageStore } from '../stage-store.js';
 import { accessOf } from './access.js';
 import { keepConnected, type TemporalAddress, type TemporalClient } from './client.js';
@@ -114,8 +114,10 @@ async function startWorkflow(
   const spec = temporalShape(plan, maxBytes);
   const fast = options.fastLane !== false && runOptions.holdsRows !== true && isSmall(plan) && Buffer.byteLength(json) <= INLINE_PLAN_BYTES;
   const planRef = store.planRef(id);
-  const written = Promise.all([store.writePlan(id, Buffer.from(json, 'utf8')), options.openRuns?.add(id)]);
+  const written = store.writePlan(id, Buffer.from(json, 'utf8'));
   written.catch(() => undefined);
+  // Before there is a workflow: whoever comes after this process, were it killed, must know of it.
+  await options.openRuns?.add(id);
   // The fast lane has the plan in its arguments: only where it gives up, seconds later, somebody looks for it in the store.
   if (!fast) await written;
 
@@ -201,13 +203,9 @@ async function startCall<T>(where: TemporalAddress, temporal: TemporalClient, wo
   }
 }
 
-function isSmall(plan: PhysicalPlan): boolean {
-  let tasks = 0;
-  let bytes = 0;
-  for (const stage of plan.stages) {
-    tasks += stage.tasks.length;
-    for (const task of stage.tasks) for (const splits of Object.values(task.splits)) for (const split of splits) bytes += split.bytes;
-  }
+function isSmall({ stages }: PhysicalPlan): boolean {
+  const tasks = stages.reduce((sum, stage) => sum + stage.tasks.length, 0);
+  const bytes = stages.reduce((sum, stage) => sum + splitBytes(stage), 0);
   return tasks <= FAST_TASKS && bytes <= FAST_BYTES;
 }
 
