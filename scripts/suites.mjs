@@ -1,6 +1,6 @@
 // Runs the test files named by the arguments; without any, all of them in three processes at once (many tests wait for others' processes): what
 // has to do with Iceberg's files, with durable replays, and the rest, which is shown at once; the output of the others comes when they have
-// ended. Counts go to TIMELINE_TEST_COUNTS, added up.
+// ended. Counts and what failed go to TIMELINE_TEST_COUNTS, added up.
 import { spawn } from 'node:child_process';
 import { createReadStream, createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,15 +43,16 @@ const counts = runs.map((_, n) => join(scratch, `counts-${n}.json`));
 const outputs = runs.map((_, n) => (n === 0 ? undefined : join(scratch, `output-${n}`)));
 const codes = await Promise.all(runs.map((args, n) => mocha(args, counts[n], outputs[n])));
 for (const output of outputs) if (output !== undefined) await pipeline(createReadStream(output), process.stdout, { end: false });
-const totals = { passes: 0, failures: 0, pending: 0 };
+const totals = { passes: 0, failures: 0, pending: 0, failed: [] };
 for (const file of counts) {
-  let own = { passes: 0, failures: 1, pending: 0 };
+  let own = { passes: 0, failures: 1, pending: 0, failed: [] };
   try {
     own = JSON.parse(readFileSync(file, 'utf8'));
   } catch {
     process.stdout.write('a test run ended without counts\n');
   }
-  for (const key of Object.keys(totals)) totals[key] += own[key];
+  for (const key of ['passes', 'failures', 'pending']) totals[key] += own[key];
+  totals.failed.push(...own.failed);
 }
 rmSync(scratch, { recursive: true, force: true });
 const path = process.env.TIMELINE_TEST_COUNTS;

@@ -1,5 +1,5 @@
 // `npm test`: set-up, format and lint and import rules, types, and every suite under coverage.
-// Closes with the plain line `N passed, N failed, N skipped`.
+// Closes with each failed test's name and error, and the plain line `N passed, N failed, N skipped`.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,7 +49,7 @@ for (const [name, command, args] of steps) {
     process.stdout.write(`\n${name} failed (${result.signal ?? `exit code ${result.status}`})\n`);
   }
 }
-let totals = { passes: 0, failures: 1, pending: 0 };
+let totals = { passes: 0, failures: 1, pending: 0, failed: [] };
 try {
   totals = JSON.parse(readFileSync(counts, 'utf8'));
 } catch {
@@ -57,6 +57,7 @@ try {
 }
 rmSync(scratch, { recursive: true, force: true });
 // A step that failed without a failing test (lint, coverage) is a failure all the same.
+for (const { title, error } of totals.failed) process.stdout.write(`\nfailed: ${title}\n${error.slice(0, 4000)}\n`);
 const failures = Math.max(totals.failures, failed);
 process.stdout.write(`\n${totals.passes} passed, ${failures} failed, ${totals.pending} skipped\n`);
 process.exit(failures === 0 ? 0 : 1);
