@@ -46,6 +46,104 @@ export interface ReadColumn extends ColumnDescription {
   readonly path?: ColumnPath;
 }
 
+/** An immutable file of a table's rows. */
+export interface DataFile {
+  /** As the table's metadata spells it. A file of other bytes or rows under the same path is another file. */
+  readonly path: string;
+  readonly bytes: number;
+  /** All of the file's, deleted ones included. */
+  readonly rows: number;
+}
+
+/** Rows of a data file by their numbers in it, from 0: runs, ascending, disjoint. */
+export type RowRuns = readonly (readonly [first: number, rows: number])[];
+
+/** The data files behind the splits of a table, for whoever keeps an index of their rows. */
+export interface DataFileAccess {
+  /** Undefined: this handle's rows are not those of data files. */
+  identity(handle: Handle, signal: AbortSignal): Promise<TableIdentity | undefined>;
+  /** Each file of the splits once, also if several of them read parts of it. */
+  files(splits: readonly unknown[]): readonly DataFile[];
+  /**
+   * The splits with only those rows of a file that `only` has for its path (deletes still apply); a file that it does not have stays as it is.
+   * Splits that are left without rows go. A superset of the rows named may be given.
+   */
+  restrict(splits: readonly ConnectorSplit[], only: ReadonlyMap<string, RowRuns>): readonly ConnectorSplit[];
+  /** To read all rows of each of the files, deleted ones too, with their numbers in an int8 column `_pos`: one split a file, in the order of `files`. */
+  whole(handle: Handle, splits: readonly unknown[]): { readonly handle: Handle; readonly splits: readonly ConnectorSplit[] };
+}
+
+export interface TableIdentity {
+  /** Of the table as long as it is; another one under its name has another. */
+  readonly table: string;
+  /** By name as the handle's schema has it: an id that outlives renames and is never given to another column. */
+  readonly columns: ReadonlyMap<string, string>;
+}
+
+/** What a search in an index gave. It may leave out rows of covered files only, and only such as pass not all of the filters. */
+export type Candidates =
+  | {
+      readonly kind: 'narrowed';
+      /** By path, of each covered file: the rows that may pass. Absent files must be read in full. */
+      readonly only: ReadonlyMap<string, RowRuns>;
+      /** Rows found, before runs were joined. */
+      readonly hits: number;
+      readonly form: 'positions' | 'ranges' | 'files';
+      /** The filters that were used, for EXPLAIN. */
+      readonly used: string;
+      /** Why files were not covered, for EXPLAIN; absent: all were. */
+      readonly uncovered?: string;
+    }
+  | {
+      readonly kind: 'scan';
+      /** For EXPLAIN: completes "not used: …". */
+      readonly reason: string;
+    };
+
+export interface CandidateRequest {
+  /** As users name it. */
+  readonly table: TableName;
+  readonly identity: TableIdentity;
+  readonly files: readonly DataFile[];
+  /** Conjuncts over the table's columns. */
+  readonly filters: readonly TablePredicate[];
+  /** What a scan of the files would read, about. */
+  readonly bytes: number;
+  /** Search, whether or not it seems to pay (timeline.use_index = on). */
+  readonly always: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** An index that a connector keeps over tables of other connectors. */
+export interface TableIndex {
+  /** The tables, as users name them, that the configuration lets it index. */
+  readonly tables: readonly TableName[];
+  /** Never rejects but for an abort: every doubt is a `scan`. */
+  candidates(request: CandidateRequest): Promise<Candidates>;
+}
+
+/** Rows that a connector computes in place of the table's own: groups with their aggregates, perhaps several of one group, to be added up. */
+export interface AggregateRequest {
+  readonly keys: readonly AggregateKey[];
+  readonly aggregates: readonly ConnectorAggregate[];
+}
+
+export type AggregateKey =
+  | { readonly kind: 'column'; readonly column: string }
+  /** date_trunc in a zone that is `offset` seconds east of UTC all the time. */
+  | {
+      readonly kind: 'trunc';
+      readonly column: string;
+      readonly unit: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year';
+      readonly offset: number;
+    };
+
+/** `count` without a column counts rows. `sum` gives numeric; `min` and `max` the column's type. */
+export interface ConnectorAggregate {
+  readonly fn: 'count' | 'min' | 'max' | 'sum';
+  readonly column?: string;
+}
+
 export interface ColumnDescription {
   readonly name: string;
   readonly type: Type;
@@ -323,6 +421,10 @@ export interface Connector {
   readonly readableFolders?: readonly string[];
   /** Absent: the source is read-only. */
   readonly writer?: ConnectorWriter;
+  /** Absent: its tables cannot be indexed. */
+  readonly dataFiles?: DataFileAccess;
+  /** Absent: it keeps no index. */
+  readonly index?: TableIndex;
   /** What users list. `describe` and `pin` may know more names: metadata tables such as `events$snapshots`. */
   tables(signal?: AbortSignal): Promise<readonly TableName[]>;
   /** The table now, or as it was (time travel shows a snapshot with its own columns). Undefined: no such table. */
@@ -330,6 +432,15 @@ export interface Connector {
   /** Pins the current snapshot, or one by id, tag or instant (text form of timestamptz). */
   pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<PinnedTable>;
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer;
+  /**
+   * A handle whose rows are groups: a column `k<n>` for each key, `a<n>` for each aggregate. A group may come several times (once a window of time,
+   * say): the engine adds counts and sums up, and takes the least and greatest of the others. Asked only where every filter was answered
+   * exactly. Undefined, or absent: it cannot do all of it exactly.
+   */
+  aggregate?(
+    handle: Handle,
+    request: AggregateRequest,
+  ): { readonly handle: Handle; readonly columns: readonly ColumnDescription[] } | undefined;
   /** Can a member of a column be read without the rest of it, just as PostgreSQL's operators would give it? Absent: none. */
   readsPath?(handle: Handle, path: ColumnPath): boolean;
   statistics(handle: Handle): Promise<TableStatistics>;
