@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import type { RestAuth } from '../connectors/iceberg/catalog/rest/rest-config.js';
 import type { IcebergCatalogConfig } from './config.js';
-import { configError, isObject, Reader } from './config-reader.js';
+import { configError, type Env, headerText, httpUrl, isObject, Reader, secret } from './config-reader.js';
 
-type Env = Readonly<Record<string, string | undefined>>;
 type Catalog = IcebergCatalogConfig['catalog'];
 
 const KEYS = {
@@ -101,15 +100,6 @@ function readAuth(value: unknown, path: string, env: Env): RestAuth {
   }
 }
 
-function secret(reader: Reader, key: string, path: string, env: Env): string | undefined {
-  const variable = reader.string(`${key}_env`);
-  if (variable === undefined) return reader.string(key);
-  if (reader.has(key)) throw configError(`${path}: ${key} and ${key}_env cannot both be given`);
-  const value = env[variable];
-  if (value === undefined || value === '') throw configError(`${path}.${key}_env: the environment variable ${variable} is not set`);
-  return value;
-}
-
 /** `sqlite:///relative`, `sqlite:////absolute` or a bare path, made an absolute path of a file; `postgresql://…` as it is. */
 function databaseUri(uri: string, folder: string, path: string): string {
   if (/^postgres(?:ql)?(?:\+\w+)?:\/\//.test(uri)) return uri.replace(/^postgres(?:ql)?(?:\+\w+)?:/, 'postgresql:');
@@ -120,18 +110,8 @@ function databaseUri(uri: string, folder: string, path: string): string {
   return `sqlite:///${resolve(folder, file)}`;
 }
 
-/** Without what would be shown (user and password) or sent wrongly (query, fragment), and without slashes at the end. */
 function restUri(text: string, path: string): string {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw configError(`${path}: must be a URL`);
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw configError(`${path}: must begin with https:// or http://`);
-  if (url.username !== '' || url.password !== '') throw configError(`${path}: must hold no user and no password`, 'Use auth.');
-  if (url.search !== '' || url.hash !== '') throw configError(`${path}: must have no query and no fragment`);
-  return url.href.replace(/\/+$/, '').replace(/\/v1$/, '');
+  return httpUrl(text, path).replace(/\/v1$/, '');
 }
 
 export function absoluteLocation(location: string, folder: string): string {
@@ -149,11 +129,6 @@ function readTexts(value: unknown, path: string): Readonly<Record<string, string
       return [key, headerText(String(text), `${path}.${key}`)];
     }),
   );
-}
-
-function headerText(text: string, path: string): string {
-  if (!/^[\x20-\x7e]*$/.test(text)) throw configError(`${path}: must be plain text without line breaks`);
-  return text;
 }
 
 function oneOf<T extends string>(reader: Reader, key: string, values: readonly [T, ...T[]], path: string): T {

@@ -7,6 +7,7 @@ import { byteCount, configError, isObject, Reader } from './config-reader.js';
 import { readReplays, readStages } from './config-replays.js';
 import { readS3 } from './config-s3.js';
 import { readTemporal } from './config-temporal.js';
+import { readVictoriaLogs } from './config-victorialogs.js';
 import { readWorker } from './config-worker.js';
 import { normalLocation } from './object-store/location.js';
 
@@ -108,8 +109,8 @@ function readCatalogs(
 
 function readCatalog(value: unknown, path: string, sources: Pick<ConfigSources, 'env'> & { readonly folder: string }): CatalogConfig {
   const kind = isObject(value) ? value['type'] : undefined;
-  if (kind === 'victorialogs') throw configError(`${path}.type: victorialogs is not supported yet`);
-  if (kind !== 'iceberg') throw configError(`${path}.type: must be iceberg`);
+  if (kind === 'victorialogs') return readVictoriaLogs(value, path, sources);
+  if (kind !== 'iceberg') throw configError(`${path}.type: must be iceberg or victorialogs`);
   const reader = new Reader(value, path, ['type', 'prefix', 'catalog', 'locations', 's3', 'write']);
   const prefix = reader.string('prefix');
   const s3 = readS3(reader);

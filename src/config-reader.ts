@@ -1,6 +1,8 @@
 import { TimelineError } from '../sql/errors.js';
 import { nearestName } from '../sql/nearest-name.js';
 
+export type Env = Readonly<Record<string, string | undefined>>;
+
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -95,4 +97,34 @@ export function duration(value: unknown, name: string): number {
   if (match === null || unit === undefined)
     throw configError(`${name}: must be a time with its unit such as 30 d, 12 h or 90 min (0: for ever), not ${text}`);
   return Math.round(Number(match[1]) * unit);
+}
+
+/** What stands under `key`, or in the environment variable that `<key>_env` names; never both. Undefined: neither. */
+export function secret(reader: Reader, key: string, path: string, env: Env): string | undefined {
+  const variable = reader.string(`${key}_env`);
+  if (variable === undefined) return reader.string(key);
+  if (reader.has(key)) throw configError(`${path}: ${key} and ${key}_env cannot both be given`);
+  const value = env[variable];
+  if (value === undefined || value === '') throw configError(`${path}.${key}_env: the environment variable ${variable} is not set`);
+  return value;
+}
+
+/** Text that may go into an HTTP header. */
+export function headerText(text: string, path: string): string {
+  if (!/^[\x20-\x7e]*$/.test(text)) throw configError(`${path}: must be plain text without line breaks`);
+  return text;
+}
+
+/** Without what would be shown (user and password) or sent wrongly (query, fragment), and without slashes at the end. */
+export function httpUrl(text: string, path: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw configError(`${path}: must be a URL`);
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw configError(`${path}: must begin with https:// or http://`);
+  if (url.username !== '' || url.password !== '') throw configError(`${path}: must hold no user and no password`, 'Use auth.');
+  if (url.search !== '' || url.hash !== '') throw configError(`${path}: must have no query and no fragment`);
+  return url.href.replace(/\/+$/, '');
 }

@@ -1,4 +1,5 @@
 import type { RestCatalogConfig } from '../connectors/iceberg/catalog/rest/rest-config.js';
+import type { VictoriaLogsConfig } from '../connectors/victorialogs/config.js';
 import type { S3Options } from './object-store/object-store.js';
 
 /** The configuration of one process, after files, environment and defaults. See config-file.ts for where it comes from. */
@@ -46,7 +47,7 @@ export interface CopyConfig {
   readonly s3?: S3Config;
 }
 
-export type CatalogConfig = IcebergCatalogConfig;
+export type CatalogConfig = IcebergCatalogConfig | VictoriaLogsConfig;
 
 export interface IcebergCatalogConfig {
   readonly type: 'iceberg';

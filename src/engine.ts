@@ -1,7 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Connector } from '../connectors/connector.js';
-import { IcebergConnector } from '../connectors/iceberg/connector.js';
 import { SystemConnector } from '../connectors/system/connector.js';
 import { TimelineError } from '../sql/errors.js';
 import { loadParser } from '../sql/parse.js';
@@ -11,6 +10,7 @@ import type { Config } from './config.js';
 import type { EngineContext } from './engine-context.js';
 import { History } from './history.js';
 import type { Kernel } from './kernel/kernel.js';
+import { openCatalog } from './open-catalog.js';
 import { imagePath } from './paths.js';
 import { readPostgresSettings } from './postgres-settings.js';
 import type { Driver } from './replay/driver.js';
@@ -301,13 +301,8 @@ export async function openSources(config: Config, system: readonly Connector[], 
   const results = new ResultsConnector({ registry, store, files, retention: config.replays.retention });
   const sources: Source[] = [...system, results].map((connector) => ({ connector, prefix: '' }));
   for (const [name, catalog] of Object.entries(config.catalogs)) {
-    const connector = await IcebergConnector.open({
-      name,
-      config: catalog,
-      cacheFolder: join(config.home, 'cache'),
-      cacheBytes: config.limits.cacheBytes,
-      cacheMemory: config.limits.cacheMemory,
-    });
+    const { cacheBytes, cacheMemory } = config.limits;
+    const connector = await openCatalog(name, catalog, { cacheFolder: join(config.home, 'cache'), cacheBytes, cacheMemory });
     sources.push({ connector, prefix: catalog.prefix ?? '' });
   }
   return sources;

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { IcebergConnector } from '../../connectors/iceberg/connector.js';
+import type { Connector } from '../../connectors/connector.js';
 import { Catalog, readCatalog } from '../catalog.js';
 import type { CatalogConfig, Config } from '../config.js';
+import { openCatalog } from '../open-catalog.js';
 import { type Check, type Finding, fail, failure, ok, warn } from './finding.js';
 
 const TIMEOUT = 30_000;
@@ -23,15 +24,9 @@ export function catalogChecks(config: Config): readonly Check[] {
 
 async function look(name: string, catalog: CatalogConfig, config: Config, signal: AbortSignal): Promise<readonly Omit<Finding, 'check'>[]> {
   const cacheFolder = await mkdtemp(join(tmpdir(), 'timeline-doctor-'));
-  let connector: IcebergConnector | undefined;
+  let connector: Connector | undefined;
   try {
-    connector = await IcebergConnector.open({
-      name,
-      config: catalog,
-      cacheFolder,
-      cacheBytes: 256 << 20,
-      cacheMemory: config.limits.cacheMemory,
-    });
+    connector = await openCatalog(name, catalog, { cacheFolder, cacheBytes: 256 << 20, cacheMemory: config.limits.cacheMemory });
     signal.throwIfAborted();
     const found = await readCatalog([{ connector, prefix: catalog.prefix ?? '' }], new Catalog([], []));
     const [failed] = found.failed;
