@@ -120,6 +120,55 @@ export interface TableIndex {
   readonly tables: readonly TableName[];
   /** Never rejects but for an abort: every doubt is a `scan`. */
   candidates(request: CandidateRequest): Promise<Candidates>;
+  /** Indexes those of the files that are not covered. Goes on where an earlier one was interrupted. Errors: 0A000 the table has no column to go by, 55000 what else keeps all of it from being indexed. */
+  build(request: IndexBuildRequest): Promise<IndexBuildResult>;
+  /** One entry a file, in order. */
+  coverage(table: IndexedTable): Promise<readonly FileCoverage[]>;
+}
+
+/** A table at a snapshot, for who keeps an index of it. */
+export interface IndexedTable {
+  /** As users name it. */
+  readonly table: TableName;
+  readonly identity: TableIdentity;
+  readonly columns: readonly ColumnDescription[];
+  /** TableDescription.properties. */
+  readonly properties: Readonly<Record<string, string>>;
+  readonly files: readonly DataFile[];
+  readonly signal: AbortSignal;
+}
+
+export interface IndexBuildRequest extends IndexedTable {
+  /** All rows of a file, in batches: `_pos`, then the columns asked for, in PostgreSQL's text form (ISO dates, UTC). */
+  rows(file: DataFile, columns: readonly string[], signal: AbortSignal): AsyncIterable<readonly (readonly (string | null)[])[]>;
+  /** Told what was done, a line now and then. */
+  readonly onProgress: (text: string) => void;
+}
+
+export interface IndexBuildResult {
+  /** Of the table's files: were covered before, are since, and are not. */
+  readonly before: number;
+  readonly indexed: number;
+  readonly uncovered: number;
+  /** Rows and bytes of the documents written. */
+  readonly rows: number;
+  readonly bytes: number;
+  /** Why files are not covered, each with how many, the most first. */
+  readonly reasons: readonly (readonly [reason: string, files: number])[];
+}
+
+export interface FileCoverage {
+  readonly path: string;
+  readonly rows: number;
+  readonly covered: boolean;
+  /** Why it is not. */
+  readonly reason: string | null;
+  /** Names at the time when it was indexed. */
+  readonly columns: readonly string[];
+  /** Of its documents, as written; null: not known. */
+  readonly bytes: number | null;
+  /** Milliseconds since 1970. */
+  readonly certifiedAt: number | null;
 }
 
 /** Rows that a connector computes in place of the table's own: groups with their aggregates, perhaps several of one group, to be added up. */
