@@ -187,10 +187,12 @@ export type AggregateKey =
       readonly offset: number;
     };
 
-/** `count` without a column counts rows. `sum` gives numeric; `min` and `max` the column's type. */
+/** `count` without a column counts rows. It gives int8, `sum` numeric(38, 0), `min` and `max` the column's type. */
 export interface ConnectorAggregate {
   readonly fn: 'count' | 'min' | 'max' | 'sum';
   readonly column?: string;
+  /** Only of rows that pass it. */
+  readonly filter?: TablePredicate;
 }
 
 export interface ColumnDescription {
@@ -482,9 +484,9 @@ export interface Connector {
   pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<PinnedTable>;
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer;
   /**
-   * A handle whose rows are groups: a column `k<n>` for each key, `a<n>` for each aggregate. A group may come several times (once a window of time,
-   * say): the engine adds counts and sums up, and takes the least and greatest of the others. Asked only where every filter was answered
-   * exactly. Undefined, or absent: it cannot do all of it exactly.
+   * A handle whose rows are groups: a column `k<n>` for each key, `a<n>` for each aggregate, in this order. A group may come several times (once a
+   * window of time, say): the engine adds counts and sums up, and takes the least and greatest of the others; NULL says nothing. Each group of the
+   * table must come, and no other. Asked only where every filter was answered exactly. Undefined, or absent: it cannot do all of it exactly.
    */
   aggregate?(
     handle: Handle,

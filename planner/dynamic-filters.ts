@@ -217,6 +217,7 @@ class Finder {
   #targets(op: Operator, id: number, stage: number): readonly Target[] {
     switch (op.kind) {
       case 'scan':
+        if (op.groups !== undefined) return [];
         return op.fields.some((field) => field.id === id && field.path === undefined) ? [{ scan: op, column: id, stage }] : [];
       case 'filter':
       case 'distinct':

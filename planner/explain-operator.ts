@@ -104,6 +104,7 @@ function scanDetails(scan: ScanOperator, { names, snapshots }: ExplainContext): 
     const texts = scan.pushed.filter((one) => one.answer === answer).map((one) => one.text);
     if (texts.length > 0) lines.push(`${label}: ${texts.join(' AND ')}`);
   }
+  if (scan.groups !== undefined) lines.push(`Pushed aggregate: ${scan.groups}`);
   for (const step of scan.pruning) {
     if (step.step === 'splits') {
       lines.push(`Splits: ${step.after} of ${count(step.before, 'file')}`);

@@ -253,6 +253,8 @@ class Cutter {
   #aggregate(op: AggregateOperator): Fragment {
     const input = this.place(op.input);
     if (input.spread.kind === 'single') return this.#over(input, (root) => ({ ...op, input: root }));
+    // over groups that a connector computed
+    if (op.phase === 'final') return this.#over(this.#cut(input), (root) => ({ ...op, input: root }));
     const split = this.#splitAggregates(op.aggregates);
     if (split === undefined)
       return this.#over(this.#cut(this.#over(input, (root) => readBy(op, root))), (root) => ({ ...op, input: root }));

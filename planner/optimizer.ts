@@ -5,6 +5,7 @@ import { fieldsOf, type Operator } from './physical-plan.js';
 import type { Planning } from './planning.js';
 import { narrowBounds } from './rules/bounds.js';
 import { readPaths } from './rules/column-paths.js';
+import { pushAggregates } from './rules/connector-aggregates.js';
 import { askConnectors, settleConnectors } from './rules/connector-pushdown.js';
 import { derivePredicates } from './rules/derive-predicates.js';
 import { factorOr } from './rules/factor-or.js';
@@ -58,6 +59,8 @@ export const RULES: readonly Rule[] = [
   { name: 'projection-pruning again', apply: pruneColumns },
   { name: 'connector-columns', apply: settleConnectors },
   { name: 'timeline-window', apply: askWindows },
+  // when handles have all filters in them; what it makes of a scan has no columns of the table any more
+  { name: 'connector-aggregates', apply: pushAggregates },
 ];
 
 /**

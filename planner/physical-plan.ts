@@ -190,6 +190,8 @@ export interface ScanOperator {
   readonly pushed: readonly PushedPredicate[];
   readonly pruning: readonly PruningStep[];
   readonly dynamic?: readonly DynamicFilter[];
+  /** Its rows are groups that the connector computes (rules/connector-aggregates.ts), for EXPLAIN; fields are no columns of the table then. */
+  readonly groups?: string;
 }
 
 export interface ScanField extends Field {

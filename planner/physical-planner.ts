@@ -50,7 +50,7 @@ export async function planStages(
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
     const { connector } = tables.get(op.schema, op.table);
     const whole = sequenced?.first.scan === op.scan ? sequenced.first.column : undefined;
-    const bounded = op.fields
+    const bounded = (op.groups === undefined ? op.fields : [])
       .filter(
         (field) => keys.has(field.id) || timed.get(op.scan) === field.name || byBounds.get(op.scan) === field.id || whole === field.id,
       )

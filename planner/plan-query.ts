@@ -67,6 +67,7 @@ function newPlanning(context: PlanContext, tables: PlanTables): Planning {
     session: context.session,
     notices: [],
     ...(context.timelineRules === undefined ? {} : { timelineRules: context.timelineRules }),
+    ...(context.connectorAggregates === undefined ? {} : { connectorAggregates: context.connectorAggregates }),
     shared: new Map(),
     newField: (name: string, type: Type): Field => {
       lastId += 1;

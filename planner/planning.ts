@@ -8,7 +8,7 @@ import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperat
 /** The part of a connector that planning needs. */
 export type PlanningConnector = Pick<
   Connector,
-  'name' | 'pushdown' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint' | 'ordered' | 'sequence'
+  'name' | 'pushdown' | 'aggregate' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint' | 'ordered' | 'sequence'
 >;
 
 export interface TaskTargets {
@@ -57,6 +57,8 @@ export interface PlanContext {
   systemRows?(schema: string, table: string, columns: readonly string[]): Promise<SystemTable>;
   readonly taskTargets: TaskTargets;
   readonly timelineRules?: TimelineRules;
+  /** Whether connectors compute aggregates where they can; absent: `on`. */
+  readonly connectorAggregates?: 'on' | 'off';
   readonly signal: AbortSignal;
 }
 
@@ -127,6 +129,7 @@ export interface Planning {
   readonly session: PlanSession;
   readonly notices: string[];
   readonly timelineRules?: TimelineRules;
+  readonly connectorAggregates?: 'on' | 'off';
   /** Plans of WITH queries that several places read, by SharedRead.id; each reads only ones with lower ids. */
   readonly shared: Map<number, Operator>;
   newField(name: string, type: Type): Field;

@@ -135,6 +135,7 @@ export async function planSelect(
         topN: autoOnOff(analysis.settings['timeline.top_n']),
       },
       timelineRules: { key_semi_join: autoOnOff(analysis.settings['timeline.key_semi_join']) },
+      connectorAggregates: analysis.settings['timeline.connector_aggregates'] === 'off' ? 'off' : 'on',
       signal: context.signal,
     },
   });

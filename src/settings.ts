@@ -62,6 +62,7 @@ const OWN: readonly OwnSetting[] = [
   { name: 'timeline.key_semi_join', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.carry', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.top_n', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
+  { name: 'timeline.connector_aggregates', initial: 'on', report: false, check: oneOf('on', 'off') },
   { name: 'timeline.page_index', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.bloom_filters', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.progress', initial: 'off', report: false, check: boolean },

@@ -1,4 +1,11 @@
-import type { ConnectorSplit, PushdownAnswer, PushdownRequest, TableDescription, TablePredicate } from '../../connectors/connector.js';
+import type {
+  AggregateRequest,
+  ConnectorSplit,
+  PushdownAnswer,
+  PushdownRequest,
+  TableDescription,
+  TablePredicate,
+} from '../../connectors/connector.js';
 import type { Field, Operator, PlanExpr, ScanOperator } from '../../planner/physical-plan.js';
 import type { PlanContext, Planning, PlanningConnector } from '../../planner/planning.js';
 import { TimelineError } from '../../sql/errors.js';
@@ -16,6 +23,8 @@ export interface TestTable {
   /** Columns of which members are read alone, but for those below the key `list`. */
   readonly paths?: readonly string[];
   readonly splits?: readonly { readonly bytes: number; readonly rows: number }[];
+  /** Columns that the connector groups and aggregates by itself. */
+  readonly aggregated?: readonly string[];
   /** Can states over it be kept: does the connector know its files? */
   readonly known?: true;
 }
@@ -25,6 +34,7 @@ export interface TestHandle {
   readonly filters: readonly TablePredicate[];
   readonly columns: readonly string[];
   readonly limit: number | undefined;
+  readonly aggregate?: AggregateRequest;
 }
 
 /** A connector that holds no rows: it answers predicates by its tables' declarations, and says what it was asked in its handles. */
@@ -44,6 +54,24 @@ export function testConnector(tables: Readonly<Record<string, TestTable>>): Plan
         limit: request.limit,
       };
       return { handle: pushed, answers, limitDone: false };
+    },
+    aggregate: (handle, request) => {
+      const pushed = handle as TestHandle;
+      const table = tables[pushed.table];
+      const typeOf = (column: string | undefined): Type => table?.columns.find(([name]) => name === column)?.[1] ?? type(Oid.int8);
+      const read = [...request.keys, ...request.aggregates].flatMap(({ column }) => column ?? []);
+      if (!read.every((column) => table?.aggregated?.includes(column)) || table?.aggregated === undefined) return undefined;
+      const columns = [
+        ...request.keys.map((key, n) => ({ name: `k${n}`, type: typeOf(key.column) })),
+        ...request.aggregates.map(({ fn, column }, n) => ({
+          name: `a${n}`,
+          type: fn === 'count' ? type(Oid.int8) : fn === 'sum' ? type(Oid.numeric, (38 << 16) + 4) : typeOf(column),
+        })),
+      ];
+      return {
+        handle: { ...pushed, aggregate: request },
+        columns: columns.map((column) => ({ ...column, nullable: true, comment: undefined })),
+      };
     },
     readsPath: (handle, { column, keys, as }) => {
       const { table } = handle as TestHandle;

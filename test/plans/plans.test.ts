@@ -69,6 +69,19 @@ const TABLES: Readonly<Record<string, TestTable>> = {
     ],
     splits: [{ bytes: 2000, rows: 20 }],
   },
+  logs: {
+    columns: [
+      ['_time', TIMESTAMPTZ],
+      ['level', TEXT],
+      ['host', TEXT],
+      ['status', type(Oid.int4)],
+      ['bytes', BIGINT],
+      ['price', type(Oid.float8)],
+    ],
+    answers: { _time: 'exact', level: 'exact', status: 'exact', host: 'inexact' },
+    aggregated: ['_time', 'level', 'status', 'bytes'],
+    splits: Array.from({ length: 4 }, () => ({ bytes: 20 * 2 ** 20, rows: 100_000 })),
+  },
   sessions: {
     columns: [
       ['session_id', TEXT],
