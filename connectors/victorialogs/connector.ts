@@ -1,0 +1,201 @@
+import { internal, unsupported } from '../../sql/errors.js';
+import type {
+  ColumnDescription,
+  Connector,
+  ConnectorSplit,
+  Handle,
+  NarrowedSplits,
+  OrderedParts,
+  PinnedTable,
+  PushdownAnswer,
+  PushdownRequest,
+  Readable,
+  ReadRequest,
+  ScanOrder,
+  SplitPlan,
+  SplitWish,
+  TableDescription,
+  TableName,
+  TablePredicate,
+  TableStatistics,
+} from '../connector.js';
+import type { LogsClient } from './client/logs-client.js';
+import type { VictoriaLogsConfig } from './config.js';
+import { describeAllLogs, describeDeclared } from './discover/describe-table.js';
+import { FieldNames } from './discover/field-names.js';
+import { ALL_LOGS, allLogs, declaredTable, type LogsTable, TIME } from './discover/logs-table.js';
+import { asHandle, asSplit, type LogsHandle } from './handle.js';
+import { pinUntil } from './pin-until.js';
+import { filterOf, pushFilters } from './pushdown/push-filters.js';
+import { writeLines } from './read/lines-file.js';
+import { type BoundColumn, relationOf } from './read/relation.js';
+import { fullName, noTable } from './table-name.js';
+import { narrowWindows } from './windows/narrow-windows.js';
+import { OrderedWindows } from './windows/ordered-windows.js';
+import { planSplits } from './windows/plan-splits.js';
+import { windowSequence } from './windows/window-sequence.js';
+
+const NEVER = new AbortController().signal;
+
+export interface VictoriaLogsOptions {
+  /** The schema is called so, too. */
+  readonly name: string;
+  readonly config: VictoriaLogsConfig;
+  /** Local folder for answers that are being read. */
+  readonly scratchFolder: string;
+  /** Closed with the connector. */
+  readonly client: LogsClient;
+}
+
+/** Log entries of one VictoriaLogs as tables: `logs` has all of them, others are declared in the configuration. */
+export class VictoriaLogsConnector implements Connector {
+  readonly name: string;
+  readonly readableFolders: readonly string[];
+  readonly #config: VictoriaLogsConfig;
+  readonly #client: LogsClient;
+  readonly #scratch: string;
+  readonly #fields: FieldNames;
+  readonly #tables: ReadonlyMap<string, LogsTable>;
+
+  private constructor({ name, config, scratchFolder, client }: VictoriaLogsOptions) {
+    this.name = name;
+    this.#config = config;
+    this.#client = client;
+    this.#scratch = scratchFolder;
+    this.readableFolders = [scratchFolder];
+    this.#fields = new FieldNames(client);
+    this.#tables = new Map([[ALL_LOGS, allLogs], ...config.tables.map((table): [string, LogsTable] => [table.name, declaredTable(table)])]);
+  }
+
+  /** Nothing is asked of the server yet: one that is away shows at its first use. */
+  static async open(options: VictoriaLogsOptions): Promise<VictoriaLogsConnector> {
+    return new VictoriaLogsConnector(options);
+  }
+
+  async tables(): Promise<readonly TableName[]> {
+    return [...this.#tables.keys()].map((table) => ({ schema: this.name, table }));
+  }
+
+  async describe(name: TableName, signal: AbortSignal = NEVER, asOf?: string): Promise<TableDescription | undefined> {
+    if (this.#table(name) === undefined) return undefined;
+    refuseTimeTravel(name, asOf);
+    const declared = this.#config.tables.find(({ name: table }) => table === name.table);
+    return declared === undefined ? describeAllLogs(name, await this.#fields.look(signal)) : describeDeclared(name, declared);
+  }
+
+  async pin(name: TableName, asOf?: string, signal: AbortSignal = NEVER): Promise<PinnedTable> {
+    const table = this.#table(name);
+    if (table === undefined) throw noTable(name);
+    refuseTimeTravel(name, asOf);
+    const until = await pinUntil(this.#client, table.filter, signal);
+    const handle: LogsHandle = { version: 1, schema: name.schema, table: name.table, until: String(until), filters: [], width: 1 };
+    return { handle, snapshot: null };
+  }
+
+  pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer {
+    const pinned = asHandle(handle);
+    return pushFilters(pinned, this.#tableOf(pinned), request);
+  }
+
+  async statistics(): Promise<TableStatistics> {
+    return { rows: undefined, bytes: undefined };
+  }
+
+  async splits(handle: Handle, signal: AbortSignal, wish: SplitWish = {}): Promise<SplitPlan> {
+    signal.throwIfAborted();
+    const pinned = asHandle(handle);
+    return planSplits({ client: this.#client, handle: pinned, table: this.#tableOf(pinned), wish, signal });
+  }
+
+  async narrow(
+    handle: Handle,
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds' | 'rows'>[],
+    filters: readonly TablePredicate[],
+    signal: AbortSignal,
+  ): Promise<NarrowedSplits> {
+    signal.throwIfAborted();
+    return narrowWindows(this.#tableOf(asHandle(handle)), splits, filters);
+  }
+
+  async ordered(
+    handle: Handle,
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds'>[],
+    order: ScanOrder,
+    request: Pick<ReadRequest, 'meter' | 'signal'>,
+  ): Promise<OrderedParts | undefined> {
+    request.signal.throwIfAborted();
+    const column = this.#tableOf(asHandle(handle)).column(order.column);
+    return column?.encoding === 'time'
+      ? new OrderedWindows(
+          splits.map(({ data }) => asSplit(data)),
+          order.descending,
+        )
+      : undefined;
+  }
+
+  async sequence(
+    handle: Handle,
+    splits: readonly Pick<ConnectorSplit, 'data' | 'bounds'>[],
+    order: ScanOrder,
+    signal: AbortSignal,
+  ): Promise<readonly (readonly number[])[]> {
+    signal.throwIfAborted();
+    const column = this.#tableOf(asHandle(handle)).column(order.column);
+    if (column?.encoding !== 'time') return [splits.map((_, index) => index)];
+    return windowSequence(
+      splits.map(({ data }) => asSplit(data)),
+      order.descending,
+    );
+  }
+
+  async read(handle: Handle, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
+    request.signal.throwIfAborted();
+    const pinned = asHandle(handle);
+    const table = this.#tableOf(pinned);
+    const columns = bindColumns(pinned, table, request.columns);
+    const parts = splits.map(asSplit).filter(({ windows }) => windows.length > 0);
+    const [first] = parts;
+    if (first === undefined) return { kind: 'sql', relation: relationOf(columns, undefined), release: async () => undefined };
+    const file = await writeLines({
+      client: this.#client,
+      folder: this.#scratch,
+      parts: parts.map(({ windows, filters = [] }) => ({ windows, filter: filterOf(table, [...pinned.filters, ...filters]) })),
+      // An entry without any of the fields asked for would be left out.
+      fields: [...new Set([TIME, ...columns.map(({ column }) => column.field)])],
+      limit: pinned.limit,
+      options: { signal: request.signal, meter: request.meter },
+    });
+    try {
+      return { kind: 'sql', relation: relationOf(columns, file.path), release: file.release };
+    } catch (error) {
+      await file.release();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  #table({ schema, table }: TableName): LogsTable | undefined {
+    return schema === this.name ? this.#tables.get(table) : undefined;
+  }
+
+  #tableOf(handle: LogsHandle): LogsTable {
+    const table = this.#table(handle);
+    if (table === undefined) throw noTable(handle);
+    return table;
+  }
+}
+
+function bindColumns(handle: LogsHandle, table: LogsTable, columns: readonly ColumnDescription[]): readonly BoundColumn[] {
+  return columns.map(({ name }) => {
+    const column = table.column(name);
+    if (column === undefined) throw internal(`table ${fullName(handle)} has no column "${name}"`);
+    return { name, column };
+  });
+}
+
+function refuseTimeTravel(table: TableName, asOf: string | undefined): void {
+  if (asOf !== undefined) throw unsupported(`time travel of table "${fullName(table)}"`);
+}

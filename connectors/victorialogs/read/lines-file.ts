@@ -1,0 +1,111 @@
+import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asTimelineError } from '../../../sql/errors.js';
+import type { LogsClient, QueryOptions } from '../client/logs-client.js';
+import type { LogsWindow } from '../handle.js';
+import type { LogsFilter } from '../logsql/syntax.js';
+
+/** Smaller windows than this are not halved: microseconds are the least that tells rows apart for us. */
+const LEAST_WINDOW = 2_000n;
+
+export interface LinesFile {
+  readonly path: string;
+  release(): Promise<void>;
+}
+
+export interface LinesRequest {
+  readonly client: Pick<LogsClient, 'lines'>;
+  readonly folder: string;
+  readonly parts: readonly { readonly windows: readonly LogsWindow[]; readonly filter: LogsFilter }[];
+  readonly fields: readonly string[];
+  /** Rows that suffice. */
+  readonly limit: number | undefined;
+  readonly options: QueryOptions;
+}
+
+/**
+ * The entries of some windows, in a file of JSON lines. A window that takes the server too long is read in halves. Errors: the client's;
+ * there is no file then.
+ */
+export async function writeLines(request: LinesRequest): Promise<LinesFile> {
+  await mkdir(request.folder, { recursive: true });
+  const path = join(request.folder, `logs-${randomBytes(8).toString('hex')}.ndjson`);
+  const release = (): Promise<void> => rm(path, { force: true });
+  try {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      const written: Written = { file, bytes: 0, rows: 0 };
+      const enough = (): boolean => request.limit !== undefined && written.rows >= request.limit;
+      for (const { windows, filter } of request.parts) {
+        for (const [from, to] of windows) {
+          if (!enough()) await writeWindow({ ...request, filter }, BigInt(from), BigInt(to), written);
+        }
+      }
+    } finally {
+      await file.close();
+    }
+    return { path, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+interface Written {
+  readonly file: FileHandle;
+  bytes: number;
+  rows: number;
+}
+
+type WindowRequest = LinesRequest & { readonly filter: LogsFilter };
+
+async function writeWindow(request: WindowRequest, from: bigint, to: bigint, written: Written): Promise<void> {
+  const { client, filter, fields, limit, options } = request;
+  const before = { bytes: written.bytes, rows: written.rows };
+  const time: LogsFilter = { kind: 'time', from, to };
+  const left = limit === undefined ? [] : ([{ kind: 'limit', rows: limit - written.rows }] as const);
+  try {
+    const query = { filter: { kind: 'and', args: [time, filter] }, pipes: [{ kind: 'fields', fields }, ...left] } as const;
+    for await (const lines of client.lines(query, options)) {
+      const text = postgresText(lines);
+      await writeAll(written.file, text, written.bytes);
+      written.bytes += text.byteLength;
+      written.rows += countLines(text);
+    }
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (asTimelineError(error).sqlstate !== '57014' || to - from < LEAST_WINDOW) throw error;
+    await written.file.truncate(before.bytes);
+    Object.assign(written, before);
+    const middle = from + ((to - from) / 2_000n) * 1_000n;
+    await writeWindow(request, from, middle, written);
+    if (limit === undefined || written.rows < limit) await writeWindow(request, middle, to, written);
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at, bytes.byteLength - at, position + at)).bytesWritten;
+}
+
+const NUL = '\\u0000';
+
+/**
+ * What PostgreSQL's texts cannot hold becomes U+FFFD: bytes that are no UTF-8, which the server hands on as they are, and NUL. Lines begin
+ * and end with the chunk.
+ */
+export function postgresText(lines: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
+  const valid = isUtf8(bytes);
+  if (valid && !bytes.includes(NUL)) return bytes;
+  const text = bytes.toString('utf8');
+  // A backslash before it that is itself escaped says that the text has six characters there.
+  return Buffer.from(text.replace(/\\(?:u0000|[\s\S])/g, (found) => (found === NUL ? '\\ufffd' : found)));
+}
+
+function countLines(text: Uint8Array): number {
+  let lines = 0;
+  for (let at = text.indexOf(10); at >= 0; at = text.indexOf(10, at + 1)) lines++;
+  return lines;
+}
