@@ -4,6 +4,7 @@ import type {
   ColumnPath,
   Connector,
   ConnectorSplit,
+  DataFileAccess,
   Handle,
   NarrowedSplits,
   OrderedParts,
@@ -24,6 +25,7 @@ import type {
 import type { IcebergCatalog, LoadedTable } from './catalog/catalog.js';
 import { openCatalog } from './catalog/open-catalog.js';
 import type { IcebergConfig } from './config.js';
+import { filesOf, tableIdentity, wholeFiles } from './data-file-access.js';
 import { namingTable, unsupportedFeature } from './format/corrupt.js';
 import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './format/metadata.js';
 import type { Schema } from './format/schema.js';
@@ -39,6 +41,7 @@ import { isRanked } from './prune/order-rank.js';
 import { FileParts, orderedFiles } from './prune/ordered-parts.js';
 import { type PlanRequest, planFiles } from './prune/plan-files.js';
 import { planScan } from './prune/plan-scan.js';
+import { restrictSplits } from './prune/restricted-splits.js';
 import { narrowSplits } from './prune/split-bounds.js';
 import { splitSequence } from './prune/split-sequence.js';
 import { columnLookup, conditionOfHandle, pushFilters } from './pushdown.js';
@@ -94,6 +97,16 @@ export class IcebergConnector implements Connector {
   readonly #footers: FooterCache = new Lru(FOOTERS_KEPT);
   /** Where the configuration allows some schema to be written. */
   readonly writer?: IcebergWriter;
+  readonly dataFiles: DataFileAccess = {
+    identity: async (handle, signal) => {
+      const pinned = asHandle(handle);
+      if (pinned.about !== undefined) return undefined;
+      return tableIdentity(pinned, (await this.#version(pinned, signal)).schema);
+    },
+    files: filesOf,
+    restrict: restrictSplits,
+    whole: wholeFiles,
+  };
 
   private constructor(name: string, io: FileIo, catalog: IcebergCatalog, write: WriteOptions | undefined) {
     this.name = name;

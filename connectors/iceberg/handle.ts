@@ -1,5 +1,5 @@
 import { internal } from '../../sql/errors.js';
-import type { Handle, TablePredicate } from '../connector.js';
+import type { Handle, RowRuns, TablePredicate } from '../connector.js';
 
 /** A pinned table with what was pushed into it: plain JSON, in plans and in workflow history. */
 export interface IcebergHandle {
@@ -46,6 +46,8 @@ export interface SplitFile {
   readonly format?: 'avro';
   /** Only row groups that begin at these byte offsets, from (inclusive), to (exclusive). [all] */
   readonly part?: readonly [from: number, to: number];
+  /** Only these rows, numbered in the whole file; of a part, those of them that lie in it. [all] */
+  readonly only?: RowRuns;
   /** Identity partition values by source column id, in PostgreSQL's text form: for columns that the file does not hold. [none] */
   readonly constants?: Readonly<Record<string, string | null>>;
   /** The first row's id in v3 tables. */
@@ -56,9 +58,10 @@ export interface SplitFile {
 }
 
 /** Rows of the file or, as an estimate, of the part of it. */
-export function rowsOf({ rows, bytes, part }: SplitFile): number {
-  if (part === undefined || bytes === 0) return rows;
-  return Math.round((rows * (part[1] - part[0])) / bytes);
+export function rowsOf({ rows, bytes, part, only }: SplitFile): number {
+  const all = only === undefined ? rows : only.reduce((sum, [, some]) => sum + some, 0);
+  if (part === undefined || bytes === 0) return all;
+  return Math.round((all * (part[1] - part[0])) / bytes);
 }
 
 /** A delete file that applies to the data file. */

@@ -6,7 +6,8 @@ import { chunkEvidence, leafColumn } from './leaf-columns.js';
 import { bestRank, compareRanks, type Rank, rankOf } from './order-rank.js';
 import type { Condition, ConditionColumn } from './predicate.js';
 import { columnEvidence } from './prune.js';
-import { type RowGroupPlace, rowGroups } from './row-groups.js';
+import { groupsWith, type RowGroupPlace, rowGroups, rowsOfGroups } from './row-groups.js';
+import { rowCount } from './row-ranges.js';
 import { groupsByStatistics } from './row-selection.js';
 import { asBounds, type FileBounds, statisticsOf } from './split-bounds.js';
 
@@ -142,7 +143,8 @@ export class FileParts implements OrderedParts {
     const { column, order, condition } = this.#request;
     const leaf = leafColumn(footer, column);
     const all = rowGroups(footer, file).filter(({ rows }) => rows > 0);
-    const passing = new Set(groupsByStatistics(footer, condition, all));
+    const wanted = file.only === undefined ? all : groupsWith(all, rowsOfGroups(all, file.only));
+    const passing = new Set(groupsByStatistics(footer, condition, wanted));
     this.#groups.before += all.length;
     const begins = new Map<number, RowGroupPlace[]>();
     for (const group of all) begins.set(group.begins, [...(begins.get(group.begins) ?? []), group]);
@@ -157,7 +159,7 @@ export class FileParts implements OrderedParts {
       const [rank] = ranks.sort(compareRanks);
       if (rank === undefined) return [];
       const part = { ...file, part: [n === 0 ? start : edge, edges[n + 1] ?? end] as const };
-      return [{ file: part, rank, rows: groups.reduce((sum, group) => sum + group.rows, 0), at: this.#found++, groups: groups.length }];
+      return [{ file: part, rank, rows: rowCount(rowsOfGroups(groups, file.only)), at: this.#found++, groups: groups.length }];
     });
   }
 }

@@ -1,4 +1,6 @@
+import type { RowRuns } from '../../connector.js';
 import type { ParquetFooter } from '../read/parquet-footer.js';
+import { intersection, type RowRanges } from './row-ranges.js';
 
 /** A row group by its place in the footer. */
 export interface RowGroupPlace {
@@ -32,4 +34,28 @@ export function rowGroups(
     firstRow += rows;
   }
   return places;
+}
+
+/** The rows of the groups, those in `only` alone where it is given. */
+export function rowsOfGroups(groups: readonly RowGroupPlace[], only: RowRuns | undefined): RowRanges {
+  const all = groups.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
+  return only === undefined
+    ? all
+    : intersection(
+        all,
+        only.map(([start, rows]) => ({ start, rows })),
+      );
+}
+
+/** Groups that hold some of the rows (ascending, disjoint). */
+export function groupsWith(groups: readonly RowGroupPlace[], rows: RowRanges): RowGroupPlace[] {
+  let next = 0;
+  return groups.filter((group) => {
+    for (; next < rows.length; next++) {
+      const run = rows[next];
+      if (run !== undefined && run.start + run.rows > group.firstRow) break;
+    }
+    const run = rows[next];
+    return run !== undefined && run.start < group.firstRow + group.rows;
+  });
 }

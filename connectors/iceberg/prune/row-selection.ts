@@ -1,5 +1,5 @@
 import type { ColumnChunk } from 'hyparquet';
-import type { PruningStep } from '../../connector.js';
+import type { PruningStep, RowRuns } from '../../connector.js';
 import type { ByteSource } from '../read/byte-source.js';
 import type { RowRun } from '../read/opened-file.js';
 import type { ParquetFooter } from '../read/parquet-footer.js';
@@ -8,16 +8,19 @@ import { mayPass } from './evidence.js';
 import { chunkEvidence, type LeafColumn, leafColumn } from './leaf-columns.js';
 import { type ColumnPages, indexedColumns, passingRows, readColumnPages } from './page-index.js';
 import { type Condition, type ConditionColumn, mayMatch, type Test } from './predicate.js';
-import { type RowGroupPlace, rowGroups } from './row-groups.js';
-import { rowCount } from './row-ranges.js';
+import { groupsWith, type RowGroupPlace, rowGroups, rowsOfGroups } from './row-groups.js';
+import { intersection, rowCount } from './row-ranges.js';
+
+/** Left out for their rows' numbers, which an index gave. */
+const BY_INDEX = 'row groups by index';
 
 /** What of one Parquet file is to be read. */
 export interface RowSelection {
   /** Positions of row groups, ascending. */
   readonly groups: readonly number[];
-  /** Rows that pages leave, ascending and inside of the groups; absent: all rows of the groups. */
+  /** Rows that pages and `only` leave, ascending and inside of the groups; absent: all rows of the groups. */
   readonly ranges?: readonly RowRun[];
-  /** `row groups`, `row groups by bloom filter`, `pages`. */
+  /** `row groups by index`, `row groups`, `row groups by bloom filter`, `pages`. */
   readonly steps: readonly PruningStep[];
 }
 
@@ -27,6 +30,8 @@ export interface SelectRequest {
   readonly source: ByteSource;
   readonly condition: Condition;
   readonly part?: readonly [from: number, to: number] | undefined;
+  /** No others are wanted. */
+  readonly only?: RowRuns | undefined;
   /** Use them where the file has them. */
   readonly pageIndex: boolean;
   readonly bloomFilters: boolean;
@@ -42,16 +47,28 @@ interface File extends SelectRequest {
  * decide), then pages. Errors: XX001 naming the file for indexes that are damaged.
  */
 export async function selectRows(request: SelectRequest): Promise<RowSelection> {
-  const { footer, source, condition, part } = request;
-  const all = rowGroups(footer, { bytes: source.size, ...(part === undefined ? {} : { part }) });
+  const { footer, source, condition, part, only } = request;
+  const inPart = rowGroups(footer, { bytes: source.size, ...(part === undefined ? {} : { part }) });
+  const all = only === undefined ? inPart : groupsWith(inPart, rowsOfGroups(inPart, only));
   const file: File = { ...request, leaves: leavesOf(footer, condition) };
   const byStatistics = all.filter((group) => mayMatch(condition, (column, test) => mayPassGroup(file, group, column, test)));
-  const steps = [step('row groups', all, byStatistics)];
+  const steps = [...(only === undefined ? [] : [step(BY_INDEX, inPart, all)]), step('row groups', all, byStatistics)];
   const byBloom = await passBlooms(file, byStatistics);
   if (byBloom.tested) steps.push(step('row groups by bloom filter', byStatistics, byBloom.groups));
   const paged = await passPages(file, byBloom.groups);
   if (paged.step !== undefined) steps.push(paged.step);
-  return { groups: paged.groups.map(({ index }) => index), ...(paged.ranges === undefined ? {} : { ranges: paged.ranges }), steps };
+  const left = only === undefined ? paged : onlyRows(paged, only);
+  return { groups: left.groups.map(({ index }) => index), ...(left.ranges === undefined ? {} : { ranges: left.ranges }), steps };
+}
+
+/** Those of the groups and their rows that `only` has. */
+function onlyRows(
+  { groups, ranges }: { readonly groups: readonly RowGroupPlace[]; readonly ranges?: readonly RowRun[] },
+  only: RowRuns,
+): { readonly groups: readonly RowGroupPlace[]; readonly ranges: readonly RowRun[] } {
+  const wanted = rowsOfGroups(groups, only);
+  const rows = ranges === undefined ? wanted : intersection(ranges, wanted);
+  return { groups: groupsWith(groups, rows), ranges: rows };
 }
 
 /** Those of the groups that may pass the condition by their statistics. */

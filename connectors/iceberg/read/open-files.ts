@@ -139,7 +139,7 @@ async function openSlice(request: Opening, file: SplitFile): Promise<OpenedFile 
   const source = await io.source(file.path, { meter, signal, size: file.bytes });
   const { footer, raw } = await readSourceFooter(source);
   const mapped = checkedFooter(request, file, footer);
-  const { groups } = await selectRemote({ ...request, source, footer: mapped, file });
+  const { groups, ranges } = await selectRemote({ ...request, source, footer: mapped, file });
   if (groups.length === 0) return undefined;
   const path = await io.scratchFile('parquet');
   releases.push(() => rm(path, { force: true }));
@@ -152,6 +152,8 @@ async function openSlice(request: Opening, file: SplitFile): Promise<OpenedFile 
     path,
     footer: mappedFooter(slice.footer, request.nameMapping),
     ...(isWhole ? {} : { runs }),
+    // Pages are not worth a scan of the file by itself; rows that were asked for by number are what is wanted of it.
+    ...(file.only === undefined || ranges === undefined ? {} : { ranges }),
   };
 }
 

@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import type { PruningStep, Skipping } from '../../connector.js';
 import type { SplitFile } from '../handle.js';
 import type { Condition } from '../prune/predicate.js';
-import { type RowGroupPlace, rowGroups } from '../prune/row-groups.js';
+import { groupsWith, type RowGroupPlace, rowGroups, rowsOfGroups } from '../prune/row-groups.js';
 import { rowCount } from '../prune/row-ranges.js';
 import { selectRows } from '../prune/row-selection.js';
 import type { ByteSource } from './byte-source.js';
@@ -35,22 +35,28 @@ export async function selectLocal(request: {
   readonly report: (step: PruningStep) => void;
 }): Promise<LocalSelection> {
   const { footer, file, condition, skipping, chunkBytes } = request;
-  const places = rowGroups(footer, file);
-  const runs = places.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
-  const whole: LocalSelection = { groups: places.map(({ index }) => index), ...(file.part === undefined ? {} : { ranges: runs }) };
-  if (condition.kind === 'any') return whole;
+  const { part, only } = file;
+  const inPart = rowGroups(footer, file);
+  const runs = rowsOfGroups(inPart, only);
+  const places = only === undefined ? inPart : groupsWith(inPart, runs);
+  const isAll = part === undefined && only === undefined;
+  const whole: LocalSelection = { groups: places.map(({ index }) => index), ...(isAll ? {} : { ranges: runs }) };
+  // Without a condition it only counts what `only` leaves.
+  if (condition.kind === 'any' && only === undefined) return whole;
   const selection = await withLocalSource(request, (source) =>
     selectRows({
       footer,
       source,
       condition,
-      part: file.part,
+      part,
+      only,
       pageIndex: skipping.pageIndex !== 'off',
       bloomFilters: skipping.bloomFilters === 'on',
     }),
   );
   for (const step of selection.steps) request.report(step);
   if (selection.groups.length === 0) return { groups: [], ranges: [] };
+  if (only !== undefined) return { groups: selection.groups, ranges: selection.ranges ?? runs };
   const kept = places.filter(({ index }) => selection.groups.includes(index));
   const ranges = selection.ranges ?? kept.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
   const rows = rowCount(runs);
@@ -69,13 +75,15 @@ export async function selectRemote(request: {
   readonly report: (step: PruningStep) => void;
 }): Promise<{ readonly groups: readonly RowGroupPlace[]; readonly ranges?: readonly RowRun[] }> {
   const { source, footer, file, condition, skipping } = request;
+  const { part, only } = file;
   const places = rowGroups(footer, file).filter(({ rows }) => rows > 0);
-  if (condition.kind === 'any') return { groups: places };
+  if (condition.kind === 'any' && only === undefined) return { groups: places };
   const { groups, ranges, steps } = await selectRows({
     footer,
     source,
     condition,
-    part: file.part,
+    part,
+    only,
     pageIndex: skipping.pageIndex !== 'off',
     bloomFilters: skipping.bloomFilters !== 'off',
   });
