@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'mocha';
+import { openLogsClient } from '../../connectors/victorialogs/client/http-client.js';
+import type { LogsClient, LogsRow } from '../../connectors/victorialogs/client/logs-client.js';
+import type { LogsQuery } from '../../connectors/victorialogs/logsql/syntax.js';
+import { type LogsServer, startVictoriaLogs } from '../support/victoria-logs.js';
+
+const ALL: LogsQuery = { filter: { kind: 'all' }, pipes: [] };
+const signal = new AbortController().signal;
+const SECOND = 1_000_000_000n;
+/** 2024-01-01 */
+const START = 1_704_067_200n * SECOND;
+
+describe('client of a real VictoriaLogs', function () {
+  this.timeout(60_000);
+  let server: LogsServer;
+  let client: LogsClient;
+
+  before(async function () {
+    const started = await startVictoriaLogs();
+    if (started === undefined) return this.skip();
+    server = started;
+    client = await openLogsClient({ name: 'logs', config: server.config() });
+  });
+  after(async () => {
+    await client?.close();
+    await server?.close();
+  });
+
+  const rows = async (query: LogsQuery, from = client): Promise<LogsRow[]> => {
+    const all: LogsRow[] = [];
+    for await (const batch of from.query(query, { signal })) all.push(...batch);
+    return all;
+  };
+  const time = (second: number, nanos = 1): string =>
+    `${new Date(Number(START / 1_000_000n) + second * 1000).toISOString().slice(0, 19)}.${String(nanos).padStart(9, '0')}Z`;
+
+  it('writes documents, and reads them as they were written', async () => {
+    const odd = ['~', '~"quoted"', '~line\nbreak', '~\\', '~\u0000\u001f', '~ünï\u{1f600}', `~${'x'.repeat(100_000)}`, '~{"a":"b"}'];
+    const documents = odd.map((value, n) => ({ _time: time(n * 3600), v: value, 'a b"c': '~y', k: 'documents' }));
+    const told = await client.insert(documents, { streamFields: ['k'], signal });
+    assert.equal(told.documents, odd.length);
+    await client.flush(signal);
+    const found = await rows({
+      filter: { kind: 'equals', field: 'k', value: 'documents' },
+      pipes: [{ kind: 'fields', fields: ['_time', 'v', 'a b"c', '_msg'] }],
+    });
+    const expected = documents.map(({ k: _, ...document }) => ({ ...document, _msg: '-' }));
+    const byTime = (one: LogsRow, other: LogsRow): number => ((one['_time'] ?? '') < (other['_time'] ?? '') ? -1 : 1);
+    assert.deepEqual(found.toSorted(byTime), expected.toSorted(byTime));
+  });
+
+  it('counts by hour', async () => {
+    const filter = { kind: 'equals', field: 'k', value: 'documents' } as const;
+    const hits = await client.hits({ filter, from: START, to: START + 3600n * SECOND * 3n, step: 3600 }, { signal });
+    assert.deepEqual(
+      hits,
+      [0n, 1n, 2n].map((hour) => ({ from: START + hour * 3600n * SECOND, hits: 1 })),
+    );
+    // From the middle of a day, to before the last nanosecond of a document.
+    const part = await client.hits({ filter, from: START + 3601n * SECOND, to: START + 7200n * SECOND + 1n, step: 86_400 }, { signal });
+    assert.deepEqual(part, []);
+    const one = await client.hits({ filter, from: START + 3601n * SECOND, to: START + 7200n * SECOND + 2n, step: 86_400 }, { signal });
+    assert.deepEqual(one, [{ from: START + 3601n * SECOND, hits: 1 }]);
+  });
+
+  it('knows the fields', async () => {
+    const names = await client.fieldNames({ kind: 'equals', field: 'k', value: 'documents' }, { signal });
+    const of = new Map(names.map(({ name, hits }) => [name, hits]));
+    for (const name of ['_time', '_msg', 'k', 'v', 'a b"c']) assert.equal(of.get(name), 8, name);
+  });
+
+  it('sees nothing of another tenant', async () => {
+    const { account, project } = server.tenant;
+    const other = await openLogsClient({ name: 'logs', config: server.config({ tenant: { account, project: project + 1 } }) });
+    assert.deepEqual(await rows(ALL, other), []);
+    assert.notEqual((await rows(ALL)).length, 0);
+    await other.close();
+  });
+});
