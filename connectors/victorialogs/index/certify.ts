@@ -1,0 +1,122 @@
+import type { QueryOptions } from '../client/logs-client.js';
+import { type Certificate, daysOf, type Refusal } from './certificate.js';
+import { FEWER, type LogsState, RETENTION } from './coverage.js';
+import { fileId } from './layout.js';
+import { isUnchanged, stateOf } from './life.js';
+import { isWhole, type ReadBack, readBack } from './read-back.js';
+import type { IndexPlace, TableDocuments } from './table-documents.js';
+
+/** What is to be certified; without a range it is that of the documents. */
+export type Claim = Omit<Certificate, 'from' | 'to'> & { readonly range?: { readonly from: bigint; readonly to: bigint } };
+
+export interface CertifyOutcome {
+  readonly certified: readonly Certificate[];
+  /** By file key: why not. */
+  readonly failed: ReadonlyMap<string, string>;
+}
+
+/** Files read back by one query. */
+const BATCH = 128;
+/** Days whose documents are counted at once. */
+const MAX_DAYS = 40_000;
+
+/**
+ * Reads back which of the claims are true, and writes certificates of those. Whoever has just written the documents waits before he calls, until
+ * they are on the server's disk. Throws where the server does not answer, or not in a form that we know.
+ */
+export async function certify(
+  place: IndexPlace,
+  documents: TableDocuments,
+  claims: readonly Claim[],
+  options: QueryOptions,
+): Promise<CertifyOutcome> {
+  const certified: Certificate[] = [];
+  const failed = new Map<string, string>();
+  const sorted = [...claims].sort((a, b) => Number((a.range?.from ?? 0n) - (b.range?.from ?? 0n)));
+  for (let at = 0; at < sorted.length; at += BATCH) {
+    const outcome = await certifyBatch(place, documents, sorted.slice(at, at + BATCH), options);
+    certified.push(...outcome.certified);
+    for (const [file, reason] of outcome.failed) failed.set(file, reason);
+  }
+  return { certified, failed };
+}
+
+async function certifyBatch(
+  place: IndexPlace,
+  documents: TableDocuments,
+  claims: readonly Claim[],
+  options: QueryOptions,
+): Promise<CertifyOutcome> {
+  const { client } = place;
+  const failed = new Map<string, string>();
+  const idOf = ({ file, mapping }: Claim): string => fileId(file, mapping);
+  const ranges = claims.flatMap(({ range }) => range ?? []);
+  if (ranges.length < claims.length) {
+    const found = await readBack(client, { table: documents.key, files: claims.map(idOf) }, options);
+    const ranged = claims.flatMap((claim): readonly Claim[] => {
+      const one = found.get(idOf(claim));
+      if (isWhole(one, claim.rows)) return [{ ...claim, range: claim.range ?? { from: one.from, to: one.to } }];
+      failed.set(claim.file, shortage(one, claim.rows));
+      return [];
+    });
+    if (ranged.length === 0) return { certified: [], failed };
+    const outcome = await certifyBatch(place, documents, ranged, options);
+    return { certified: outcome.certified, failed: new Map([...failed, ...outcome.failed]) };
+  }
+  const span = spanOf(ranges);
+  const days = daysOf(span);
+  if (days.last - days.first > MAX_DAYS) throw new RangeError('documents of too many days');
+  const before = await stateOf(client, documents.key, days, options);
+  const found = await readBack(client, { table: documents.key, files: claims.map(idOf), range: span }, options);
+  const after = await stateOf(client, documents.key, days, options);
+  const unchanged = isUnchanged(before, after);
+  const certified = claims.flatMap((claim): readonly Certificate[] => {
+    const { range = span, ...rest } = claim;
+    const one = found.get(idOf(claim));
+    const reason = !isWhole(one, claim.rows)
+      ? shortage(one, claim.rows)
+      : !unchanged
+        ? FEWER
+        : after.epoch.floor !== undefined && range.from < after.epoch.floor
+          ? RETENTION
+          : undefined;
+    if (reason !== undefined) failed.set(claim.file, reason);
+    return reason === undefined ? [{ ...rest, from: range.from, to: range.to }] : [];
+  });
+  await record(documents, { certified, refusals: [], state: after });
+  return { certified, failed };
+}
+
+function shortage(one: ReadBack | undefined, rows: number): string {
+  const kept = Math.min(rows, one?.positions ?? 0);
+  return kept === 0 ? 'not indexed yet' : `VictoriaLogs has documents of ${kept} of its ${rows} rows`;
+}
+
+function spanOf(ranges: readonly { readonly from: bigint; readonly to: bigint }[]): { readonly from: bigint; readonly to: bigint } {
+  let [from, to] = [ranges[0]?.from ?? 0n, ranges[0]?.to ?? 0n];
+  for (const range of ranges) {
+    if (range.from < from) from = range.from;
+    if (range.to > to) to = range.to;
+  }
+  return { from, to };
+}
+
+/** Writes a segment, later than every one known. */
+export async function record(
+  { key, store }: TableDocuments,
+  what: { readonly certified: readonly Certificate[]; readonly refusals: readonly Refusal[]; readonly state: LogsState },
+): Promise<void> {
+  const { certified, refusals, state } = what;
+  if (certified.length === 0 && refusals.length === 0) return;
+  const touched = new Set<number>();
+  for (const one of certified) for (let { first: day, last } = daysOf(one); day <= last; day++) touched.add(day);
+  const { segments } = await store.load();
+  await store.add({
+    table: key,
+    startedAt: state.epoch.startedAt,
+    at: Math.max(Date.now(), (segments.at(-1)?.at ?? 0) + 1),
+    days: new Map([...state.totals].filter(([day]) => touched.has(day))),
+    certificates: certified,
+    refusals,
+  });
+}

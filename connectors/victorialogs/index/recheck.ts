@@ -1,0 +1,62 @@
+import { type Certificate, daysOf } from './certificate.js';
+import { type Claim, certify } from './certify.js';
+import { ExpectedTotals, standingsOf, voidReason } from './coverage.js';
+import { stateOf } from './life.js';
+import type { IndexPlace, TableDocuments } from './table-documents.js';
+
+/** Certificates that a restart of the server made void are read back in the background. */
+export interface Rechecks {
+  /** Returns at once. One table at a time; a table not again for a while. */
+  start(documents: TableDocuments): void;
+  close(): Promise<void>;
+}
+
+const AGAIN_MS = 60_000;
+const QUERY_MS = 25_000;
+
+export function createRechecks(place: IndexPlace): Rechecks {
+  const stop = new AbortController();
+  const last = new Map<TableDocuments, number>();
+  let running: Promise<void> = Promise.resolve();
+  return {
+    start(documents) {
+      const now = performance.now();
+      if (stop.signal.aborted || now - (last.get(documents) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return;
+      last.set(documents, now);
+      // A server that does not answer is asked again by the next search that finds certificates void.
+      running = running.then(() => recheck(place, documents, stop.signal).then(undefined, () => undefined));
+    },
+    async close() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+/** Reads back what is certified and void now; gives what is certified again. */
+export async function recheck(place: IndexPlace, documents: TableDocuments, signal: AbortSignal): Promise<readonly Certificate[]> {
+  const options = { signal, timeout: QUERY_MS };
+  const { segments } = await documents.store.load();
+  const newest = [...standingsOf(segments).values()].flatMap((all) => {
+    const mappings = new Set<string>();
+    return all.filter(({ certificate: { mapping } }) => {
+      const key = JSON.stringify(mapping);
+      return !mappings.has(key) && mappings.add(key);
+    });
+  });
+  const [one] = newest;
+  if (one === undefined) return [];
+  let [from, to] = [one.certificate.from, one.certificate.to];
+  for (const { certificate } of newest) {
+    if (certificate.from < from) from = certificate.from;
+    if (certificate.to > to) to = certificate.to;
+  }
+  const state = await stateOf(place.client, documents.key, daysOf({ from, to }), options);
+  const expected = new ExpectedTotals(segments, state.epoch.startedAt);
+  const claims = newest.flatMap((standing): readonly Claim[] => {
+    if (voidReason(standing, state, expected) === undefined) return [];
+    const { from: first, to: final, ...rest } = standing.certificate;
+    return [{ ...rest, range: { from: first, to: final } }];
+  });
+  return (await certify(place, documents, claims, options)).certified;
+}
