@@ -1,4 +1,4 @@
-import type { Connector, TableDescription, TableName } from '../connectors/connector.js';
+import type { Connector, TableDescription, TableIndex, TableName } from '../connectors/connector.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import { inParallel } from './in-parallel.js';
 
@@ -86,6 +86,19 @@ export class Catalog {
   /** A configured catalog by its name. */
   connector(name: string): Connector | undefined {
     return this.sources.find(({ connector }) => connector.name === name)?.connector;
+  }
+
+  /** What the configuration says to be an index of a table, as users name it. */
+  indexesOf(schema: string, table: string): readonly { readonly catalog: string; readonly index: TableIndex }[] {
+    return this.sources.flatMap(({ connector: { name, index } }) =>
+      index?.tables.some((one) => one.schema === schema && one.table === table) === true ? [{ catalog: name, index }] : [],
+    );
+  }
+
+  /** Tables that the configuration says have an index, once each, whether there are such tables or not. */
+  indexedTables(): readonly TableName[] {
+    const all = this.sources.flatMap(({ connector: { index } }) => index?.tables ?? []);
+    return [...new Map(all.map((one) => [key(one.schema, one.table), one])).values()];
   }
 
   /** Schemas that the configuration lets tables be made in, by name. */

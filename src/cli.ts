@@ -110,6 +110,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     'remove_orphan_files',
     { 'older-than': 'older_than', 'dry-run': 'dry_run' },
   ),
+  index: {
+    usage: 'index build|status TABLE',
+    summary: 'indexes of tables that the configuration names in index_for (index --help)',
+    run: async (args) => (await import('./commands/index-command.js')).indexCommand(args),
+    help: async () => (await import('./commands/index-command.js')).INDEX_HELP,
+  },
   replay: {
     usage: 'replay submit|list|show|wait|result|pause|resume|cancel …',
     summary: 'durable replays of the running gateway (replay --help)',

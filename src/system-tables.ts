@@ -1,8 +1,10 @@
 import type { SystemTable } from '../connectors/system/connector.js';
 import { TimelineError } from '../sql/errors.js';
-import { Oid, type } from '../sql/types.js';
+import { ARRAY_OF, Oid, type } from '../sql/types.js';
+import { formatValue } from '../sql/value-text.js';
 import type { Catalog } from './catalog.js';
 import type { History, ReplayRecord } from './history.js';
+import { coverageRows } from './index-coverage.js';
 import type { ReplayControl } from './replay/replay-control.js';
 import { replayRows } from './replay-rows.js';
 import type { SubmittedReplays } from './submitted-replays.js';
@@ -34,7 +36,7 @@ export interface SystemTablesOptions {
 
 /** The tables of schema `timeline`. */
 export function systemTables(options: SystemTablesOptions): readonly SystemTable[] {
-  return [replays(options), schedules(options), queries(options.history), tables(options.catalog)];
+  return [replays(options), schedules(options), queries(options.history), tables(options.catalog), indexCoverage(options.catalog)];
 }
 
 function replays({ history, known }: SystemTablesOptions): SystemTable {
@@ -161,6 +163,33 @@ function tables(catalog: () => Catalog): SystemTable {
       ],
     ],
   });
+}
+
+function indexCoverage(catalog: () => Catalog): SystemTable {
+  return systemTable({
+    name: 'index_coverage',
+    comment:
+      'Data files of indexed tables (index_for), one row a file of the current snapshot and index: whether a search of the index may stand for reading it',
+    of: () => coverageRows(catalog()),
+    columns: [
+      ['table_schema', Oid.text, (row) => row.schema],
+      ['table_name', Oid.text, (row) => row.table],
+      ['catalog', Oid.text, (row) => row.catalog],
+      ['file', Oid.text, ({ file }) => file?.path ?? null],
+      ['rows', Oid.int8, ({ file }) => (file === undefined ? null : String(file.rows))],
+      ['covered', Oid.bool, ({ file }) => (file?.covered === true ? 't' : 'f')],
+      ['reason', Oid.text, ({ file, trouble }) => trouble ?? file?.reason ?? null],
+      ['columns', TEXTS, ({ file }) => (file === undefined ? null : formatArray(file.columns))],
+      ['document_bytes', Oid.int8, ({ file }) => (file?.bytes == null ? null : String(file.bytes))],
+      ['certified_at', Oid.timestamptz, ({ file }) => instant(file?.certifiedAt ?? undefined)],
+    ],
+  });
+}
+
+const TEXTS = ARRAY_OF.get(Oid.text) ?? Oid.text;
+
+function formatArray(names: readonly string[]): string {
+  return formatValue(type(TEXTS), names, { timeZone: 'UTC' });
 }
 
 function seconds(record: ReplayRecord): string | null {

@@ -9,8 +9,9 @@ import type { ResultColumn } from '../sql/result.js';
 import { ELEMENT_OF, numericModifier, Oid, type Type } from '../sql/types.js';
 import { commandExecution, textExecution } from './execution.js';
 import { checkPlace } from './file-places.js';
+import { buildIndexes } from './index-build.js';
 import type { WriteStatement } from './prepare.js';
-import { procedureOf } from './procedures.js';
+import { BUILD_INDEX, procedureOf } from './procedures.js';
 import { runWrite, type SelectContext, type SelectStatement, type WriteResult, type Writing } from './select.js';
 import type { SessionViews } from './session-views.js';
 import type { Execution, Notice } from './statement.js';
@@ -209,6 +210,10 @@ async function callProcedure(
   );
   const [table = null, ...rest] = values;
   const entry = existingTable(tableOf(table), context.catalog, context.analysis.searchPath);
+  if (call.procedure === BUILD_INDEX) {
+    const { row, notices } = await buildIndexes(entry, context);
+    return textExecution({ columns, rows: [row], tag: () => 'CALL', notices });
+  }
   const args = Object.fromEntries(Object.keys(declared).flatMap((name, n) => (rest[n] == null ? [] : [[name, rest[n] ?? null]])));
   const answer = await writerFor(entry).maintain(call.procedure, entry.source, args, context.signal);
   await context.engine.refreshCatalog();

@@ -25,6 +25,8 @@ import { describeAllLogs, describeDeclared } from './discover/describe-table.js'
 import { FieldNames } from './discover/field-names.js';
 import { ALL_LOGS, allLogs, declaredTable, type LogsTable, TIME } from './discover/logs-table.js';
 import { asHandle, asSplit, type LogsHandle } from './handle.js';
+import type { IndexRecords } from './index/certificate-store.js';
+import { LogsTableIndex } from './index/table-index.js';
 import { pinUntil } from './pin-until.js';
 import { filterOf, pushFilters } from './pushdown/push-filters.js';
 import { writeLines } from './read/lines-file.js';
@@ -45,24 +47,31 @@ export interface VictoriaLogsOptions {
   readonly scratchFolder: string;
   /** Closed with the connector. */
   readonly client: LogsClient;
+  /** Where certificates of indexes lie; absent: it keeps no index. */
+  readonly records?: IndexRecords;
 }
 
 /** Log entries of one VictoriaLogs as tables: `logs` has all of them, others are declared in the configuration. */
 export class VictoriaLogsConnector implements Connector {
   readonly name: string;
   readonly readableFolders: readonly string[];
+  readonly index?: LogsTableIndex;
   readonly #config: VictoriaLogsConfig;
   readonly #client: LogsClient;
   readonly #scratch: string;
   readonly #fields: FieldNames;
   readonly #tables: ReadonlyMap<string, LogsTable>;
 
-  private constructor({ name, config, scratchFolder, client }: VictoriaLogsOptions) {
+  private constructor({ name, config, scratchFolder, client, records }: VictoriaLogsOptions) {
     this.name = name;
     this.#config = config;
     this.#client = client;
     this.#scratch = scratchFolder;
     this.readableFolders = [scratchFolder];
+    if (records !== undefined && config.indexes.length > 0) {
+      const place = JSON.stringify([config.url, config.tenant ?? null]);
+      this.index = new LogsTableIndex({ name, place, client, records, indexes: config.indexes, timeout: config.limits.indexTimeout });
+    }
     this.#fields = new FieldNames(client);
     this.#tables = new Map([[ALL_LOGS, allLogs], ...config.tables.map((table): [string, LogsTable] => [table.name, declaredTable(table)])]);
   }
@@ -174,6 +183,7 @@ export class VictoriaLogsConnector implements Connector {
   }
 
   async close(): Promise<void> {
+    await this.index?.close();
     await this.#client.close();
   }
 
