@@ -29,6 +29,7 @@ import type { IndexRecords } from './index/certificate-store.js';
 import { LogsTableIndex } from './index/table-index.js';
 import { pinUntil } from './pin-until.js';
 import { filterOf, pushFilters } from './pushdown/push-filters.js';
+import { lineTexts, MARK_FIELD } from './read/line-texts.js';
 import { writeLines } from './read/lines-file.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
 import { fullName, noTable } from './table-name.js';
@@ -170,12 +171,13 @@ export class VictoriaLogsConnector implements Connector {
       folder: this.#scratch,
       parts: parts.map(({ windows, filters = [] }) => ({ windows, filter: filterOf(table, [...pinned.filters, ...filters]) })),
       // An entry without any of the fields asked for would be left out.
-      fields: [...new Set([TIME, ...columns.map(({ column }) => column.field)])],
+      fields: [...new Set([TIME, ...columns.map(({ column }) => column.field), ...(table.own ? [MARK_FIELD] : [])])],
+      texts: lineTexts(columns, { complete: table.own }),
       limit: pinned.limit,
       options: { signal: request.signal, meter: request.meter },
     });
     try {
-      return { kind: 'sql', relation: relationOf(columns, file.path), release: file.release };
+      return { kind: 'sql', relation: relationOf(columns, file), release: file.release };
     } catch (error) {
       await file.release();
       throw error;

@@ -11,6 +11,8 @@ export const TIME = '_time';
 /** A table over log entries: which of them are its rows, and what its columns are of. */
 export interface LogsTable {
   readonly filter: LogsFilter;
+  /** Its rows were written in our encoding: one that is marked lacks a value. */
+  readonly own: boolean;
   /** Undefined: it has no such column. */
   column(name: string): LogsColumn | undefined;
 }
@@ -38,6 +40,7 @@ const OURS: LogsFilter = {
 /** Every field of the entries is a column, whether or not it has been discovered. */
 export const allLogs: LogsTable = {
   filter: { kind: 'not', arg: OURS },
+  own: false,
   column: (name) => (name === TIME ? TIME_COLUMN : { field: name, type: type(Oid.text), encoding: 'foreign' }),
 };
 
@@ -46,6 +49,7 @@ export function declaredTable({ encoding, columns, filter }: LogsTableConfig): L
   const equal = Object.entries(filter).map(([field, value]): LogsFilter => ({ kind: 'equals', field, value }));
   return {
     filter: equal.length === 0 ? allLogs.filter : { kind: 'and', args: equal },
+    own: encoding === 'own',
     column: (name) => (name === TIME ? TIME_COLUMN : byName.get(name)),
   };
 }

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,11 +5,14 @@ import { asTimelineError } from '../../../sql/errors.js';
 import type { LogsClient, QueryOptions } from '../client/logs-client.js';
 import type { LogsWindow } from '../handle.js';
 import type { LogsFilter } from '../logsql/syntax.js';
+import type { LineTexts } from './line-texts.js';
+import type { LineForm } from './relation.js';
 
 /** Smaller windows than this are not halved: microseconds are the least that tells rows apart for us. */
 const LEAST_WINDOW = 2_000n;
 
 export interface LinesFile {
+  readonly form: LineForm;
   readonly path: string;
   release(): Promise<void>;
 }
@@ -20,6 +22,7 @@ export interface LinesRequest {
   readonly folder: string;
   readonly parts: readonly { readonly windows: readonly LogsWindow[]; readonly filter: LogsFilter }[];
   readonly fields: readonly string[];
+  readonly texts: LineTexts;
   /** Rows that suffice. */
   readonly limit: number | undefined;
   readonly options: QueryOptions;
@@ -46,7 +49,7 @@ export async function writeLines(request: LinesRequest): Promise<LinesFile> {
     } finally {
       await file.close();
     }
-    return { path, release };
+    return { path, form: request.texts.form, release };
   } catch (error) {
     await release();
     throw error;
@@ -62,14 +65,14 @@ interface Written {
 type WindowRequest = LinesRequest & { readonly filter: LogsFilter };
 
 async function writeWindow(request: WindowRequest, from: bigint, to: bigint, written: Written): Promise<void> {
-  const { client, filter, fields, limit, options } = request;
+  const { client, filter, fields, texts, limit, options } = request;
   const before = { bytes: written.bytes, rows: written.rows };
   const time: LogsFilter = { kind: 'time', from, to };
   const left = limit === undefined ? [] : ([{ kind: 'limit', rows: limit - written.rows }] as const);
   try {
     const query = { filter: { kind: 'and', args: [time, filter] }, pipes: [{ kind: 'fields', fields }, ...left] } as const;
     for await (const lines of client.lines(query, options)) {
-      const text = postgresText(lines);
+      const text = texts.convert(lines);
       await writeAll(written.file, text, written.bytes);
       written.bytes += text.byteLength;
       written.rows += countLines(text);
@@ -87,21 +90,6 @@ async function writeWindow(request: WindowRequest, from: bigint, to: bigint, wri
 
 async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at, bytes.byteLength - at, position + at)).bytesWritten;
-}
-
-const NUL = '\\u0000';
-
-/**
- * What PostgreSQL's texts cannot hold becomes U+FFFD: bytes that are no UTF-8, which the server hands on as they are, and NUL. Lines begin
- * and end with the chunk.
- */
-export function postgresText(lines: Uint8Array): Uint8Array {
-  const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
-  const valid = isUtf8(bytes);
-  if (valid && !bytes.includes(NUL)) return bytes;
-  const text = bytes.toString('utf8');
-  // A backslash before it that is itself escaped says that the text has six characters there.
-  return Buffer.from(text.replace(/\\(?:u0000|[\s\S])/g, (found) => (found === NUL ? '\\ufffd' : found)));
 }
 
 function countLines(text: Uint8Array): number {

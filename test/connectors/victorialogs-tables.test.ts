@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import type { LogsTableConfig } from '../../connectors/victorialogs/config.js';
+import { FieldNames, MOST_FIELDS } from '../../connectors/victorialogs/discover/field-names.js';
+import { pinUntil } from '../../connectors/victorialogs/pin-until.js';
+import { Oid, type } from '../../sql/types.js';
+import { at, brokeOff, type Entry, FakeLogsClient, tookTooLong, unreachable } from './fake-logs-client.js';
+import { LOGS, logsConfig, openLogs, readTable, SIGNAL } from './victorialogs-fixtures.js';
+
+const NOW = at('2026-01-31T00:00:00Z');
+const DAY = 86_400_000_000_000n;
+
+function entry(time: string, fields: Readonly<Record<string, string>>): Entry {
+  return { at: at(time), fields };
+}
+
+describe('Tables over VictoriaLogs: which columns they have', () => {
+  const names = async (entries: readonly Entry[], now = NOW): Promise<readonly string[]> =>
+    (await new FieldNames(new FakeLogsClient(entries)).look(SIGNAL, now)).names;
+
+  it('are the fields of the last thirty days', async () => {
+    const entries = [entry('2026-01-30T00:00:00Z', { a: '1', B: '2' }), entry('2025-11-01T00:00:00Z', { old: '1' })];
+    assert.deepEqual(await names(entries), ['B', '_msg', '_stream', 'a']);
+  });
+
+  it('are those of the thirty days before the newest entry, where all are older', async () => {
+    const entries = [
+      entry('2024-03-31T00:00:00Z', { a: '1' }),
+      entry('2024-03-10T00:00:00Z', { b: '1' }),
+      entry('2020-01-01T00:00:00Z', { c: '1' }),
+    ];
+    assert.deepEqual(await names(entries), ['_msg', '_stream', 'a', 'b']);
+    assert.deepEqual(await names([]), ['_msg', '_stream']);
+  });
+
+  it('leave out what PostgreSQL or LogsQL cannot name, and entries that are ours', async () => {
+    const odd = { 'x*': '1', ctid: '1', ['n'.repeat(64)]: '1', 'bad\ufffd': '1', 'a b"': '1', ['n'.repeat(63)]: '1', '': '1' };
+    const entries = [
+      entry('2026-01-30T00:00:00Z', odd),
+      entry('2026-01-30T00:00:01Z', { _t: 't', _f: 'f', indexed: '~1' }),
+      entry('2026-01-30T00:00:01Z', { _t: 't', _w: 'w', recent: '~1' }),
+      entry('2026-01-30T00:00:01Z', { _t: 'somebody else’s' }),
+    ];
+    assert.deepEqual(await names(entries), ['_msg', '_stream', '_t', 'a b"', 'n'.repeat(63)]);
+  });
+
+  it('stay once found, and are the most frequent ones where there are too many', async () => {
+    const many = Array.from({ length: 1_200 }, (_, n) =>
+      entry('2026-01-30T00:00:00Z', { [`rare${String(n).padStart(4, '0')}`]: '1', often: '1' }),
+    );
+    const client = new FakeLogsClient(many);
+    const fields = new FieldNames(client);
+    const found = await fields.look(SIGNAL, NOW);
+    assert.equal(found.names.length, MOST_FIELDS);
+    assert.equal(found.others, 1_203 - MOST_FIELDS);
+    assert.ok(found.names.includes('often') && found.names.includes('rare0000') && !found.names.includes('rare1199'));
+    assert.deepEqual((await fields.look(SIGNAL, NOW + 90n * DAY)).names, found.names);
+  });
+
+  it('are those of one day where thirty take too long, and fail where the server is away', async () => {
+    const client = new FakeLogsClient([entry('2026-01-30T00:00:00Z', { a: '1' }), entry('2026-01-10T00:00:00Z', { b: '1' })]);
+    let asked = 0;
+    client.fault = (what) => (what === 'fields' && asked++ === 0 ? tookTooLong() : undefined);
+    assert.deepEqual((await new FieldNames(client).look(SIGNAL, NOW)).names, ['_msg', '_stream', 'a']);
+    client.fault = () => unreachable();
+    await assert.rejects(new FieldNames(client).look(SIGNAL, NOW), { sqlstate: '08001' });
+  });
+
+  it('make another schema version when they change, and only then', async () => {
+    const entries: Entry[] = [{ at: BigInt(Date.now()) * 1_000_000n, fields: { a: '1' } }];
+    const { connector, close } = await openLogs(new FakeLogsClient(entries));
+    const version = async (): Promise<string | undefined> => (await connector.describe(LOGS))?.schemaVersion;
+    const first = await version();
+    entries.push({ at: BigInt(Date.now()) * 1_000_000n, fields: { a: '2' } });
+    assert.equal(await version(), first);
+    entries.push({ at: BigInt(Date.now()) * 1_000_000n, fields: { A: '2' } });
+    assert.notEqual(await version(), first);
+    await close();
+  });
+});
+
+describe('Tables over VictoriaLogs: pinning', () => {
+  it('takes in entries that are ahead of our clock, and nothing that comes later', async () => {
+    const until = (entries: readonly Entry[]): Promise<bigint> => pinUntil(new FakeLogsClient(entries), { kind: 'all' }, SIGNAL, NOW);
+    assert.equal(await until([]), NOW);
+    assert.equal(await until([entry('2026-01-30T00:00:00Z', {})]), NOW);
+    assert.equal(await until([entry('2026-02-01T00:00:00.000000001Z', {})]), at('2026-02-01T00:00:00.000001Z'));
+    assert.equal(await until([entry('2026-02-01T00:00:00Z', {})]), at('2026-02-01T00:00:00.000001Z'));
+  });
+
+  it('fails where the server is away, and knows no time travel', async () => {
+    const client = new FakeLogsClient([]);
+    const { connector, close } = await openLogs(client);
+    await assert.rejects(connector.pin(LOGS, '2025-01-01'), { sqlstate: '0A000' });
+    await assert.rejects(connector.pin({ schema: 'vl', table: 'nothing' }), { sqlstate: '42P01' });
+    client.fault = () => unreachable();
+    await assert.rejects(connector.pin(LOGS), { sqlstate: '08001' });
+    await close();
+    assert.ok(client.closed);
+  });
+});
+
+describe('Tables over VictoriaLogs: reading', () => {
+  const T = '2025-03-01T00:00:0';
+
+  it('gives texts as they are, and nothing of entries that are ours', async () => {
+    const texts = ['null', 'NULL', '', '"', '\\', '\\u0000', 'a\u0000b', '~x', 'é😀\n\t', '2.10', '{}', ' ', "'"];
+    const entries = texts.map((text, n) =>
+      entry(`${T}0.${String(n).padStart(9, '0')}Z`, { _msg: 'm', a: text, A: `${n}`, 'x/~"\'.$': text }),
+    );
+    const ours = [entry(`${T}1Z`, { _t: 't', _f: 'f', a: '~no' }), entry(`${T}1Z`, { _t: 't', _w: 'w', a: '~no' })];
+    const { connector, close } = await openLogs(new FakeLogsClient([...entries, ...ours]));
+    const { rows } = await readTable(connector, LOGS, { columns: ['a', 'A', 'x/~"\'.$'] });
+    const shown = texts.map((text) => (text === '' ? null : text.replace('\u0000', '\ufffd')));
+    assert.deepEqual(
+      rows,
+      shown.map((text, n) => [text, String(n), text]),
+    );
+    assert.equal((await readTable(connector, LOGS, { columns: [] })).rows.length, texts.length);
+    await close();
+  });
+
+  it('cuts nanoseconds to microseconds', async () => {
+    const { connector, close } = await openLogs(new FakeLogsClient([entry(`${T}0.999999999Z`, { a: '1' }), entry(`${T}1Z`, { a: '2' })]));
+    const { rows } = await readTable(connector, LOGS, { columns: ['_time', 'a'] });
+    assert.deepEqual(rows, [
+      ['2025-03-01 00:00:00.999999+00', '1'],
+      ['2025-03-01 00:00:01+00', '2'],
+    ]);
+    await close();
+  });
+
+  const declared: LogsTableConfig = {
+    name: 'typed',
+    encoding: 'foreign',
+    columns: [
+      { name: 'n', field: 'n', type: type(Oid.int4) },
+      { name: 'as_text', field: 'n', type: type(Oid.text) },
+      { name: 'f', field: 'f', type: type(Oid.float8) },
+      { name: 'b', field: 'b', type: type(Oid.bool) },
+      { name: 'd', field: 'd', type: type(Oid.date) },
+      { name: 'ts', field: 'ts', type: type(Oid.timestamptz) },
+    ],
+    filter: { app: 'x' },
+  };
+
+  it('gives declared types, of the documents declared', async () => {
+    const entries = [
+      entry(`${T}0Z`, { app: 'x', n: ' 7 ', f: 'NaN', b: 'yes', d: '2025-3-1', ts: '2025-03-01 10:00:00.1234567+02' }),
+      entry(`${T}1Z`, { app: 'x', n: '', other: '1' }),
+      entry(`${T}2Z`, { app: 'y', n: 'no number' }),
+    ];
+    const { connector, close } = await openLogs(new FakeLogsClient(entries), logsConfig([declared]));
+    const { rows } = await readTable(connector, { schema: 'vl', table: 'typed' });
+    assert.deepEqual(rows, [
+      ['2025-03-01 00:00:00+00', '7', ' 7 ', 'nan', 'true', '2025-03-01', '2025-03-01 08:00:00.123456+00'],
+      ['2025-03-01 00:00:01+00', null, null, null, null, null, null],
+    ]);
+    await close();
+  });
+
+  it('refuses a value that is none of its type, naming the field', async () => {
+    const { connector, folder, close } = await openLogs(
+      new FakeLogsClient([entry(`${T}0Z`, { app: 'x', n: 'seven' })]),
+      logsConfig([declared]),
+    );
+    await assert.rejects(readTable(connector, { schema: 'vl', table: 'typed' }), { sqlstate: '22P02', message: /"n".*seven/ });
+    assert.deepEqual(await readdir(folder), []);
+    await close();
+  });
+
+  it('refuses rows in our encoding that lack a value', async () => {
+    const own: LogsTableConfig = { name: 'own', encoding: 'own', columns: [{ name: 'a', field: 'a', type: type(Oid.text) }], filter: {} };
+    const entries = [entry(`${T}0Z`, { a: '~1 "_m":"' })];
+    const { connector, close } = await openLogs(new FakeLogsClient(entries), logsConfig([own]));
+    const table = { schema: 'vl', table: 'own' };
+    assert.deepEqual((await readTable(connector, table)).rows, [['2025-03-01 00:00:00+00', '1 "_m":"']]);
+    entries.push(entry(`${T}1Z`, { a: '~1', _m: '1' }));
+    await assert.rejects(readTable(connector, table), { sqlstate: '0A000' });
+    await close();
+  });
+
+  it('fails when an answer breaks off, and leaves no file behind', async () => {
+    const client = new FakeLogsClient([0, 1, 2, 3].map((n) => entry(`${T}${n}Z`, { a: String(n) })));
+    const { connector, folder, close } = await openLogs(client);
+    for (const sent of [0, 1, 3, 4]) {
+      client.fault = (what, details) => (what === 'lines' && details.sent === sent ? brokeOff() : undefined);
+      await assert.rejects(readTable(connector, LOGS), { sqlstate: '08006' }, `after ${sent}`);
+      assert.deepEqual(await readdir(folder), []);
+    }
+    await close();
+  });
+
+  it('reads a window that takes too long in halves, each row once', async () => {
+    const client = new FakeLogsClient(
+      Array.from({ length: 50 }, (_, n) => ({ at: at(`${T}0Z`) + BigInt(n) * 1_700_000n, fields: { a: String(n) } })),
+    );
+    let faults = 0;
+    client.fault = (what, { sent }) => (what === 'lines' && sent === 7 && faults++ < 12 ? tookTooLong() : undefined);
+    const { connector, close } = await openLogs(client);
+    const { rows } = await readTable(connector, LOGS, { columns: ['a'] });
+    assert.equal(faults > 3, true);
+    assert.deepEqual(
+      rows.map(([a]) => Number(a)).sort((a, b) => a - b),
+      Array.from({ length: 50 }, (_, n) => n),
+    );
+    client.fault = (what) => (what === 'lines' ? tookTooLong() : undefined);
+    await assert.rejects(readTable(connector, LOGS), { sqlstate: '57014' });
+    await close();
+  });
+
+  it('stops at a limit, without windows that are not needed', async () => {
+    const client = new FakeLogsClient(
+      Array.from({ length: 30 }, (_, n) => entry(`2025-03-${String(n + 1).padStart(2, '0')}T00:00:00Z`, { a: String(n) })),
+    );
+    const { connector, close } = await openLogs(client);
+    assert.equal((await readTable(connector, LOGS, { limit: 7 })).rows.length, 7);
+    assert.deepEqual(
+      client.queries.map(({ pipes }) => pipes.at(-1)),
+      [{ kind: 'limit', rows: 7 }],
+    );
+    assert.equal((await readTable(connector, LOGS, { limit: 0 })).rows.length, 0);
+    assert.equal((await readTable(connector, LOGS, { limit: 31 })).rows.length, 30);
+    await close();
+  });
+
+  it('passes an abort and a spent budget on as they are', async () => {
+    const { connector, folder, close } = await openLogs(new FakeLogsClient([entry(`${T}0Z`, { a: '1' })]));
+    const { handle } = await connector.pin(LOGS);
+    const splits = (await connector.splits(handle, SIGNAL)).splits.map(({ data }) => data);
+    const budget = new Error('budget');
+    const charge = (): void => {
+      throw budget;
+    };
+    await assert.rejects(connector.read(handle, splits, { columns: [], meter: { charge }, signal: SIGNAL }), (error) => error === budget);
+    assert.deepEqual(await readdir(folder), []);
+    await close();
+  });
+});
