@@ -302,7 +302,12 @@ export async function openSources(config: Config, system: readonly Connector[], 
   const sources: Source[] = [...system, results].map((connector) => ({ connector, prefix: '' }));
   for (const [name, catalog] of Object.entries(config.catalogs)) {
     const { cacheBytes, cacheMemory } = config.limits;
-    const connector = await openCatalog(name, catalog, { cacheFolder: join(config.home, 'cache'), cacheBytes, cacheMemory });
+    const connector = await openCatalog(name, catalog, {
+      cacheFolder: join(config.home, 'cache'),
+      scratchFolder: join(config.home, 'scratch'),
+      cacheBytes,
+      cacheMemory,
+    });
     sources.push({ connector, prefix: catalog.prefix ?? '' });
   }
   return sources;

@@ -1,10 +1,13 @@
 import type { Connector } from '../connectors/connector.js';
 import { IcebergConnector } from '../connectors/iceberg/connector.js';
-import { unsupported } from '../sql/errors.js';
+import { openLogsClient } from '../connectors/victorialogs/client/http-client.js';
+import { VictoriaLogsConnector } from '../connectors/victorialogs/connector.js';
 import type { CatalogConfig } from './config.js';
 
 /** What connectors may keep of remote files, here. */
 export interface CatalogCache {
+  /** For what is being read. */
+  readonly scratchFolder: string;
   readonly cacheFolder: string;
   readonly cacheBytes: number;
   readonly cacheMemory: number;
@@ -16,6 +19,11 @@ export async function openCatalog(name: string, config: CatalogConfig, cache: Ca
     case 'iceberg':
       return IcebergConnector.open({ name, config, ...cache });
     case 'victorialogs':
-      throw unsupported(`catalogs.${name}.type victorialogs`);
+      return VictoriaLogsConnector.open({
+        name,
+        config,
+        scratchFolder: cache.scratchFolder,
+        client: await openLogsClient({ name, config }),
+      });
   }
 }

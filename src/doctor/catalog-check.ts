@@ -26,7 +26,12 @@ async function look(name: string, catalog: CatalogConfig, config: Config, signal
   const cacheFolder = await mkdtemp(join(tmpdir(), 'timeline-doctor-'));
   let connector: Connector | undefined;
   try {
-    connector = await openCatalog(name, catalog, { cacheFolder, cacheBytes: 256 << 20, cacheMemory: config.limits.cacheMemory });
+    connector = await openCatalog(name, catalog, {
+      cacheFolder,
+      scratchFolder: cacheFolder,
+      cacheBytes: 256 << 20,
+      cacheMemory: config.limits.cacheMemory,
+    });
     signal.throwIfAborted();
     const found = await readCatalog([{ connector, prefix: catalog.prefix ?? '' }], new Catalog([], []));
     const [failed] = found.failed;

@@ -1,5 +1,3 @@
-import { isUtf8 } from 'node:buffer';
-
 /** Longer lines cannot come from documents that the server takes (2 MiB). */
 export const MAX_LINE_BYTES = 4 << 20;
 
@@ -20,7 +18,7 @@ const ESCAPED = new Set([...'"\\/bfnrt'].map((one) => one.charCodeAt(0)));
 
 /**
  * Parts a stream of bytes into whole lines, each of which is one JSON object whose values are all text, as the server writes them: anything else
- * is the end of an answer that broke off.
+ * is the end of an answer that broke off. Texts need not be UTF-8: the server hands on what it was given.
  */
 export class AnswerLines {
   #carry: Buffer[] = [];
@@ -54,7 +52,6 @@ export class AnswerLines {
 }
 
 function check(bytes: Buffer): { readonly lines: number; readonly fields: number } {
-  if (!isUtf8(bytes)) throw new BadLine('its answer is not UTF-8', '');
   let [at, lines, fields] = [0, 0, 0];
   while (at < bytes.length) {
     const start = at;

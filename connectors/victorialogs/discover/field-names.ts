@@ -12,41 +12,51 @@ const DAY_S = 86_400;
 const DAY = BigInt(DAY_S) * 1_000_000_000n;
 /** The server takes entries of the future up to here, unless it is told otherwise. */
 const FUTURE = 2n * DAY;
-/** The days that are looked at, back from the newest entry; the second where the first takes too long. */
-const LOOKS: readonly bigint[] = [30n, 1n];
+/** The days that are looked at, back from now, or from the newest entry; the second where the first takes too long. */
+const RECENT: readonly bigint[] = [30n, 1n];
+/** At first: all there is, where that does not take too long. */
+const FIRST: readonly bigint[] = [100_000n, ...RECENT];
 
 export interface DiscoveredFields {
-  /** Sorted. */
+  /** `_msg` and `_stream`, then the others, sorted. */
   readonly names: readonly string[];
   /** How many more there are. */
   readonly others: number;
 }
 
 /**
- * Fields of recent entries: those of the last thirty days, or of the thirty days before the newest entry. A field once found stays for this
- * process's life. Rejects where the server cannot be reached.
+ * Fields of entries: the first look is at all of them, where that does not take too long, later ones at the last thirty days, or the thirty days
+ * before the newest entry. A field once found stays for this process's life. Rejects where the server cannot be reached.
  */
 export class FieldNames {
   /** With how many entries had it when it was seen last. */
   #known = new Map<string, number>();
+  #looked = false;
 
   constructor(private readonly client: Pick<LogsClient, 'fieldNames' | 'hits'>) {}
 
   async look(signal: AbortSignal, now = BigInt(Date.now()) * 1_000_000n): Promise<DiscoveredFields> {
-    let found = await this.#between(now + FUTURE, signal);
+    const looks = this.#looked ? RECENT : FIRST;
+    let found = await this.#before(now + FUTURE, looks, signal);
     if (found.length === 0) {
       const newest = await this.#newestDay(now, signal);
-      if (newest !== undefined) found = await this.#between(newest + DAY, signal);
+      if (newest !== undefined) found = await this.#before(newest + DAY, RECENT, signal);
     }
+    this.#looked = true;
     for (const { name, hits } of found) if (isColumnName(name)) this.#known.set(name, hits);
     const byHits = [...this.#known].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
     if (byHits.length > MOST_KNOWN) this.#known = new Map(byHits.slice(0, MOST_KNOWN));
     const names = [...new Set([...ALWAYS, ...byHits.map(([name]) => name)])];
-    return { names: names.slice(0, MOST_FIELDS).sort(byText), others: Math.max(0, names.length - MOST_FIELDS) };
+    const rest = names.slice(ALWAYS.length, MOST_FIELDS).sort();
+    return { names: [...ALWAYS, ...rest], others: Math.max(0, names.length - MOST_FIELDS) };
   }
 
-  async #between(to: bigint, signal: AbortSignal): Promise<readonly { readonly name: string; readonly hits: number }[]> {
-    for (const days of LOOKS) {
+  async #before(
+    to: bigint,
+    looks: readonly bigint[],
+    signal: AbortSignal,
+  ): Promise<readonly { readonly name: string; readonly hits: number }[]> {
+    for (const days of looks) {
       const from = to - days * DAY - FUTURE;
       try {
         return await this.client.fieldNames(inTime(from < 0n ? 0n : from, to), { signal, timeout: TIMEOUT_MS });
@@ -99,8 +109,4 @@ function isColumnName(name: string): boolean {
     !UNNAMEABLE.test(name) &&
     Buffer.byteLength(name) <= NAME_BYTES
   );
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
