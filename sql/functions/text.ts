@@ -47,11 +47,15 @@ const PIECE = String.raw`${ATOM}(?:[*+?]|\{\d{1,2}(?:,\d{0,2})?\})?`;
 const BRANCH = `(?:${PIECE})+`;
 const SAFE_PATTERN = new RegExp(String.raw`^\^?(?:${BRANCH}|\(${BRANCH}(?:\|${BRANCH})*\)[*+?]?)*\$?$`, 'u');
 
-/** Patterns that mean the same in PostgreSQL's regular expressions and in RE2: literals, sets, plain quantifiers, groups, anchors. */
+/** Patterns that mean the same in PostgreSQL's regular expressions and in RE2 (a dot matching newlines): literals, sets, plain quantifiers, groups, `^` first and `$` last. */
+export function isPortableRegex(pattern: string): boolean {
+  return pattern.length <= 500 && pattern !== '' && SAFE_PATTERN.test(pattern);
+}
+
 function regex(negated: boolean): FunctionEntry {
   return ([, pattern]: readonly PrintedArgument[]) => {
     const constant = pattern?.constant;
-    if (typeof constant !== 'string' || constant.length > 500 || constant === '' || !SAFE_PATTERN.test(constant)) return undefined;
+    if (typeof constant !== 'string' || !isPortableRegex(constant)) return undefined;
     // 's': a dot matches a newline too, as in PostgreSQL.
     return `${negated ? '(NOT ' : ''}regexp_matches($1, $2, 's')${negated ? ')' : ''}`;
   };
