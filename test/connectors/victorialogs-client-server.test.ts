@@ -78,3 +78,65 @@ describe('client of a real VictoriaLogs', function () {
     await other.close();
   });
 });
+
+describe('client of a VictoriaLogs that is stopped, slow or another', function () {
+  this.timeout(60_000);
+  let server: LogsServer;
+  let client: LogsClient;
+  const ask = async (timeout?: number): Promise<number> => {
+    let rows = 0;
+    for await (const batch of client.query(ALL, { signal, ...(timeout === undefined ? {} : { timeout }) })) rows += batch.length;
+    return rows;
+  };
+
+  before(async function () {
+    const started = await startVictoriaLogs({ own: true, args: ['-httpAuth.username=me', '-httpAuth.password=sesame'] });
+    if (started === undefined) return this.skip();
+    server = started;
+    client = await openLogsClient({
+      name: 'logs',
+      config: server.config({ auth: { type: 'basic', username: 'me', password: 'sesame' } }),
+    });
+  });
+  after(async () => {
+    await client?.close();
+    await server?.close();
+  });
+
+  it('proves who it is', async () => {
+    await client.insert([{ _time: '2024-01-01T00:00:00.000000000Z', a: 'x' }], { streamFields: [], signal });
+    await client.flush(signal);
+    assert.equal(await ask(), 1);
+    const wrong = await openLogsClient({
+      name: 'logs',
+      config: server.config({ auth: { type: 'basic', username: 'me', password: 'no' } }),
+    });
+    await assert.rejects(
+      async () => {
+        for await (const _ of wrong.query(ALL, { signal }));
+      },
+      { sqlstate: '28000' },
+    );
+    await wrong.close();
+  });
+
+  it('gives up in time when it does not answer, and goes on when it does', async () => {
+    server.pause();
+    await assert.rejects(ask(200), { sqlstate: '57014' });
+    server.resume();
+    assert.equal(await ask(), 1);
+  });
+
+  it('says so when nobody is there, and sees that it was started again', async () => {
+    const before = await client.epoch({ signal });
+    assert.deepEqual(await client.epoch({ signal }), { ...before, floor: (await client.epoch({ signal })).floor });
+    await server.stop();
+    await assert.rejects(ask(), (error: { sqlstate?: string }) => error.sqlstate === '08001' || error.sqlstate === '08006');
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await server.restart();
+    assert.equal(await ask(), 1);
+    const after = await client.epoch({ signal });
+    assert.notEqual(after.startedAt, before.startedAt);
+    assert.ok(after.floor !== undefined && after.floor < START);
+  });
+});

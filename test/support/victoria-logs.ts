@@ -194,7 +194,7 @@ class OwnServer extends RunningServer {
   async #answers(): Promise<boolean> {
     try {
       const answer = await fetch(`${this.url}/flags`);
-      return answer.ok && (await answer.text()).includes(this.#how.folder);
+      return (answer.ok && (await answer.text()).includes(this.#how.folder)) || (answer.status === 401 && this.#child?.exitCode === null);
     } catch {
       return false;
     }
