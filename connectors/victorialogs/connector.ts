@@ -1,5 +1,6 @@
 import { internal, unsupported } from '../../sql/errors.js';
 import type {
+  AggregateRequest,
   ColumnDescription,
   Connector,
   ConnectorSplit,
@@ -19,6 +20,9 @@ import type {
   TablePredicate,
   TableStatistics,
 } from '../connector.js';
+import { groupColumns, planGroups } from './aggregate/group-plan.js';
+import { planGroupSplits } from './aggregate/group-splits.js';
+import { groupsRelation, writeGroups } from './aggregate/read-groups.js';
 import type { LogsClient } from './client/logs-client.js';
 import type { VictoriaLogsConfig } from './config.js';
 import { describeAllLogs, describeDeclared } from './discover/describe-table.js';
@@ -107,6 +111,13 @@ export class VictoriaLogsConnector implements Connector {
     return pushFilters(pinned, this.#tableOf(pinned), request);
   }
 
+  aggregate(handle: Handle, request: AggregateRequest): ReturnType<NonNullable<Connector['aggregate']>> {
+    const pinned = asHandle(handle);
+    const table = this.#tableOf(pinned);
+    if (pinned.limit !== undefined || planGroups(request, table) === undefined) return undefined;
+    return { handle: { ...pinned, aggregate: request } satisfies LogsHandle, columns: groupColumns(request, table) };
+  }
+
   async statistics(): Promise<TableStatistics> {
     return { rows: undefined, bytes: undefined };
   }
@@ -114,7 +125,8 @@ export class VictoriaLogsConnector implements Connector {
   async splits(handle: Handle, signal: AbortSignal, wish: SplitWish = {}): Promise<SplitPlan> {
     signal.throwIfAborted();
     const pinned = asHandle(handle);
-    return planSplits({ client: this.#client, handle: pinned, table: this.#tableOf(pinned), wish, signal });
+    const plan = pinned.aggregate === undefined ? planSplits : planGroupSplits;
+    return plan({ client: this.#client, handle: pinned, table: this.#tableOf(pinned), wish, signal });
   }
 
   async narrow(
@@ -162,6 +174,7 @@ export class VictoriaLogsConnector implements Connector {
     request.signal.throwIfAborted();
     const pinned = asHandle(handle);
     const table = this.#tableOf(pinned);
+    if (pinned.aggregate !== undefined) return this.#readGroups(pinned, pinned.aggregate, splits, request);
     const columns = bindColumns(pinned, table, request.columns);
     const parts = splits.map(asSplit).filter(({ windows }) => windows.length > 0);
     const [first] = parts;
@@ -182,6 +195,22 @@ export class VictoriaLogsConnector implements Connector {
       await file.release();
       throw error;
     }
+  }
+
+  async #readGroups(handle: LogsHandle, aggregate: AggregateRequest, splits: readonly unknown[], request: ReadRequest): Promise<Readable> {
+    const table = this.#tableOf(handle);
+    const plan = planGroups(aggregate, table);
+    if (plan === undefined) throw internal(`what was asked of table ${fullName(handle)} is not exact any more`);
+    const parts = splits.map(asSplit).filter(({ windows }) => windows.length > 0);
+    if (parts.length === 0) return { kind: 'sql', relation: groupsRelation(request.columns, undefined), release: async () => undefined };
+    const { path, release } = await writeGroups({
+      client: this.#client,
+      folder: this.#scratch,
+      plan,
+      parts: parts.map(({ windows, filters = [] }) => ({ windows, filter: filterOf(table, [...handle.filters, ...filters]) })),
+      options: { signal: request.signal, meter: request.meter },
+    });
+    return { kind: 'sql', relation: groupsRelation(request.columns, path), release };
   }
 
   async close(): Promise<void> {

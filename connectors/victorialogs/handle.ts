@@ -1,5 +1,5 @@
 import { internal } from '../../sql/errors.js';
-import type { Handle, TablePredicate } from '../connector.js';
+import type { AggregateRequest, Handle, TablePredicate } from '../connector.js';
 
 /** A table of log entries at one moment, with what was pushed into it: plain JSON, in plans and in workflow history. */
 export interface LogsHandle {
@@ -14,6 +14,8 @@ export interface LogsHandle {
   readonly limit?: number;
   /** Columns that are read, for estimates. */
   readonly width: number;
+  /** Rows are groups with these, in place of entries. */
+  readonly aggregate?: AggregateRequest;
 }
 
 export function asHandle(handle: Handle): LogsHandle {

@@ -28,7 +28,7 @@ export async function planSplits(request: PlanRequest): Promise<SplitPlan> {
   if (handle.limit === 0) return { splits: [], pruning: [] };
   const filter = filterOf(table, handle.filters);
   const bounds = both(timeBounds(filter), { from: 0n, to: BigInt(handle.until) });
-  const [from, to] = [down(bounds.from ?? 0n), up(bounds.to ?? 0n)];
+  const [from, to] = [roundDown(bounds.from ?? 0n), roundUp(bounds.to ?? 0n)];
   if (isEmpty(bounds) || from >= to) return { splits: [], pruning: [windowsStep([])] };
   const windows = await windowsOf(request, filter, { from, to });
   const most = handle.limit === undefined ? (wish.bytes ?? 0) : Number.POSITIVE_INFINITY;
@@ -62,16 +62,17 @@ async function windowsOf(
   return planWindows({ ...range, count: (part) => client.hits({ ...part, filter: table.filter }, { signal }) });
 }
 
-function windowsStep(windows: readonly LogsWindow[]): SplitPlan['pruning'][number] {
+export function windowsStep(windows: readonly LogsWindow[]): SplitPlan['pruning'][number] {
   const rows = windows.reduce((sum, [, , count]) => sum + count, 0);
   const note = `${windows.length} of _time, about ${rows} entries`;
   return { step: 'windows', before: windows.length, after: windows.length, note };
 }
 
-function down(nanos: bigint): bigint {
+/** To whole microseconds, not before 1970. */
+export function roundDown(nanos: bigint): bigint {
   return (nanos < 0n ? 0n : nanos) - (nanos < 0n ? 0n : nanos % 1_000n);
 }
 
-function up(nanos: bigint): bigint {
+export function roundUp(nanos: bigint): bigint {
   return nanos < 0n ? 0n : ((nanos + 999n) / 1_000n) * 1_000n;
 }

@@ -11,7 +11,7 @@ export interface Bucket {
 
 export type CountHits = (request: { readonly from: bigint; readonly to: bigint; readonly step: number }) => Promise<readonly Bucket[]>;
 
-/** Rows of a window, where times can tell so few apart. */
+/** Of a window. */
 export const WINDOW_ROWS = 200_000;
 /** A plan has to hold them all. */
 const MOST_WINDOWS = 20_000;
@@ -34,14 +34,17 @@ export async function planWindows(request: {
   readonly from: bigint;
   readonly to: bigint;
   readonly count: CountHits;
+  /** Rows of a window, where times can tell so few apart. Absent: WINDOW_ROWS. */
+  readonly rows?: number;
 }): Promise<readonly LogsWindow[]> {
-  const ranges = await refined([{ from: request.from, to: request.to, rows: Number.POSITIVE_INFINITY }], 0, request.count);
+  const most = request.rows ?? WINDOW_ROWS;
+  const ranges = await refined([{ from: request.from, to: request.to, rows: Number.POSITIVE_INFINITY }], 0, { count: request.count, most });
   const joined: Range[] = [];
   for (const range of ranges) {
     const last = joined.at(-1);
     // The time between two windows goes to the later one: entries may still arrive there.
     const next = { ...range, from: last?.to ?? range.from };
-    if (last !== undefined && last.rows + range.rows <= WINDOW_ROWS)
+    if (last !== undefined && last.rows + range.rows <= most)
       joined[joined.length - 1] = { ...last, to: range.to, rows: last.rows + range.rows };
     else joined.push(next);
   }
@@ -50,31 +53,35 @@ export async function planWindows(request: {
 }
 
 /** Ranges that have entries, those with too many in parts. */
-async function refined(ranges: readonly Range[], level: number, count: CountHits): Promise<readonly Range[]> {
+async function refined(
+  ranges: readonly Range[],
+  level: number,
+  how: { readonly count: CountHits; readonly most: number },
+): Promise<readonly Range[]> {
   const step = STEPS[level];
   const found: Range[] = [];
-  for (const run of runs(ranges)) {
+  for (const run of runs(ranges, how.most)) {
     if (!run.large) found.push(...run.ranges);
-    else if (step === undefined) found.push(...run.ranges.flatMap(parted));
+    else if (step === undefined) found.push(...run.ranges.flatMap((range) => parted(range, how.most)));
     else {
       const [from, to] = [run.ranges[0]?.from ?? 0n, run.ranges.at(-1)?.to ?? 0n];
       const width = BigInt(step) * SECOND;
-      const buckets = [...(await count({ from, to, step }))].filter(({ hits }) => hits > 0).sort((a, b) => (a.from < b.from ? -1 : 1));
+      const buckets = [...(await how.count({ from, to, step }))].filter(({ hits }) => hits > 0).sort((a, b) => (a.from < b.from ? -1 : 1));
       const parts = buckets.map((bucket): Range => {
         const start = (bucket.from / width) * width;
         return { from: later(start, from), to: earlier(start + width, to), rows: bucket.hits };
       });
-      found.push(...(await refined(parts, level + 1, count)));
+      found.push(...(await refined(parts, level + 1, how)));
     }
   }
   return found;
 }
 
 /** Neighbours that are all too large, or all not, together. */
-function runs(ranges: readonly Range[]): readonly { readonly large: boolean; readonly ranges: readonly Range[] }[] {
+function runs(ranges: readonly Range[], most: number): readonly { readonly large: boolean; readonly ranges: readonly Range[] }[] {
   const found: { readonly large: boolean; readonly ranges: Range[] }[] = [];
   for (const range of ranges) {
-    const large = range.rows > WINDOW_ROWS;
+    const large = range.rows > most;
     const last = found.at(-1);
     if (last !== undefined && last.large === large && (!large || last.ranges.at(-1)?.to === range.from)) last.ranges.push(range);
     else found.push({ large, ranges: [range] });
@@ -83,9 +90,9 @@ function runs(ranges: readonly Range[]): readonly { readonly large: boolean; rea
 }
 
 /** Equal parts of whole microseconds. */
-function parted(range: Range): readonly Range[] {
+function parted(range: Range, most: number): readonly Range[] {
   const micros = (range.to - range.from) / MICRO;
-  const wanted = BigInt(Math.ceil(range.rows / WINDOW_ROWS));
+  const wanted = BigInt(Math.ceil(range.rows / most));
   const parts = Number(wanted < micros ? wanted : micros);
   if (parts < 2) return [range];
   const at = (part: number): bigint => (part === parts ? range.to : range.from + ((micros * BigInt(part)) / BigInt(parts)) * MICRO);
