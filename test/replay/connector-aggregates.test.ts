@@ -1,23 +1,10 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { explainText } from '../../planner/explain.js';
-import { fieldsOf, type PhysicalPlan } from '../../planner/physical-plan.js';
-import { planQuery } from '../../planner/plan-query.js';
-import { readQuery } from '../../sql/node-tree.js';
-import { loadParser } from '../../sql/parse.js';
-import { EmbeddedPostgres } from '../../sql/postgres.js';
-import { formatValue } from '../../sql/value-text.js';
 import { formatTimestampTz } from '../../sql/value-time.js';
-import type { Kernel } from '../../src/kernel/kernel.js';
-import { createKernel } from '../../src/kernel/kernel-pool.js';
-import { imagePath } from '../../src/paths.js';
-import type { Driver } from '../../src/replay/driver.js';
-import { createLocalDriver } from '../../src/replay/local-driver.js';
-import { createStageStore } from '../../src/replay/stage-store.js';
 import { Dice } from '../e2e/oracle-dice.js';
 import { cases } from '../support/cases.js';
 import { GroupingConnector, type Row } from './grouping-connector.js';
+import { PlannedQueries } from './planned-queries.js';
 import { temporaryFolder } from './support.js';
 
 const QUESTIONS = cases('AGGREGATE_QUERIES', { usual: 150, full: 2000 });
@@ -30,70 +17,15 @@ describe('aggregates of a connector', function () {
   const folder = temporaryFolder();
   const dice = new Dice(SEED);
   const connector = new GroupingConnector(windows(dice));
-  let analyser: EmbeddedPostgres;
-  let kernel: Kernel;
-  let driver: Driver;
+  let queries: PlannedQueries;
 
   before(async () => {
-    await loadParser();
-    analyser = await EmbeddedPostgres.open({ imagePath: imagePath() });
-    await analyser.setMirror([await connector.describe()]);
-    kernel = createKernel({ threads: 1, memoryLimit: 2 ** 28, tempFolder: join(folder, 'spill'), imagePath: imagePath() });
-    const store = createStageStore({ folder: join(folder, 'stages') });
-    driver = createLocalDriver({ connectors: new Map([['oracle', connector]]), kernel, store, scratchFolder: join(folder, 'scratch') });
+    queries = await PlannedQueries.open(connector, folder);
   });
 
   after(async () => {
-    await driver?.close();
-    await kernel?.close();
-    await analyser?.close();
+    await queries?.close();
   });
-
-  async function planned(sql: string, how: { readonly aggregates: 'on' | 'off'; readonly timeZone: string; readonly smallBytes: number }) {
-    const session = { user: 'tester', database: 'timeline', searchPath: ['o'], timeZone: how.timeZone, settings: {} };
-    const tree = await analyser.analyse(sql, [], session);
-    const description = await connector.describe();
-    const plan = await planQuery({
-      query: readQuery(tree, analyser.names),
-      parameters: [],
-      context: {
-        session: { timeZone: how.timeZone, now: '1741000000000000', memoryLimit: 2 ** 28 },
-        connectorOf: () => ({ connector, description }),
-        pin: () => connector.pin(),
-        evaluate: (exprs) => analyser.evaluate(exprs, session),
-        taskTargets: { splitsPerTask: 2, smallBytes: how.smallBytes, partitions: 2, broadcastBytes: 2 ** 20 },
-        connectorAggregates: how.aggregates,
-        signal: new AbortController().signal,
-      },
-    });
-    return JSON.parse(JSON.stringify(plan)) as PhysicalPlan;
-  }
-
-  async function rowsOf(plan: PhysicalPlan): Promise<readonly string[]> {
-    const signal = new AbortController().signal;
-    const run = await driver.start(plan, { id: `replay-${randomUUID()}`, sql: '', user: 'test', signal, maxBytes: undefined });
-    const last = plan.stages.at(-1);
-    assert.ok(last !== undefined);
-    const fields = fieldsOf(last.root);
-    const rows: string[] = [];
-    for await (const part of run.files)
-      for await (const batch of kernel.read([part], fields, signal)) {
-        assert.equal(batch.kind, 'columns');
-        if (batch.kind !== 'columns') continue;
-        for (let n = 0; n < batch.rowCount; n += 1)
-          rows.push(
-            JSON.stringify(
-              fields.map(({ type }, column) => {
-                const value = batch.columns[column]?.[n] ?? null;
-                return value === null ? null : formatValue(type, value, { timeZone: 'UTC' });
-              }),
-            ),
-          );
-      }
-    await run.summary;
-    await run.release();
-    return rows.sort();
-  }
 
   it(`are the engine's own, in ${QUESTIONS} random queries`, async () => {
     const did = { pushed: 0, rows: 0 };
@@ -101,11 +33,11 @@ describe('aggregates of a connector', function () {
       const sql = randomQuery(dice);
       const timeZone = dice.pick(ZONES);
       const smallBytes = dice.pick([0, 2 ** 20]);
-      const plan = await planned(sql, { aggregates: 'on', timeZone, smallBytes });
+      const plan = await queries.plan(sql, { aggregates: 'on', timeZone, smallBytes });
       const text = explainText(plan).join('\n');
-      const right = await rowsOf(await planned(sql, { aggregates: 'off', timeZone, smallBytes }));
+      const right = await queries.rows(await queries.plan(sql, { aggregates: 'off', timeZone, smallBytes }));
       const before = connector.grouped;
-      assert.deepEqual(await rowsOf(plan), right, `${sql}\n${timeZone}\n${text}`);
+      assert.deepEqual(await queries.rows(plan), right, `${sql}\n${timeZone}\n${text}`);
       const pushed = text.includes('Pushed aggregate');
       assert.equal(connector.grouped > before, pushed, text);
       did.pushed += pushed ? 1 : 0;
@@ -125,7 +57,7 @@ describe('aggregates of a connector', function () {
       'select count(distinct level), count(*) from logs',
       'select host, count(*) from logs group by host',
     ]) {
-      const plan = await planned(sql, { aggregates: 'on', timeZone: 'UTC', smallBytes: 0 });
+      const plan = await queries.plan(sql, { aggregates: 'on', timeZone: 'UTC', smallBytes: 0 });
       assert.doesNotMatch(explainText(plan).join('\n'), /Pushed aggregate/, sql);
     }
   });

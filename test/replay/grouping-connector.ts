@@ -34,7 +34,7 @@ interface Handle {
  * and computes groups by itself, window by window, in plain JavaScript: what the engine makes of them is compared with what it makes of rows.
  */
 export class GroupingConnector implements Connector {
-  readonly name = 'oracle';
+  readonly name = 'o';
   readonly readableFolders: readonly string[] = [];
   /** Reads of groups. */
   grouped = 0;

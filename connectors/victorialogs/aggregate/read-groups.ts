@@ -69,34 +69,37 @@ class Window {
     private readonly lines: Lines,
   ) {}
 
-  async write(from: bigint, to: bigint): Promise<void> {
+  /** `entries`: they are fetched and added up here. */
+  async write(from: bigint, to: bigint, by: 'stats' | 'entries' = 'stats'): Promise<void> {
     const before = await this.lines.mark();
-    const { plan, options } = this.request;
     try {
-      const { calls } = this.query;
-      for await (const rows of this.#ask(from, to, { kind: 'stats', by: plan.by, calls }))
-        for (const row of rows) await this.lines.add(groupOfStats(plan, this.query, row));
+      for await (const group of by === 'stats' ? this.#stats(from, to) : this.#addedUp(from, to)) await this.lines.add(group);
     } catch (error) {
-      options.signal.throwIfAborted();
-      const how = nextStep(error, to - from);
-      if (how === undefined) throw error;
+      this.request.options.signal.throwIfAborted();
+      const next = nextStep(error, to - from);
+      if (next === undefined) throw error;
       await this.lines.backTo(before);
-      if (how === 'entries') return this.#addUp(from, to);
+      if (next === 'entries') return this.write(from, to, 'entries');
       const middle = from + ((to - from) / 2_000n) * 1_000n;
-      await this.write(from, middle);
-      await this.write(middle, to);
+      await this.write(from, middle, by);
+      await this.write(middle, to, by);
     }
   }
 
-  /** The entries themselves, added up here. */
-  async #addUp(from: bigint, to: bigint): Promise<void> {
+  async *#stats(from: bigint, to: bigint): AsyncGenerator<Group> {
+    const { plan } = this.request;
+    for await (const rows of this.#ask(from, to, { kind: 'stats', by: plan.by, calls: this.query.calls }))
+      for (const row of rows) yield groupOfStats(plan, this.query, row);
+  }
+
+  async *#addedUp(from: bigint, to: bigint): AsyncGenerator<Group> {
     const { plan } = this.request;
     const { of } = this.query;
     if (of === undefined) throw internal('a sum of no field');
     const sums = new EntrySums(plan, this.query, of.field);
     for await (const rows of this.#ask(from, to, { kind: 'fields', fields: [...new Set([...plan.fields, of.field])] }))
       for (const row of rows) sums.add(row);
-    for (const group of sums.groups()) await this.lines.add(group);
+    yield* sums.groups();
   }
 
   #ask(from: bigint, to: bigint, pipe: LogsQuery['pipes'][number]): ReturnType<LogsClient['query']> {
