@@ -4,6 +4,7 @@ import type { QueryOptions } from '../client/logs-client.js';
 import type { LogsIndexConfig } from '../config.js';
 import type { Refusal } from './certificate.js';
 import { type Claim, certify, record } from './certify.js';
+import type { FileContent } from './content.js';
 import { RETENTION } from './coverage.js';
 import { judgedFiles } from './file-coverage.js';
 import { fileId, fileKey, wantedMapping } from './layout.js';
@@ -25,6 +26,8 @@ const QUERY_MS = 25_000;
 const PROGRESS_MS = 2000;
 /** Written files are read back, so many together, while others are written. */
 const CERTIFIED_TOGETHER = 64;
+/** Or so many rows, of each of which four bytes are kept until then. */
+const CERTIFIED_ROWS = 1_000_000;
 /** A file whose documents are not all there is written again: once. */
 const ATTEMPTS = 2;
 /** Files asked for by one query, of a build that went before. */
@@ -46,7 +49,7 @@ export async function buildIndex({ place, documents, request, config, settle }: 
   const before = request.files.length - missing.length - reasons.size;
 
   const done = new Set<string>();
-  const waiting: { readonly file: DataFile; readonly claim: Claim; readonly since: number }[] = [];
+  const waiting: Waiting[] = [];
   let [rows, bytes, told] = [0, 0, performance.now()];
   const tell = (what: string): void => {
     if (performance.now() - told < PROGRESS_MS) return;
@@ -57,42 +60,45 @@ export async function buildIndex({ place, documents, request, config, settle }: 
   /** Reads back what has waited long enough, or (`all`) waits for it. */
   async function certifyWaiting(all: boolean): Promise<void> {
     while (waiting.length > 0) {
-      const ready = waiting.findIndex(({ since }) => performance.now() - since < settle);
-      const count = Math.min(CERTIFIED_TOGETHER, ready < 0 ? waiting.length : ready);
-      if (!all && count < CERTIFIED_TOGETHER) return;
-      if (count === 0 || (all && count < Math.min(CERTIFIED_TOGETHER, waiting.length))) {
+      const young = waiting.findIndex(({ since }) => performance.now() - since < settle);
+      const ready = young < 0 ? waiting.length : young;
+      const count = Math.min(CERTIFIED_TOGETHER, ready);
+      if (!all && (ready === 0 || (ready < CERTIFIED_TOGETHER && rowsIn(waiting.slice(0, ready)) < CERTIFIED_ROWS))) return;
+      if (all && count < Math.min(CERTIFIED_TOGETHER, waiting.length)) {
         const last = waiting[Math.min(CERTIFIED_TOGETHER, waiting.length) - 1];
         tell('waiting until VictoriaLogs has them on its disk');
         await delay(Math.max(1, settle - (performance.now() - (last?.since ?? 0))), undefined, { signal });
         continue;
       }
       const batch = waiting.splice(0, count);
-      const outcome = await certify(
-        place,
-        documents,
-        batch.map(({ claim }) => claim),
-        options,
-      );
+      const kept: Claim[] = [];
+      const failed = new Map<string, string>();
+      for (const { file, claim, content } of batch) {
+        const { from, to } = claim.range;
+        const lost = await content.missing(client, { table: documents.key, id: fileId(claim.file, mapping), from, to }, options);
+        if (lost === 0) kept.push(claim);
+        else failed.set(claim.file, `VictoriaLogs has documents of ${file.rows - lost} of its ${file.rows} rows`);
+      }
+      const outcome = await certify(place, documents, kept, options);
       const certified = new Set(outcome.certified.map(({ file }) => file));
       for (const { file, claim } of batch) {
         if (certified.has(claim.file)) {
           done.add(file.path);
           reasons.delete(file.path);
-        } else reasons.set(file.path, outcome.failed.get(claim.file) ?? 'not indexed yet');
+        } else reasons.set(file.path, failed.get(claim.file) ?? outcome.failed.get(claim.file) ?? 'not indexed yet');
       }
     }
   }
 
-  for (const file of await writtenBefore()) {
-    waiting.push({ file, claim: { file: fileKey(file), rows: file.rows, mapping, bytes: undefined }, since: performance.now() });
-  }
-  const resumed = new Set(waiting.map(({ file }) => file.path));
+  const there = new Set((await writtenBefore()).map(({ path }) => path));
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const { floor } = await client.epoch(options);
     for (const file of missing) {
-      if (done.has(file.path) || (attempt === 1 && resumed.has(file.path)) || reasons.get(file.path) === RETENTION) continue;
-      if (judged.refused.has(file.path) || isFinal(reasons.get(file.path))) continue;
+      const reason = reasons.get(file.path);
+      if (done.has(file.path) || reason === RETENTION || reason === NO_TIME) continue;
       signal.throwIfAborted();
+      // What an earlier build wrote is only compared, unless something of it is wrong.
+      const dry = attempt === 1 && there.has(file.path);
       const written = await writeFile({
         client,
         table: documents.key,
@@ -101,14 +107,15 @@ export async function buildIndex({ place, documents, request, config, settle }: 
         streams: config.streams,
         floor,
         rows: request.rows,
+        dry,
         signal,
       });
       if (written.kind === 'written') {
         const { from, to } = written;
-        rows += written.rows;
+        if (!dry) rows += written.rows;
         bytes += written.bytes;
-        const claim = { file: fileKey(file), rows: file.rows, mapping, bytes: written.bytes, range: { from, to } };
-        waiting.push({ file, claim, since: performance.now() });
+        const claim = { file: fileKey(file), rows: file.rows, mapping, bytes: dry ? undefined : written.bytes, range: { from, to } };
+        waiting.push({ file, claim, content: written.content, since: performance.now() });
       } else if (written.kind === 'too_old') {
         reasons.set(file.path, RETENTION);
       } else {
@@ -154,6 +161,14 @@ export async function buildIndex({ place, documents, request, config, settle }: 
 
 const NO_TIME = 'rows have no time that a document can have';
 
-function isFinal(reason: string | undefined): boolean {
-  return reason === NO_TIME;
+function rowsIn(waiting: readonly Waiting[]): number {
+  return waiting.reduce((sum, { file }) => sum + file.rows, 0);
+}
+
+/** A file whose documents are read back when they are old enough. */
+interface Waiting {
+  readonly file: DataFile;
+  readonly claim: Claim & { readonly range: { readonly from: bigint; readonly to: bigint } };
+  readonly content: FileContent;
+  readonly since: number;
 }

@@ -17,6 +17,8 @@ export interface CertifyOutcome {
 
 /** Files read back by one query. */
 const BATCH = 128;
+/** And rows: the server ends queries after some time. */
+const BATCH_ROWS = 4_000_000;
 /** Days whose documents are counted at once. */
 const MAX_DAYS = 40_000;
 
@@ -33,8 +35,15 @@ export async function certify(
   const certified: Certificate[] = [];
   const failed = new Map<string, string>();
   const sorted = [...claims].sort((a, b) => Number((a.range?.from ?? 0n) - (b.range?.from ?? 0n)));
-  for (let at = 0; at < sorted.length; at += BATCH) {
-    const outcome = await certifyBatch(place, documents, sorted.slice(at, at + BATCH), options);
+  for (let at = 0; at < sorted.length; ) {
+    const batch: Claim[] = [];
+    for (let rows = 0; at < sorted.length && batch.length < BATCH && (rows === 0 || rows < BATCH_ROWS); at++) {
+      const claim = sorted[at];
+      if (claim === undefined) break;
+      batch.push(claim);
+      rows += claim.rows;
+    }
+    const outcome = await certifyBatch(place, documents, batch, options);
     certified.push(...outcome.certified);
     for (const [file, reason] of outcome.failed) failed.set(file, reason);
   }

@@ -1,11 +1,19 @@
 import { internal } from '../../../sql/errors.js';
 import type { DataFile, IndexBuildRequest } from '../../connector.js';
 import type { LogsClient, LogsRow } from '../client/logs-client.js';
+import { FileContent } from './content.js';
 import { createDocuments, documentColumns } from './document.js';
 import { fileKey, type IndexMapping } from './layout.js';
 
 export type WrittenFile =
-  | { readonly kind: 'written'; readonly from: bigint; readonly to: bigint; readonly rows: number; readonly bytes: number }
+  | {
+      readonly kind: 'written';
+      readonly from: bigint;
+      readonly to: bigint;
+      readonly rows: number;
+      readonly bytes: number;
+      readonly content: FileContent;
+    }
   /** Documents cannot have a time that a row has. */
   | { readonly kind: 'no_time' }
   /** The store would drop a row. */
@@ -21,6 +29,8 @@ export interface FileWriting {
   /** The store refuses what is older. */
   readonly floor: bigint | undefined;
   readonly rows: IndexBuildRequest['rows'];
+  /** The documents may be there already, and are only made to compare them. */
+  readonly dry?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -28,6 +38,7 @@ export interface FileWriting {
 export async function writeFile(writing: FileWriting): Promise<WrittenFile> {
   const { client, file, mapping, streams, floor, signal } = writing;
   const maker = createDocuments({ table: writing.table, file: fileKey(file), mapping });
+  const content = new FileContent(file.rows, mapping);
   const seen = new Uint8Array(Math.ceil(file.rows / 8));
   let rows = 0;
   let [from, to]: [bigint | undefined, bigint | undefined] = [undefined, undefined];
@@ -52,13 +63,19 @@ export async function writeFile(writing: FileWriting): Promise<WrittenFile> {
         if (from === undefined || made.time < from) from = made.time;
         if (to === undefined || made.time > to) to = made.time;
         rows++;
+        content.set(position, made.row);
         yield made.row;
       }
     }
   }
   const streamFields = ['_t', ...streams.filter((name) => mapping.fields.some(({ field }) => field === name))];
-  const { bytes } = await client.insert(documents(), { streamFields, signal });
+  const { bytes } = writing.dry === true ? await made(documents()) : await client.insert(documents(), { streamFields, signal });
   if (stopped !== undefined) return { kind: stopped };
   if (rows !== file.rows || from === undefined || to === undefined) return broken();
-  return { kind: 'written', from, to, rows, bytes };
+  return { kind: 'written', from, to, rows, bytes, content };
+}
+
+async function made(documents: AsyncIterable<LogsRow>): Promise<{ readonly bytes: number }> {
+  for await (const _ of documents);
+  return { bytes: 0 };
 }
