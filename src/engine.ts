@@ -307,6 +307,7 @@ export async function openSources(config: Config, system: readonly Connector[], 
       scratchFolder: join(config.home, 'scratch'),
       cacheBytes,
       cacheMemory,
+      records: stages.files,
     });
     sources.push({ connector, prefix: catalog.prefix ?? '' });
   }

@@ -2,6 +2,7 @@ import type { Connector } from '../connectors/connector.js';
 import { IcebergConnector } from '../connectors/iceberg/connector.js';
 import { openLogsClient } from '../connectors/victorialogs/client/http-client.js';
 import { VictoriaLogsConnector } from '../connectors/victorialogs/connector.js';
+import type { IndexRecords } from '../connectors/victorialogs/index/certificate-store.js';
 import type { CatalogConfig } from './config.js';
 
 /** What connectors may keep of remote files, here. */
@@ -11,10 +12,12 @@ export interface CatalogCache {
   readonly cacheFolder: string;
   readonly cacheBytes: number;
   readonly cacheMemory: number;
+  /** Where certificates of indexes lie: stage files. Absent: indexes are neither built nor used. */
+  readonly records?: IndexRecords;
 }
 
 /** The connector of `catalogs.<name>`. */
-export async function openCatalog(name: string, config: CatalogConfig, cache: CatalogCache): Promise<Connector> {
+export async function openCatalog(name: string, config: CatalogConfig, { records, ...cache }: CatalogCache): Promise<Connector> {
   switch (config.type) {
     case 'iceberg':
       return IcebergConnector.open({ name, config, ...cache });
@@ -24,6 +27,7 @@ export async function openCatalog(name: string, config: CatalogConfig, cache: Ca
         config,
         scratchFolder: cache.scratchFolder,
         client: await openLogsClient({ name, config }),
+        ...(records === undefined ? {} : { records }),
       });
   }
 }
