@@ -5,6 +5,7 @@ import { FieldNames, MOST_FIELDS } from '../../connectors/victorialogs/discover/
 import { pinUntil } from '../../connectors/victorialogs/pin-until.js';
 import { Oid, type } from '../../sql/types.js';
 import { at, brokeOff, type Entry, FakeLogsClient, tookTooLong, unreachable } from './fake-logs-client.js';
+import { parseFilter } from './filters.js';
 import { LOGS, logsConfig, openLogs, readTable, SIGNAL } from './victorialogs-fixtures.js';
 
 const NOW = at('2026-01-31T00:00:00Z');
@@ -183,6 +184,11 @@ describe('Tables over VictoriaLogs: reading', () => {
     assert.deepEqual((await readTable(connector, table)).rows, [['2025-03-01 00:00:00+00', '1 "_m":"']]);
     entries.push(entry(`${T}1Z`, { a: '~1', _m: '1' }));
     await assert.rejects(readTable(connector, table), { sqlstate: '0A000' });
+    // A filter must not hide such a row: the value that it lacks might have passed.
+    const filters = [parseFilter('a = \'1 "_m":"\'', new Map([['a', Oid.text]]))];
+    await assert.rejects(readTable(connector, table, { filters }), { sqlstate: '0A000' });
+    const before = [parseFilter("_time < '2025-03-01T00:00:01Z'", new Map([['_time', Oid.timestamptz]])), ...filters];
+    assert.equal((await readTable(connector, table, { filters: before })).rows.length, 1);
     await close();
   });
 

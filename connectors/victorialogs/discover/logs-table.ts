@@ -2,11 +2,14 @@ import { Oid, type } from '../../../sql/types.js';
 import type { ColumnDescription } from '../../connector.js';
 import type { LogsTableConfig } from '../config.js';
 import type { LogsColumn } from '../encoding.js';
+import { FIELD } from '../index/layout.js';
 import type { LogsFilter } from '../logsql/syntax.js';
 
 /** The table of all entries. */
 export const ALL_LOGS = 'logs';
 export const TIME = '_time';
+/** Of rows in our encoding of which a value could not be written. */
+export const MARK_FIELD = FIELD.marked;
 
 /** A table over log entries: which of them are its rows, and what its columns are of. */
 export interface LogsTable {
@@ -26,11 +29,11 @@ const TIME_COLUMN: LogsColumn = { field: TIME, type: type(Oid.timestamptz), enco
 const OURS: LogsFilter = {
   kind: 'and',
   args: [
-    { kind: 'present', field: '_t' },
+    { kind: 'present', field: FIELD.table },
     {
       kind: 'or',
       args: [
-        { kind: 'present', field: '_f' },
+        { kind: 'present', field: FIELD.file },
         { kind: 'present', field: '_w' },
       ],
     },

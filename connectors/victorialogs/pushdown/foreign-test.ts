@@ -33,6 +33,8 @@ const MAX_LENGTH = 16_384;
 /** Does the text look like none of the values that the store knows: numbers, durations, sizes, times, addresses? */
 export function isPlainText(text: string): boolean {
   if (text.length > MAX_LENGTH || !isWellFormed(text) || !/\p{L}/u.test(text)) return false;
+  // What is no UTF-8, and NUL, is read as this.
+  if (text.includes('\ufffd')) return false;
   if (/^[+-]?(?:inf|infinity|nan)$/i.test(text)) return false;
   if (!/^[\s\d+.-]/.test(text)) return true;
   // These letters are in no unit, exponent or time; and what begins with 0x has digits among them.

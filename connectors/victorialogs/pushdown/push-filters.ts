@@ -1,5 +1,5 @@
 import type { PushdownAnswer, PushdownRequest, TablePredicate } from '../../connector.js';
-import type { LogsTable } from '../discover/logs-table.js';
+import { type LogsTable, MARK_FIELD } from '../discover/logs-table.js';
 import type { LogsHandle } from '../handle.js';
 import type { LogsFilter } from '../logsql/syntax.js';
 import { type TranslatedFilter, translate } from './translate.js';
@@ -19,11 +19,28 @@ export function pushFilters(handle: LogsHandle, table: LogsTable, request: Pushd
   return { handle: pushed, answers, limitDone: false };
 }
 
+/** Does it test nothing but `_time`, which every row has? */
+function isOfTime(filter: LogsFilter): boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.args.every(isOfTime);
+    case 'not':
+      return isOfTime(filter.arg);
+    default:
+      return filter.kind === 'time' || filter.kind === 'nothing';
+  }
+}
+
 /** What the server is asked for: a superset of the rows that the predicates let pass. */
 export function filterOf(table: LogsTable, predicates: readonly TablePredicate[]): LogsFilter {
   const pushed = predicates.flatMap((predicate) => {
     const one = translatedFor(predicate, table);
-    return one === undefined ? [] : [one.filter];
+    if (one === undefined) return [];
+    // A row that lacks a value must be seen, to be refused.
+    return table.own && !isOfTime(one.filter)
+      ? [{ kind: 'or', args: [one.filter, { kind: 'present', field: MARK_FIELD }] } as const]
+      : [one.filter];
   });
   return pushed.length === 0 ? table.filter : { kind: 'and', args: [table.filter, ...pushed] };
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { internal, TimelineError } from '../../../sql/errors.js';
+import { MARK_FIELD } from '../discover/logs-table.js';
 import { decoder } from '../encoding.js';
 import { isPlain } from './column-value.js';
 import type { BoundColumn, LineForm } from './relation.js';
@@ -25,8 +26,7 @@ export function lineTexts(columns: readonly BoundColumn[], options: { readonly c
   };
 }
 
-/** Of rows of which a value could not be written. No text of a value has this, as quotes in texts come after backslashes. */
-export const MARK_FIELD = '_m';
+/** No text of a value has this, as quotes in texts come after backslashes. */
 const MARK = `"${MARK_FIELD}":"`;
 
 function incompleteRow(): TimelineError {
