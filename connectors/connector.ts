@@ -71,6 +71,11 @@ export interface DataFileAccess {
   restrict(splits: readonly ConnectorSplit[], only: ReadonlyMap<string, RowRuns>): readonly ConnectorSplit[];
   /** To read all rows of each of the files, deleted ones too, with their numbers in an int8 column `_pos`: one split a file, in the order of `files`. */
   whole(handle: Handle, splits: readonly unknown[]): { readonly handle: Handle; readonly splits: readonly ConnectorSplit[] };
+  /**
+   * Is it likely that one value of a column is in few rows, which may lie anywhere in the files, with nothing in these to find them by? Tells by
+   * bounds, which `splits` must have been asked for. Absent: not known.
+   */
+  scattered?(handle: Handle, splits: readonly ConnectorSplit[], column: string, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface TableIdentity {
@@ -93,11 +98,15 @@ export type Candidates =
       readonly used: string;
       /** Why files were not covered, for EXPLAIN; absent: all were. */
       readonly uncovered?: string;
+      /** Those of them that building the index would cover, as far as is known. */
+      readonly unbuilt?: number;
     }
   | {
       readonly kind: 'scan';
       /** For EXPLAIN: completes "not used: …". */
       readonly reason: string;
+      /** Files that building the index would cover, as far as is known. */
+      readonly unbuilt?: number;
     };
 
 export interface CandidateRequest {

@@ -112,6 +112,7 @@ function scanDetails(scan: ScanOperator, { names, snapshots }: ExplainContext): 
     }
     lines.push(step.note === undefined ? `Pruning, ${stepText(step)}` : `${step.step}: ${step.note}`);
   }
+  if (scan.index !== undefined) lines.push(`Index ${scan.index.name}: ${scan.index.text}`);
   for (const { column, stage } of scan.dynamic ?? []) lines.push(`Dynamic filter: ${names.name(column)} in keys of stage ${stage}`);
   return lines;
 }

@@ -67,7 +67,7 @@ export const RULES: readonly Rule[] = [
  * The plans that `plan` shares, by id, each giving just the columns that its readers read: from the highest id down, as a
  * shared plan may read those below it.
  */
-export function* optimizeShared(plan: Operator, planning: Planning): Generator<void, ReadonlyMap<number, Operator>> {
+export function* optimizeShared(plan: Operator, options: Omit<OptimizeOptions, 'rules'>): Generator<void, ReadonlyMap<number, Operator>> {
   const optimized = new Map<number, Operator>();
   const needed = new Map<number, Set<number>>();
   const collect = (root: Operator): void => {
@@ -79,13 +79,13 @@ export function* optimizeShared(plan: Operator, planning: Planning): Generator<v
     }
   };
   collect(plan);
-  for (const [id, whole] of [...planning.shared].sort(([a], [b]) => b - a)) {
+  for (const [id, whole] of [...options.planning.shared].sort(([a], [b]) => b - a)) {
     const columns = needed.get(id);
     if (columns === undefined) continue;
     const kept = fieldsOf(whole).filter((field) => columns.has(field.id));
     const narrow = yield* optimizing(
       { kind: 'project', input: whole, items: kept.map((field) => ({ field, expr: columnRef(field) })) },
-      { planning },
+      options,
     );
     optimized.set(id, narrow);
     collect(narrow);
@@ -96,6 +96,8 @@ export function* optimizeShared(plan: Operator, planning: Planning): Generator<v
 interface OptimizeOptions {
   readonly planning: Planning;
   readonly rules?: readonly Rule[];
+  /** Gets what each scan's connector was asked, by ScanOperator.scan. */
+  readonly asked?: RuleContext['asked'];
 }
 
 /** Applies the rules, all in one go. */
@@ -109,7 +111,7 @@ export function optimize(plan: Operator, options: OptimizeOptions): Operator {
 
 /** Applies the rules, with a pause after each; then the root's columns must be what they were. */
 export function* optimizing(plan: Operator, options: OptimizeOptions): Generator<void, Operator> {
-  const context: RuleContext = { planning: options.planning, asked: new Map() };
+  const context: RuleContext = { planning: options.planning, asked: options.asked ?? new Map() };
   const before = JSON.stringify(fieldsOf(plan));
   let op = plan;
   for (const rule of options.rules ?? RULES) {

@@ -189,9 +189,20 @@ export interface ScanOperator {
   /** For EXPLAIN: what was pushed and how it was answered; files and bytes before and after each pruning step. */
   readonly pushed: readonly PushedPredicate[];
   readonly pruning: readonly PruningStep[];
+  /** An index of the table, and what came of it; absent: it has none. */
+  readonly index?: ScanIndex;
   readonly dynamic?: readonly DynamicFilter[];
   /** Its rows are groups that the connector computes (rules/connector-aggregates.ts), for EXPLAIN; fields are no columns of the table then. */
   readonly groups?: string;
+}
+
+/** For EXPLAIN and timeline.queries. */
+export interface ScanIndex {
+  /** The connector that keeps it. */
+  readonly name: string;
+  /** scan: it was searched and nothing came of it. */
+  readonly result: 'narrowed' | 'scan' | 'not asked';
+  readonly text: string;
 }
 
 export interface ScanField extends Field {

@@ -1,7 +1,10 @@
+import type { TablePredicate } from '../connectors/connector.js';
 import { internal } from '../sql/errors.js';
 import { joinColumns } from './dynamic-filters.js';
 import { orderColumns, wholeSort, withFirstRows } from './first-rows.js';
 import { cutStages, type ScanSplits } from './fragment.js';
+import { IndexSearches } from './index-narrowing.js';
+import { indexRemark, keyColumns } from './index-remark.js';
 import { mapSubplans, operatorsIn, rewrite } from './logical-plan.js';
 import { optionalScans, settleOptionalJoins, withoutOptionalJoins } from './optional-joins.js';
 import { fieldsOf, type Operator, type PhysicalPlan, type ScanOperator, type Split } from './physical-plan.js';
@@ -21,12 +24,14 @@ export async function planStages(
     readonly context: PlanContext;
     readonly tables: PlanTables;
     readonly shared: ReadonlyMap<number, Operator>;
+    /** The conjuncts right above each scan, by ScanOperator.scan. */
+    readonly asked: ReadonlyMap<string, readonly TablePredicate[]>;
     readonly notices: readonly string[];
     readonly sink?: PlanSink | undefined;
     readonly newField: Planning['newField'];
   },
 ): Promise<PhysicalPlan> {
-  const { context, tables, shared, notices, sink } = request;
+  const { context, tables, shared, asked, notices, sink } = request;
   const keys = context.taskTargets.dynamicFilters === 'off' ? new Set<number>() : joinColumns([logical, ...shared.values()]);
   const carry = context.taskTargets.carry ?? 'auto';
   const timed = new Map(
@@ -39,7 +44,9 @@ export async function planStages(
   const parting = new Set<string>();
   // What is written somewhere is not read in turn.
   const sequenced = sink !== undefined || context.taskTargets.topN === 'off' ? undefined : wholeSort(logical);
-  const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning'>>();
+  const found = new Map<string, ScanSplits & Pick<ScanOperator, 'pruning' | 'index'>>();
+  const searches = new IndexSearches(context, asked);
+  let remark: string | undefined;
   const optional = optionalScans([logical, ...shared.values()]);
   const scans = [logical, ...shared.values()].flatMap((plan) => [...operatorsIn(plan)]).filter((op) => op.kind === 'scan');
   // those that an optional join would read come last, when it is known what it would spare
@@ -49,22 +56,41 @@ export async function planStages(
     context.signal.throwIfAborted();
     if (found.has(op.scan)) throw internal(`scan ${op.scan} is in the plan twice`);
     const { connector } = tables.get(op.schema, op.table);
+    const filters = asked.get(op.scan) ?? [];
+    // Bounds tell whether an index would be worth having.
+    const unindexed =
+      remark === undefined &&
+      context.useIndex !== 'off' &&
+      connector.dataFiles?.scattered !== undefined &&
+      searches.indexOf(op) === undefined
+        ? new Set(keyColumns(filters))
+        : new Set<string>();
     const whole = sequenced?.first.scan === op.scan ? sequenced.first.column : undefined;
     const bounded = (op.groups === undefined ? op.fields : [])
       .filter(
         (field) => keys.has(field.id) || timed.get(op.scan) === field.name || byBounds.get(op.scan) === field.id || whole === field.id,
       )
       .map((field) => field.name);
-    const { splits, pruning } = await connector.splits(op.handle, context.signal, { bytes: context.taskTargets.splitBytes, bounded });
+    const wish = { bytes: context.taskTargets.splitBytes, bounded: [...new Set([...bounded, ...unindexed])] };
+    const narrowed = await searches.narrowed(op, connector, await connector.splits(op.handle, context.signal, wish));
+    remark ??= await indexRemark({ scan: op, connector, filters, found: narrowed, context });
     if (connector.ordered !== undefined) parting.add(op.scan);
-    found.set(op.scan, { splits: splits.map((split) => ({ ...split, connector: connector.name })), pruning });
+    const { splits, pruning, index } = narrowed;
+    found.set(op.scan, {
+      splits: splits.map((split) => ({ ...split, connector: connector.name })),
+      pruning,
+      ...(index === undefined ? {} : { index }),
+    });
   }
   const least = context.taskTargets.topN === 'on' ? 0 : PAYS_FROM_BYTES;
   const inParts = (scan: string): boolean =>
     byBounds.has(scan) && parting.has(scan) && (found.get(scan)?.splits ?? []).reduce((sum, { bytes }) => sum + bytes, 0) >= least;
   const pruned = (op: Operator): Operator =>
     rewrite(op, (inner) => {
-      if (inner.kind === 'scan') return { ...inner, pruning: found.get(inner.scan)?.pruning ?? [] };
+      if (inner.kind === 'scan') {
+        const { pruning = [], index } = found.get(inner.scan) ?? {};
+        return { ...inner, pruning, ...(index === undefined ? {} : { index }) };
+      }
       return mapSubplans(withFirstRows(inner, inParts), pruned);
     });
   const rows = (scan: string): number | undefined => found.get(scan)?.splits.reduce((sum, split) => sum + split.rows, 0);
@@ -108,7 +134,7 @@ export async function planStages(
       ...(table.asOf === undefined ? {} : { asOf: table.asOf }),
     })),
     session: context.session,
-    notices: [...notices, ...lookbackRemarks(stages)],
+    notices: [...notices, ...(remark === undefined ? [] : [remark]), ...lookbackRemarks(stages)],
   };
 }
 
@@ -119,14 +145,19 @@ async function rowsSince(
     found,
     context,
     tables,
-  }: { readonly found: ReadonlyMap<string, ScanSplits>; readonly context: PlanContext; readonly tables: PlanTables },
+  }: {
+    readonly found: ReadonlyMap<string, ScanSplits & Pick<ScanOperator, 'index'>>;
+    readonly context: PlanContext;
+    readonly tables: PlanTables;
+  },
 ): Promise<ReadonlyMap<string, number>> {
   const rows = new Map<string, number>();
   const scans = new Map(plans.flatMap((plan) => [...operatorsIn(plan)]).flatMap((op) => (op.kind === 'scan' ? [[op.scan, op]] : [])));
   for (const [scan, handle] of plans.flatMap((plan) => [...windowsOf(plan)])) {
     const op = scans.get(scan);
-    // without files there is nothing to compare
-    if (op === undefined || (found.get(scan)?.splits.length ?? 0) === 0) continue;
+    const { splits: all = [], index } = found.get(scan) ?? {};
+    // without files there is nothing to compare, and what an index left of them is not to be compared with files
+    if (op === undefined || all.length === 0 || index?.result === 'narrowed') continue;
     context.signal.throwIfAborted();
     const { splits } = await tables
       .get(op.schema, op.table)

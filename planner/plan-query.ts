@@ -12,6 +12,7 @@ import { optimizeShared, optimizing } from './optimizer.js';
 import type { Field, PhysicalPlan, ScanOperator } from './physical-plan.js';
 import { planStages } from './physical-planner.js';
 import type { PlanContext, Planning } from './planning.js';
+import type { RuleContext } from './rules/rule.js';
 import { PlanTables } from './tables.js';
 import { type WriteTarget, writtenRows } from './written-rows.js';
 
@@ -30,15 +31,16 @@ export async function planQuery(request: {
   const query = await foldQuery(request.query, request.parameters, context);
   const tables = await PlanTables.pinned(query, context);
   const planning = newPlanning(context, tables);
-  const asked = planning.query(query, [], undefined);
+  const selected = planning.query(query, [], undefined);
   const { write } = request;
-  const logical = inlineOnceRead(write === undefined ? asked : writtenRows(asked, write, planning), planning);
-  const optimized = await inTurns(optimizing(logical, { planning }), context.signal);
-  const shared = await inTurns(optimizeShared(optimized, planning), context.signal);
+  const logical = inlineOnceRead(write === undefined ? selected : writtenRows(selected, write, planning), planning);
+  const asked: RuleContext['asked'] = new Map();
+  const optimized = await inTurns(optimizing(logical, { planning, asked }), context.signal);
+  const shared = await inTurns(optimizeShared(optimized, { planning, asked }), context.signal);
   for (const plan of [optimized, ...shared.values()]) checkNesting(plan);
   const computed = new Set([optimized, ...shared.values()].flatMap((plan) => checkFunctions(plan)));
   const { notices, newField } = planning;
-  const plan = await planStages(optimized, { context, tables, shared, notices, sink: write?.sink, newField });
+  const plan = await planStages(optimized, { context, tables, shared, asked, notices, sink: write?.sink, newField });
   return computed.size === 0 ? plan : { ...plan, computedByPostgres: [...computed] };
 }
 

@@ -1,4 +1,4 @@
-import type { Connector, Handle, PinnedTable, TableDescription } from '../connectors/connector.js';
+import type { Connector, Handle, PinnedTable, TableDescription, TableIndex, TableName } from '../connectors/connector.js';
 import { internal, type TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
 import type { AggregateCall, Cte, GroupingCall, Query, QueryExpr, SubLink, Var, WindowCall } from '../sql/query.js';
@@ -8,7 +8,7 @@ import type { Field, Operator, PlanExpr, PlanSession, ScanOperator, ValuesOperat
 /** The part of a connector that planning needs. */
 export type PlanningConnector = Pick<
   Connector,
-  'name' | 'pushdown' | 'aggregate' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint' | 'ordered' | 'sequence'
+  'name' | 'pushdown' | 'dataFiles' | 'aggregate' | 'readsPath' | 'splits' | 'narrow' | 'fingerprint' | 'ordered' | 'sequence'
 >;
 
 export interface TaskTargets {
@@ -59,7 +59,21 @@ export interface PlanContext {
   readonly timelineRules?: TimelineRules;
   /** Whether connectors compute aggregates where they can; absent: `on`. */
   readonly connectorAggregates?: 'on' | 'off';
+  /** The index of a table that users name so; undefined: it has none. */
+  indexOf?(schema: string, table: string): PlannedIndex | undefined;
+  /** Whether it is searched. `auto` (or absent): where it seems to pay; `on`: always. */
+  readonly useIndex?: 'auto' | 'on' | 'off';
+  /** For all searches of the statement; absent: a second, or ten of them (`on`). */
+  readonly indexMilliseconds?: number;
   readonly signal: AbortSignal;
+}
+
+export interface PlannedIndex {
+  /** The connector's that keeps it. */
+  readonly name: string;
+  readonly index: TableIndex;
+  /** The table as the configuration of the index names it. */
+  readonly table: TableName;
 }
 
 /** A table of pg_catalog or information_schema as it was when the plan was made. */

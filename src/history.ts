@@ -27,6 +27,8 @@ export interface ReplayRecord {
   /** Of the files that were read, where the connector looked into them; absent in what older versions wrote. */
   readonly rowGroupsTotal?: number;
   readonly rowGroupsRead?: number;
+  /** What came of indexes that were searched; absent: none was. */
+  readonly indexUse?: string;
   readonly sqlstate: string | undefined;
   readonly error: string | undefined;
 }

@@ -3,7 +3,7 @@ import { checkDialect } from '../planner/dialect-check.js';
 import { type Actuals, explainJson, explainText } from '../planner/explain.js';
 import { explainData } from '../planner/explain-format.js';
 import { operatorsIn } from '../planner/logical-plan.js';
-import type { PhysicalPlan, PlanSession, StageFigures } from '../planner/physical-plan.js';
+import type { PhysicalPlan, PlanSession, ScanIndex, StageFigures } from '../planner/physical-plan.js';
 import { planQuery } from '../planner/plan-query.js';
 import type { SystemTable } from '../planner/planning.js';
 import type { WriteTarget } from '../planner/written-rows.js';
@@ -97,7 +97,7 @@ export async function planSelect(
   const names = namesWith(engine.postgres.names, relations);
   const { query, write } = writing === undefined ? { query: readQuery(tree, names), write: undefined } : await writing(tree, names);
   if (statement.dialect !== undefined) checkDialect(query, statement.dialect);
-  return planQuery({
+  const plan = await planQuery({
     query,
     ...(write === undefined ? {} : { write }),
     parameters: constants,
@@ -136,9 +136,35 @@ export async function planSelect(
       },
       timelineRules: { key_semi_join: autoOnOff(analysis.settings['timeline.key_semi_join']) },
       connectorAggregates: analysis.settings['timeline.connector_aggregates'] === 'off' ? 'off' : 'on',
+      indexOf: (schema, table) => {
+        // A table at a version has a name of its own; its files are the table's.
+        const named = { schema, table: relationOf(schema, table)?.entry.source.table ?? table };
+        const [first] = context.catalog.indexesOf(named.schema, named.table);
+        return first === undefined ? undefined : { name: first.catalog, index: first.index, table: named };
+      },
+      useIndex: autoOnOff(analysis.settings['timeline.use_index']),
       signal: context.signal,
     },
   });
+  for (const { result } of searchedIndexes(plan)) engine.metrics.indexSearches.inc({ result });
+  return plan;
+}
+
+/** What came of indexes that were searched while planning. */
+function searchedIndexes(plan: PhysicalPlan): readonly (ScanIndex & { readonly table: string })[] {
+  return plan.stages
+    .flatMap((stage) => [...operatorsIn(stage.root)])
+    .flatMap((op) =>
+      op.kind === 'scan' && op.index !== undefined && op.index.result !== 'not asked'
+        ? [{ ...op.index, table: `${op.schema}.${op.table}` }]
+        : [],
+    );
+}
+
+/** For timeline.queries. */
+function indexUse(plan: PhysicalPlan): string | undefined {
+  const texts = searchedIndexes(plan).map(({ table, name, text }) => `${table} by ${name}: ${text}`);
+  return texts.length === 0 ? undefined : [...new Set(texts)].join('\n');
 }
 
 /** The parameters' values; texts that mean something in this session only are read by PostgreSQL, as it does when it binds them. */
@@ -292,6 +318,7 @@ async function startRun(
   const id = `replay-${randomUUID()}`;
   const tasks = plan.stages.reduce((sum, stage) => sum + stage.tasks.length, 0);
   const scans = fileCounts(plan);
+  const used = indexUse(plan);
   let record: ReplayRecord = {
     id,
     driver: 'local',
@@ -308,6 +335,7 @@ async function startRun(
     bytesRead: 0,
     filesTotal: scans.total,
     filesRead: scans.read,
+    ...(used === undefined ? {} : { indexUse: used }),
     sqlstate: undefined,
     error: undefined,
   };

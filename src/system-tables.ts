@@ -142,6 +142,7 @@ function queries(history: History): SystemTable {
       ['row_groups_total', Oid.int8, (record) => (record.rowGroupsTotal === undefined ? null : String(record.rowGroupsTotal))],
       ['row_groups_read', Oid.int8, (record) => (record.rowGroupsRead === undefined ? null : String(record.rowGroupsRead))],
       ['sqlstate', Oid.text, (record) => record.sqlstate ?? null],
+      ['index_use', Oid.text, (record) => record.indexUse ?? null],
       ['replay', Oid.jsonb, (record) => (record.replay === undefined ? null : JSON.stringify(record.replay))],
     ],
   });

@@ -25,7 +25,7 @@ import type {
 import type { IcebergCatalog, LoadedTable } from './catalog/catalog.js';
 import { openCatalog } from './catalog/open-catalog.js';
 import type { IcebergConfig } from './config.js';
-import { filesOf, tableIdentity, wholeFiles } from './data-file-access.js';
+import { filesOf, isScattered, tableIdentity, wholeFiles } from './data-file-access.js';
 import { namingTable, unsupportedFeature } from './format/corrupt.js';
 import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './format/metadata.js';
 import type { Schema } from './format/schema.js';
@@ -106,6 +106,10 @@ export class IcebergConnector implements Connector {
     files: filesOf,
     restrict: restrictSplits,
     whole: wholeFiles,
+    scattered: async (handle, splits, column, signal) => {
+      const pinned = asHandle(handle);
+      return pinned.about === undefined && isScattered(splits, { ...(await this.#version(pinned, signal)), column });
+    },
   };
 
   private constructor(name: string, io: FileIo, catalog: IcebergCatalog, write: WriteOptions | undefined) {

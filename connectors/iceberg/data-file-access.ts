@@ -1,6 +1,8 @@
 import type { ConnectorSplit, DataFile, Handle, TableIdentity } from '../connector.js';
+import type { TableMetadata } from './format/metadata.js';
 import type { Schema } from './format/schema.js';
 import { asHandle, asSplit, type IcebergHandle, type SplitFile } from './handle.js';
+import { asBounds } from './prune/split-bounds.js';
 import { metadataColumns } from './read/metadata-columns.js';
 
 /** Undefined: the table has no lasting name, or a column of its own where rows' numbers are read. */
@@ -31,4 +33,30 @@ export function wholeFiles(
     handle: { ...asHandle(handle), filters: [], limit: undefined, rows: true },
     splits: [...files.values()].map((file) => ({ data: { files: [file] }, bytes: file.bytes, rows: file.rows })),
   };
+}
+
+/** Of fewer files bounds tell nothing. */
+const FEWEST_FILES = 4;
+
+/**
+ * Few values make bounds that are the same in every file; of very many, each file has others at its ends, if only by chance. Where files are sorted by
+ * the column, or have bloom filters of it, a value is found without an index.
+ */
+export function isScattered(
+  splits: readonly ConnectorSplit[],
+  { metadata, schema, column }: { readonly metadata: TableMetadata; readonly schema: Schema; readonly column: string },
+): boolean {
+  const field = schema.fields.find(({ name }) => name === column);
+  if (field === undefined || metadata.properties[`write.parquet.bloom-filter-enabled.column.${column}`] === 'true') return false;
+  const order = metadata.sortOrders.get(metadata.defaultSortOrderId);
+  if (order?.fields[0]?.sourceId === field.id) return false;
+  const ends = new Map<string, string>();
+  for (const { data, bounds } of splits) {
+    const { files } = asSplit(data);
+    for (const [n, { path }] of files.entries()) {
+      const known = asBounds(bounds, files.length)?.[n]?.[field.id];
+      if (known !== undefined) ends.set(path, JSON.stringify(known.slice(0, 2)));
+    }
+  }
+  return ends.size >= FEWEST_FILES && new Set(ends.values()).size > ends.size / 2;
 }

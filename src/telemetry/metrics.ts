@@ -68,6 +68,12 @@ export class Metrics {
     labelNames: ['driver'] as const,
     registers: [this.registry],
   });
+  readonly indexSearches = new Counter({
+    name: 'timeline_index_searches_total',
+    help: "Searches in indexes for rows that may pass a scan's filters: narrowed, or nothing came of it (scan)",
+    labelNames: ['result'] as const,
+    registers: [this.registry],
+  });
   readonly temporalUp = new Gauge({
     name: 'timeline_temporal_up',
     help: '1 when the durable engine takes plans',

@@ -27,6 +27,13 @@ export interface TestTable {
   readonly aggregated?: readonly string[];
   /** Can states over it be kept: does the connector know its files? */
   readonly known?: true;
+  /** Columns with a value of which bounds cannot tell where it is. */
+  readonly scattered?: readonly string[];
+}
+
+/** The n-th split reads one data file. */
+export function testFile(n: number): string {
+  return `f${n}.parquet`;
 }
 
 export interface TestHandle {
@@ -39,8 +46,27 @@ export interface TestHandle {
 
 /** A connector that holds no rows: it answers predicates by its tables' declarations, and says what it was asked in its handles. */
 export function testConnector(tables: Readonly<Record<string, TestTable>>): PlanningConnector {
+  const fileOf = (split: unknown): number => (split as { readonly file: number }).file;
   return {
     name: 'test',
+    dataFiles: {
+      identity: async (handle) => {
+        const { table } = handle as TestHandle;
+        return { table, columns: new Map((tables[table]?.columns ?? []).map(([name], n) => [name, String(n + 1)])) };
+      },
+      files: (splits) => splits.map((split) => ({ path: testFile(fileOf(split)), bytes: 1000, rows: 100 })),
+      restrict: (splits, only) =>
+        splits.flatMap((split) => {
+          const runs = only.get(testFile(fileOf(split.data)));
+          if (runs === undefined) return [split];
+          const rows = runs.reduce((sum, [, some]) => sum + some, 0);
+          return rows === 0
+            ? []
+            : [{ data: { file: fileOf(split.data), only: runs }, rows, bytes: Math.round((split.bytes * rows) / split.rows) }];
+        }),
+      whole: (handle, splits) => ({ handle, splits: splits.map((data) => ({ data, bytes: 1000, rows: 100 })) }),
+      scattered: async (handle, _, column) => tables[(handle as TestHandle).table]?.scattered?.includes(column) === true,
+    },
     pushdown: (handle: unknown, request: PushdownRequest): PushdownAnswer => {
       const { table } = handle as TestHandle;
       const answers = request.filters.map((filter) => {

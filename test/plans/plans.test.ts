@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { RowRuns } from '../../connectors/connector.js';
 import { explainText } from '../../planner/explain.js';
+import { keyColumns } from '../../planner/index-remark.js';
 import { planQuery } from '../../planner/plan-query.js';
 import { CatalogueNames } from '../../sql/catalogue-names.js';
 import { asTimelineError } from '../../sql/errors.js';
@@ -12,6 +14,7 @@ import { EmbeddedPostgres } from '../../sql/postgres.js';
 import { rewriteTimelineCalls } from '../../sql/timeline-call.js';
 import { Oid, type } from '../../sql/types.js';
 import { imagePath } from '../../src/paths.js';
+import { FakeIndex } from '../planner/fake-index.js';
 import { describe_, type TestTable, testContext } from '../planner/support.js';
 
 const TEXT = type(Oid.text);
@@ -82,6 +85,24 @@ const TABLES: Readonly<Record<string, TestTable>> = {
     aggregated: ['_time', 'level', 'status', 'bytes'],
     splits: Array.from({ length: 4 }, () => ({ bytes: 20 * 2 ** 20, rows: 100_000 })),
   },
+  visits: {
+    columns: [
+      ['user_id', TEXT],
+      ['device', TEXT],
+      ['n', BIGINT],
+      ['ts', TIMESTAMPTZ],
+    ],
+    answers: { user_id: 'inexact', ts: 'inexact' },
+    splits: Array.from({ length: 6 }, () => ({ bytes: 40 * 2 ** 20, rows: 100 })),
+  },
+  hits: {
+    columns: [
+      ['user_id', TEXT],
+      ['device', TEXT],
+    ],
+    splits: Array.from({ length: 6 }, () => ({ bytes: 40 * 2 ** 20, rows: 100 })),
+    scattered: ['user_id'],
+  },
   sessions: {
     columns: [
       ['session_id', TEXT],
@@ -90,6 +111,24 @@ const TABLES: Readonly<Record<string, TestTable>> = {
     splits: Array.from({ length: 4 }, () => ({ bytes: 20 * 2 ** 20, rows: 50_000 })),
   },
 };
+
+/** Of table visits: it knows users, and not the last file. */
+const INDEX = new FakeIndex('visits', ({ filters, files }) => {
+  if (!keyColumns(filters).includes('user_id')) return { kind: 'scan', reason: '60 of 100 rows may pass: reading all of them is faster' };
+  const found: RowRuns = [
+    [7, 1],
+    [9, 2],
+  ];
+  return {
+    kind: 'narrowed',
+    only: new Map(files.slice(0, -1).map(({ path }, n) => [path, n === 1 ? found : []])),
+    hits: 3,
+    form: 'positions',
+    used: 'user_id',
+    uncovered: `1 of ${files.length} files: not indexed yet`,
+    unbuilt: 1,
+  };
+});
 
 /**
  * A golden file holds cases, parted by lines of `====`; a case is SQL, a line of `----`, and what EXPLAIN shows of it
@@ -139,6 +178,7 @@ describe('plan goldens', () => {
       const context = testContext(TABLES, {
         evaluate: (exprs) => postgres.evaluate(exprs, session),
         taskTargets: { splitsPerTask: 2, smallBytes: 64 * 2 ** 20, partitions: 2, broadcastBytes: 2 ** 20 },
+        indexOf: INDEX.of,
       });
       return explainText(await planQuery({ query: readQuery(tree, names), parameters: [], context }));
     } catch (thrown) {
