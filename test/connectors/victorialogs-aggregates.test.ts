@@ -83,6 +83,9 @@ function randomNanos(dice: Dice): bigint {
   return start + hours + BigInt(dice.pick([0, -1, 1, 999, 1000, dice.whole(0, 2 ** 30), dice.whole(0, 2 ** 50)]));
 }
 
+/** Of the other table, whose rows lie close together, in few and large blocks. */
+const DAY = BigInt(Date.parse('2024-02-29T00:00:00Z')) * 1_000_000n;
+
 function instant(nanos: bigint): string {
   return `${new Date(Number(nanos / 1_000_000n)).toISOString().slice(0, 19)}.${String(nanos % 1_000_000_000n).padStart(9, '0')}Z`;
 }
@@ -129,7 +132,7 @@ describe('aggregates in VictoriaLogs', function () {
   before(async function () {
     server = await startVictoriaLogs();
     if (server === undefined) return this.skip();
-    const tables = ['own', 'other', 'nothing'].map((name) => {
+    const tables = ['own', 'other', 'nothing', 'lacking'].map((name) => {
       return { name, encoding: 'own' as const, columns: COLUMNS, filter: { table: `~${name}` } };
     });
     const config = server.config({ tables });
@@ -148,11 +151,11 @@ describe('aggregates in VictoriaLogs', function () {
     for (const { name } of tables) {
       const columns = COLUMNS.map((column) => `"${column.name}" ${sqlTypes.get(column.type.oid) ?? 'text'}`);
       await postgres.run(`CREATE TABLE ${name} (_time timestamptz, ${columns.join(', ')})`);
-      if (name === 'nothing') continue;
+      if (name === 'nothing' || name === 'lacking') continue;
       const documents: Record<string, string>[] = [];
       const values: string[] = [];
       for (let n = 0; n < ROWS; n += 1) {
-        const nanos = randomNanos(dice);
+        const nanos = name === 'own' ? randomNanos(dice) : DAY + BigInt(dice.whole(0, 1800)) * 61_000_000_001n;
         const row = randomRow(dice);
         const document: Record<string, string> = { _time: instant(nanos), _msg: '-', table: `~${name}` };
         for (const column of COLUMNS) {
@@ -202,6 +205,11 @@ describe('aggregates in VictoriaLogs', function () {
       widest = dice.chance(0.3) ? BigInt(dice.whole(20, 4000)) * 86_400_000_000_000n : 2n ** 63n;
       const rows = await pushed(sql, timeZone);
       assert.deepEqual(rows, await expected(sql, timeZone), `${sql}\n${timeZone} ${widest}`);
+      if (n % 5 === 0) {
+        const own = await queries.plan(sql, { aggregates: 'off', timeZone, smallBytes: 0 });
+        assert.doesNotMatch(explainText(own).join('\n'), /Pushed aggregate/);
+        assert.deepEqual(await queries.rows(own, timeZone), rows, sql);
+      }
       did.rows += rows.length;
       did.halved = client.refused;
     }
@@ -227,11 +235,18 @@ describe('aggregates in VictoriaLogs', function () {
       assert.deepEqual(await pushed(sql), await expected(sql, 'UTC'), sql);
   });
 
+  it('of rows that lack a value are refused', async () => {
+    await server?.insert([{ _time: '2024-02-29T00:00:00.000000001Z', _msg: '-', table: '~lacking', u8: '1', _m: 'price' }]);
+    for (const sql of ['select count(*) from lacking', 'select sum(u16) from lacking', 'select lvl from lacking where u8 > 5 group by lvl'])
+      await assert.rejects(pushed(sql), { sqlstate: '0A000' }, sql);
+    assert.deepEqual(await pushed("select count(*) from lacking where _time > '2024-03-01'"), ['["0"]']);
+  });
+
   it('of foreign entries are counts and times only', async () => {
     const [first] = await expected('select min(_time) from (select _time from own union all select _time from other) as x', 'UTC');
     const [least] = JSON.parse(first ?? '[]') as string[];
     assert.deepEqual(await pushed('select count(*), count(status), count(level), min(_time), max(_time) from logs'), [
-      JSON.stringify([String(2 * ROWS + 2), '1', '2', least, '2025-02-05 23:59:59.999999+00']),
+      JSON.stringify([String(2 * ROWS + 3), '1', '2', least, '2025-02-05 23:59:59.999999+00']),
     ]);
     const days = await pushed("select date_trunc('month', _time), count(_time) from logs where true group by 1");
     assert.ok(days.includes('["2025-02-01 00:00:00+00","2"]'), days.join());
@@ -278,8 +293,30 @@ const KEYS = [
   '_time::date',
 ];
 
+const FILTERS = [
+  'u8 > 100',
+  'u16 between 5 and 30000',
+  'few = 0',
+  'few is null',
+  'huge < 5',
+  "lvl = '1.0'",
+  "lvl <> ''",
+  "lvl in ('1', '', 'ä')",
+  "lvl like '%o%'",
+  'ok',
+  'not ok',
+  'ok is not true',
+  "day >= '2024-03-01'",
+  "_time >= '2024-01-01' and _time < '2024-03-01 00:00:00.000001'",
+  "_time <= '2024-02-29 12:00+05'",
+  'price > 0',
+  '(u8 < 10 or few is null and lvl is not null)',
+  'same = 43',
+];
+
 function randomQuery(dice: Dice): string {
-  const table = dice.pick(['own', 'own', 'other']);
+  const where = dice.chance(0.5) ? ` where ${dice.sample(FILTERS, dice.whole(1, 2)).join(' and ')}` : '';
+  const table = dice.pick(['own', 'own', 'other']) + where;
   const keys = dice.sample(KEYS, dice.pick([0, 1, 1, 2, 3]));
   const group = keys.length === 0 ? '' : ` group by ${keys.join(', ')}`;
   if (keys.length > 0 && dice.chance(0.15)) return `select distinct ${keys.join(', ')} from ${table}`;
@@ -287,10 +324,11 @@ function randomQuery(dice: Dice): string {
     return `select ${[...keys, ...dice.sample(['lvl', 'few', 'day'], 2).map((column) => `count(distinct ${column})`)].join(', ')} from ${table}${group}`;
   const calls = Array.from({ length: dice.whole(keys.length === 0 ? 1 : 0, 4) }, () => {
     const fn = dice.pick(['count(*)', 'count', 'min', 'max', 'sum', 'avg']);
-    if (fn === 'count(*)') return fn;
-    if (fn === 'count') return `count("${dice.pick(COLUMNS).name}")`;
-    if ((fn === 'min' || fn === 'max') && dice.chance(0.3)) return `${fn}(_time)`;
-    return `${fn}(${dice.pick(INTEGERS)})`;
+    const only = dice.chance(0.2) ? ` filter (where ${dice.pick(FILTERS)})` : '';
+    if (fn === 'count(*)') return fn + only;
+    if (fn === 'count') return `count("${dice.pick(COLUMNS).name}")${only}`;
+    if ((fn === 'min' || fn === 'max') && dice.chance(0.3)) return `${fn}(_time)${only}`;
+    return `${fn}(${dice.pick(INTEGERS)})${only}`;
   });
   return `select ${[...keys, ...calls].join(', ')} from ${table}${group}${calls.length > 0 && dice.chance(0.1) ? ' having count(*) > 1' : ''}`;
 }

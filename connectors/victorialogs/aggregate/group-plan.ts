@@ -18,6 +18,8 @@ export interface GroupPlan {
   readonly queries: readonly GroupQuery[];
   /** Of the names of what is computed: no field's name begins so. */
   readonly prefix: string;
+  /** Rows whose values could not all be written are refused, as they are where rows are read. */
+  readonly complete: boolean;
 }
 
 export interface GroupQuery {
@@ -44,7 +46,7 @@ export function planGroups(request: AggregateRequest, table: LogsTable): GroupPl
   let prefix = 'of_';
   while (keys.fields.some((field) => field.startsWith(prefix))) prefix = `x${prefix}`;
   const queries = queriesOf(request, table, prefix);
-  return queries === undefined ? undefined : { ...keys, queries, prefix };
+  return queries === undefined ? undefined : { ...keys, queries, prefix, complete: table.own };
 }
 
 /** `k<n>` and `a<n>`. */

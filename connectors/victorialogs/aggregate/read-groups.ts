@@ -5,8 +5,10 @@ import { duckdbType } from '../../../sql/duckdb-type.js';
 import { asTimelineError, internal } from '../../../sql/errors.js';
 import type { ColumnDescription } from '../../connector.js';
 import type { LogsClient, QueryOptions } from '../client/logs-client.js';
+import { MARK_FIELD } from '../discover/logs-table.js';
 import type { LogsWindow } from '../handle.js';
 import type { LogsFilter, LogsQuery } from '../logsql/syntax.js';
+import { incompleteRow } from '../read/line-texts.js';
 import { globLiteral, quoteName, quoteText } from '../read/sql-text.js';
 import { EntrySums, type Group, groupOfStats, InexactSum } from './group-lines.js';
 import type { GroupPlan, GroupQuery } from './group-plan.js';
@@ -35,9 +37,10 @@ export async function writeGroups(request: GroupsRequest): Promise<{ readonly pa
     const file = await open(path, 'wx', 0o600);
     try {
       const lines = new Lines(file);
+      const queries = [...(request.plan.complete ? [INCOMPLETE] : []), ...request.plan.queries];
       for (const { windows, filter } of request.parts)
         for (const [from, to] of windows)
-          for (const query of request.plan.queries) await new Window(request, query, filter, lines).write(BigInt(from), BigInt(to));
+          for (const query of queries) await new Window(request, query, filter, lines).write(BigInt(from), BigInt(to));
       await lines.flush();
     } finally {
       await file.close();
@@ -48,6 +51,16 @@ export async function writeGroups(request: GroupsRequest): Promise<{ readonly pa
     throw error;
   }
 }
+
+/** Gives no groups, but 0A000 if there is a row of which a value could not be written. */
+const INCOMPLETE: GroupQuery = {
+  filters: [{ kind: 'present', field: MARK_FIELD }],
+  calls: [{ fn: 'count', as: 'rows' }],
+  of: undefined,
+  decode: () => null,
+  sums: false,
+  states: [],
+};
 
 /** DuckDB's relation over such a file; undefined: over no groups. */
 export function groupsRelation(columns: readonly Pick<ColumnDescription, 'name' | 'type'>[], path: string | undefined): string {
@@ -88,8 +101,14 @@ class Window {
 
   async *#stats(from: bigint, to: bigint): AsyncGenerator<Group> {
     const { plan } = this.request;
+    if (this.query === INCOMPLETE) return this.#refuseIncomplete(from, to);
     for await (const rows of this.#ask(from, to, { kind: 'stats', by: plan.by, calls: this.query.calls }))
       for (const row of rows) yield groupOfStats(plan, this.query, row);
+  }
+
+  async #refuseIncomplete(from: bigint, to: bigint): Promise<void> {
+    for await (const rows of this.#ask(from, to, { kind: 'stats', by: [], calls: INCOMPLETE.calls }))
+      if (rows.some((row) => row['rows'] !== '0')) throw incompleteRow();
   }
 
   async *#addedUp(from: bigint, to: bigint): AsyncGenerator<Group> {
@@ -112,8 +131,8 @@ class Window {
 /** What took too long, or more memory than the server has for it, and sums that are too large, come in smaller windows. */
 function nextStep(error: unknown, width: bigint): 'halves' | 'entries' | undefined {
   if (error instanceof InexactSum) return error.least < LEAST_SUMMED || width < LEAST_WINDOW ? 'entries' : 'halves';
-  const { sqlstate, message } = asTimelineError(error);
-  const tooMuch = sqlstate === '57014' || (sqlstate === '42601' && /requires more than \d+MB of memory/.test(message));
+  const { sqlstate } = asTimelineError(error);
+  const tooMuch = sqlstate === '57014' || sqlstate === '53200';
   return tooMuch && width >= LEAST_WINDOW ? 'halves' : undefined;
 }
 

@@ -51,6 +51,9 @@ export class LogsErrors {
     if (status === 503 && text.includes("couldn't be executed in")) return this.timeout(timeout);
     const said = `${status} ${this.clean(text)}`.trim();
     if (status === 413) return this.tooLong(`takes no request of that size: ${said}`);
+    // It repeats the whole query before it says so.
+    if (status === 400 && /requires more than \d+MB of memory/.test(text))
+      return this.#error({ sqlstate: '53200', message: 'has not the memory that the query takes' });
     if (status === 400 || status === 422) return this.#error({ sqlstate: '42601', message: `rejects the query: ${said}` });
     if (status === 404 || status === 405)
       return this.#error({ sqlstate: '08001', message: `is not at the url given: ${said}`, hint: 'Check url of the catalog.' });

@@ -29,7 +29,7 @@ export function lineTexts(columns: readonly BoundColumn[], options: { readonly c
 /** No text of a value has this, as quotes in texts come after backslashes. */
 const MARK = `"${MARK_FIELD}":"`;
 
-function incompleteRow(): TimelineError {
+export function incompleteRow(): TimelineError {
   return new TimelineError({
     kind: 'unsupported',
     sqlstate: '0A000',
