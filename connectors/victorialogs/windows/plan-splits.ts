@@ -6,11 +6,13 @@ import type { LogsHandle, LogsSplit, LogsWindow } from '../handle.js';
 import type { LogsFilter } from '../logsql/syntax.js';
 import { filterOf } from '../pushdown/push-filters.js';
 import { both, isEmpty, timeBounds } from '../pushdown/time-bounds.js';
-import { planWindows } from './plan-windows.js';
+import { planWindows, WINDOW_ROWS } from './plan-windows.js';
 
 /** Of a line, about: braces and `_time`; and of each column. */
 const LINE_BYTES = 45;
 const COLUMN_BYTES = 25;
+/** Of a window, however small splits should be. */
+const LEAST_ROWS = 100;
 /** Counting what passes the filters must not take longer than reading it might. */
 const COUNT_MS = 5_000;
 
@@ -30,11 +32,14 @@ export async function planSplits(request: PlanRequest): Promise<SplitPlan> {
   const bounds = both(timeBounds(filter), { from: 0n, to: BigInt(handle.until) });
   const [from, to] = [roundDown(bounds.from ?? 0n), roundUp(bounds.to ?? 0n)];
   if (isEmpty(bounds) || from >= to) return { splits: [], pruning: [windowsStep([])] };
-  const windows = await windowsOf(request, filter, { from, to });
+  const rowBytes = LINE_BYTES + COLUMN_BYTES * handle.width;
+  // A window of wide rows is no more than a split should be.
+  const rows = wish.bytes === undefined || wish.bytes === 0 ? WINDOW_ROWS : Math.floor(wish.bytes / rowBytes);
+  const windows = await windowsOf(request, filter, { from, to, rows: Math.max(LEAST_ROWS, Math.min(WINDOW_ROWS, rows)) });
   const most = handle.limit === undefined ? (wish.bytes ?? 0) : Number.POSITIVE_INFINITY;
   const splits: (ConnectorSplit & { readonly data: LogsSplit })[] = [];
   for (const window of windows) {
-    const bytes = window[2] * (LINE_BYTES + COLUMN_BYTES * handle.width);
+    const bytes = window[2] * rowBytes;
     const last = splits.at(-1);
     const joined = last !== undefined && last.bytes + bytes <= most ? splits.pop() : undefined;
     splits.push({
@@ -49,7 +54,7 @@ export async function planSplits(request: PlanRequest): Promise<SplitPlan> {
 async function windowsOf(
   { client, handle, table, signal }: PlanRequest,
   filter: LogsFilter,
-  range: { readonly from: bigint; readonly to: bigint },
+  range: { readonly from: bigint; readonly to: bigint; readonly rows: number },
 ): Promise<readonly LogsWindow[]> {
   if (handle.filters.length > 0) {
     try {

@@ -27,7 +27,7 @@ interface Range {
 }
 
 /**
- * Windows of time from `from` (inclusive) to `to` (exclusive) of WINDOW_ROWS rows or less, ascending and side by side, from the first day with
+ * Windows of time from `from` (inclusive) to `to` (exclusive) of `rows` rows or less, ascending and side by side, from the first day with
  * an entry to the last one's end. Counts by days, and by less where a day has too many.
  */
 export async function planWindows(request: {
