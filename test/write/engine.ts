@@ -16,11 +16,14 @@ export interface TestEngine {
 export async function openEngine(options: {
   readonly folder: string;
   readonly connector: Connector;
+  /** Others beside it. */
+  readonly further?: readonly Connector[];
   readonly config?: object;
 }): Promise<TestEngine> {
-  const { folder, connector } = options;
+  const { folder, connector, further = [] } = options;
   const document = { temporal: 'off', home: join(folder, 'home'), ...options.config };
-  const engine = await TimelineEngine.open(buildConfig(document, { env: {}, cwd: folder, folder }), [{ connector, prefix: '' }]);
+  const sources = [connector, ...further].map((one) => ({ connector: one, prefix: '' }));
+  const engine = await TimelineEngine.open(buildConfig(document, { env: {}, cwd: folder, folder }), sources);
   const server = await startWireServer({ engine, host: '127.0.0.1', port: 0, limits: DEFAULT_WIRE_LIMITS });
   const clients: pg.Client[] = [];
   return {
