@@ -246,7 +246,7 @@ async function pythonSide(
   };
 }
 
-async function pythonWith(cache: string): Promise<string> {
+export async function pythonWith(cache: string): Promise<string> {
   const environment = join(cache, 'q7-python');
   const python = join(environment, 'bin', 'python');
   if (existsSync(python)) return python;

@@ -20,6 +20,8 @@ export interface LogsServer {
   readonly url: string;
   /** A random one: what others have in the same server is not seen. */
   readonly tenant: { readonly account: number; readonly project: number };
+  /** Of its data; undefined: it is not ours. */
+  readonly folder: string | undefined;
   /** A catalog over the tenant. */
   config(more?: Partial<VictoriaLogsConfig>): VictoriaLogsConfig;
   /** Documents just as given, seen by queries when it is done. `_time` is theirs to have, `_msg` need not be. */
@@ -74,7 +76,10 @@ class RunningServer implements LogsServer {
   // The server keeps a folder for each day, tenants are free.
   readonly tenant = { account: randomInt(1, 2 ** 31), project: randomInt(1, 2 ** 31) };
 
-  constructor(readonly url: string) {}
+  constructor(
+    readonly url: string,
+    readonly folder: string | undefined = undefined,
+  ) {}
 
   config(more: Partial<VictoriaLogsConfig> = {}): VictoriaLogsConfig {
     return {
@@ -155,7 +160,7 @@ class OwnServer extends RunningServer {
   #child: ChildProcess | undefined;
 
   constructor(how: { readonly program: string; readonly folder: string; readonly port: number; readonly options: LogsServerOptions }) {
-    super(`http://127.0.0.1:${how.port}`);
+    super(`http://127.0.0.1:${how.port}`, join(how.folder, 'data'));
     this.#how = how;
   }
 
