@@ -265,7 +265,7 @@ async function compare(side: TimelineSide, objects: FaultProxy, searches: FaultP
   }
   await side.ask('SET timeline.use_index = auto');
   const explained = await ask(side, `EXPLAIN ${needle.sql(0)}`);
-  const note = explained.map(([line]) => line ?? '').find((line) => /index logs/.test(line)) ?? '';
+  const note = explained.map(([line]) => line ?? '').find((line) => /^ *Index logs/.test(line)) ?? '';
   const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
   const figures = (mode: 'off' | 'auto') => ({
     wall: median(runs[mode].map(({ wall }) => wall)),
