@@ -79,7 +79,8 @@ describe('bad input', function () {
 
     it('more connections than are allowed: refused with 53300, the others stay', async () => {
       await onlyThisConnection();
-      const raw = Array.from({ length: 200 }, () => new RawClient(server.port));
+      // Some more than there may be; far more at once are dropped without a word.
+      const raw = Array.from({ length: 150 }, () => new RawClient(server.port));
       const outcomes = await Promise.all(
         raw.map((one) =>
           one.login().then(

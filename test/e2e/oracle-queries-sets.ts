@@ -24,7 +24,7 @@ select k from o.facts except (select k from o.dims except select b from o.links)
 select k from o.facts except all (select k from o.dims intersect all select b from o.links)
 select k::int8 from o.facts intersect select k from o.dims
 select k::float8 from o.facts except select k from o.dims
-select f8 from o.facts intersect select x8 from o.facts
+select f8 + 0 from o.facts intersect select x8 from o.facts
 select x8 from o.facts except select f8 from o.facts
 select null from o.facts except select null from o.dims
 select null, k from o.facts intersect select 1, k from o.dims

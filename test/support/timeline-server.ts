@@ -2,7 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { findTemporal } from '../../src/replay/temporal/dev-server.js';
 import { projectRoot } from './project-root.js';
+
+const START_MS = 60_000;
 
 export interface TimelineServer {
   readonly host: string;
@@ -57,6 +60,7 @@ export async function startTimeline(options: ServerOptions): Promise<TimelineSer
   child.stderr.on('data', collect);
   const ready = await readyLine(child, () => output);
   const [, host = '', port = '', , http = '', driver = ''] = ready;
+  if (options.temporal === 'dev' && driver !== 'temporal' && (await findTemporal('')) !== undefined) await temporalUp(Number(http));
   return {
     host,
     port: Number(port),
@@ -72,6 +76,15 @@ export async function startTimeline(options: ServerOptions): Promise<TimelineSer
     },
     stop: () => stop(child),
   };
+}
+
+/** On a busy machine a development server may be up later than its gateway. */
+async function temporalUp(port: number): Promise<void> {
+  for (const until = performance.now() + START_MS; performance.now() < until; ) {
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    if (/^timeline_temporal_up 1$/m.test(metrics)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 function readyLine(child: ChildProcess, output: () => string): Promise<RegExpExecArray> {
