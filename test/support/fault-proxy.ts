@@ -15,6 +15,8 @@ export interface FaultProxy {
   readonly endpoint: string;
   /** The fault for the next request that `when` picks; it happens once. */
   once(fault: Fault, when?: (incoming: IncomingMessage) => boolean): void;
+  /** Faults that have not happened will not. */
+  clear(): void;
   /** Of every request. */
   delay(ms: number): void;
   /** Faults that happened, in order. */
@@ -63,6 +65,9 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     endpoint: `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}`,
     once: (fault, when = () => true) => {
       waiting.push({ fault, when });
+    },
+    clear: () => {
+      waiting.length = 0;
     },
     delay: (ms) => {
       delayed = ms;

@@ -33,8 +33,8 @@ export interface LogsServer {
   stop(): Promise<void>;
   /** SIGKILL: what is not on its disk yet is lost. */
   kill(): Promise<void>;
-  /** After `stop` or `kill`: the same data (or, `empty`, none) at the same address. */
-  restart(options?: { readonly empty?: boolean }): Promise<void>;
+  /** After `stop` or `kill`: the same data (or, `empty`, none) at the same address; with another retention until the next restart. */
+  restart(options?: { readonly empty?: boolean; readonly retention?: string }): Promise<void>;
   /** SIGSTOP and SIGCONT. */
   pause(): void;
   resume(): void;
@@ -140,7 +140,7 @@ class RunningServer implements LogsServer {
     await this.stop();
   }
 
-  async restart(_options?: { readonly empty?: boolean }): Promise<void> {
+  async restart(_options?: { readonly empty?: boolean; readonly retention?: string }): Promise<void> {
     await this.stop();
   }
 
@@ -164,14 +164,14 @@ class OwnServer extends RunningServer {
     this.#how = how;
   }
 
-  async start(): Promise<void> {
+  async start(retention?: string): Promise<void> {
     const { program, folder, port, options } = this.#how;
     const child = spawn(
       program,
       [
         `-storageDataPath=${join(folder, 'data')}`,
         `-httpListenAddr=127.0.0.1:${port}`,
-        `-retentionPeriod=${options.retention ?? '100y'}`,
+        `-retentionPeriod=${retention ?? options.retention ?? '100y'}`,
         ...LIMITS,
         ...(options.args ?? []),
       ],
@@ -213,10 +213,10 @@ class OwnServer extends RunningServer {
     await this.#end('SIGKILL');
   }
 
-  override async restart({ empty = false }: { readonly empty?: boolean } = {}): Promise<void> {
+  override async restart({ empty = false, retention }: { readonly empty?: boolean; readonly retention?: string } = {}): Promise<void> {
     await this.#end('SIGTERM');
     if (empty) await rm(join(this.#how.folder, 'data'), { recursive: true, force: true });
-    await this.start();
+    await this.start(retention);
   }
 
   override pause(): void {

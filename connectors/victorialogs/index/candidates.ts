@@ -3,7 +3,17 @@ import type { CandidateRequest, Candidates } from '../../connector.js';
 import { printFilter } from '../logsql/print.js';
 import type { LogsFilter } from '../logsql/syntax.js';
 import { daysOf } from './certificate.js';
-import { ExpectedTotals, FEWER, type LogsState, RESTARTED, refusalsOf, type Standing, standingsOf, voidReason } from './coverage.js';
+import {
+  ExpectedTotals,
+  FEWER,
+  type LogsState,
+  RESTARTED,
+  RETENTION,
+  refusalsOf,
+  type Standing,
+  standingsOf,
+  voidReason,
+} from './coverage.js';
 import { type IndexFilter, indexFilter } from './index-filter.js';
 import { fileId, fileKey } from './layout.js';
 import { isUnchanged, stateOf } from './life.js';
@@ -84,7 +94,16 @@ async function find({ place, documents, request, onVoid }: CandidateSearch, sign
     return filters.get(key);
   };
   const reasons = new Map<string, number>();
-  const uncovered = (reason: string): void => void reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  let unbuilt = 0;
+  const uncovered = (reason: string, buildable = false): void => {
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    if (buildable) unbuilt++;
+  };
+  const nothing = (): Candidates => ({
+    kind: 'scan',
+    reason: summary(reasons, request.files.length),
+    ...(unbuilt === 0 ? {} : { unbuilt }),
+  });
   const choices = new Map<string, readonly Choice[]>();
   for (const file of request.files) {
     const key = fileKey(file);
@@ -100,9 +119,12 @@ async function find({ place, documents, request, onVoid }: CandidateSearch, sign
         [...usable].sort((a, b) => b.filter.conjuncts - a.filter.conjuncts),
       );
     else if (own.length > 0) uncovered('no filter on what is indexed');
-    else uncovered(refusals.get(key)?.at(-1)?.reason ?? (damaged > 0 ? 'not indexed, or its certificate is damaged' : 'not indexed yet'));
+    else {
+      const refusal = refusals.get(key)?.at(-1)?.reason;
+      uncovered(refusal ?? (damaged > 0 ? 'not indexed, or its certificate is damaged' : 'not indexed yet'), refusal === undefined);
+    }
   }
-  if (choices.size === 0) return scan(summary(reasons, request.files.length));
+  if (choices.size === 0) return nothing();
 
   const state = await stateOf(place.client, documents.key, daysSpanned([...choices.values()].flat()), { signal, timeout });
   const expected = expectedTotals(documents, segments, state);
@@ -111,7 +133,7 @@ async function find({ place, documents, request, onVoid }: CandidateSearch, sign
     const voids = usable.map(({ standing }) => voidReason(standing, state, expected));
     const first = usable.find((_, n) => voids[n] === undefined);
     if (first !== undefined) chosen.set(path, first);
-    else uncovered(voids[0] ?? FEWER);
+    else uncovered(voids[0] ?? FEWER, voids[0] !== RETENTION);
   }
   if (reasons.has(RESTARTED) || reasons.has(FEWER)) onVoid();
   const files = request.files.flatMap((file): readonly SearchedFile[] => {
@@ -119,7 +141,7 @@ async function find({ place, documents, request, onVoid }: CandidateSearch, sign
     return choice === undefined ? [] : [{ file, id: fileId(choice.standing.certificate.file, choice.standing.certificate.mapping) }];
   });
   if (files.length !== chosen.size) return scan('a file is named twice');
-  if (files.length === 0) return scan(summary(reasons, request.files.length));
+  if (files.length === 0) return nothing();
 
   const used = distinct([...chosen.values()].map(({ filter: { filter } }) => filter));
   const range = rangeOf([...chosen.values()]);
@@ -140,6 +162,7 @@ async function find({ place, documents, request, onVoid }: CandidateSearch, sign
     ...found,
     used: text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text,
     ...(reasons.size === 0 ? {} : { uncovered: summary(reasons, request.files.length) }),
+    ...(unbuilt === 0 ? {} : { unbuilt }),
   };
 }
 
