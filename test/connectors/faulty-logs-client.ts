@@ -35,9 +35,9 @@ export class FaultyLogsClient implements LogsClient {
     const rows: LogsRow[] = [];
     for await (const batch of this.inner.query(query, options)) rows.push(...batch);
     // As if the body had ended just there.
-    const kept = fault === 'half' ? rows.slice(0, rows.length >> 1) : fault === 'none' ? [] : rows;
+    const kept = fault === 'half' && rows.length > 1 ? rows.slice(0, rows.length >> 1) : fault === 'none' ? [] : rows;
     if (kept.length < rows.length) this.#fire(fault);
-    if (fault === 'more' && rows.length > 0) {
+    if (fault === 'more' && rows.length > 1) {
       this.#fire(fault);
       kept.push(this.random.pick(rows));
     }
