@@ -26,7 +26,7 @@ import { groupsRelation, writeGroups } from './aggregate/read-groups.js';
 import type { LogsClient } from './client/logs-client.js';
 import type { VictoriaLogsConfig } from './config.js';
 import { describeAllLogs, describeDeclared } from './discover/describe-table.js';
-import { FieldNames } from './discover/field-names.js';
+import { type DiscoveredFields, FieldNames } from './discover/field-names.js';
 import { ALL_LOGS, allLogs, declaredTable, type LogsTable, MARK_FIELD, TIME } from './discover/logs-table.js';
 import { asHandle, asSplit, type LogsHandle } from './handle.js';
 import type { IndexRecords } from './index/certificate-store.js';
@@ -65,6 +65,8 @@ export class VictoriaLogsConnector implements Connector {
   readonly #client: LogsClient;
   readonly #scratch: string;
   readonly #fields: FieldNames;
+  /** When the tables were listed last. */
+  #discovered: DiscoveredFields | undefined;
   readonly #tables: ReadonlyMap<string, LogsTable>;
 
   private constructor({ name, config, scratchFolder, client, records }: VictoriaLogsOptions) {
@@ -86,7 +88,9 @@ export class VictoriaLogsConnector implements Connector {
     return new VictoriaLogsConnector(options);
   }
 
-  async tables(): Promise<readonly TableName[]> {
+  /** Asks the server: where it is away, so are its tables. */
+  async tables(signal: AbortSignal = NEVER): Promise<readonly TableName[]> {
+    this.#discovered = await this.#fields.look(signal);
     return [...this.#tables.keys()].map((table) => ({ schema: this.name, table }));
   }
 
@@ -94,7 +98,9 @@ export class VictoriaLogsConnector implements Connector {
     if (this.#table(name) === undefined) return undefined;
     refuseTimeTravel(name, asOf);
     const declared = this.#config.tables.find(({ name: table }) => table === name.table);
-    return declared === undefined ? describeAllLogs(name, await this.#fields.look(signal)) : describeDeclared(name, declared);
+    return declared === undefined
+      ? describeAllLogs(name, this.#discovered ?? (await this.#fields.look(signal)))
+      : describeDeclared(name, declared);
   }
 
   async pin(name: TableName, asOf?: string, signal: AbortSignal = NEVER): Promise<PinnedTable> {
@@ -136,7 +142,10 @@ export class VictoriaLogsConnector implements Connector {
     signal: AbortSignal,
   ): Promise<NarrowedSplits> {
     signal.throwIfAborted();
-    return narrowWindows(this.#tableOf(asHandle(handle)), splits, filters);
+    const pinned = asHandle(handle);
+    // Filters over groups say nothing of entries.
+    if (pinned.aggregate !== undefined) return { splits: splits.map(({ data }) => data), skipped: { files: 0, rows: 0 } };
+    return narrowWindows(this.#tableOf(pinned), splits, filters);
   }
 
   async ordered(
