@@ -144,7 +144,16 @@ async function openSlice(request: Opening, file: SplitFile): Promise<OpenedFile 
   const path = await io.scratchFile('parquet');
   releases.push(() => rm(path, { force: true }));
   const columns = sliceColumns(request.columns, mapped, file);
-  const slice = await writeSlice({ source, raw, columns, groups: groups.map(({ index }) => index), path, signal });
+  const { pageIndex } = request.skipping;
+  const slice = await writeSlice({
+    source,
+    raw,
+    columns,
+    groups: groups.map(({ index }) => index),
+    ...(ranges === undefined || pageIndex === 'off' ? {} : { pages: { rows: ranges, always: pageIndex === 'on' } }),
+    path,
+    signal,
+  });
   const isWhole = groups.length === footer.metadata.row_groups.length;
   const runs = groups.map(({ firstRow, rows }) => ({ start: firstRow, rows }));
   return {
@@ -152,8 +161,8 @@ async function openSlice(request: Opening, file: SplitFile): Promise<OpenedFile 
     path,
     footer: mappedFooter(slice.footer, request.nameMapping),
     ...(isWhole ? {} : { runs }),
-    // Pages are not worth a scan of the file by itself; rows that were asked for by number are what is wanted of it.
-    ...(file.only === undefined || ranges === undefined ? {} : { ranges }),
+    // Pages alone are not worth a scan of the file by itself, unless the slice has no others.
+    ...(ranges === undefined || !(slice.padded || file.only !== undefined) ? {} : { ranges }),
   };
 }
 

@@ -10,7 +10,7 @@ import { type ByteRange, planRequests, type RequestShape } from './byte-plan.js'
 import type { ByteRequest, ByteSource } from './byte-source.js';
 
 /** Files up to this size are fetched whole with the first read. */
-const SMALL_FILE_BYTES = 1 << 20;
+export const SMALL_FILE_BYTES = 1 << 20;
 /** Holds the footers of most files, with their page indexes and bloom filters. */
 export const TAIL_BYTES = 64 << 10;
 /** Requests for files' bytes under way in this process. */
@@ -47,6 +47,8 @@ interface Reader extends ByteRequest {
 interface Read extends ByteRange {
   readonly request: Reader;
   readonly hot: boolean;
+  /** Of bytes that may be fetched with it. */
+  readonly gap: number;
   readonly resolve: (bytes: Uint8Array) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -83,7 +85,7 @@ export class RemoteFile {
       size,
       etag: this.#etag ?? '',
       read: (start, end) => this.#read(start, end, request, true),
-      readOnce: (start, end) => this.#read(start, end, request, false),
+      readOnce: (start, end, { gap } = {}) => this.#read(start, end, request, false, gap),
     };
   }
 
@@ -95,13 +97,14 @@ export class RemoteFile {
     return `${this.#options.place}\n${this.#options.size}\n${this.#etag}`;
   }
 
-  #read(start: number, end: number, request: Reader, hot: boolean): Promise<Uint8Array> {
-    const { name, size } = this.#options;
+  #read(start: number, end: number, request: Reader, hot: boolean, most?: number): Promise<Uint8Array> {
+    const { name, size, shape } = this.#options;
     if (!(start >= 0 && start <= end && end <= size)) throw corrupt(name, `bytes ${start} to ${end} of it are wanted, it has ${size}`);
     if (start === end) return Promise.resolve(new Uint8Array(0));
+    const gap = Math.min(shape.gap, most ?? shape.gap);
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => void this.#flush());
-      this.#waiting.push({ start, end, request, hot, resolve, reject });
+      this.#waiting.push({ start, end, request, hot, gap, resolve, reject });
     });
   }
 
@@ -139,7 +142,8 @@ export class RemoteFile {
     });
     const whole = missing.length > 0 && size <= SMALL_FILE_BYTES;
     const hot = wanted.some(({ read }) => read.hot);
-    for (const range of planRequests(whole ? [{ start: 0, end: size }] : missing, shape)) this.#launch(range, request, hot);
+    const gap = Math.min(...wanted.map(({ read }) => read.gap));
+    for (const range of planRequests(whole ? [{ start: 0, end: size }] : missing, { ...shape, gap })) this.#launch(range, request, hot);
     for (const { read, pieces } of wanted) {
       this.#assemble(read, pieces).then(read.resolve, read.reject);
     }

@@ -16,6 +16,7 @@ const CHUNK = {
 } as const;
 const META = {
   path: 3,
+  values: 5,
   uncompressed: 6,
   compressed: 7,
   data: 9,
@@ -39,11 +40,15 @@ export interface SliceLeaf {
   readonly typeLength: number;
   readonly maxDefinition: number;
   readonly maxRepetition: number;
+  /** It is, or may be, part of a variant: parts of which only some are there cannot be read. */
+  readonly inVariant: boolean;
 }
 
 /** A column chunk by its place in the file. */
 export interface SliceChunk {
   readonly leaf: SliceLeaf;
+  /** NULLs among them. */
+  readonly values: number;
   readonly start: number;
   readonly end: number;
   readonly dictionary: number | undefined;
@@ -112,6 +117,7 @@ export class SliceFooter {
       const offsetIndex = indexStart > 0 && indexLength > 0 && indexStart + indexLength <= this.#size;
       return {
         leaf,
+        values: intOf(meta, META.values) ?? -1,
         start,
         end,
         data,
@@ -222,6 +228,7 @@ function keptSchema(
         typeLength: intOf(element, ELEMENT.length) ?? 0,
         maxDefinition: here.definition,
         maxRepetition: here.repetition,
+        inVariant: false,
       });
     }
     index++;
@@ -229,9 +236,12 @@ function keptSchema(
   const top = intOf(root, ELEMENT.children) ?? 0;
   let count = 0;
   for (let child = 0; child < top; child++) {
-    const before = kept.length;
+    const [before, first] = [kept.length, leaves.length];
     walk([], false, 0, 0, 0);
     if (kept.length > before) count++;
+    // The format wants a variant's group to have such a member.
+    const mayBeVariant = leaves.slice(first).some(({ path }) => path.endsWith('.metadata'));
+    if (mayBeVariant) for (const [at, leaf] of leaves.slice(first).entries()) leaves[first + at] = { ...leaf, inVariant: true };
   }
   return { elements: [withFields(root, { [ELEMENT.children]: BigInt(count) }), ...kept], leaves };
 }

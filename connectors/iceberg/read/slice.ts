@@ -2,10 +2,13 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { TimelineError } from '../../../sql/errors.js';
 import { fileError } from '../../../src/object-store/store-error.js';
 import { corrupt } from '../format/corrupt.js';
+import type { RowRanges } from '../prune/row-ranges.js';
 import type { ByteSource } from './byte-source.js';
+import { checkPart, NoDictionary } from './page-check.js';
+import { type ChunkPart, PAGE_SHAPE, type PagePlan, planPages, rowsInGroup } from './page-plan.js';
 import type { ParquetFooter } from './parquet-footer.js';
 import { parseFooter } from './parquet-footer.js';
-import { type PlacedChunk, SliceFooter } from './slice-footer.js';
+import { type PlacedChunk, type SliceChunk, SliceFooter } from './slice-footer.js';
 import { readThrift, writeThrift } from './thrift-tree.js';
 
 /** Bytes of a slice that are in memory at once. */
@@ -20,34 +23,99 @@ export interface SliceRequest {
   readonly columns: ReadonlySet<string>;
   /** Positions of row groups, ascending. */
   readonly groups: readonly number[];
+  /** Absent: whole chunks. */
+  readonly pages?: PageWish;
   /** Of the new file. */
   readonly path: string;
   readonly signal: AbortSignal;
 }
 
+/** Only pages that hold some of the rows are wanted, where that is worth its requests (`always`: wherever it can be had). */
+export interface PageWish {
+  /** Rows of the file, ascending and disjoint. */
+  readonly rows: RowRanges;
+  readonly always: boolean;
+}
+
+export interface WrittenSlice {
+  readonly footer: ParquetFooter;
+  readonly bytes: number;
+  /** Rows outside of the wanted ones may be made up. */
+  readonly padded: boolean;
+}
+
+interface Copy {
+  readonly start: number;
+  readonly end: number;
+  readonly at: number;
+  /** What it is to be. */
+  readonly part?: Exclude<ChunkPart, { readonly kind: 'padding' }>;
+}
+
 /** What to write: bytes of the data file, or made up ones, at a place of the slice. */
-type Part =
-  | { readonly kind: 'copy'; readonly start: number; readonly end: number; readonly at: number }
-  | { readonly kind: 'made'; readonly bytes: Uint8Array; readonly at: number };
+type Part = ({ readonly kind: 'copy' } & Copy) | { readonly kind: 'made'; readonly bytes: Uint8Array; readonly at: number };
 
 /**
- * Makes a local Parquet file of some columns and row groups of another one: their chunks as they are, under a new footer.
- * Errors: XX001 naming the file where its footer cannot be.
+ * Makes a local Parquet file of some columns and row groups of another one: their chunks, or wanted pages of them with padding in place of the others,
+ * under a new footer. Errors: XX001 naming the file where its footer, or its page index, cannot be.
  */
-export async function writeSlice(request: SliceRequest): Promise<{ readonly footer: ParquetFooter; readonly bytes: number }> {
-  const { source, raw, columns, groups, path, signal } = request;
+export async function writeSlice(request: SliceRequest): Promise<WrittenSlice> {
+  const { source, raw, columns, groups, pages } = request;
   const slice = readSliceFooter(source, raw, columns);
+  const chunksOf = new Map(groups.map((group) => [group, damaged(source, () => slice.chunksOf(group))]));
+  const plan = pages === undefined ? undefined : await planPages(source, pagedGroups(slice, chunksOf, pages.rows), pages);
+  try {
+    return await writePlan(request, slice, chunksOf, plan);
+  } catch (error) {
+    if (!(error instanceof NoDictionary)) throw error;
+    return await writePlan(request, slice, chunksOf, undefined);
+  }
+}
+
+type GroupChunks = ReadonlyMap<number, readonly SliceChunk[]>;
+
+function pagedGroups(slice: SliceFooter, chunksOf: GroupChunks, ranges: RowRanges): Parameters<typeof planPages>[1] {
+  let firstRow = 0;
+  return Array.from({ length: slice.groups }, (_, group) => {
+    const rows = slice.rowsOf(group);
+    firstRow += rows;
+    const chunks = chunksOf.get(group);
+    return chunks === undefined ? [] : [{ chunks, rows, wanted: rowsInGroup(ranges, firstRow - rows, rows) }];
+  }).flat();
+}
+
+async function writePlan(
+  request: SliceRequest,
+  slice: SliceFooter,
+  chunksOf: GroupChunks,
+  plan: PagePlan | undefined,
+): Promise<WrittenSlice> {
+  const { source, path, signal } = request;
   const parts: Part[] = [{ kind: 'made', bytes: MAGIC, at: 0 }];
   let at = MAGIC.length;
-  const placed = groups.map((group) => {
-    const chunks = damaged(source, () => slice.chunksOf(group)).map((chunk): PlacedChunk => {
-      parts.push({ kind: 'copy', start: chunk.start, end: chunk.end, at });
-      const start = at;
-      at += chunk.end - chunk.start;
+  const copy = (start: number, end: number, part?: Copy['part']): void => {
+    parts.push({ kind: 'copy', start, end, at, ...(part === undefined ? {} : { part }) });
+    at += end - start;
+  };
+  const place = (chunk: SliceChunk): PlacedChunk => {
+    const start = at;
+    const pages = plan?.get(chunk);
+    if (pages === undefined) {
+      copy(chunk.start, chunk.end);
       return { start, end: at };
-    });
-    return { group, chunks };
-  });
+    }
+    let data: number | undefined;
+    for (const part of pages) {
+      if (part.kind !== 'dictionary') data ??= at;
+      if (part.kind !== 'padding') copy(part.start, part.end, part);
+      else {
+        parts.push({ kind: 'made', bytes: part.bytes, at });
+        at += part.bytes.length;
+      }
+    }
+    return { start, end: at, padded: true, data: data ?? at };
+  };
+  const placed = [...chunksOf].map(([group, chunks]) => ({ group, chunks: chunks.map(place) }));
   const footer = damaged(source, () => writeThrift(slice.build(placed)));
   const end = Buffer.alloc(8, 'PAR1', 'latin1');
   end.writeUInt32LE(footer.length, 0);
@@ -55,12 +123,12 @@ export async function writeSlice(request: SliceRequest): Promise<{ readonly foot
   parts.push({ kind: 'made', bytes: tail, at });
   const parsed = parseFooter(tail, source.name);
   try {
-    await writeParts(source, parts, path, signal);
+    await writeParts(source, parts, { path, signal, isPaged: plan !== undefined });
   } catch (error) {
     await rm(path, { force: true });
-    throw error instanceof TimelineError || signal.aborted ? error : fileError('the cache folder', error);
+    throw error instanceof TimelineError || error instanceof NoDictionary || signal.aborted ? error : fileError('the cache folder', error);
   }
-  return { footer: parsed, bytes: at + tail.length };
+  return { footer: parsed, bytes: at + tail.length, padded: plan !== undefined };
 }
 
 function readSliceFooter(source: ByteSource, raw: Uint8Array, columns: ReadonlySet<string>): SliceFooter {
@@ -76,16 +144,25 @@ function damaged<T>(source: ByteSource, work: () => T): T {
   }
 }
 
-async function writeParts(source: ByteSource, parts: readonly Part[], path: string, signal: AbortSignal): Promise<void> {
+async function writeParts(
+  source: ByteSource,
+  parts: readonly Part[],
+  { path, signal, isPaged }: { readonly path: string; readonly signal: AbortSignal; readonly isPaged: boolean },
+): Promise<void> {
   const file = await open(path, 'wx');
   try {
     for (const part of parts) if (part.kind === 'made') await writeAt(file, part.bytes, part.at);
-    for (const batch of batches(parts)) {
+    for (const batch of batches(isPaged ? pageReads(parts) : chunkReads(parts))) {
       signal.throwIfAborted();
       // Asked for in one turn, so that near ones share requests.
       await Promise.all(
-        batch.map(async ({ start, end, at }) => {
-          await writeAt(file, await source.readOnce(start, end), at);
+        batch.map(async ({ start, end, copies }) => {
+          const bytes = await source.readOnce(start, end, isPaged ? { gap: 0 } : {});
+          for (const copy of copies) {
+            const own = bytes.subarray(copy.start - start, copy.end - start);
+            if (copy.part !== undefined) checkPart(copy.part, own, source.name);
+            await writeAt(file, own, copy.at);
+          }
         }),
       );
     }
@@ -94,26 +171,55 @@ async function writeParts(source: ByteSource, parts: readonly Part[], path: stri
   }
 }
 
-/** Copies in the file's order, long ones in pieces. */
-function* batches(parts: readonly Part[]): Generator<{ readonly start: number; readonly end: number; readonly at: number }[]> {
-  const copies = parts
-    .flatMap((part) => (part.kind === 'copy' ? [part] : []))
-    .sort((a, b) => a.start - b.start)
-    .flatMap(({ start, end, at }) =>
-      Array.from({ length: Math.ceil((end - start) / BATCH_BYTES) }, (_, index) => {
-        const from = start + index * BATCH_BYTES;
-        return { start: from, end: Math.min(end, from + BATCH_BYTES), at: at + index * BATCH_BYTES };
-      }),
-    );
-  let batch: typeof copies = [];
+/** Bytes that are asked for at once, with what lies in them. */
+interface BytesRead {
+  readonly start: number;
+  end: number;
+  readonly copies: Copy[];
+}
+
+/** In the file's order, long ones in pieces. */
+function chunkReads(parts: readonly Part[]): BytesRead[] {
+  return copiesOf(parts).flatMap(pieces);
+}
+
+function pieces({ start, end, at, part }: Copy): BytesRead[] {
+  return Array.from({ length: Math.ceil((end - start) / BATCH_BYTES) }, (_, index) => {
+    const from = start + index * BATCH_BYTES;
+    const piece = { start: from, end: Math.min(end, from + BATCH_BYTES) };
+    return { ...piece, copies: [{ ...piece, at: at + index * BATCH_BYTES, ...(part === undefined || index > 0 ? {} : { part }) }] };
+  });
+}
+
+/** Near ones together. */
+function pageReads(parts: readonly Part[]): BytesRead[] {
+  const reads: BytesRead[] = [];
+  for (const copy of copiesOf(parts)) {
+    const last = reads.at(-1);
+    const isNear = last !== undefined && copy.start - last.end <= PAGE_SHAPE.gap && copy.end - last.start <= PAGE_SHAPE.maxBytes;
+    if (last === undefined || !isNear) reads.push(...pieces(copy));
+    else {
+      last.end = Math.max(last.end, copy.end);
+      last.copies.push(copy);
+    }
+  }
+  return reads;
+}
+
+function copiesOf(parts: readonly Part[]): Copy[] {
+  return parts.flatMap((part) => (part.kind === 'copy' && part.end > part.start ? [part] : [])).sort((a, b) => a.start - b.start);
+}
+
+function* batches(reads: readonly BytesRead[]): Generator<BytesRead[]> {
+  let batch: BytesRead[] = [];
   let bytes = 0;
-  for (const copy of copies) {
-    if (bytes > 0 && bytes + copy.end - copy.start > BATCH_BYTES) {
+  for (const read of reads) {
+    if (bytes > 0 && bytes + read.end - read.start > BATCH_BYTES) {
       yield batch;
       [batch, bytes] = [[], 0];
     }
-    batch.push(copy);
-    bytes += copy.end - copy.start;
+    batch.push(read);
+    bytes += read.end - read.start;
   }
   if (batch.length > 0) yield batch;
 }
