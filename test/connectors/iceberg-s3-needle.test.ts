@@ -114,7 +114,7 @@ describe('a needle in files on S3', () => {
     return { rows, requests: seen.length, bytes: seen.reduce((sum, one) => sum + one.bytes, 0), charged };
   }
 
-  it('needs two requests a file and few of its bytes, none the second time, and the same rows as whole files', async function () {
+  it('needs three requests a file and few of its bytes, none the second time, and the same rows as whole files', async function () {
     this.timeout(120_000);
     const names = ['session_id', 'ms'];
     const wholeFiles = await open(cacheFolder(), { slices: false });
@@ -127,8 +127,8 @@ describe('a needle in files on S3', () => {
     const cold = await ask(first, 's000777', names);
     assert.deepEqual(cold.rows, whole.rows);
     assert.equal(cold.bytes, cold.charged);
-    assert.ok(cold.requests <= 2 * FILES, `${cold.requests} requests`);
-    assert.ok(cold.bytes < stored / 5, `${cold.bytes} of ${stored} bytes`);
+    assert.ok(cold.requests <= 3 * FILES, `${cold.requests} requests`);
+    assert.ok(cold.bytes < stored / 20, `${cold.bytes} of ${stored} bytes`);
     const before = { ...transfers };
     const warm = await ask(first, 's000777', names);
     assert.ok(transfers.cacheHits >= before.cacheHits + 2 * FILES && transfers.cacheHitBytes > before.cacheHitBytes);
