@@ -491,6 +491,11 @@ export interface Connector {
   describe(table: TableName, signal?: AbortSignal, asOf?: string): Promise<TableDescription | undefined>;
   /** Pins the current snapshot, or one by id, tag or instant (text form of timestamptz). */
   pin(table: TableName, asOf?: string, signal?: AbortSignal): Promise<PinnedTable>;
+  /**
+   * The name by which `describe` and `pin` know those rows of a table that pass a filter in the source's own language, which nobody has checked (logsql()).
+   * Errors: 42601 and 54000 for such as might mean something else, their `position` in the filter's characters from 1. Absent: there is none.
+   */
+  filtered?(table: TableName, filter: string): TableName;
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer;
   /**
    * A handle whose rows are groups: a column `k<n>` for each key, `a<n>` for each aggregate, in this order. A group may come several times (once a

@@ -143,7 +143,7 @@ export interface PrepareOptions {
   readonly asOf: string | undefined;
   /** Every query is planned, also one that the embedded Postgres could answer alone. */
   readonly everyQuery?: boolean;
-  /** Values of the parameters that name replays in timeline.result(). */
+  /** Values of the parameters, where some name replays in timeline.result(), or are arguments of logsql(). */
   readonly resultIds?: readonly (string | null)[];
 }
 
@@ -364,7 +364,7 @@ function isOurs({ engine, analysis, views }: PrepareOptions, statement: unknown)
   // the definitions of views have the operators that calls were rewritten to
   const calls = functionsBehind(statement, views.current).some(({ schema, name }) =>
     schema === undefined
-      ? TIMELINE_FUNCTIONS.has(name.toLowerCase())
+      ? TIMELINE_FUNCTIONS.has(name.toLowerCase()) || name === 'logsql'
       : `${schema}.` === OPS || (schema === ACTION_SCHEMA && name === 'result'),
   );
   return ours.length > 0 || calls;

@@ -1,3 +1,4 @@
+import { rewriteLogsCalls } from '../sql/logs-call.js';
 import { parseOne } from '../sql/parse.js';
 import { taggedNode } from '../sql/parse-tree.js';
 import { relationNodes } from '../sql/references.js';
@@ -35,8 +36,10 @@ export async function rewriteTables(
       const results = await tables.settle(() =>
         rewriteResultCalls(snapshots.text, readTree, tables.resultIds, (call) => tables.result(call)),
       );
-      const mapPosition = (position: number): number => back(toSnapshots(results.mapPosition(position)));
-      return { text: results.text, mapPosition, reads: calls.reads };
+      const resultsTree = results.text === snapshots.text ? readTree : withoutTarget(parseOne(results.text)?.statement);
+      const logs = await tables.settle(() => rewriteLogsCalls(results.text, resultsTree, tables.resultIds, (call) => tables.logs(call)));
+      const mapPosition = (position: number): number => back(toSnapshots(results.mapPosition(logs.mapPosition(position))));
+      return { text: logs.text, mapPosition, reads: calls.reads };
     } catch (thrown) {
       throw mapped(thrown, { mapPosition: toSnapshots });
     }

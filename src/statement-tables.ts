@@ -1,6 +1,8 @@
 import type { TableDescription } from '../connectors/connector.js';
 import { TimelineError, unsupported } from '../sql/errors.js';
 import { type ExtraRelation, MOST_EXTRA_RELATIONS, SNAPSHOT_SCHEMA } from '../sql/extra-relations.js';
+import type { LogsCall } from '../sql/logs-call.js';
+import { nearestName } from '../sql/nearest-name.js';
 import type { AnalysisContext } from '../sql/postgres.js';
 import type { ResultCall } from '../sql/result-call.js';
 import type { TableLookup, TableShape, TableVersion } from '../sql/source-columns.js';
@@ -31,6 +33,14 @@ export interface StatementTablesOptions {
   readonly resultIds?: readonly (string | null)[] | undefined;
 }
 
+/** Of a log store's tables, the one that has all entries. */
+const LOGS_TABLE = 'logs';
+
+/** As logsql() takes it. */
+function logsName({ schema, table }: TableDescription): string {
+  return table === LOGS_TABLE ? schema : `${schema}.${table}`;
+}
+
 /** Of an id that is none. */
 const MOST_SHOWN = 200;
 
@@ -38,6 +48,7 @@ interface Request {
   readonly key: string;
   /** Of a replay whose result it is. */
   readonly result?: ResultCall;
+  readonly logs?: LogsCall;
   readonly schema: string | undefined;
   readonly table: string;
   readonly version: TableVersion | undefined;
@@ -103,6 +114,14 @@ export class StatementTables {
     return relation.mirror;
   }
 
+  /** The relation that stands for a call of logsql(). */
+  logs(call: LogsCall): { readonly schema: string; readonly table: string } {
+    const key = JSON.stringify(['logsql', call.table, call.filter]);
+    const { relation } = this.#get({ key, schema: undefined, table: call.table, version: undefined, logs: call });
+    if (relation === undefined) throw noRelation(undefined, call.table).at(call.tablePosition);
+    return relation.mirror;
+  }
+
   get resultIds(): readonly (string | null)[] | undefined {
     return this.#options.resultIds;
   }
@@ -145,8 +164,54 @@ export class StatementTables {
     }
   }
 
-  async #find({ schema, table, version, result }: Request): Promise<Found> {
+  /** Rows of a table of log entries that pass the call's filter. */
+  async #findLogs(call: LogsCall): Promise<Found> {
+    const { entry, filtered } = this.#logsTable(call);
+    const { connector, description: current } = entry;
+    try {
+      const source = filtered(call.filter);
+      const description = await connector.describe(source, undefined, this.#options.asOf);
+      if (description === undefined) return { shape: undefined, relation: undefined };
+      const number = this.#found.size;
+      const mirror = { ...description, schema: SNAPSHOT_SCHEMA, table: `logsql ${number}` };
+      const short = call.filter.length <= MOST_SHOWN ? call.filter : `${call.filter.slice(0, MOST_SHOWN)}… #${number}`;
+      const name = `logsql(${current.table}, ${short})`;
+      const known = { connector, source, description: { ...description, schema: current.schema, table: name } };
+      return { shape: shapeOf(description), relation: { mirror, schema: current.schema, name, entry: known, asOf: this.#options.asOf } };
+    } catch (thrown) {
+      if (!(thrown instanceof TimelineError)) throw thrown;
+      throw thrown.at(thrown.position === undefined ? call.filterPosition : call.positionIn(thrown.position));
+    }
+  }
+
+  #logsTable(call: LogsCall): { readonly entry: CatalogEntry; filtered(filter: string): CatalogEntry['source'] } {
+    const { catalog } = this.#options;
+    const dot = call.table.indexOf('.');
+    const [schema, table] = dot < 0 ? [call.table, call.table] : [call.table.slice(0, dot), call.table.slice(dot + 1)];
+    const entry = catalog.find(schema, dot < 0 ? LOGS_TABLE : table, []);
+    const { connector, source } = entry ?? {};
+    if (entry !== undefined && connector?.filtered !== undefined && source !== undefined) {
+      const { filtered } = connector;
+      return { entry, filtered: (filter) => filtered.call(connector, source, filter) };
+    }
+    const failed = catalog.failed.find(({ connector: name }) => name === schema);
+    if (entry === undefined && failed !== undefined) throw failed.error.at(call.tablePosition);
+    const known = catalog.tables().filter((one) => one.connector.filtered !== undefined);
+    const names = known.map(({ description }) => logsName(description));
+    const near = nearestName(call.table, names);
+    const hint =
+      near !== undefined
+        ? `Perhaps you meant "${near}".`
+        : names.length > 0
+          ? `There are: ${names.slice(0, 10).join(', ')}.`
+          : 'No catalog of type victorialogs is configured.';
+    const message = `"${call.table.slice(0, MOST_SHOWN)}" is no table of log entries`;
+    throw new TimelineError({ kind: 'semantic', sqlstate: '42P01', message, hint, position: call.tablePosition });
+  }
+
+  async #find({ schema, table, version, result, logs }: Request): Promise<Found> {
     if (result !== undefined) return this.#findResult(result);
+    if (logs !== undefined) return this.#findLogs(logs);
     const { catalog, analysis, engine, asOf, parameters } = this.#options;
     const base = baseOf(schema, table, catalog, analysis);
     if (base === undefined) {

@@ -1,5 +1,6 @@
 import { asTimelineError, unsupported } from '../sql/errors.js';
 import { SNAPSHOT_SCHEMA } from '../sql/extra-relations.js';
+import { printLogsCall, rewriteLogsCalls } from '../sql/logs-call.js';
 import { innerText, parseOne } from '../sql/parse.js';
 import { taggedNode } from '../sql/parse-tree.js';
 import type { AnalysisContext, EmbeddedPostgres } from '../sql/postgres.js';
@@ -81,9 +82,17 @@ async function rewriteViewQuery(
       return relation;
     }),
   );
+  const resultsTree = results.text === snapshots.text ? snapshotsTree : parseOne(results.text)?.statement;
+  const logs = await tables.settle(() =>
+    rewriteLogsCalls(results.text, resultsTree, [], (call) => {
+      const relation = tables.logs(call);
+      written.set(relation.table, printLogsCall(call));
+      return relation;
+    }),
+  );
   return {
-    text: results.text,
-    mapPosition: (position) => calls.mapPosition(snapshots.mapPosition(results.mapPosition(position))),
+    text: logs.text,
+    mapPosition: (position) => calls.mapPosition(snapshots.mapPosition(results.mapPosition(logs.mapPosition(position)))),
     restore(definition) {
       const source = new SourceText(definition);
       const edits = relationNodes(parseOne(definition)?.statement)

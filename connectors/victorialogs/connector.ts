@@ -31,8 +31,10 @@ import { ALL_LOGS, allLogs, declaredTable, type LogsTable, MARK_FIELD, TIME } fr
 import { asHandle, asSplit, type LogsHandle } from './handle.js';
 import type { IndexRecords } from './index/certificate-store.js';
 import { LogsTableIndex } from './index/table-index.js';
+import { requireRawFilter } from './logsql/raw-filter.js';
 import { pinUntil } from './pin-until.js';
 import { filterOf, pushFilters } from './pushdown/push-filters.js';
+import { rawTableName, rawTableOf } from './raw-table.js';
 import { lineTexts } from './read/line-texts.js';
 import { writeLines } from './read/lines-file.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
@@ -95,6 +97,11 @@ export class VictoriaLogsConnector implements Connector {
   }
 
   async describe(name: TableName, signal: AbortSignal = NEVER, asOf?: string): Promise<TableDescription | undefined> {
+    const raw = rawTableOf(name.table);
+    if (raw !== undefined) {
+      requireRawFilter(raw.filter);
+      return this.describe({ schema: name.schema, table: raw.table }, signal, asOf);
+    }
     if (this.#table(name) === undefined) return undefined;
     refuseTimeTravel(name, asOf);
     const declared = this.#config.tables.find(({ name: table }) => table === name.table);
@@ -104,12 +111,20 @@ export class VictoriaLogsConnector implements Connector {
   }
 
   async pin(name: TableName, asOf?: string, signal: AbortSignal = NEVER): Promise<PinnedTable> {
-    const table = this.#table(name);
-    if (table === undefined) throw noTable(name);
-    refuseTimeTravel(name, asOf);
-    const until = await pinUntil(this.#client, table.filter, signal);
-    const handle: LogsHandle = { version: 1, schema: name.schema, table: name.table, until: String(until), filters: [], width: 1 };
-    return { handle, snapshot: null };
+    const raw = rawTableOf(name.table);
+    const base = raw === undefined ? name : { schema: name.schema, table: raw.table };
+    const table = this.#table(base);
+    if (table === undefined) throw noTable(base);
+    refuseTimeTravel(base, asOf);
+    if (raw !== undefined) requireRawFilter(raw.filter);
+    const handle = { version: 1, ...base, ...(raw === undefined ? {} : { raw: raw.filter }), until: '0', filters: [], width: 1 } as const;
+    const until = await pinUntil(this.#client, this.#tableOf(handle).filter, signal);
+    return { handle: { ...handle, until: String(until) } satisfies LogsHandle, snapshot: null };
+  }
+
+  filtered(table: TableName, filter: string): TableName {
+    requireRawFilter(filter);
+    return rawTableName(table, filter);
   }
 
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer {
@@ -234,7 +249,8 @@ export class VictoriaLogsConnector implements Connector {
   #tableOf(handle: LogsHandle): LogsTable {
     const table = this.#table(handle);
     if (table === undefined) throw noTable(handle);
-    return table;
+    if (handle.raw === undefined) return table;
+    return { ...table, filter: { kind: 'and', args: [table.filter, { kind: 'raw', text: handle.raw }] } };
   }
 }
 

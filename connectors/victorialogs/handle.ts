@@ -6,6 +6,8 @@ export interface LogsHandle {
   readonly version: 1;
   readonly schema: string;
   readonly table: string;
+  /** A user's own filter, which the rows pass, too. */
+  readonly raw?: string;
   /** Nanoseconds since 1970: entries from here on are not read. */
   readonly until: string;
   /** Conjuncts that the server is asked for. */
