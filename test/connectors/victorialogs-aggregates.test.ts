@@ -235,6 +235,25 @@ describe('aggregates in VictoriaLogs', function () {
       assert.deepEqual(await pushed(sql), await expected(sql, 'UTC'), sql);
   });
 
+  it('count each row in just one of p, not p and p is null', async () => {
+    const plain = (sql: string): Promise<readonly string[]> =>
+      queries.plan(sql, { aggregates: 'on', timeZone: 'UTC', smallBytes: 0 }).then((plan) => queries.rows(plan));
+    for (const table of ['own', 'other'])
+      for (let n = 0; n < 40; n += 1) {
+        const [p, q] = dice.sample(FILTERS, 2);
+        const predicate = dice.pick([`(${p})`, `(${p} and ${q})`, `(${p} or not (${q}))`]);
+        const counts = [predicate, `not ${predicate}`, `${predicate} is null`].map((where) =>
+          plain(`select count(*) from ${table} where ${where}`),
+        );
+        const found = (await Promise.all(counts)).map(([row]) => Number((JSON.parse(row ?? '[]') as string[])[0]));
+        assert.equal(
+          found.reduce((sum, count) => sum + count, 0),
+          ROWS,
+          `${table} ${predicate}: ${found}`,
+        );
+      }
+  });
+
   it('of rows that lack a value are refused', async () => {
     await server?.insert([{ _time: '2024-02-29T00:00:00.000000001Z', _msg: '-', table: '~lacking', u8: '1', _m: 'price' }]);
     for (const sql of ['select count(*) from lacking', 'select sum(u16) from lacking', 'select lvl from lacking where u8 > 5 group by lvl'])

@@ -1,7 +1,7 @@
 import { Oid, type Type, type } from '../../../sql/types.js';
 import type { AggregateRequest, ColumnDescription, ConnectorAggregate, TablePredicate } from '../../connector.js';
 import type { LogsRow } from '../client/logs-client.js';
-import { type LogsTable, TIME } from '../discover/logs-table.js';
+import { type LogsTable, MARK_FIELD, TIME } from '../discover/logs-table.js';
 import { decoder, type LogsColumn } from '../encoding.js';
 import { canFilter } from '../logsql/print.js';
 import type { LogsFilter, LogsGroup, LogsStat } from '../logsql/syntax.js';
@@ -18,11 +18,14 @@ export interface GroupPlan {
   readonly queries: readonly GroupQuery[];
   /** Of the names of what is computed: no field's name begins so. */
   readonly prefix: string;
-  /** Rows whose values could not all be written are refused, as they are where rows are read. */
-  readonly complete: boolean;
 }
 
 export interface GroupQuery {
+  /**
+   * `groups`: with their states. `distinct`: only which there are, as the server finds faster, but for the one without any value: that is `absent`.
+   * `incomplete`: no groups, but an error for a row of which a value could not be written.
+   */
+  readonly kind: 'groups' | 'distinct' | 'absent' | 'incomplete';
   /** Besides the scan's own. */
   readonly filters: readonly LogsFilter[];
   readonly calls: readonly LogsStat[];
@@ -45,8 +48,9 @@ export function planGroups(request: AggregateRequest, table: LogsTable): GroupPl
   if (keys === undefined) return undefined;
   let prefix = 'of_';
   while (keys.fields.some((field) => field.startsWith(prefix))) prefix = `x${prefix}`;
-  const queries = queriesOf(request, table, prefix);
-  return queries === undefined ? undefined : { ...keys, queries, prefix, complete: table.own };
+  const onlyFields = request.aggregates.length === 0 && keys.by.every(({ kind }) => kind === 'field');
+  const queries = onlyFields ? distinctOf(keys.fields) : queriesOf(request, table, prefix);
+  return queries === undefined ? undefined : { ...keys, queries: table.own ? [INCOMPLETE, ...queries] : queries, prefix };
 }
 
 /** `k<n>` and `a<n>`. */
@@ -90,6 +94,18 @@ function planKeys({ keys }: AggregateRequest, table: LogsTable): Pick<GroupPlan,
     fields: time === undefined ? [...fields] : [...fields, TIME],
     keys: read,
   };
+}
+
+const PLAIN = { calls: [{ fn: 'count', as: 'rows' }], of: undefined, decode: () => null, sums: false, states: [] } as const;
+/** As where rows are read. */
+const INCOMPLETE: GroupQuery = { ...PLAIN, kind: 'incomplete', filters: [{ kind: 'present', field: MARK_FIELD }] };
+
+function distinctOf(fields: readonly string[]): readonly GroupQuery[] {
+  const none = fields.map((field): LogsFilter => ({ kind: 'equals', field, value: '' }));
+  return [
+    { ...PLAIN, kind: 'distinct', filters: [] },
+    { ...PLAIN, kind: 'absent', filters: none },
+  ];
 }
 
 function queriesOf(request: AggregateRequest, table: LogsTable, prefix: string): readonly GroupQuery[] | undefined {
@@ -150,7 +166,7 @@ function countsOf(parts: readonly Part[], filters: readonly LogsFilter[], prefix
     calls.set(as, { fn, field: column?.field ?? TIME, as });
     return { aggregate, fn, as };
   });
-  return { filters, calls: [...calls.values()], of: undefined, decode: decodeTime, sums: false, states };
+  return { kind: 'groups', filters, calls: [...calls.values()], of: undefined, decode: decodeTime, sums: false, states };
 }
 
 function valuesOf(parts: readonly Part[], filters: readonly LogsFilter[], prefix: string): GroupQuery {
@@ -161,6 +177,7 @@ function valuesOf(parts: readonly Part[], filters: readonly LogsFilter[], prefix
   const extremes = (['min', 'max'] as const).filter((name) => sums || parts.some(({ fn }) => fn === name));
   const fns = sums ? ([...extremes, 'sum'] as const) : extremes;
   return {
+    kind: 'groups',
     filters: [...filters, { kind: 'present', field }],
     calls: [{ fn: 'count', as: `${prefix}rows` }, ...fns.map((fn): LogsStat => ({ fn, field, as: prefix + fn }))],
     of,

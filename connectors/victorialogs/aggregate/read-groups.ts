@@ -5,12 +5,11 @@ import { duckdbType } from '../../../sql/duckdb-type.js';
 import { asTimelineError, internal } from '../../../sql/errors.js';
 import type { ColumnDescription } from '../../connector.js';
 import type { LogsClient, QueryOptions } from '../client/logs-client.js';
-import { MARK_FIELD } from '../discover/logs-table.js';
 import type { LogsWindow } from '../handle.js';
 import type { LogsFilter, LogsQuery } from '../logsql/syntax.js';
 import { incompleteRow } from '../read/line-texts.js';
 import { globLiteral, quoteName, quoteText } from '../read/sql-text.js';
-import { EntrySums, type Group, groupOfStats, InexactSum } from './group-lines.js';
+import { EntrySums, type Group, groupOfStats, InexactSum, keysOf } from './group-lines.js';
 import type { GroupPlan, GroupQuery } from './group-plan.js';
 
 /** Smaller windows are not halved: microseconds are the least that tells entries apart for us. */
@@ -37,10 +36,9 @@ export async function writeGroups(request: GroupsRequest): Promise<{ readonly pa
     const file = await open(path, 'wx', 0o600);
     try {
       const lines = new Lines(file);
-      const queries = [...(request.plan.complete ? [INCOMPLETE] : []), ...request.plan.queries];
       for (const { windows, filter } of request.parts)
         for (const [from, to] of windows)
-          for (const query of queries) await new Window(request, query, filter, lines).write(BigInt(from), BigInt(to));
+          for (const query of request.plan.queries) await new Window(request, query, filter, lines).write(BigInt(from), BigInt(to));
       await lines.flush();
     } finally {
       await file.close();
@@ -51,16 +49,6 @@ export async function writeGroups(request: GroupsRequest): Promise<{ readonly pa
     throw error;
   }
 }
-
-/** Gives no groups, but 0A000 if there is a row of which a value could not be written. */
-const INCOMPLETE: GroupQuery = {
-  filters: [{ kind: 'present', field: MARK_FIELD }],
-  calls: [{ fn: 'count', as: 'rows' }],
-  of: undefined,
-  decode: () => null,
-  sums: false,
-  states: [],
-};
 
 /** DuckDB's relation over such a file; undefined: over no groups. */
 export function groupsRelation(columns: readonly Pick<ColumnDescription, 'name' | 'type'>[], path: string | undefined): string {
@@ -83,10 +71,10 @@ class Window {
   ) {}
 
   /** `entries`: they are fetched and added up here. */
-  async write(from: bigint, to: bigint, by: 'stats' | 'entries' = 'stats'): Promise<void> {
+  async write(from: bigint, to: bigint, by: 'groups' | 'entries' = 'groups'): Promise<void> {
     const before = await this.lines.mark();
     try {
-      for await (const group of by === 'stats' ? this.#stats(from, to) : this.#addedUp(from, to)) await this.lines.add(group);
+      for await (const group of by === 'groups' ? this.#groups(from, to) : this.#addedUp(from, to)) await this.lines.add(group);
     } catch (error) {
       this.request.options.signal.throwIfAborted();
       const next = nextStep(error, to - from);
@@ -99,16 +87,20 @@ class Window {
     }
   }
 
-  async *#stats(from: bigint, to: bigint): AsyncGenerator<Group> {
+  async *#groups(from: bigint, to: bigint): AsyncGenerator<Group> {
     const { plan } = this.request;
-    if (this.query === INCOMPLETE) return this.#refuseIncomplete(from, to);
-    for await (const rows of this.#ask(from, to, { kind: 'stats', by: plan.by, calls: this.query.calls }))
-      for (const row of rows) yield groupOfStats(plan, this.query, row);
-  }
-
-  async #refuseIncomplete(from: bigint, to: bigint): Promise<void> {
-    for await (const rows of this.#ask(from, to, { kind: 'stats', by: [], calls: INCOMPLETE.calls }))
-      if (rows.some((row) => row['rows'] !== '0')) throw incompleteRow();
+    const { kind, calls } = this.query;
+    const by = kind === 'groups' ? plan.by : [];
+    const pipe = kind === 'distinct' ? ({ kind: 'uniq', fields: plan.fields } as const) : ({ kind: 'stats', by, calls } as const);
+    for await (const rows of this.#ask(from, to, pipe)) {
+      for (const row of rows) {
+        if (kind === 'groups') yield groupOfStats(plan, this.query, row);
+        else if (kind === 'distinct') yield keysOf(plan, row);
+        else if (row[calls[0]?.as ?? ''] === '0') continue;
+        else if (kind === 'absent') yield {};
+        else throw incompleteRow();
+      }
+    }
   }
 
   async *#addedUp(from: bigint, to: bigint): AsyncGenerator<Group> {
