@@ -481,6 +481,8 @@ export interface Connector {
   readonly readableFolders?: readonly string[];
   /** Absent: the source is read-only. */
   readonly writer?: ConnectorWriter;
+  /** Why nothing is ever written to its tables, whatever the configuration says: a hint for who tries. */
+  readonly unwritable?: string;
   /** Absent: its tables cannot be indexed. */
   readonly dataFiles?: DataFileAccess;
   /** Absent: it keeps no index. */

@@ -47,7 +47,7 @@ export function newTable({ schema, name }: WrittenName, { catalog, analysis }: P
 export function writerFor(entry: CatalogEntry): ConnectorWriter {
   const { writer } = entry.connector;
   if (writer?.allows(entry.source.schema) === true) return writer;
-  throw notAllowed(`permission denied for table ${entry.description.table}`);
+  throw notAllowed(`permission denied for table ${entry.description.table}`, entry.connector.unwritable);
 }
 
 /** The table that a name means. Throws 42P01. */
@@ -134,8 +134,8 @@ function requireSameColumns(analysed: readonly ColumnDescription[], now: readonl
 
 const HOW = 'catalogs.<name>.write.schemas of the configuration lists the schemas that may be written.';
 
-export function notAllowed(message: string): TimelineError {
-  return new TimelineError({ kind: 'semantic', sqlstate: '42501', message, hint: HOW });
+export function notAllowed(message: string, hint = HOW): TimelineError {
+  return new TimelineError({ kind: 'semantic', sqlstate: '42501', message, hint });
 }
 
 function writerOf(connector: Connector): ConnectorWriter {

@@ -62,6 +62,7 @@ export interface VictoriaLogsOptions {
 export class VictoriaLogsConnector implements Connector {
   readonly name: string;
   readonly readableFolders: readonly string[];
+  readonly unwritable: string = 'Log entries are sent to VictoriaLogs itself; its tables here are read only.';
   readonly index?: LogsTableIndex;
   readonly #config: VictoriaLogsConfig;
   readonly #client: LogsClient;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import type { LogsTableConfig } from '../../connectors/victorialogs/config.js';
 import { FieldNames, MOST_FIELDS } from '../../connectors/victorialogs/discover/field-names.js';
+import { encodeValue } from '../../connectors/victorialogs/encoding.js';
 import { pinUntil } from '../../connectors/victorialogs/pin-until.js';
 import { Oid, type } from '../../sql/types.js';
 import { at, brokeOff, type Entry, FakeLogsClient, tookTooLong, unreachable } from './fake-logs-client.js';
@@ -71,6 +72,13 @@ describe('Tables over VictoriaLogs: which columns they have', () => {
     assert.deepEqual((await new FieldNames(client).look(SIGNAL, NOW)).names, ['_msg', '_stream', 'a']);
     client.fault = () => unreachable();
     await assert.rejects(new FieldNames(client).look(SIGNAL, NOW), { sqlstate: '08001' });
+    client.fault = () => tookTooLong();
+    const fields = new FieldNames(client);
+    await assert.rejects(fields.look(SIGNAL, NOW), { sqlstate: '57014' });
+    client.fault = () => undefined;
+    const { names: found } = await fields.look(SIGNAL, NOW);
+    client.fault = () => tookTooLong();
+    assert.deepEqual((await fields.look(SIGNAL, NOW)).names, found);
   });
 
   it('make another schema version when they change, and only then', async () => {
@@ -178,6 +186,45 @@ describe('Tables over VictoriaLogs: reading', () => {
     assert.deepEqual(await readdir(folder), []);
     await close();
   });
+
+  const VALUES: readonly (readonly [oid: number, value: string, shown?: string])[] = [
+    [Oid.text, 'null'],
+    [Oid.text, ''],
+    [Oid.varchar, '~2.10'],
+    [Oid.int2, '-32768'],
+    [Oid.int4, '0'],
+    [Oid.int8, '9223372036854775807'],
+    [Oid.float8, '0.30000000000000004'],
+    [Oid.float8, '-1.7976931348623157e+308'],
+    [Oid.float8, '5e-324'],
+    [Oid.float4, '0.1'],
+    [Oid.float4, '3.4028235e+38', '3.4028235e+38'],
+    [Oid.bool, 't', 'true'],
+    [Oid.bool, 'f', 'false'],
+    [Oid.numeric, '-0.00'],
+    [Oid.uuid, '0b0e7a52-0000-4000-8000-000000000001'],
+    [Oid.date, '0001-01-01'],
+    [Oid.time, '23:59:59.000001'],
+    [Oid.timestamp, '9999-12-31 23:59:59.999999'],
+    [Oid.timestamptz, '2025-03-01 10:00:00.12+00'],
+    [Oid.jsonb, '{"a": "\\u0001"}'],
+    [Oid.bytea, '\\x00ff', '\\x00\\xFF'],
+    [Oid.bytea, '\\x', ''],
+  ];
+  for (const [oid, value, shown = value] of VALUES) {
+    it(`gives ${oid} ${JSON.stringify(value)} back, as it does NULL, and refuses what is not in our encoding`, async () => {
+      const own: LogsTableConfig = { name: 'own', encoding: 'own', columns: [{ name: 'A', field: 'a', type: type(oid) }], filter: {} };
+      const written = encodeValue(type(oid), value);
+      assert.equal(typeof written, 'string');
+      const entries = [entry(`${T}0Z`, { a: String(written) }), entry(`${T}1Z`, {})];
+      const { connector, close } = await openLogs(new FakeLogsClient(entries), logsConfig([own]));
+      const table = { schema: 'vl', table: 'own' };
+      assert.deepEqual((await readTable(connector, table, { columns: ['A'] })).rows, [[shown], [null]]);
+      entries.push(entry(`${T}2Z`, { a: '+1\n' }));
+      await assert.rejects(readTable(connector, table, { columns: ['A'] }), /TL22P02:field "a": "\+1\\n" is no value/);
+      await close();
+    });
+  }
 
   it('refuses rows in our encoding that lack a value', async () => {
     const own: LogsTableConfig = { name: 'own', encoding: 'own', columns: [{ name: 'a', field: 'a', type: type(Oid.text) }], filter: {} };

@@ -153,7 +153,7 @@ describe(`${ROWS} log entries, and a VictoriaLogs that goes away`, function () {
   });
 
   it('writing is refused', async () => {
-    await assert.rejects(client.query("INSERT INTO vl.logs(_msg) VALUES ('x')"), { code: '42501' });
+    await assert.rejects(client.query("INSERT INTO vl.logs(_msg) VALUES ('x')"), { code: '42501', hint: /read only/ });
     await assert.rejects(client.query('CREATE TABLE vl.t AS SELECT 1 AS a'), { code: '42501' });
     await assert.rejects(client.query('DROP TABLE vl.logs'), { code: '42501' });
   });
