@@ -56,6 +56,8 @@ export interface VictoriaLogsOptions {
   readonly client: LogsClient;
   /** Where certificates of indexes lie; absent: it keeps no index. */
   readonly records?: IndexRecords;
+  /** Of LogsTableIndexOptions; for tests. */
+  readonly settle?: number;
 }
 
 /** Log entries of one VictoriaLogs as tables: `logs` has all of them, others are declared in the configuration. */
@@ -72,7 +74,7 @@ export class VictoriaLogsConnector implements Connector {
   #discovered: DiscoveredFields | undefined;
   readonly #tables: ReadonlyMap<string, LogsTable>;
 
-  private constructor({ name, config, scratchFolder, client, records }: VictoriaLogsOptions) {
+  private constructor({ name, config, scratchFolder, client, records, settle }: VictoriaLogsOptions) {
     this.name = name;
     this.#config = config;
     this.#client = client;
@@ -80,7 +82,15 @@ export class VictoriaLogsConnector implements Connector {
     this.readableFolders = [scratchFolder];
     if (records !== undefined && config.indexes.length > 0) {
       const place = JSON.stringify([config.url, config.tenant ?? null]);
-      this.index = new LogsTableIndex({ name, place, client, records, indexes: config.indexes, timeout: config.limits.indexTimeout });
+      this.index = new LogsTableIndex({
+        name,
+        place,
+        client,
+        records,
+        indexes: config.indexes,
+        timeout: config.limits.indexTimeout,
+        ...(settle === undefined ? {} : { settle }),
+      });
     }
     this.#fields = new FieldNames(client);
     this.#tables = new Map([[ALL_LOGS, allLogs], ...config.tables.map((table): [string, LogsTable] => [table.name, declaredTable(table)])]);

@@ -26,6 +26,8 @@ const LIVES = ['restarted', 'emptied', 'killed before its flush', 'killed in a b
 const OTHERS = ['certificates', 'cut off', 'nonsense with 200'] as const;
 type Fault = (typeof SENT)[number] | (typeof ANSWERED)[number] | (typeof LATER)[number] | (typeof LIVES)[number] | (typeof OTHERS)[number];
 
+const NEEDS_COVER: ReadonlySet<Fault | undefined> = new Set<Fault>([...ANSWERED, ...LATER, 'cut off', 'nonsense with 200']);
+
 describe('With an index and without: the same rows, whatever happens to it', function () {
   this.timeout(3_600_000);
   let server: LogsServer;
@@ -121,7 +123,7 @@ describe('With an index and without: the same rows, whatever happens to it', fun
       case 'ghosts': {
         const made = newTable();
         made.faulty.sending = fault;
-        made.faulty.percent = random.pick([1, 5, 30, 60]);
+        made.faulty.percent = random.pick([5, 30, 60, 95]);
         await made.index.build(made.table.buildRequest());
         made.faulty.sending = undefined;
         fire(fault, made.faulty.fired.get(fault) ?? 0);
@@ -201,6 +203,15 @@ describe('With an index and without: the same rows, whatever happens to it', fun
     }
   }
 
+  /** The same table, or a new one where ghosts keep it from being covered. */
+  async function covered(setup: Setup): Promise<Setup> {
+    if ((await setup.index.build(setup.table.buildRequest())).uncovered === 0) return setup;
+    await setup.index.close();
+    const made = newTable();
+    await made.index.build(made.table.buildRequest());
+    return made;
+  }
+
   it('2,000 random queries in full', async () => {
     const total = cases('LOGS_INDEX_FAULTS', { usual: 440, full: 2000 });
     const values = new Map([...OWN_COLUMNS.keys()].map((name) => [name, rows.map((row) => row[name]).filter((value) => value != null)]));
@@ -214,6 +225,8 @@ describe('With an index and without: the same rows, whatever happens to it', fun
     await setup.index.build(setup.table.buildRequest());
     for (let round = 0; done < total; round++) {
       const fault = faults[round % faults.length];
+      // What happens to searches shows only where there are some.
+      if (NEEDS_COVER.has(fault)) setup = await covered(setup);
       if (fault !== undefined) setup = await happen(fault, setup);
       const { table, index, faulty } = setup;
       const count = Math.min(fault === 'slow' ? 4 : BATCH, total - done);
