@@ -1,6 +1,7 @@
 import type { LogsTableConfig } from '../connectors/victorialogs/config.js';
+import { isDeclarable } from '../connectors/victorialogs/encoding.js';
 import { nearestName } from '../sql/nearest-name.js';
-import { Oid, type Type, type } from '../sql/types.js';
+import { Oid, type Type, type, typeName } from '../sql/types.js';
 import { configError, isObject, Reader } from './config-reader.js';
 
 /** Longer names the server takes for something else. */
@@ -52,7 +53,14 @@ export function readLogsTables(value: unknown, path: string): readonly LogsTable
     const reader = new Reader(entry, at, ['encoding', 'columns', 'filter']);
     const encoding = reader.string('encoding') ?? 'foreign';
     if (encoding !== 'own' && encoding !== 'foreign') throw configError(`${at}.encoding: must be own or foreign`);
-    return { name, encoding, columns: readColumns(reader.value('columns'), `${at}.columns`), filter: readFilter(reader) };
+    const columns = readColumns(reader.value('columns'), `${at}.columns`);
+    const odd = encoding === 'foreign' ? columns.find((column) => !isDeclarable(column.type)) : undefined;
+    if (odd !== undefined)
+      throw configError(
+        `${at}.columns.${odd.name}: documents that others write cannot be read as ${typeName(odd.type)}`,
+        `Declare text, and write ${odd.name}::${typeName(odd.type)} in queries.`,
+      );
+    return { name, encoding, columns, filter: readFilter(reader) };
   });
 }
 

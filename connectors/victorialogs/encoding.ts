@@ -1,5 +1,5 @@
 import { TimelineError } from '../../sql/errors.js';
-import { Oid, type Type } from '../../sql/types.js';
+import { numericModifier, Oid, type Type } from '../../sql/types.js';
 import { formatFloat4, formatFloat8 } from '../../sql/value-number.js';
 import { formatValue, parseValue } from '../../sql/value-text.js';
 import { parseTimestampTz } from '../../sql/value-time.js';
@@ -177,9 +177,23 @@ function foreignDecoder(type: Type): Decode {
       return (text) => formatValue(type, parseTimestampTz(cutToMicros(text), 'UTC'), UTC);
     case Oid.timestamp:
       return (text) => formatValue(type, parseValue(type, cutToMicros(text), UTC), UTC);
+    case Oid.numeric:
+      return (text) => ofModifier(type, formatValue(type, parseValue(type, text, UTC), UTC));
     default:
       return (text) => formatValue(type, parseValue(type, text, UTC), UTC);
   }
+}
+
+/** A numeric with the digits that its column has; refused where it has more, for what was logged is not to be rounded. */
+function ofModifier(type: Type, text: string): string {
+  const modifier = numericModifier(type);
+  if (modifier === undefined || text === 'NaN') return text;
+  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
+  const [, sign = '', whole = '', fraction = ''] = match ?? [];
+  const { precision, scale } = modifier;
+  const kept = fraction.slice(0, Math.max(scale, 0)).padEnd(Math.max(scale, 0), '0');
+  const fits = match !== null && scale >= 0 && /^0*$/.test(fraction.slice(scale)) && whole.replace(/^0+/, '').length <= precision - scale;
+  return fits ? `${sign}${whole}${scale === 0 ? '' : `.${kept}`}` : refuse(text);
 }
 
 /** Digits beyond microseconds are cut off as those of `_time` are, where PostgreSQL would round. */
@@ -187,9 +201,9 @@ function cutToMicros(text: string): string {
   return text.replace(/(\.\d{6})\d+/, '$1');
 }
 
-/** Can the columns of foreign documents be declared as this? Types whose text forms need no PostgreSQL to be read, without modifiers, which nobody would apply. */
+/** Can the columns of foreign documents be declared as this? Types whose text forms need no PostgreSQL to be read; of modifiers, those of numeric. */
 export function isDeclarable(type: Type): boolean {
-  return type.typmod === -1 && DECLARABLE.has(type.oid);
+  return DECLARABLE.has(type.oid) && (type.typmod === -1 || (numericModifier(type)?.scale ?? -1) >= 0);
 }
 
 const DECLARABLE: ReadonlySet<number> = new Set<number>([
@@ -203,6 +217,7 @@ const DECLARABLE: ReadonlySet<number> = new Set<number>([
   Oid.float8,
   Oid.numeric,
   Oid.uuid,
+  Oid.bytea,
   Oid.date,
   Oid.time,
   Oid.timestamp,

@@ -208,7 +208,7 @@ export class PredicateMaker {
   #constant(name: string, columnType: Type, plain = false): RandomPredicate & { readonly type: Type } {
     const random = this.#random;
     const constantType = plain ? compareType(columnType) : this.#otherType(columnType);
-    const value = random.below(30) === 0 ? null : this.#value(name, constantType);
+    const value = random.below(plain ? 12 : 30) === 0 ? null : this.#value(name, constantType);
     return { expr: { kind: 'constant', type: constantType, value }, sql: literal(value, constantType), type: constantType };
   }
 

@@ -97,6 +97,15 @@ describe('Values in documents of VictoriaLogs', () => {
         error.message.includes('5.5') &&
         error.hint?.includes('as text') === true,
     );
+    const numeric = (text: string): string | null =>
+      decodeValue({ field: 'f', type: type(Oid.numeric, ((5 << 16) | 2) + 4), encoding: 'foreign' }, text);
+    assert.deepEqual(['1.5', '-0.500', '123', '1e2', '-0'].map(numeric), ['1.50', '-0.50', '123.00', '100.00', '0.00']);
+    for (const text of ['1.234', '1234', 'Infinity', '1,5'])
+      assert.throws(
+        () => numeric(text),
+        (error) => error instanceof TimelineError && error.sqlstate === '22P02',
+        text,
+      );
     assert.equal(isDeclarable(type(Oid.int8)), true);
     assert.equal(isDeclarable(type(Oid.jsonb)), false);
     assert.equal(isDeclarable(type(Oid.varchar, 7)), false);

@@ -54,13 +54,13 @@ describe('configuration of VictoriaLogs', () => {
       status: 'int4',
       Took: { type: 'double  precision', field: 'http.took' },
       price: 'numeric( 10, 2 )',
-      body: 'JSONB',
+      body: 'bytea',
       at: 'timestamp with time zone',
       plain: 'numeric',
     };
     const config = read({
       url: 'http://h',
-      tables: { web: { columns, filter: { 'kubernetes.app': 'web', code: '010' } }, own: { encoding: 'own' } },
+      tables: { web: { columns, filter: { 'kubernetes.app': 'web', code: '010' } }, own: { encoding: 'own', columns: { body: 'JSONB' } } },
     });
     const plain = (name: string, oid: number, typmod = -1, field = name) => ({ name, field, type: type(oid, typmod) });
     assert.deepEqual(config?.type === 'victorialogs' && config.tables, [
@@ -71,13 +71,13 @@ describe('configuration of VictoriaLogs', () => {
           plain('status', Oid.int4),
           plain('Took', Oid.float8, -1, 'http.took'),
           plain('price', Oid.numeric, ((10 << 16) | 2) + 4),
-          plain('body', Oid.jsonb),
+          plain('body', Oid.bytea),
           plain('at', Oid.timestamptz),
           plain('plain', Oid.numeric),
         ],
         filter: { 'kubernetes.app': 'web', code: '010' },
       },
-      { name: 'own', encoding: 'own', columns: [], filter: {} },
+      { name: 'own', encoding: 'own', columns: [plain('body', Oid.jsonb)], filter: {} },
     ]);
   });
 
@@ -126,6 +126,10 @@ describe('configuration of VictoriaLogs', () => {
     'a long name': [table({ columns: { ['x'.repeat(64)]: 'text' } }), /has at most 63 bytes/],
     'a longer field': [table({ columns: { t: { type: 'text', field: 'x'.repeat(129) } } }), /at most 128 bytes/],
     'half a character': [table({ columns: { t: { type: 'text', field: '\ud800' } } }), /well-formed/],
+    'JSON of others, whose form is not ours': [
+      table({ columns: { t: 'jsonb' } }),
+      /t: documents that others write cannot be read as jsonb/,
+    ],
     'an unknown type': [table({ columns: { t: 'txt' } }), /t: "txt" is no type.*text/],
     'a type named like what objects have': [table({ columns: { t: 'constructor' } }), /t: "constructor" is no type/],
     'a length': [table({ columns: { t: 'varchar(10)' } }), /only numeric has a modifier/],
