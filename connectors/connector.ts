@@ -29,6 +29,41 @@ export interface PinnedTable {
   readonly snapshot: string | null;
   /** Of the columns it is read with, as in its description: these may be newer than those that a statement was analysed with. Absent: they never change. */
   readonly schemaVersion?: string;
+  /** Which rows are in it that lie elsewhere first. Absent: the source does not tell. */
+  readonly flushed?: FlushedRows;
+}
+
+/** Up to where the rows of each writer, which numbers them from 1 (or 0) without gaps, are in a version of a table. */
+export interface FlushedRows {
+  readonly upTo: Readonly<Record<string, string>>;
+  /** Of writers that are not in `upTo` there is no row; else nobody knows. */
+  readonly complete: boolean;
+}
+
+/** Rows that lie with a connector while they are on their way into tables of others. */
+export interface RecentRows {
+  /** The tables, as users name them. */
+  readonly tables: readonly TableName[];
+  /** Reads what `pin` gives, in the table's columns. */
+  readonly reader: Connector;
+  /** Those rows of a table, each once, that are not in the version with `flushed`, as they are now. 0A000 where they could not be told or read exactly. */
+  pin(request: RecentRequest): Promise<RecentPin>;
+}
+
+export interface RecentRequest {
+  readonly table: TableName;
+  /** TableIdentity.table */
+  readonly identity: string;
+  readonly columns: readonly ColumnDescription[];
+  readonly flushed: FlushedRows;
+  readonly signal: AbortSignal;
+}
+
+export interface RecentPin {
+  readonly handle: Handle;
+  readonly rows: number;
+  /** What is missing, for the user. */
+  readonly notices: readonly string[];
 }
 
 export interface TableDescription extends TableName {
@@ -487,6 +522,8 @@ export interface Connector {
   readonly dataFiles?: DataFileAccess;
   /** Absent: it keeps no index. */
   readonly index?: TableIndex;
+  /** Absent: it keeps no rows of other connectors' tables. */
+  readonly recent?: RecentRows;
   /** What users list. `describe` and `pin` may know more names: metadata tables such as `events$snapshots`. */
   tables(signal?: AbortSignal): Promise<readonly TableName[]>;
   /** The table now, or as it was (time travel shows a snapshot with its own columns). Undefined: no such table. */

@@ -166,7 +166,7 @@ function sampled(entry: RangeEntry & { readonly kind: 'table' }, input: Operator
 function planRange(entry: RangeEntry, { ctes, planning }: QueryContext, scope: Scope): Operator {
   switch (entry.kind) {
     case 'table':
-      return sampled(entry, planning.systemTable(entry.schema, entry.name) ?? planning.scan(entry.schema, entry.name));
+      return sampled(entry, planning.systemTable(entry.schema, entry.name) ?? planning.rows(entry.schema, entry.name));
     case 'subquery':
       return planning.query(entry.query, ctes, scope);
     case 'cte':

@@ -31,6 +31,7 @@ export async function planQuery(request: {
   const query = await foldQuery(request.query, request.parameters, context);
   const tables = await PlanTables.pinned(query, context);
   const planning = newPlanning(context, tables);
+  for (const { notices } of tables) planning.notices.push(...(notices ?? []));
   const selected = planning.query(query, [], undefined);
   const { write } = request;
   const logical = inlineOnceRead(write === undefined ? selected : writtenRows(selected, write, planning), planning);
@@ -102,6 +103,13 @@ function newPlanning(context: PlanContext, tables: PlanTables): Planning {
         pushed: [],
         pruning: [],
       };
+    },
+    rows: (schema, table) => {
+      const scan = planning.scan(schema, table);
+      const { recent } = tables.get(schema, table);
+      if (recent === undefined) return scan;
+      const fields = scan.fields.map(({ name, type }) => planning.newField(name, type));
+      return { kind: 'union_all', inputs: [scan, planning.scan(schema, recent)], fields };
     },
     query: (query, ctes, outer) => planSelect(query, { ctes, outer, planning }),
     from: (query, ctes, outer) => planFrom(query, { ctes, outer, planning }),

@@ -1,4 +1,4 @@
-import type { Connector, Handle, PinnedTable, TableDescription, TableIndex, TableName } from '../connectors/connector.js';
+import type { Connector, Handle, PinnedTable, RecentPin, TableDescription, TableIndex, TableName } from '../connectors/connector.js';
 import { internal, type TimelineError } from '../sql/errors.js';
 import type { Constant, Expr } from '../sql/expression.js';
 import type { AggregateCall, Cte, GroupingCall, Query, QueryExpr, SubLink, Var, WindowCall } from '../sql/query.js';
@@ -42,6 +42,11 @@ export type TimelineRule = 'digest' | 'columns' | 'lookback' | 'relevance' | 'ke
 /** `auto` (or absent): where the estimates promise something; `on`: wherever an answer cannot change. */
 export type TimelineRules = Readonly<Partial<Record<TimelineRule, 'auto' | 'on' | 'off'>>>;
 
+/** A version of a table, and with it the rows that are on their way into it, where the statement wants them and there are any. */
+export type PinnedVersion = PinnedTable & {
+  readonly recent?: Pick<RecentPin, 'handle' | 'notices'> & { readonly connector: PlanningConnector };
+};
+
 /** What the engine lends the planner for one statement. */
 export interface PlanContext {
   readonly session: PlanSession;
@@ -50,7 +55,7 @@ export interface PlanContext {
   pin(
     connector: PlanningConnector,
     table: { readonly schema: string; readonly table: string },
-  ): Promise<PinnedTable & { readonly asOf?: string }>;
+  ): Promise<PinnedVersion & { readonly asOf?: string }>;
   /** Evaluates expressions without columns in PostgreSQL, all at once; an error stands for the one expression that raised it. */
   evaluate(exprs: readonly Expr<never>[]): Promise<readonly (Constant | TimelineError)[]>;
   /** All rows of a table or view of PostgreSQL's own catalogue, in text form; absent: there is no such catalogue. */
@@ -95,6 +100,10 @@ export interface PlannedTable {
   readonly schemaVersion?: string;
   /** The version that was asked for; absent: the current one. */
   readonly asOf?: string;
+  /** The name, in this plan, of the rows on their way into it. */
+  readonly recent?: string;
+  /** For the user, where it is read. */
+  readonly notices?: readonly string[];
 }
 
 /** WITH queries in sight: one frame per query level, the innermost first; `outer` is the scope round the query that they belong to. */
@@ -149,6 +158,8 @@ export interface Planning {
   newField(name: string, type: Type): Field;
   /** A fresh scan of all columns of a table; 42P01 if no connector has it. */
   scan(schema: string, table: string): ScanOperator;
+  /** All rows of a table, those on their way into it with them. */
+  rows(schema: string, table: string): Operator;
   table(schema: string, table: string): PlannedTable;
   /** The rows of a table of PostgreSQL's catalogue; undefined: it is none. */
   systemTable(schema: string, table: string): ValuesOperator | undefined;

@@ -35,7 +35,17 @@ export class PlanTables {
           });
         }
         const pin = await context.pin(found.connector, { schema: range.schema, table: range.name });
-        tables.set(name, { schema: range.schema, table: range.name, ...found, ...pin });
+        const { recent, ...version } = pin;
+        const planned: PlannedTable = { schema: range.schema, table: range.name, ...found, ...version };
+        if (recent === undefined) {
+          tables.set(name, planned);
+          continue;
+        }
+        const { connector, handle, notices } = recent;
+        const table = recentName(range, context);
+        tables.set(name, { ...planned, recent: table });
+        const { description } = found;
+        tables.set(key(range.schema, table), { schema: range.schema, table, connector, description, handle, snapshot: null, notices });
       }
     }
     return new PlanTables(tables, system);
@@ -54,6 +64,14 @@ export class PlanTables {
   [Symbol.iterator](): IterableIterator<PlannedTable> {
     return this.#tables.values();
   }
+}
+
+/** The name, in a plan, of the rows on their way into a table: none that a table has. */
+function recentName({ schema, name }: { readonly schema: string; readonly name: string }, context: PlanContext): string {
+  const taken = (table: string): boolean => context.connectorOf(schema, table) !== undefined;
+  let table = `${name} (recent)`;
+  while (taken(table)) table += '+';
+  return table;
 }
 
 function isSystemSchema(schema: string): boolean {

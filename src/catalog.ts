@@ -1,4 +1,4 @@
-import type { Connector, TableDescription, TableIndex, TableName } from '../connectors/connector.js';
+import type { Connector, RecentRows, TableDescription, TableIndex, TableName } from '../connectors/connector.js';
 import { asTimelineError, TimelineError } from '../sql/errors.js';
 import { inParallel } from './in-parallel.js';
 
@@ -55,6 +55,13 @@ export class Catalog {
 
   brokenTables(): readonly BrokenTable[] {
     return [...this.broken.values()];
+  }
+
+  /** Who has rows that are on their way into a table; undefined: nobody is configured to. */
+  recentOf({ schema, table }: TableName): RecentRows | undefined {
+    const has = ({ connector: { recent } }: Source): boolean =>
+      recent?.tables.some((one) => one.schema === schema && one.table === table) === true;
+    return this.sources.find(has)?.connector.recent;
   }
 
   /** What it holds of one connector, when that could be asked last; undefined: it never could. */

@@ -310,6 +310,7 @@ export async function openSources(config: Config, system: readonly Connector[], 
       records: stages.files,
     });
     sources.push({ connector, prefix: catalog.prefix ?? '' });
+    if (connector.recent !== undefined) sources.push({ connector: connector.recent.reader, prefix: '' });
   }
   return sources;
 }

@@ -5,7 +5,7 @@ import { explainData } from '../planner/explain-format.js';
 import { operatorsIn } from '../planner/logical-plan.js';
 import type { PhysicalPlan, PlanSession, ScanIndex, StageFigures } from '../planner/physical-plan.js';
 import { planQuery } from '../planner/plan-query.js';
-import type { SystemTable } from '../planner/planning.js';
+import type { PinnedVersion, SystemTable } from '../planner/planning.js';
 import type { WriteTarget } from '../planner/written-rows.js';
 import type { CatalogueNames } from '../sql/catalogue-names.js';
 import type { Dialect } from '../sql/dialect.js';
@@ -32,6 +32,7 @@ import { closedEarly } from './replay/local-driver.js';
 import { progressLine, secondsLeft } from './replay-progress.js';
 import type { Execution, Notice } from './statement.js';
 import type { StatementRelation } from './statement-tables.js';
+import { withRecent } from './with-recent.js';
 
 /** A SELECT over connector tables, rewritten so that the embedded Postgres can analyse it. */
 export interface SelectStatement {
@@ -66,7 +67,7 @@ export interface SelectContext {
   /** Statement start, microseconds since 1970. */
   readonly now: bigint;
   /** Snapshots pinned by the open transaction. */
-  readonly pins: Map<string, Promise<{ readonly handle: unknown; readonly snapshot: string | null }>>;
+  readonly pins: Map<string, Promise<PinnedVersion>>;
   readonly signal: AbortSignal;
   /** Present when the session wants to see progress (timeline.progress = on). */
   readonly onProgress: ((message: string) => void) | undefined;
@@ -114,10 +115,14 @@ export async function planSelect(
             message: `relation "${table.schema}.${table.table}" does not exist`,
           });
         const asOf = relation === undefined ? context.asOf : relation.asOf;
-        const key = JSON.stringify([connector.name, entry.source, asOf]);
+        // What is on its way into a table is no part of any of its versions.
+        const wanted = asOf === undefined && analysis.settings['timeline.include_recent'] === 'on';
+        const recent = wanted ? context.catalog.recentOf(table) : undefined;
+        const key = JSON.stringify([connector.name, entry.source, asOf, recent !== undefined]);
         let pinned = context.pins.get(key);
         if (pinned === undefined) {
-          pinned = entry.connector.pin(entry.source, asOf, context.signal);
+          const version = entry.connector.pin(entry.source, asOf, context.signal);
+          pinned = recent === undefined ? version : withRecent(version, { recent, entry, table, signal: context.signal });
           context.pins.set(key, pinned);
           pinned.catch(() => context.pins.delete(key));
         }

@@ -50,6 +50,7 @@ const OWN: readonly OwnSetting[] = [
   { name: 'idle_in_transaction_session_timeout', initial: '0', report: false, check: milliseconds },
   { name: 'idle_session_timeout', initial: '0', report: false, check: milliseconds },
   { name: 'timeline.driver', initial: 'auto', report: false, check: oneOf('auto', 'local', 'temporal') },
+  { name: 'timeline.include_recent', initial: 'off', report: false, check: boolean },
   { name: 'timeline.use_index', initial: 'auto', report: false, check: oneOf('auto', 'on', 'off') },
   { name: 'timeline.max_bytes', initial: '0', report: false, check: bytes },
   { name: 'timeline.max_rows', initial: '0', report: false, check: wholeNumber },
@@ -88,6 +89,7 @@ const NOT_FOR_REPLAYS: ReadonlySet<string> = new Set([
   'idle_in_transaction_session_timeout',
   'idle_session_timeout',
   'timeline.driver',
+  'timeline.include_recent',
   'timeline.progress',
   'timeline.max_rows',
 ]);

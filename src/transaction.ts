@@ -1,3 +1,4 @@
+import type { PinnedVersion } from '../planner/planning.js';
 import { TimelineError } from '../sql/errors.js';
 
 export type TransactionState = 'idle' | 'open' | 'failed';
@@ -9,14 +10,14 @@ export type TransactionState = 'idle' | 'open' | 'failed';
 export class Transaction {
   private current: TransactionState = 'idle';
   private savepoints: string[] = [];
-  private snapshotPins = new Map<string, Promise<{ readonly handle: unknown; readonly snapshot: string | null }>>();
+  private snapshotPins = new Map<string, Promise<PinnedVersion>>();
 
   get status(): 'I' | 'T' | 'E' {
     return this.current === 'idle' ? 'I' : this.current === 'open' ? 'T' : 'E';
   }
 
   /** Shared by all statements of an open transaction; a statement outside gets its own. */
-  pins(): Map<string, Promise<{ readonly handle: unknown; readonly snapshot: string | null }>> {
+  pins(): Map<string, Promise<PinnedVersion>> {
     return this.current === 'idle' ? new Map() : this.snapshotPins;
   }
 

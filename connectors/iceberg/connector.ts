@@ -26,6 +26,7 @@ import type { IcebergCatalog, LoadedTable } from './catalog/catalog.js';
 import { openCatalog } from './catalog/open-catalog.js';
 import type { IcebergConfig } from './config.js';
 import { filesOf, isScattered, tableIdentity, wholeFiles } from './data-file-access.js';
+import { flushedRows } from './flushed-rows.js';
 import { namingTable, unsupportedFeature } from './format/corrupt.js';
 import { MAX_METADATA_BYTES, parseMetadata, type Snapshot, type TableMetadata } from './format/metadata.js';
 import type { Schema } from './format/schema.js';
@@ -242,7 +243,9 @@ export class IcebergConnector implements Connector {
       ...(found.about === undefined ? {} : { about: found.about.suffix }),
     };
     const pinned = { handle, snapshot: handle.snapshot };
-    return found.about === undefined ? { ...pinned, schemaVersion: schemaVersion(metadata, schema, found.rows) } : pinned;
+    return found.about === undefined
+      ? { ...pinned, flushed: flushedRows(metadata, handle.snapshot), schemaVersion: schemaVersion(metadata, schema, found.rows) }
+      : pinned;
   }
 
   pushdown(handle: Handle, request: PushdownRequest): PushdownAnswer {

@@ -38,6 +38,7 @@ import { rawTableName, rawTableOf } from './raw-table.js';
 import { lineTexts } from './read/line-texts.js';
 import { writeLines } from './read/lines-file.js';
 import { type BoundColumn, relationOf } from './read/relation.js';
+import { LogsRecentRows } from './recent/recent-rows.js';
 import { fullName, noTable } from './table-name.js';
 import { narrowWindows } from './windows/narrow-windows.js';
 import { OrderedWindows } from './windows/ordered-windows.js';
@@ -66,6 +67,7 @@ export class VictoriaLogsConnector implements Connector {
   readonly readableFolders: readonly string[];
   readonly unwritable: string = 'Log entries are sent to VictoriaLogs itself; its tables here are read only.';
   readonly index?: LogsTableIndex;
+  readonly recent?: LogsRecentRows;
   readonly #config: VictoriaLogsConfig;
   readonly #client: LogsClient;
   readonly #scratch: string;
@@ -92,6 +94,7 @@ export class VictoriaLogsConnector implements Connector {
         ...(settle === undefined ? {} : { settle }),
       });
     }
+    if (config.recent.length > 0) this.recent = new LogsRecentRows({ name, client, scratchFolder, tables: config.recent });
     this.#fields = new FieldNames(client);
     this.#tables = new Map([[ALL_LOGS, allLogs], ...config.tables.map((table): [string, LogsTable] => [table.name, declaredTable(table)])]);
   }

@@ -208,6 +208,7 @@ export function testPlanning(tables: Readonly<Record<string, TestTable>>): Plann
         pruning: [],
       };
     },
+    rows: (schema, name) => planning.scan(schema, name),
     query: () => {
       throw new Error('no queries here');
     },

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { internal, TimelineError } from '../../../sql/errors.js';
 import type { TableName } from '../../connector.js';
 import type { CatalogWriter } from '../catalog/catalog.js';
+import { carriedFlushed } from '../flushed-rows.js';
 import type { ManifestListEntry } from '../format/manifest.js';
 import type { TableMetadata } from '../format/metadata.js';
 import type { FileIo } from '../read/file-io.js';
@@ -138,7 +139,7 @@ async function makeChange<T>(
     ...(metadata.formatVersion === 1 ? {} : { 'sequence-number': sequence }),
     'timestamp-ms': Date.now(),
     'manifest-list': path,
-    summary: content.summary,
+    summary: { ...carriedFlushed(metadata), ...content.summary },
     'schema-id': metadata.currentSchemaId,
     ...(metadata.formatVersion >= 3 ? { 'first-row-id': Number(nextRowId), 'added-rows': Number(list.assignedRows) } : {}),
   };
