@@ -7,6 +7,7 @@ import { pinUntil } from '../../connectors/victorialogs/pin-until.js';
 import { Oid, type } from '../../sql/types.js';
 import { at, brokeOff, type Entry, FakeLogsClient, tookTooLong, unreachable } from './fake-logs-client.js';
 import { parseFilter } from './filters.js';
+import { relationRows } from './relation-values.js';
 import { LOGS, logsConfig, openLogs, readTable, SIGNAL } from './victorialogs-fixtures.js';
 
 const NOW = at('2026-01-31T00:00:00Z');
@@ -283,6 +284,39 @@ describe('Tables over VictoriaLogs: reading', () => {
     );
     assert.equal((await readTable(connector, LOGS, { limit: 0 })).rows.length, 0);
     assert.equal((await readTable(connector, LOGS, { limit: 31 })).rows.length, 30);
+    await close();
+  });
+
+  it('narrows to the windows, and asks for the entries, that further filters let pass', async () => {
+    const hour = 3_600_000_000_000n;
+    const client = new FakeLogsClient(
+      Array.from({ length: 600 }, (_, n) => ({ at: at(`${T}0Z`) + BigInt(n) * hour, fields: { a: n % 2 === 0 ? 'even' : 'odd' } })),
+    );
+    const { connector, close } = await openLogs(client);
+    const { handle } = await connector.pin(LOGS);
+    const { splits } = await connector.splits(handle, SIGNAL, { bytes: 1 });
+    assert.ok(splits.length > 4);
+    const types = new Map([
+      ['_time', Oid.timestamptz],
+      ['a', Oid.text],
+    ]);
+    const narrowed = async (...filters: readonly string[]): Promise<{ splits: number; rows: number; skipped: number }> => {
+      const predicates = filters.map((filter) => (filter === 'false' ? never : parseFilter(filter, types)));
+      const left = await connector.narrow(handle, splits, predicates, SIGNAL);
+      const columns = [{ name: 'a', type: type(Oid.text), nullable: true, comment: undefined }];
+      const readable = await connector.read(handle, left.splits, { columns, meter: { charge: () => undefined }, signal: SIGNAL });
+      if (readable.kind !== 'sql') throw new Error('rows');
+      const { length } = await relationRows(readable.relation, 1);
+      await readable.release();
+      return { splits: left.splits.length, rows: length, skipped: left.skipped.rows };
+    };
+    const never = { kind: 'constant', type: type(Oid.bool), value: 'f' } as const;
+    assert.deepEqual(await narrowed(), { splits: splits.length, rows: 600, skipped: 0 });
+    assert.deepEqual(await narrowed("a = 'even'"), { splits: splits.length, rows: 300, skipped: 0 });
+    assert.deepEqual(await narrowed('false'), { splits: 0, rows: 0, skipped: 600 });
+    const first = await narrowed("_time < '2025-03-01T12:00:00Z'", "a = 'odd'");
+    assert.deepEqual([first.splits, first.rows, first.skipped > 400], [1, 6, true]);
+    assert.equal((await narrowed("_time < '2025-03-01T12:00:00Z' OR _time >= '2025-03-25T00:00:00Z'")).rows, 12 + 24);
     await close();
   });
 

@@ -43,7 +43,7 @@ export class OrderedWindows implements OrderedParts {
     const taken: LogsWindow[] = [];
     for (let found = 0; found < wanted; ) {
       const best = this.#left[0];
-      if (best === undefined || (bound !== undefined && !this.#counts(best, bound, last?.ties === true))) break;
+      if (best === undefined || (bound !== undefined && !this.#counts(best, bound))) break;
       const part = this.#take(best, wanted - found);
       taken.push([String(part.from), String(part.to), part.rows]);
       found += part.rows;
@@ -53,10 +53,9 @@ export class OrderedWindows implements OrderedParts {
     return [split];
   }
 
-  /** May one of the window's entries come before the bound (microseconds), or beside it? */
-  #counts({ from, to }: Window, bound: bigint, ties: boolean): boolean {
-    const nearest = this.#descending ? micros(to - 1n) : micros(from);
-    return (this.#descending ? nearest > bound : nearest < bound) || (ties && nearest === bound);
+  /** May one of the window's entries come before the bound (microseconds)? None is beside it: windows are of whole microseconds, and it is in another one. */
+  #counts({ from, to }: Window, bound: bigint): boolean {
+    return this.#descending ? micros(to - 1n) > bound : micros(from) < bound;
   }
 
   #take(best: Window, wanted: number): Window {
