@@ -69,7 +69,15 @@ describe('Iceberg rows of one data file', () => {
       { start: 4999, rows: 1 },
     ];
     const many = Array.from({ length: 100 }, (_, index) => ({ start: index * 37, rows: (index % 5) + 1 }));
-    for (const ranges of [[], few, many]) assert.deepEqual(await numbers({ ...file, ranges }), all.filter(among(ranges)));
+    const wide = [
+      { start: 5, rows: 900 },
+      { start: 2000, rows: 700 },
+      { start: 4100, rows: 20 },
+    ];
+    // Enough of them, and of rows, for each way to say it.
+    const runs = (count: number, rows: number) => Array.from({ length: count }, (_, n) => ({ start: n * Math.floor(ROWS / count), rows }));
+    for (const ranges of [[], few, many, wide, runs(20, 240), runs(50, 90), runs(1000, 1), runs(2, 1)])
+      assert.deepEqual(await numbers({ ...file, ranges }), all.filter(among(ranges)));
   });
 
   it("are a slice's, numbered as in the data file", async () => {

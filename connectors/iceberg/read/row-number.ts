@@ -56,14 +56,25 @@ function endOf(range: RowRun | undefined): number {
   return range === undefined ? 0 : range.start + range.rows;
 }
 
-/** A condition that row `number` lies in one of the ranges (ascending, disjoint): first as a whole, which prunes row groups. */
+/**
+ * A condition that row `number` lies in one of the ranges (ascending, disjoint): first as a whole, which prunes row groups. DuckDB looks row groups and
+ * rows up in a list of numbers many times faster than it tries alternatives; of very many rows it builds a table.
+ */
 export function inRanges(number: string, ranges: readonly RowRun[]): string {
   const [first, last] = [ranges[0], ranges.at(-1)];
   if (first === undefined || last === undefined) return 'false';
   const whole = between(number, first.start, endOf(last));
   if (ranges.length === 1) return whole;
+  const rows = ranges.reduce((sum, range) => sum + range.rows, 0);
+  if (rows <= (ranges.length <= MOST_ALTERNATIVES ? FEW_ROWS : LISTED_ROWS))
+    return `${whole} AND ${number} IN (${rowsIn(ranges).join(', ')})`;
   if (ranges.length <= MOST_ALTERNATIVES) {
     return `${whole} AND (${ranges.map((range) => between(number, range.start, endOf(range))).join(' OR ')})`;
+  }
+  if (ranges.length > MOST_CASES && rows <= TABLE_ROWS) {
+    const list = (values: readonly number[]): string => `unnest([${values.join(', ')}])`;
+    const runs = `SELECT ${list(ranges.map(({ start }) => start))} AS s, ${list(ranges.map(endOf))} AS e`;
+    return `${whole} AND ${number} IN (SELECT unnest(range(s, e)) FROM (${runs}))`;
   }
   const pick = (some: readonly RowRun[]): string => {
     const [one] = some;
@@ -77,6 +88,14 @@ export function inRanges(number: string, ranges: readonly RowRun[]): string {
 
 /** Alternatives prune row groups too; of many, each row's comparisons cost more than that. */
 const MOST_ALTERNATIVES = 16;
+const FEW_ROWS = 1024;
+const LISTED_ROWS = 4096;
+const MOST_CASES = 32;
+const TABLE_ROWS = 2_000_000;
+
+function rowsIn(ranges: readonly RowRun[]): readonly number[] {
+  return ranges.flatMap(({ start, rows }) => Array.from({ length: rows }, (_, n) => start + n));
+}
 
 function between(number: string, start: number, end: number): string {
   return `${number} BETWEEN ${start} AND ${end - 1}`;
