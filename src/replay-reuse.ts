@@ -6,7 +6,16 @@ import { sha256 } from './sha256.js';
 /** What has to be equal for a result to be used again. */
 export function reuseHash({ name, user, sql, settings, result }: ReplayRequest, plan: PhysicalPlan): string {
   const { now: _now, ...session } = plan.session;
-  return sha256(JSON.stringify([1, name, user, sql, sortedSettings(settings), result, { ...plan, session, notices: [] }]));
+  const whole = { ...plan, session, notices: [] };
+  return sha256(JSON.stringify([1, name, user, sql, sortedSettings(settings), result, whole], withoutIndex));
+}
+
+/** What became of an index search tells how it went, perhaps how long it took. */
+function withoutIndex(_: string, value: unknown): unknown {
+  const op = value as { readonly kind?: unknown; readonly index?: unknown } | null;
+  if (typeof op !== 'object' || op?.kind !== 'scan' || op.index === undefined) return value;
+  const { index: _index, ...scan } = op;
+  return scan;
 }
 
 /**

@@ -134,6 +134,34 @@ describe(`scans narrowed by an index (seed ${SEED})`, function () {
     assert.doesNotMatch(await explained(`SELECT _pos FROM s."events$rows" WHERE s = 'u5'`), /Index/);
   });
 
+  it('remarks, once, that a column of very many values has no index, where much is read', async () => {
+    const told: (string | undefined)[] = [];
+    const other = await test.connect();
+    other.on('notice', ({ message }) => void told.push(message));
+    const notices = async (sql: string): Promise<readonly (string | undefined)[]> => {
+      await other.query(sql);
+      return told.splice(0);
+    };
+    assert.deepEqual(await notices("SELECT id FROM s.plain WHERE session = '77'"), []);
+    await other.query('SET timeline.small_bytes = 1');
+    const remark = /^column "session" of s\.plain has no index: \d+(\.\d)? kB in 4 files are read to find few rows$/;
+    const both = "SELECT a.id FROM s.plain a JOIN s.plain b USING (session) WHERE session IN ('5', '77') ORDER BY 1 LIMIT 2";
+    for (const sql of ["SELECT id FROM s.plain WHERE session = '77' AND device = '1'", both]) {
+      const [first, ...more] = await notices(sql);
+      assert.match(first ?? '', remark, sql);
+      assert.deepEqual(more, []);
+    }
+    for (const sql of [
+      "SELECT count(*) FROM s.plain WHERE device = '1'",
+      'SELECT id FROM s.plain WHERE id = 12',
+      "SELECT count(*) FROM s.plain WHERE session > '5'",
+      "SELECT count(*) FROM s.plain WHERE session = '5' OR device = '1'",
+    ])
+      assert.deepEqual(await notices(sql), [], sql);
+    await other.query('SET timeline.use_index = off');
+    assert.deepEqual(await notices("SELECT id FROM s.plain WHERE session = '77'"), []);
+  });
+
   it('goes on without an index that fails or does not answer, and ends when it is told to', async () => {
     const sql = "SELECT count(*) FROM s.events WHERE s = 'u77'";
     const right = await answer(sql, 'off');

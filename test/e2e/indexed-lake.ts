@@ -27,7 +27,7 @@ const EVENTS = (n: string, at: string): string =>
   `${n} AS id, CAST(CASE WHEN ${n} % 13 = 0 THEN NULL ELSE ${n} % 97 END AS integer) AS k, concat('u', CAST((${n} * 7919) % 5003 AS text)) AS s, ` +
   `${at} AS ts, CAST((${n} % 1000) AS double precision) / 8 AS v`;
 
-/** A lake with s.events, of which rows are deleted in two ways, and s.users; and the same rows of s.events in PostgreSQL, deleted ones too. */
+/** A lake with s.events, of which rows are deleted in two ways, s.users and s.plain; and the same rows of s.events in PostgreSQL, deleted ones too. */
 export interface IndexedLake {
   readonly lake: TestLake;
   readonly postgres: EmbeddedPostgres;
@@ -62,6 +62,17 @@ export async function indexedLake(): Promise<IndexedLake> {
       ['name', Oid.text],
     ],
     [`SELECT CAST(n AS integer) AS k, concat('name', CAST(n % 10 AS text)) AS name FROM range(97) AS r(n)`],
+  );
+  const plain = (from: number): string =>
+    `SELECT n AS id, CAST(hash(n) AS VARCHAR) AS session, CAST(n % 3 AS VARCHAR) AS device FROM range(${from}, ${from + FILE_ROWS}) AS r(n)`;
+  await made(
+    'plain',
+    [
+      ['id', Oid.int8],
+      ['session', Oid.text],
+      ['device', Oid.text],
+    ],
+    Array.from({ length: FILES }, (_, file) => plain(file * FILE_ROWS)),
   );
   const postgres = await EmbeddedPostgres.start();
   await postgres.run(

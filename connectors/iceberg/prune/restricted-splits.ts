@@ -7,17 +7,21 @@ import { asBounds } from './split-bounds.js';
 /** A run of rows costs about so much beside its share of the file: the pages that it lies in, of a few columns. */
 const RUN_BYTES = 64 << 10;
 
-/** Of one file: plans are kept and sent, and each row read is compared with its file's runs. */
+/** Of one file, and of all splits together, but for a few of each file: plans are kept and sent. */
 const MOST_RUNS = 1024;
+const MOST_OF_ALL = 100_000;
+const FEWEST_RUNS = 16;
 
 /**
  * The splits with only those rows of each file that `only` has for its path; what is left without rows goes. More rows may stay than were named: runs
  * that lie close together are joined where they are very many.
  */
 export function restrictSplits(splits: readonly ConnectorSplit[], only: ReadonlyMap<string, RowRuns>): readonly ConnectorSplit[] {
+  const pieces = splits.flatMap(({ data }) => asSplit(data).files).filter(({ path }) => (only.get(path)?.length ?? 0) > FEWEST_RUNS).length;
+  const most = Math.max(FEWEST_RUNS, Math.min(MOST_RUNS, Math.floor(MOST_OF_ALL / Math.max(1, pieces))));
   const known = new Map<string, RowRuns>();
   const runsOf = (path: string, wanted: RowRuns): RowRuns => {
-    const runs = known.get(path) ?? compactRuns(wanted);
+    const runs = known.get(path) ?? compactRuns(wanted, most);
     known.set(path, runs);
     return runs;
   };
@@ -69,18 +73,18 @@ function bytesOf(file: SplitFile): number {
 }
 
 /** Ascending, disjoint, not touching, and of very many the nearest ones joined. Throws for what are no runs. */
-export function compactRuns(runs: RowRuns): RowRuns {
+export function compactRuns(runs: RowRuns, most = MOST_RUNS): RowRuns {
   for (const [first, rows] of runs) {
     if (!Number.isSafeInteger(first) || !Number.isSafeInteger(rows) || first < 0 || rows < 0) throw internal('rows that are no runs');
   }
   const joined = asRuns(union(asRanges(runs)));
-  if (joined.length <= MOST_RUNS) return joined;
+  if (joined.length <= most) return joined;
   const gapBefore = (n: number): number => (joined[n]?.[0] ?? 0) - endOf(joined[n - 1]);
   const widest = joined
     .map((_, n) => n)
     .slice(1)
     .sort((a, b) => gapBefore(b) - gapBefore(a) || a - b)
-    .slice(0, MOST_RUNS - 1)
+    .slice(0, most - 1)
     .sort((a, b) => a - b);
   return [0, ...widest].map((from, n): RowRuns[number] => {
     const first = joined[from]?.[0] ?? 0;
