@@ -107,7 +107,8 @@ describe('Windows of time over VictoriaLogs', () => {
       );
       const windows = cuts.slice(1).map((end, n): LogsWindow => {
         const window: LogsWindow = [String(START + BigInt(cuts[n] ?? 0) * SECOND), String(START + BigInt(end) * SECOND), 0];
-        return [window[0], window[1], rowsIn(crowd, window)];
+        // Estimates may be wrong.
+        return [window[0], window[1], seed % 2 === 0 ? rowsIn(crowd, window) : random.integer(0, 100_000)];
       });
       const descending = random.integer(0, 2) === 0;
       const ties = random.integer(0, 2) === 0;
