@@ -8,6 +8,8 @@ import type { LogsFilter } from '../logsql/syntax.js';
 import type { LineTexts } from './line-texts.js';
 import type { LineForm } from './relation.js';
 
+/** Windows that take too long one after the other: then it is the server that is slow, not a window too large. */
+const MOST_LATE = 4;
 /** Smaller windows than this are not halved: microseconds are the least that tells rows apart for us. */
 const LEAST_WINDOW = 2_000n;
 
@@ -39,7 +41,7 @@ export async function writeLines(request: LinesRequest): Promise<LinesFile> {
   try {
     const file = await open(path, 'wx', 0o600);
     try {
-      const written: Written = { file, bytes: 0, rows: 0 };
+      const written: Written = { file, bytes: 0, rows: 0, late: 0 };
       const enough = (): boolean => request.limit !== undefined && written.rows >= request.limit;
       for (const { windows, filter } of request.parts) {
         for (const [from, to] of windows) {
@@ -60,6 +62,8 @@ interface Written {
   readonly file: FileHandle;
   bytes: number;
   rows: number;
+  /** Windows that took too long since one did not. */
+  late: number;
 }
 
 type WindowRequest = LinesRequest & { readonly filter: LogsFilter };
@@ -77,9 +81,10 @@ async function writeWindow(request: WindowRequest, from: bigint, to: bigint, wri
       written.bytes += text.byteLength;
       written.rows += countLines(text);
     }
+    written.late = 0;
   } catch (error) {
     options.signal.throwIfAborted();
-    if (asTimelineError(error).sqlstate !== '57014' || to - from < LEAST_WINDOW) throw error;
+    if (asTimelineError(error).sqlstate !== '57014' || to - from < LEAST_WINDOW || ++written.late >= MOST_LATE) throw error;
     await written.file.truncate(before.bytes);
     Object.assign(written, before);
     const middle = from + ((to - from) / 2_000n) * 1_000n;
