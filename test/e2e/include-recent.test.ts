@@ -3,8 +3,10 @@ import { describe, it } from 'mocha';
 import type pg from 'pg';
 import { parseFields } from '../../connectors/iceberg/format/schema.js';
 import { recentDocument } from '../../connectors/victorialogs/recent/document.js';
+import { findTemporal } from '../../src/replay/temporal/dev-server.js';
 import { newLake, SIGNAL, type TestLake, writeRows } from '../connectors/iceberg-lake.js';
 import { cases } from '../support/cases.js';
+import { startTimeline } from '../support/timeline-server.js';
 import { type LogsServer, startVictoriaLogs } from '../support/victoria-logs.js';
 import { openEngine, type TestEngine } from '../write/engine.js';
 import { Dice } from './oracle-dice.js';
@@ -184,6 +186,76 @@ describe('rows on their way into a lake (timeline.include_recent)', function () 
     assert.deepEqual((await shown(table)).length, 5);
     const explained = (await query(`explain select * from ns.${table}`)).join('\n');
     assert.match(explained, /\(recent\)/);
+  });
+
+  it('give every kind of query the answer that it has when they have arrived', async () => {
+    const [table, dice] = [`t${CASES + 5}`, new Dice(5)];
+    const events = ['a', 'bb', 'ccc'].flatMap((writer) => Array.from({ length: 200 }, (_, n) => event(writer, n + 1, dice)));
+    const upTo = { a: 150, bb: 10 };
+    const inLake = events.filter(({ writer, number }) => number <= ((upTo as Record<string, number>)[writer] ?? 0));
+    await flush(table, inLake, upTo);
+    await send(table, events);
+    const t = `ns.${table}`;
+    const questions = [
+      `select id, ts, note from ${t} order by ts desc, id limit 7`,
+      `select count(*), count(note), min(ts), max(amount), avg(amount) from ${t}`,
+      `select note, count(*) from ${t} group by note having count(*) > 3 order by 1, 2`,
+      `select id from ${t} where id = 120003 or note = '2.10' order by id`,
+      `select writer, id, rank() over (partition by writer order by ts, id) from ${t} where amount > 900 order by 1, 2`,
+      `select count(*) from ${t} where writer in (select writer from ${t} where amount < -990)`,
+      `select count(*) from ${t} a where not exists (select from ${t} b where b.writer = a.writer and b.id = a.id + 1000)`,
+      `with x as (select * from ${t} where note is null) select count(*), sum(x.amount) from x join ${t} y using (writer)`,
+      `select * from (select id from ${t} union select id + 1 from ${t}) q order by 1 limit 5`,
+      `select s, count(*) from timeline(${t}, key => writer, ts => ts, order_by => id, s => latest(note)) t group by 1 order by 1`,
+      `select writer, c, a from timeline(${t}, key => writer, ts => ts, order_by => id, c => count_so_far(true), a => latest(amount),
+         at => '2024-05-10') t order by 1`,
+      `select count(*) from ${t} tablesample bernoulli (100)`,
+    ];
+    const answers = async (): Promise<unknown[]> => {
+      const all: unknown[] = [];
+      for (const sql of questions) all.push([sql, await query(sql)]);
+      return all;
+    };
+    const before = await answers();
+    await client.query('set timeline.small_bytes = 0');
+    assert.deepEqual(await answers(), before);
+    await client.query('reset timeline.small_bytes');
+    await flush(
+      table,
+      events.filter((one) => !inLake.includes(one)),
+      { a: 200, bb: 200, ccc: 200 },
+    );
+    await client.query('set timeline.include_recent = off');
+    assert.deepEqual(await answers(), before);
+    await client.query('set timeline.include_recent = on');
+    assert.deepEqual(await answers(), before);
+  });
+
+  it('are read by workers of Temporal, too', async function () {
+    if ((await findTemporal('')) === undefined) return this.skip();
+    const [table, dice] = [`t${CASES + 6}`, new Dice(6)];
+    const events = Array.from({ length: 50 }, (_, n) => event('w', n + 1, dice));
+    await flush(table, events.slice(0, 20), { w: 20 });
+    await send(table, events);
+    const catalogs = {
+      lake: { type: 'iceberg', catalog: { type: 'filesystem', warehouse: `file://${lake.folder}/warehouse` } },
+      logs: { type: 'victorialogs', url: logs.url, tenant: logs.tenant, recent_for: [`ns.${table}`] },
+    };
+    const server = await startTimeline({ home: `${lake.folder}/server`, config: JSON.stringify({ catalogs }), temporal: 'dev' });
+    try {
+      const other = await server.connect();
+      await other.query('set timeline.driver = temporal');
+      await other.query('set timeline.include_recent = on');
+      await other.query('set timeline.small_bytes = 0');
+      const { rows } = await other.query({ text: `select t.id::text as text from ns.${table} t order by t.id`, rowMode: 'array' });
+      assert.deepEqual(
+        (rows as unknown as string[][]).map(([id]) => id),
+        events.map(({ values: [id] }) => id),
+      );
+      await other.end();
+    } finally {
+      await server.stop();
+    }
   });
 
   it('with gaps are shown, and the gap is told', async () => {
