@@ -55,6 +55,8 @@ export interface RemarkRequest {
   readonly connector: PlanningConnector;
   readonly filters: readonly TablePredicate[];
   readonly found: IndexedSplits;
+  /** Splits before an index narrowed them, with bounds of the columns. */
+  readonly all: readonly ConnectorSplit[];
   readonly context: PlanContext;
 }
 
@@ -62,7 +64,7 @@ export interface RemarkRequest {
  * What a user should know of a scan that reads much for few rows: that no index could say where they are. Undefined: nothing, since little is
  * read, the index did what it could, or a value of the columns may well be in many rows.
  */
-export async function indexRemark({ scan, connector, filters, found, context }: RemarkRequest): Promise<string | undefined> {
+export async function indexRemark({ scan, connector, filters, found, all, context }: RemarkRequest): Promise<string | undefined> {
   const { splits, index, unbuilt = 0 } = found;
   const bytes = splits.reduce((sum, split) => sum + split.bytes, 0);
   if (context.useIndex === 'off' || bytes <= context.taskTargets.smallBytes || connector.dataFiles === undefined) return undefined;
@@ -70,12 +72,12 @@ export async function indexRemark({ scan, connector, filters, found, context }: 
   if (columns.length === 0) return undefined;
   const files = connector.dataFiles.files(splits.map((split) => split.data)).length;
   const name = `${scan.schema}.${scan.table}`;
-  if (index !== undefined) {
-    if (index.result === 'not asked' || unbuilt === 0) return undefined;
-    return `index ${index.name} does not cover ${unbuilt} of ${count(files, 'file')} of ${name}: ${size(bytes)} are read; run: timeline index build ${name}`;
-  }
-  const column = await firstScattered(columns, { scan, connector, splits, context });
+  if (index !== undefined && (index.result === 'not asked' || unbuilt === 0)) return undefined;
+  const column = await firstScattered(columns, { scan, connector, splits: all, context });
   if (column === undefined) return undefined;
+  if (index !== undefined) {
+    return `${count(unbuilt, 'file')} of ${name} not covered by index ${index.name}: ${size(bytes)} are read; run: timeline index build ${name}`;
+  }
   return `column "${column}" of ${name} has no index: ${size(bytes)} in ${count(files, 'file')} are read to find few rows`;
 }
 

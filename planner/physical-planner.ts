@@ -58,22 +58,17 @@ export async function planStages(
     const { connector } = tables.get(op.schema, op.table);
     const filters = asked.get(op.scan) ?? [];
     // Bounds tell whether an index would be worth having.
-    const unindexed =
-      remark === undefined &&
-      context.useIndex !== 'off' &&
-      connector.dataFiles?.scattered !== undefined &&
-      searches.indexOf(op) === undefined
-        ? new Set(keyColumns(filters))
-        : new Set<string>();
+    const worthy = remark === undefined && context.useIndex !== 'off' && connector.dataFiles?.scattered !== undefined;
     const whole = sequenced?.first.scan === op.scan ? sequenced.first.column : undefined;
     const bounded = (op.groups === undefined ? op.fields : [])
       .filter(
         (field) => keys.has(field.id) || timed.get(op.scan) === field.name || byBounds.get(op.scan) === field.id || whole === field.id,
       )
       .map((field) => field.name);
-    const wish = { bytes: context.taskTargets.splitBytes, bounded: [...new Set([...bounded, ...unindexed])] };
-    const narrowed = await searches.narrowed(op, connector, await connector.splits(op.handle, context.signal, wish));
-    remark ??= await indexRemark({ scan: op, connector, filters, found: narrowed, context });
+    const wish = { bytes: context.taskTargets.splitBytes, bounded: [...new Set([...bounded, ...(worthy ? keyColumns(filters) : [])])] };
+    const planned = await connector.splits(op.handle, context.signal, wish);
+    const narrowed = await searches.narrowed(op, connector, planned);
+    remark ??= await indexRemark({ scan: op, connector, filters, found: narrowed, all: planned.splits, context });
     if (connector.ordered !== undefined) parting.add(op.scan);
     const { splits, pruning, index } = narrowed;
     found.set(op.scan, {

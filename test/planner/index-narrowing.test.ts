@@ -184,7 +184,7 @@ describe('a remark about an index that is not there', () => {
     const plan = await CONNECTOR.splits(HANDLE, context.signal);
     const use = { index: { name: 'logs', result: 'scan', text: 'not used' } as const, unbuilt: unbuilt ?? 0 };
     const found = unbuilt === undefined ? plan : { ...plan, ...use };
-    return indexRemark({ scan: SCAN, connector: CONNECTOR, filters, found, context });
+    return indexRemark({ scan: SCAN, connector: CONNECTOR, filters, found, all: plan.splits, context });
   };
 
   it('names the column and what is read', async () => {
@@ -202,9 +202,10 @@ describe('a remark about an index that is not there', () => {
   it('tells how to build an index that does not cover what is read', async () => {
     assert.equal(
       await remark([ONE_USER], {}, 3),
-      'index logs does not cover 3 of 4 files of lake.visits: 3.9 kB are read; run: timeline index build lake.visits',
+      '3 files of lake.visits not covered by index logs: 3.9 kB are read; run: timeline index build lake.visits',
     );
     assert.equal(await remark([ONE_USER], {}, 0), undefined);
+    assert.equal(await remark([parseFilter('n = 1', COLUMNS)], {}, 3), undefined);
   });
 
   it('knows columns that are set equal to constants', () => {
