@@ -6,18 +6,25 @@ const V2 = { values: 1, nulls: 2, rows: 3, encoding: 4, definitionBytes: 5, repe
 const DATA_PAGE_V2 = 3n;
 const ENCODING = { plain: 0n, dictionary: 8n } as const;
 
-/** What values padding is made of: NULL, or the first value of the chunk's dictionary. */
+/** What padding is made of: NULL (or an empty list, where that cannot be NULL), or the first value of the chunk's dictionary. */
 export type Padding = 'null' | 'dictionary';
+
+/** A list that repeats has `maxRepetition` above 0. */
+export interface PaddedColumn {
+  readonly padding: Padding;
+  readonly maxRepetition: number;
+}
 
 /**
  * A data page of `rows` rows that stands in for pages which nobody asks for. It says of itself that it is not compressed, as pages of the second
  * version may whatever their column's codec is.
  */
-export function paddingPage(padding: Padding, rows: number): Uint8Array {
+export function paddingPage({ padding, maxRepetition }: PaddedColumn, rows: number): Uint8Array {
   // One run of so many times the level, or index, 0; indexes have their width in bits before them.
   const run = [...varint(rows * 2), 0];
-  const content = Uint8Array.from(padding === 'null' ? run : [1, ...run]);
-  const definitions = padding === 'null' ? content.length : 0;
+  const repetitions = maxRepetition > 0 ? run : [];
+  const content = Uint8Array.from([...repetitions, ...(padding === 'null' ? run : [1, ...run])]);
+  const definitions = padding === 'null' ? run.length : 0;
   const header = writeThrift({
     fields: [
       int(PAGE.type, DATA_PAGE_V2),
@@ -33,7 +40,7 @@ export function paddingPage(padding: Padding, rows: number): Uint8Array {
             int(V2.rows, BigInt(rows)),
             int(V2.encoding, ENCODING[padding === 'null' ? 'plain' : 'dictionary']),
             int(V2.definitionBytes, BigInt(definitions)),
-            int(V2.repetitionBytes, 0n),
+            int(V2.repetitionBytes, BigInt(repetitions.length)),
             { id: V2.isCompressed, type: ThriftType.false, value: false },
           ],
         },

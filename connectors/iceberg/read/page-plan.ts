@@ -1,6 +1,7 @@
-import { intersection, type RowRanges, rowCount } from '../prune/row-ranges.js';
+import { intersection, type RowRanges, rowCount, union } from '../prune/row-ranges.js';
 import { type ByteRange, planRequests, REQUEST_SHAPE, type RequestShape } from './byte-plan.js';
 import type { ByteSource } from './byte-source.js';
+import { isUnpacked } from './list-rows.js';
 import { type Padding, paddingPage } from './padding-page.js';
 import { type PagePlace, readPagePlaces } from './page-places.js';
 import { SMALL_FILE_BYTES } from './remote-file.js';
@@ -27,8 +28,14 @@ export interface PagedGroup {
 /** What stands in the slice for a column chunk, in order. */
 export type ChunkPart =
   | { readonly kind: 'dictionary'; readonly start: number; readonly end: number }
-  | { readonly kind: 'page'; readonly start: number; readonly end: number; readonly rows: number }
-  | { readonly kind: 'padding'; readonly bytes: Uint8Array };
+  | {
+      readonly kind: 'page';
+      readonly start: number;
+      readonly end: number;
+      readonly rows: number;
+      readonly column: { readonly maxRepetition: number; readonly codec: number };
+    }
+  | { readonly kind: 'padding'; readonly bytes: Uint8Array; readonly rows: number };
 
 export type PagePlan = ReadonlyMap<SliceChunk, readonly ChunkPart[]>;
 
@@ -45,9 +52,8 @@ export async function planPages(
   const plan = new Map<SliceChunk, readonly ChunkPart[]>();
   await Promise.all(
     groups.flatMap((group) =>
-      group.chunks.map(async (chunk) => {
-        const parts = await planChunk(source, chunk, group, always);
-        if (parts !== undefined) plan.set(chunk, parts);
+      together(group.chunks).map(async (chunks) => {
+        for (const [chunk, parts] of await planChunks(source, chunks, group, always)) plan.set(chunk, parts);
       }),
     ),
   );
@@ -61,38 +67,74 @@ export async function planPages(
   return always || paged + SCAN_BYTES < whole ? plan : undefined;
 }
 
-async function planChunk(
+/** Chunks by themselves; but those of one column with lists in it must have the same rows made up. */
+function together(chunks: readonly SliceChunk[]): readonly (readonly SliceChunk[])[] {
+  const columns = new Map<number, SliceChunk[]>();
+  for (const chunk of chunks) columns.set(chunk.leaf.column, [...(columns.get(chunk.leaf.column) ?? []), chunk]);
+  return [...columns.values()].flatMap((own) => (own.some(({ leaf }) => leaf.maxRepetition > 0) ? [own] : own.map((chunk) => [chunk])));
+}
+
+interface PagedChunk {
+  readonly chunk: SliceChunk;
+  readonly pages: readonly PagePlace[];
+  readonly padding: Padding;
+}
+
+/** Of none, or of all. */
+async function planChunks(
   source: ByteSource,
-  chunk: SliceChunk,
+  chunks: readonly SliceChunk[],
   { rows, wanted }: PagedGroup,
   always: boolean,
-): Promise<readonly ChunkPart[] | undefined> {
-  const padding = paddingOf(chunk, rows);
-  const { offsetIndex: index } = chunk;
-  if (padding === undefined || index === undefined || index.end - index.start > MAX_INDEX_BYTES) return undefined;
-  const bytes = chunk.end - chunk.start;
-  const mayPay = bytes > SMALL_CHUNK_BYTES && bytes > 8 * (index.end - index.start) && rowCount(wanted) < 0.9 * rows;
-  if (!mayPay && !always) return undefined;
-  const pages = readPagePlaces(await source.read(index.start, index.end), { data: chunk.data, end: chunk.end, rows });
-  return pages === undefined ? undefined : chunkParts(chunk, pages, wanted, padding);
+): Promise<readonly (readonly [SliceChunk, readonly ChunkPart[]])[]> {
+  const bytes = chunks.reduce((sum, { start, end }) => sum + end - start, 0);
+  const indexBytes = chunks.reduce((sum, { offsetIndex: index }) => sum + (index === undefined ? 0 : index.end - index.start), 0);
+  const mayPay = bytes > SMALL_CHUNK_BYTES && bytes > 8 * indexBytes && rowCount(wanted) < 0.9 * rows;
+  if (indexBytes > MAX_INDEX_BYTES || !(mayPay || always) || chunks.some((chunk) => paddingOf(chunk, rows) === undefined)) return [];
+  const found = await Promise.all(
+    chunks.map(async (chunk): Promise<PagedChunk[]> => {
+      const [padding, index] = [paddingOf(chunk, rows), chunk.offsetIndex];
+      if (padding === undefined || index === undefined) return [];
+      const pages = readPagePlaces(await source.read(index.start, index.end), { data: chunk.data, end: chunk.end, rows });
+      return pages === undefined ? [] : [{ chunk, pages, padding }];
+    }),
+  );
+  const paged = found.flat();
+  if (paged.length < chunks.length) return [];
+  const real = chunks.length === 1 ? wanted : wholePages(paged, wanted);
+  if (rowCount(real) === rows) return [];
+  return paged.flatMap((one): (readonly [SliceChunk, readonly ChunkPart[]])[] => {
+    const parts = chunkParts(one, real);
+    return parts.some(({ kind }) => kind === 'padding') ? [[one.chunk, parts]] : [];
+  });
+}
+
+/** The least rows that are whole pages in every one of the chunks. */
+function wholePages(chunks: readonly PagedChunk[], wanted: RowRanges): RowRanges {
+  for (let rows = wanted; ; ) {
+    let more = rows;
+    for (const { pages } of chunks)
+      more = union([...intersectingPages(pages, more)].map((page) => ({ start: page.firstRow, rows: page.rows })));
+    if (rowCount(more) === rowCount(rows)) return rows;
+    rows = more;
+  }
 }
 
 /** Undefined: no page can be made up that is sure to be read as nothing but rows. */
-function paddingOf({ leaf, dictionary, values }: SliceChunk, rows: number): Padding | undefined {
-  if (leaf.maxRepetition > 0 || leaf.inVariant || values !== rows) return undefined;
+function paddingOf({ leaf, dictionary, values, codec }: SliceChunk, rows: number): Padding | undefined {
+  if (leaf.inVariant || (leaf.maxRepetition > 0 ? !isUnpacked(codec) || values < rows : values !== rows)) return undefined;
   if (leaf.maxDefinition > 0) return 'null';
   return dictionary === undefined ? undefined : 'dictionary';
 }
 
-function chunkParts(chunk: SliceChunk, pages: readonly PagePlace[], wanted: RowRanges, padding: Padding): readonly ChunkPart[] | undefined {
+function chunkParts({ chunk, pages, padding }: PagedChunk, wanted: RowRanges): readonly ChunkPart[] {
+  const column = { maxRepetition: chunk.leaf.maxRepetition, codec: chunk.codec };
   const parts: ChunkPart[] = chunk.start < chunk.data ? [{ kind: 'dictionary', start: chunk.start, end: chunk.data }] : [];
   const rowsWanted = intersectingPages(pages, wanted);
   let skipped = 0;
-  let isPadded = false;
   const pad = (): void => {
     if (skipped === 0) return;
-    parts.push({ kind: 'padding', bytes: paddingPage(padding, skipped) });
-    isPadded = true;
+    parts.push({ kind: 'padding', bytes: paddingPage({ padding, ...column }, skipped), rows: skipped });
     skipped = 0;
   };
   for (const page of pages) {
@@ -101,10 +143,10 @@ function chunkParts(chunk: SliceChunk, pages: readonly PagePlace[], wanted: RowR
       continue;
     }
     pad();
-    parts.push({ kind: 'page', start: page.start, end: page.end, rows: page.rows });
+    parts.push({ kind: 'page', start: page.start, end: page.end, rows: page.rows, column });
   }
   pad();
-  return isPadded ? parts : undefined;
+  return parts;
 }
 
 function intersectingPages(pages: readonly PagePlace[], wanted: RowRanges): ReadonlySet<PagePlace> {

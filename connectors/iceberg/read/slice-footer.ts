@@ -16,6 +16,7 @@ const CHUNK = {
 } as const;
 const META = {
   path: 3,
+  codec: 4,
   values: 5,
   uncompressed: 6,
   compressed: 7,
@@ -34,6 +35,8 @@ const ELEMENT = { type: 1, length: 2, repetition: 3, name: 4, children: 5 } as c
 export interface SliceLeaf {
   /** Place among the columns of each row group of the file. */
   readonly index: number;
+  /** Place of its top-level column among the file's. */
+  readonly column: number;
   readonly path: string;
   /** Parquet's number of the physical type. */
   readonly type: number;
@@ -47,6 +50,8 @@ export interface SliceLeaf {
 /** A column chunk by its place in the file. */
 export interface SliceChunk {
   readonly leaf: SliceLeaf;
+  /** Parquet's number of it. */
+  readonly codec: number;
   /** NULLs among them. */
   readonly values: number;
   readonly start: number;
@@ -64,6 +69,8 @@ export interface PlacedChunk {
   readonly padded?: boolean;
   /** With `padded`: of the first data page. */
   readonly data?: number;
+  /** With `padded`: of all pages. */
+  readonly values?: number;
 }
 
 /** The footer of a Parquet file of which some columns and row groups become a file of their own. */
@@ -117,6 +124,7 @@ export class SliceFooter {
       const offsetIndex = indexStart > 0 && indexLength > 0 && indexStart + indexLength <= this.#size;
       return {
         leaf,
+        codec: intOf(meta, META.codec) ?? -1,
         values: intOf(meta, META.values) ?? -1,
         start,
         end,
@@ -179,6 +187,7 @@ function movedChunk(from: ThriftStruct, chunk: SliceChunk, place: PlacedChunk): 
     [META.bloomLength]: undefined,
     ...(padded
       ? {
+          [META.values]: BigInt(place.values ?? chunk.values),
           [META.compressed]: BigInt(place.end - place.start),
           [META.statistics]: undefined,
           [META.encodings]: undefined,
@@ -206,6 +215,7 @@ function keptSchema(
   const leaves: SliceLeaf[] = [];
   let at = 1;
   let index = 0;
+  let column = 0;
   const walk = (path: readonly string[], keep: boolean, definition: number, repetition: number, depth: number): void => {
     const element = elements[at++];
     if (element === undefined || depth > 64) throw new Error('its schema is cut off or nested too deeply');
@@ -223,6 +233,7 @@ function keptSchema(
     if (wanted) {
       leaves.push({
         index,
+        column,
         path: full.join('.'),
         type: intOf(element, ELEMENT.type) ?? -1,
         typeLength: intOf(element, ELEMENT.length) ?? 0,
@@ -235,7 +246,7 @@ function keptSchema(
   };
   const top = intOf(root, ELEMENT.children) ?? 0;
   let count = 0;
-  for (let child = 0; child < top; child++) {
+  for (; column < top; column++) {
     const [before, first] = [kept.length, leaves.length];
     walk([], false, 0, 0, 0);
     if (kept.length > before) count++;

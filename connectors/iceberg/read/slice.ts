@@ -4,7 +4,7 @@ import { fileError } from '../../../src/object-store/store-error.js';
 import { corrupt } from '../format/corrupt.js';
 import type { RowRanges } from '../prune/row-ranges.js';
 import type { ByteSource } from './byte-source.js';
-import { checkPart, NoDictionary } from './page-check.js';
+import { NotPaged, valuesOf } from './page-check.js';
 import { type ChunkPart, PAGE_SHAPE, type PagePlan, planPages, rowsInGroup } from './page-plan.js';
 import type { ParquetFooter } from './parquet-footer.js';
 import { parseFooter } from './parquet-footer.js';
@@ -48,8 +48,9 @@ interface Copy {
   readonly start: number;
   readonly end: number;
   readonly at: number;
-  /** What it is to be. */
+  /** What it is to be, and where its values are counted. */
   readonly part?: Exclude<ChunkPart, { readonly kind: 'padding' }>;
+  readonly tally?: { values: number };
 }
 
 /** What to write: bytes of the data file, or made up ones, at a place of the slice. */
@@ -67,7 +68,7 @@ export async function writeSlice(request: SliceRequest): Promise<WrittenSlice> {
   try {
     return await writePlan(request, slice, chunksOf, plan);
   } catch (error) {
-    if (!(error instanceof NoDictionary)) throw error;
+    if (!(error instanceof NotPaged)) throw error;
     return await writePlan(request, slice, chunksOf, undefined);
   }
 }
@@ -93,42 +94,51 @@ async function writePlan(
   const { source, path, signal } = request;
   const parts: Part[] = [{ kind: 'made', bytes: MAGIC, at: 0 }];
   let at = MAGIC.length;
-  const copy = (start: number, end: number, part?: Copy['part']): void => {
-    parts.push({ kind: 'copy', start, end, at, ...(part === undefined ? {} : { part }) });
+  const copy = (start: number, end: number, counted?: Required<Pick<Copy, 'part' | 'tally'>>): void => {
+    parts.push({ kind: 'copy', start, end, at, ...counted });
     at += end - start;
   };
-  const place = (chunk: SliceChunk): PlacedChunk => {
+  const place = (chunk: SliceChunk): (() => PlacedChunk) => {
     const start = at;
     const pages = plan?.get(chunk);
     if (pages === undefined) {
       copy(chunk.start, chunk.end);
-      return { start, end: at };
+      const whole = { start, end: at };
+      return () => whole;
     }
     let data: number | undefined;
+    const tally = { values: 0 };
     for (const part of pages) {
       if (part.kind !== 'dictionary') data ??= at;
-      if (part.kind !== 'padding') copy(part.start, part.end, part);
+      if (part.kind !== 'padding') copy(part.start, part.end, { part, tally });
       else {
         parts.push({ kind: 'made', bytes: part.bytes, at });
         at += part.bytes.length;
+        tally.values += part.rows;
       }
     }
-    return { start, end: at, padded: true, data: data ?? at };
+    const padded = { start, end: at, padded: true, data: data ?? at };
+    return () => ({ ...padded, values: tally.values });
   };
-  const placed = [...chunksOf].map(([group, chunks]) => ({ group, chunks: chunks.map(place) }));
-  const footer = damaged(source, () => writeThrift(slice.build(placed)));
-  const end = Buffer.alloc(8, 'PAR1', 'latin1');
-  end.writeUInt32LE(footer.length, 0);
-  const tail = Buffer.concat([footer, end]);
-  parts.push({ kind: 'made', bytes: tail, at });
-  const parsed = parseFooter(tail, source.name);
+  const places = [...chunksOf].map(([group, chunks]) => ({ group, chunks: chunks.map(place) }));
+  const tailNow = (): Buffer => {
+    const placed = places.map(({ group, chunks }) => ({ group, chunks: chunks.map((chunk) => chunk()) }));
+    const footer = damaged(source, () => writeThrift(slice.build(placed)));
+    const end = Buffer.alloc(8, 'PAR1', 'latin1');
+    end.writeUInt32LE(footer.length, 0);
+    return Buffer.concat([footer, end]);
+  };
+  // What cannot be used is known before anything is fetched.
+  parseFooter(tailNow(), source.name);
+  let tail: Buffer;
   try {
-    await writeParts(source, parts, { path, signal, isPaged: plan !== undefined });
+    // How many values lists have is known by then.
+    tail = await writeParts(source, parts, { path, signal, isPaged: plan !== undefined, last: tailNow, at });
   } catch (error) {
     await rm(path, { force: true });
-    throw error instanceof TimelineError || error instanceof NoDictionary || signal.aborted ? error : fileError('the cache folder', error);
+    throw error instanceof TimelineError || error instanceof NotPaged || signal.aborted ? error : fileError('the cache folder', error);
   }
-  return { footer: parsed, bytes: at + tail.length, padded: plan !== undefined };
+  return { footer: parseFooter(tail, source.name), bytes: at + tail.length, padded: plan !== undefined };
 }
 
 function readSliceFooter(source: ByteSource, raw: Uint8Array, columns: ReadonlySet<string>): SliceFooter {
@@ -147,8 +157,16 @@ function damaged<T>(source: ByteSource, work: () => T): T {
 async function writeParts(
   source: ByteSource,
   parts: readonly Part[],
-  { path, signal, isPaged }: { readonly path: string; readonly signal: AbortSignal; readonly isPaged: boolean },
-): Promise<void> {
+  options: {
+    readonly path: string;
+    readonly signal: AbortSignal;
+    readonly isPaged: boolean;
+    /** To be written last, at `at`. */
+    readonly last: () => Buffer;
+    readonly at: number;
+  },
+): Promise<Buffer> {
+  const { path, signal, isPaged, last, at } = options;
   const file = await open(path, 'wx');
   try {
     for (const part of parts) if (part.kind === 'made') await writeAt(file, part.bytes, part.at);
@@ -160,12 +178,18 @@ async function writeParts(
           const bytes = await source.readOnce(start, end, isPaged ? { gap: 0 } : {});
           for (const copy of copies) {
             const own = bytes.subarray(copy.start - start, copy.end - start);
-            if (copy.part !== undefined) checkPart(copy.part, own, source.name);
+            if (copy.part !== undefined) {
+              const values = await valuesOf(copy.part, own, source.name);
+              if (copy.tally !== undefined) copy.tally.values += values;
+            }
             await writeAt(file, own, copy.at);
           }
         }),
       );
     }
+    const tail = last();
+    await writeAt(file, tail, at);
+    return tail;
   } finally {
     await file.close();
   }
@@ -183,11 +207,15 @@ function chunkReads(parts: readonly Part[]): BytesRead[] {
   return copiesOf(parts).flatMap(pieces);
 }
 
-function pieces({ start, end, at, part }: Copy): BytesRead[] {
+function pieces(copy: Copy): BytesRead[] {
+  const { start, end, at } = copy;
+  if (end - start <= BATCH_BYTES) return [{ start, end, copies: [copy] }];
   return Array.from({ length: Math.ceil((end - start) / BATCH_BYTES) }, (_, index) => {
     const from = start + index * BATCH_BYTES;
     const piece = { start: from, end: Math.min(end, from + BATCH_BYTES) };
-    return { ...piece, copies: [{ ...piece, at: at + index * BATCH_BYTES, ...(part === undefined || index > 0 ? {} : { part }) }] };
+    const { part, tally } = copy;
+    const counted = index > 0 || part === undefined || tally === undefined ? {} : { part, tally };
+    return { ...piece, copies: [{ ...piece, at: at + index * BATCH_BYTES, ...counted }] };
   });
 }
 
