@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
+import type { RowRuns, Skipping } from '../../connectors/connector.js';
 import { IcebergConnector } from '../../connectors/iceberg/connector.js';
 import { parseFields } from '../../connectors/iceberg/format/schema.js';
 import { makeTable } from '../../connectors/iceberg/write/made-table.js';
@@ -12,6 +13,7 @@ import { findVersitygw, type S3Server, startVersitygw } from '../support/versity
 import { parseFilter } from './filters.js';
 import { temporaryFolder } from './iceberg-fixtures.js';
 import { newLake, type TestLake } from './iceberg-lake.js';
+import { dice } from './mutations.js';
 
 const FILES = 8;
 const ROWS = 70_000;
@@ -165,5 +167,56 @@ describe('a needle in files on S3', () => {
     const charged = both.reduce((sum, one) => sum + one.charged, 0);
     assert.equal(charged, wanted.charged);
     await Promise.all([connector.close(), alone.close()]);
+  });
+
+  it('reads the pages of rows by their numbers, and no padding, whatever the cache holds', async function () {
+    this.timeout(300_000);
+    const roll = dice(3);
+    const signal = new AbortController().signal;
+    const whole = await open(cacheFolder(), { slices: false });
+    const small = await open(cacheFolder(), { cacheBytes: 200_000, cacheMemory: 10_000 });
+    const usual = await open(cacheFolder());
+    const read = async (connector: IcebergConnector, runs: readonly RowRuns[], names: readonly string[], skipping: Skipping) => {
+      const columns = (await connector.describe(TABLE))!.columns.filter(({ name }) => names.includes(name));
+      const { handle } = await connector.pin(TABLE);
+      const { splits } = await connector.splits(
+        connector.pushdown(handle, { filters: [], columns: names, limit: undefined }).handle,
+        signal,
+      );
+      const paths = connector.dataFiles
+        .files(splits.map(({ data }) => data))
+        .map(({ path }) => path)
+        .sort();
+      const restricted = connector.dataFiles.restrict(splits, new Map(paths.map((path, n) => [path, runs[n] ?? []])));
+      proxy.seen();
+      const data = restricted.map((split) => split.data);
+      const opened = await connector.read(handle, data, { columns, meter: { charge: () => undefined }, signal, skipping });
+      assert.ok(opened.kind === 'sql' && opened.parquet === undefined);
+      const rows = await lake.query(`SELECT * FROM ${opened.relation} ORDER BY ALL`);
+      await opened.release();
+      const seen = proxy.seen().filter(({ text }) => text.includes('.parquet'));
+      return { rows, bytes: seen.reduce((sum, one) => sum + one.bytes, 0) };
+    };
+    let [bytes, chunkBytes] = [0, 0];
+    for (let time = 0; time < 12; time++) {
+      const runs = Array.from({ length: FILES }, (): RowRuns => {
+        const most = [0, 1, 1, 20][roll(4)] ?? 0;
+        return Array.from({ length: most }, (_, n) => [Math.floor((n * ROWS) / most) + roll(2000), 1 + roll(900)] as const);
+      });
+      const names = FIELDS.map(({ name }) => name).filter((name) => name === 'ts' || roll(3) > 0);
+      const wanted = await read(whole, runs, names, {});
+      assert.deepEqual((await read(usual, runs, names, {})).rows, wanted.rows);
+      assert.deepEqual((await read(small, runs, names, { pageIndex: 'on' })).rows, wanted.rows);
+      for (const pageIndex of [undefined, 'off'] as const) {
+        const fresh = await open(cacheFolder());
+        const some = await read(fresh, runs, names, pageIndex === undefined ? {} : { pageIndex });
+        assert.deepEqual(some.rows, wanted.rows);
+        if (pageIndex === 'off') chunkBytes += some.bytes;
+        else bytes += some.bytes;
+        await fresh.close();
+      }
+    }
+    assert.ok(bytes < 0.7 * chunkBytes, `${bytes} of ${chunkBytes}`);
+    await Promise.all([whole.close(), small.close(), usual.close()]);
   });
 });
