@@ -143,6 +143,7 @@ export const TEXTS: readonly string[] = [...NUMBERS, ...UNITS, ...WORDS, ...ODD]
 const FAMILIES: readonly ((n: number) => string)[] = [
   (n) => pick(TEXTS, n * 7),
   (n) => String(n * 3),
+  (n) => String(n * 331),
   (n) => String(n * 9973),
   (n) => String(n * 2 ** 40),
   (n) => String(-n * 31 + 100),
@@ -158,6 +159,7 @@ const FAMILIES: readonly ((n: number) => string)[] = [
 
 const INTEGERS: readonly ((n: number) => bigint)[] = [
   (n) => BigInt(n % 200),
+  (n) => BigInt(n * 331),
   (n) => BigInt(n * 331 - 5000),
   (n) => BigInt(n) * 50_000_017n,
   (n) => 2n ** 53n + BigInt(n) - 20n,

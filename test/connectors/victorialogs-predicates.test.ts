@@ -13,6 +13,7 @@ import { OWN_COLUMNS, PredicateMaker, type RandomPredicate, tableSql } from './l
 
 const BATCH = 40;
 const PER_STREAM = 60;
+const SEED = Number(process.env['LOGS_SEED'] ?? 8);
 
 /** Predicates that the translation knew something of, by how much. */
 interface Tally {
@@ -110,6 +111,12 @@ describe('Predicates over log documents, against PostgreSQL', function () {
     return new Map([...columns.keys()].map((name) => [name, rows.map((row) => row[name]).filter((value) => value != null)]));
   }
 
+  /** The encodings that the store chose for a field, block by block. */
+  async function encodings(scope: LogsFilter, field: string): Promise<readonly string[]> {
+    const blocks = await server.query(`${printFilter(scope)} | block_stats`);
+    return [...new Set(blocks.filter((block) => block['field'] === field).map(({ type }) => type ?? ''))].sort();
+  }
+
   it('own documents: what is exact is exact, and no superset loses a row', async () => {
     const rows = testRows(PER_STREAM);
     const scope: LogsFilter = { kind: 'present', field: 's' };
@@ -131,7 +138,10 @@ describe('Predicates over log documents, against PostgreSQL', function () {
         assert.equal(decodeValue(column, document[column.field]), expected, `${name} of row ${row['id']}`);
       }
     }
-    const maker = new PredicateMaker(new Random(8), OWN_COLUMNS, valuesOf(OWN_COLUMNS, rows));
+    assert.deepEqual(await encodings(scope, 'i8'), ['dict', 'int64', 'string', 'uint16', 'uint32', 'uint64', 'uint8']);
+    assert.deepEqual(await encodings(scope, 't'), ['const', 'dict', 'string']);
+    assert.deepEqual(await encodings(scope, 'f8'), ['dict', 'string']);
+    const maker = new PredicateMaker(new Random(SEED), OWN_COLUMNS, valuesOf(OWN_COLUMNS, rows));
     const count = cases('LOGS_PREDICATES', { usual: 1500, full: 14_000 });
     const tally = await compare({ table: 'own', scope, rows, maker, columnOf, count });
 
@@ -180,7 +190,9 @@ describe('Predicates over log documents, against PostgreSQL', function () {
     await load('foreign_logs', columns, rows);
     const changed = rows.filter((row) => row['t'] !== (written[Number(row['id'])]?.['t'] || null)).length;
     assert.ok(changed > 20, `the store changed ${changed} texts: are there blocks of its own types?`);
-    const maker = new PredicateMaker(new Random(9), columns, valuesOf(columns, rows));
+    const all = ['const', 'dict', 'float64', 'int64', 'ipv4', 'iso8601', 'string', 'uint16', 'uint32', 'uint64', 'uint8'];
+    assert.deepEqual(await encodings(scope, 't'), all);
+    const maker = new PredicateMaker(new Random(SEED + 1), columns, valuesOf(columns, rows));
     const count = cases('LOGS_PREDICATES', { usual: 700, full: 6000 });
     const tally = await compare({ table: 'foreign_logs', scope, rows, maker, columnOf, count });
 
