@@ -9,8 +9,8 @@ export const MOST_FIELDS = 1000;
 const ALWAYS = ['_msg', '_stream'];
 const MOST_KNOWN = 20_000;
 /** Of one request, and of a whole look: who starts or asks for an unknown table waits for it. */
-const TIMEOUT_MS = 3_000;
-const LOOK_MS = 8_000;
+const TIMEOUT_MS = 2_500;
+const LOOK_MS = 6_000;
 const DAY_S = 86_400;
 const DAY = BigInt(DAY_S) * 1_000_000_000n;
 /** The server takes entries of the future up to here, unless it is told otherwise. */
