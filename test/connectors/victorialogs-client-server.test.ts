@@ -121,9 +121,8 @@ describe('client of a VictoriaLogs that is stopped, slow or another', function (
   });
 
   it('gives up in time when it does not answer, and goes on when it does', async () => {
-    server.pause();
-    await assert.rejects(ask(200), { sqlstate: '57014' });
-    server.resume();
+    await server.pause();
+    await assert.rejects(ask(200), { sqlstate: '57014' }).finally(() => server.resume());
     assert.equal(await ask(), 1);
   });
 
@@ -138,5 +137,42 @@ describe('client of a VictoriaLogs that is stopped, slow or another', function (
     const after = await client.epoch({ signal });
     assert.notEqual(after.startedAt, before.startedAt);
     assert.ok(after.floor !== undefined && after.floor < START);
+  });
+});
+
+describe('client of a VictoriaLogs that answers few queries at once', function () {
+  this.timeout(60_000);
+  let server: LogsServer;
+  let client: LogsClient;
+
+  before(async function () {
+    const started = await startVictoriaLogs({ own: true, args: ['-search.maxConcurrentRequests=3', '-search.maxQueueDuration=10ms'] });
+    if (started === undefined) return this.skip();
+    server = started;
+    const base = server.config();
+    client = await openLogsClient({ name: 'logs', config: { ...base, limits: { ...base.limits, queries: 16 } } });
+    const documents = Array.from({ length: 20_000 }, (_, n) => ({ _time: '2024-01-01T00:00:00.000000000Z', a: `~${n}` }));
+    await client.insert(documents, { streamFields: [], signal });
+    await client.flush(signal);
+  });
+  after(async () => {
+    await client?.close();
+    await server?.close();
+  });
+
+  it('leaves slots to others once it knows how many there are', async () => {
+    await client.epoch({ signal });
+    const count = async (): Promise<number> => {
+      let rows = 0;
+      for await (const batch of client.query(ALL, { signal })) rows += batch.length;
+      return rows;
+    };
+    const counts = await Promise.all(Array.from({ length: 12 }, count));
+    assert.deepEqual(
+      counts,
+      counts.map(() => 20_000),
+    );
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    assert.equal(/^vl_concurrent_select_limit_reached_total (\d+)$/m.exec(text)?.[1], '0');
   });
 });

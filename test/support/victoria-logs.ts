@@ -35,8 +35,8 @@ export interface LogsServer {
   kill(): Promise<void>;
   /** After `stop` or `kill`: the same data (or, `empty`, none) at the same address; with another retention until the next restart. */
   restart(options?: { readonly empty?: boolean; readonly retention?: string }): Promise<void>;
-  /** SIGSTOP and SIGCONT. */
-  pause(): void;
+  /** SIGSTOP and SIGCONT; stopped once it is done. */
+  pause(): Promise<void>;
   resume(): void;
   /** Ends it, and removes its data. */
   close(): Promise<void>;
@@ -144,12 +144,12 @@ class RunningServer implements LogsServer {
     await this.stop();
   }
 
-  pause(): void {
-    throw new Error('this server is not ours to stop');
+  async pause(): Promise<void> {
+    await this.stop();
   }
 
   resume(): void {
-    this.pause();
+    throw new Error('this server is not ours to stop');
   }
 
   async close(): Promise<void> {}
@@ -219,8 +219,16 @@ class OwnServer extends RunningServer {
     await this.start(retention);
   }
 
-  override pause(): void {
+  override async pause(): Promise<void> {
     this.#child?.kill('SIGSTOP');
+    // All of its threads, which takes a moment.
+    for (let answers = true; answers; ) {
+      const asked = fetch(`${this.url}/health`, { signal: AbortSignal.timeout(100) });
+      answers = await asked.then(
+        async (answer) => (await answer.text()) !== '',
+        () => false,
+      );
+    }
   }
 
   override resume(): void {

@@ -10,6 +10,7 @@ import { type Answer, type Bounds, type ExchangeRequest, LogsConnections, Retrya
 import { OddAnswer, readFieldNames, readHits } from './json-answers.js';
 import type { InsertOptions, LogsClient, LogsRow, QueryOptions, ServerEpoch } from './logs-client.js';
 import { authorization, LogsErrors } from './logs-errors.js';
+import { onAbort } from './on-abort.js';
 import { readServerPage, type ServerPage } from './server-page.js';
 import { type SlotClass, Slots } from './slots.js';
 
@@ -226,13 +227,13 @@ class HttpLogsClient implements LogsClient {
     const ended = new AbortController();
     const end = (): void => ended.abort(signal.reason);
     if (signal.aborted) end();
-    signal.addEventListener('abort', end, { once: true });
+    const settled = onAbort(signal, end);
     const timer = setTimeout(() => ended.abort(this.errors.timeout(timeout)), timeout);
     try {
       return await this.#slots.take(slot, ended.signal);
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', end);
+      settled();
     }
   }
 

@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps, Agent as TlsAgent } from 'node:https';
 import type { LogsErrors } from './logs-errors.js';
+import { onAbort } from './on-abort.js';
 
 /** Idle connections are closed before the server closes them (60 s), so that no request meets one that is just going. */
 const IDLE_MS = 20_000;
@@ -88,11 +89,10 @@ export class LogsConnections {
       late = true;
       outgoing.destroy();
     }, left);
-    const aborted = (): void => void outgoing.destroy();
-    signal.addEventListener('abort', aborted, { once: true });
+    const settled = onAbort(signal, () => void outgoing.destroy());
     const done = (): void => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
+      settled();
     };
     const failed = (error: unknown): unknown => {
       if (signal.aborted) return signal.reason;

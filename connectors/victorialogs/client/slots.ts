@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.js';
+
 /** How long a request will hold its slot, about: short ones do not wait behind long ones. */
 export type SlotClass = 'short' | 'long';
 
@@ -47,17 +49,16 @@ export class Slots {
 
   #wait(of: SlotClass, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const aborted = (): void => {
-        this.#waiting[of].delete(entry);
-        reject(signal.reason);
-      };
       const entry = {
         start: (): void => {
-          signal.removeEventListener('abort', aborted);
+          settled();
           resolve();
         },
       };
-      signal.addEventListener('abort', aborted, { once: true });
+      const settled = onAbort(signal, () => {
+        this.#waiting[of].delete(entry);
+        reject(signal.reason);
+      });
       this.#waiting[of].add(entry);
     });
   }
