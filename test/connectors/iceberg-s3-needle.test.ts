@@ -219,4 +219,22 @@ describe('a needle in files on S3', () => {
     assert.ok(bytes < 0.7 * chunkBytes, `${bytes} of ${chunkBytes}`);
     await Promise.all([whole.close(), small.close(), usual.close()]);
   });
+
+  it('shows no padding of rows that a filter left by the page index', async function () {
+    this.timeout(60_000);
+    const connector = await open(cacheFolder());
+    const columns = (await connector.describe(TABLE))!.columns;
+    const { handle } = await connector.pin(TABLE);
+    const filter = parseFilter(`session_id = 's000777'`, new Map([['session_id', 25]]));
+    const pushed = connector.pushdown(handle, { filters: [filter], columns: columns.map(({ name }) => name), limit: undefined });
+    const signal = new AbortController().signal;
+    const { splits } = await connector.splits(pushed.handle, signal);
+    const data = splits.map((split) => split.data);
+    const opened = await connector.read(pushed.handle, data, { columns, meter: { charge: () => undefined }, signal });
+    assert.ok(opened.kind === 'sql' && opened.parquet === undefined);
+    const sql = `SELECT count(*) < ${ROWS}, count(*) >= ${FILES * 40}, count(*) = count(session_id), count(*) = count(payload) FROM ${opened.relation}`;
+    assert.deepEqual(await lake.query(sql), await lake.query('SELECT true, true, true, true'));
+    await opened.release();
+    await connector.close();
+  });
 });
