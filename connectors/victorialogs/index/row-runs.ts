@@ -28,5 +28,18 @@ function joined(sorted: readonly number[], gap: number): [first: number, rows: n
   return runs;
 }
 
-/** Parts of a file that are read together, about: a page of Parquet. */
-export const PAGE_ROWS = 20_000;
+/** Rows of a file that are read together, about: a page of Parquet. */
+export const PAGE_ROWS = 5000;
+
+/** How many of a file's pages the rows lie in. */
+export function pagesOf(runs: RowRuns): number {
+  let pages = 0;
+  let last = -1;
+  for (const [first, rows] of runs) {
+    const from = Math.max(last + 1, Math.floor(first / PAGE_ROWS));
+    const to = Math.floor((first + rows - 1) / PAGE_ROWS);
+    pages += Math.max(0, to - from + 1);
+    last = Math.max(last, to);
+  }
+  return pages;
+}

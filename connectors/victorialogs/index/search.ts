@@ -3,7 +3,7 @@ import type { LogsClient, LogsRow, QueryOptions } from '../client/logs-client.js
 import type { LogsFilter } from '../logsql/syntax.js';
 import { FIELD } from './layout.js';
 import { CANONICAL_POSITION, readCount } from './read-back.js';
-import { PAGE_ROWS, runsOf } from './row-runs.js';
+import { PAGE_ROWS, pagesOf, runsOf } from './row-runs.js';
 
 /** A covered file, as its documents name it. */
 export interface SearchedFile {
@@ -22,6 +22,8 @@ export interface Search {
 
 /** Positions are asked for up to so many. */
 export const MAX_HITS = 100_000;
+/** So few cost nothing to look at. */
+const CHEAP_HITS = 5000;
 /** Beyond this share of the rows an index is no use. */
 const MAX_SHARE = 0.05;
 /** Positions pay while so much of the pages is touched, about. */
@@ -41,7 +43,12 @@ export async function search(request: Search): Promise<Pick<Found, 'only' | 'hit
   if (!always && hits > rows * MAX_SHARE && hits > 1) return scan(`${hits} of ${rows} rows may pass: reading all of them is faster`);
   const pages = files.reduce((sum, { file }) => sum + Math.ceil(file.rows / PAGE_ROWS), 0);
   const touched = 1 - (1 - 1 / Math.max(1, pages)) ** hits;
-  if (hits <= MAX_HITS && (always || touched < MAX_PAGES)) return positions(request, hits);
+  if (hits <= MAX_HITS && (always || touched < MAX_PAGES || hits <= CHEAP_HITS)) {
+    const found = await positions(request, hits);
+    // Rows of one user may lie together: chance is no guide then.
+    const read = [...found.only.values()].reduce((sum, runs) => sum + pagesOf(runs), 0);
+    return always || read < pages * MAX_PAGES || read <= 1 ? found : scan(`${hits} rows may pass, and they lie all over the files`);
+  }
   const found = await ranges(request, hits);
   const left = [...found.only.values()].reduce((sum, runs) => sum + runs.reduce((one, [, count]) => one + count, 0), 0);
   if (!always && left > rows * MAX_RANGES) return scan(`${hits} rows may pass, and they lie all over the files`);
@@ -98,7 +105,8 @@ async function ranges({ client, filter, files, options }: Search, hits: number):
   const byId = new Map(files.map(({ file, id }) => [id, file]));
   const only = new Map<string, RowRuns>(files.map(({ file }) => [file.path, []]));
   const query = {
-    filter,
+    // `min` and `max` would trip over anything else; if there is any, the counts do not fit.
+    filter: { kind: 'and', args: [filter, CANONICAL_POSITION] },
     pipes: [
       {
         kind: 'stats',
@@ -133,7 +141,7 @@ async function ranges({ client, filter, files, options }: Search, hits: number):
   return { only, hits, form: whole ? 'files' : 'ranges' };
 }
 
-/** Of the documents of a table: its covered files' that may hold wanted rows. Without numbers that are not canonical, which `min` and `max` would trip over. */
+/** Of the documents of a table: its covered files' that may hold wanted rows. */
 export function documentFilter(options: {
   readonly table: string;
   readonly range: { readonly from: bigint; readonly to: bigint };
@@ -150,7 +158,6 @@ export function documentFilter(options: {
       { kind: 'equals', field: FIELD.table, value: table },
       { kind: 'or', args: filters },
       ...(files === undefined ? [] : [{ kind: 'in', field: FIELD.file, values: files } as const]),
-      CANONICAL_POSITION,
     ],
   };
 }
