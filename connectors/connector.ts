@@ -88,6 +88,8 @@ export interface DataFile {
   readonly bytes: number;
   /** All of the file's, deleted ones included. */
   readonly rows: number;
+  /** It lies on another machine: reading it costs requests. */
+  readonly remote?: true;
 }
 
 /** Rows of a data file by their numbers in it, from 0: runs, ascending, disjoint. */

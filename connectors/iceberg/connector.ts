@@ -104,7 +104,7 @@ export class IcebergConnector implements Connector {
       if (pinned.about !== undefined) return undefined;
       return tableIdentity(pinned, (await this.#version(pinned, signal)).schema);
     },
-    files: filesOf,
+    files: (splits) => filesOf(splits).map((file) => (this.#io.isLocal(file.path) ? file : { ...file, remote: true })),
     restrict: restrictSplits,
     whole: wholeFiles,
     scattered: async (handle, splits, column, signal) => {
