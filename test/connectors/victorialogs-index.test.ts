@@ -162,7 +162,15 @@ describe('Certificates', () => {
     at: 5,
     days: new Map([[20_000, 30]]),
     certificates: [
-      { file: 'f', rows: 10, mapping: MAPPING, from: 20_000n * 86_400_000_000_000n, to: 20_000n * 86_400_000_000_000n + 5n, bytes: 7 },
+      {
+        file: 'f',
+        rows: 10,
+        mapping: MAPPING,
+        from: 20_000n * 86_400_000_000_000n,
+        to: 20_000n * 86_400_000_000_000n + 5n,
+        bytes: 7,
+        digest: 'd',
+      },
     ],
     refusals: [{ file: 'g', mapping: MAPPING, reason: 'why' }],
     ...more,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DataFile, IndexBuildRequest, IndexBuildResult } from '../../connector.js';
 import type { QueryOptions } from '../client/logs-client.js';
 import type { LogsIndexConfig } from '../config.js';
-import type { Refusal } from './certificate.js';
+import type { Certificate, Refusal } from './certificate.js';
 import { type Claim, certify, record } from './certify.js';
 import type { FileContent } from './content.js';
 import { RETENTION } from './coverage.js';
@@ -71,21 +71,22 @@ export async function buildIndex({ place, documents, request, config, settle }: 
         continue;
       }
       const batch = waiting.splice(0, count);
-      const kept: Claim[] = [];
-      const failed = new Map<string, string>();
-      for (const { file, claim, content } of batch) {
-        const { from, to } = claim.range;
-        const lost = await content.missing(client, { table: documents.key, id: fileId(claim.file, mapping), from, to }, options);
-        if (lost === 0) kept.push(claim);
-        else failed.set(claim.file, `VictoriaLogs has documents of ${file.rows - lost} of its ${file.rows} rows`);
-      }
-      const outcome = await certify(place, documents, kept, options);
+      const claims = batch.map(({ file, certificate, content }): Claim => {
+        const { from, to } = certificate;
+        const compared = async (): Promise<string | undefined> => {
+          const id = fileId(certificate.file, mapping);
+          const lost = await content.missing(client, { table: documents.key, id, from, to }, options);
+          return lost === 0 ? undefined : `VictoriaLogs has documents of ${file.rows - lost} of its ${file.rows} rows`;
+        };
+        return { certificate, compared };
+      });
+      const outcome = await certify(place, documents, claims, options);
       const certified = new Set(outcome.certified.map(({ file }) => file));
-      for (const { file, claim } of batch) {
-        if (certified.has(claim.file)) {
+      for (const { file, certificate } of batch) {
+        if (certified.has(certificate.file)) {
           done.add(file.path);
           reasons.delete(file.path);
-        } else reasons.set(file.path, failed.get(claim.file) ?? outcome.failed.get(claim.file) ?? 'not indexed yet');
+        } else reasons.set(file.path, outcome.failed.get(certificate.file) ?? 'not indexed yet');
       }
     }
   }
@@ -111,11 +112,12 @@ export async function buildIndex({ place, documents, request, config, settle }: 
         signal,
       });
       if (written.kind === 'written') {
-        const { from, to } = written;
+        const { from, to, content } = written;
         if (!dry) rows += written.rows;
         bytes += written.bytes;
-        const claim = { file: fileKey(file), rows: file.rows, mapping, bytes: dry ? undefined : written.bytes, range: { from, to } };
-        waiting.push({ file, claim, content: written.content, since: performance.now() });
+        const size = dry ? undefined : written.bytes;
+        const certificate = { file: fileKey(file), rows: file.rows, mapping, from, to, bytes: size, digest: content.digest() };
+        waiting.push({ file, certificate, content, since: performance.now() });
       } else if (written.kind === 'too_old') {
         reasons.set(file.path, RETENTION);
       } else {
@@ -168,7 +170,7 @@ function rowsIn(waiting: readonly Waiting[]): number {
 /** A file whose documents are read back when they are old enough. */
 interface Waiting {
   readonly file: DataFile;
-  readonly claim: Claim & { readonly range: { readonly from: bigint; readonly to: bigint } };
+  readonly certificate: Certificate;
   readonly content: FileContent;
   readonly since: number;
 }

@@ -14,6 +14,8 @@ export interface Certificate {
   readonly to: bigint;
   /** Of the documents, as written; undefined: not known. */
   readonly bytes: number | undefined;
+  /** FileContent.digest: another store's documents, or a backup's, may have the right numbers and other values. */
+  readonly digest: string;
 }
 
 /** Why a file cannot be covered whatever is done. */
@@ -37,7 +39,7 @@ export interface CertificateSegment {
   readonly refusals: readonly Refusal[];
 }
 
-const FORM = 1;
+const FORM = 2;
 
 /** Two lines: the SHA-256 of the second, and JSON. */
 export function printSegment(segment: CertificateSegment): Uint8Array {
@@ -51,13 +53,14 @@ export function printSegment(segment: CertificateSegment): Uint8Array {
     mappings.push(mapping);
     return mappings.length - 1;
   };
-  const certificates = segment.certificates.map(({ file, rows, mapping, from, to, bytes }) => [
+  const certificates = segment.certificates.map(({ file, rows, mapping, from, to, bytes, digest: content }) => [
     file,
     rows,
     numberOf(mapping),
     String(from),
     String(to),
     bytes ?? null,
+    content,
   ]);
   const refusals = segment.refusals.map(({ file, mapping, reason }) => [file, numberOf(mapping), reason]);
   const body = JSON.stringify({
@@ -105,7 +108,7 @@ export function readSegment(bytes: Uint8Array, table: string): CertificateSegmen
         }),
       ),
       certificates: list(json['certificates']).map((entry): Certificate => {
-        const [file, rows, mapping, from, to, size] = list(entry);
+        const [file, rows, mapping, from, to, size, content] = list(entry);
         const certificate = {
           file: text(file),
           rows: whole(rows),
@@ -113,6 +116,7 @@ export function readSegment(bytes: Uint8Array, table: string): CertificateSegmen
           from: instant(from),
           to: instant(to),
           bytes: size === null ? undefined : whole(size),
+          digest: text(content),
         };
         return certificate.rows > 0 && certificate.from <= certificate.to ? certificate : wrong();
       }),

@@ -6,8 +6,12 @@ import { isUnchanged, stateOf } from './life.js';
 import { isWhole, type ReadBack, readBack } from './read-back.js';
 import type { IndexPlace, TableDocuments } from './table-documents.js';
 
-/** What is to be certified; without a range it is that of the documents. */
-export type Claim = Omit<Certificate, 'from' | 'to'> & { readonly range?: { readonly from: bigint; readonly to: bigint } };
+/** What is to be certified. */
+export interface Claim {
+  readonly certificate: Certificate;
+  /** Compares the documents' values, which numbers say nothing of. Undefined: they are the rows'; or why they are not. */
+  readonly compared: () => Promise<string | undefined>;
+}
 
 export interface CertifyOutcome {
   readonly certified: readonly Certificate[];
@@ -34,14 +38,14 @@ export async function certify(
 ): Promise<CertifyOutcome> {
   const certified: Certificate[] = [];
   const failed = new Map<string, string>();
-  const sorted = [...claims].sort((a, b) => Number((a.range?.from ?? 0n) - (b.range?.from ?? 0n)));
+  const sorted = [...claims].sort((a, b) => Number(a.certificate.from - b.certificate.from));
   for (let at = 0; at < sorted.length; ) {
     const batch: Claim[] = [];
     for (let rows = 0; at < sorted.length && batch.length < BATCH && (rows === 0 || rows < BATCH_ROWS); at++) {
       const claim = sorted[at];
       if (claim === undefined) break;
       batch.push(claim);
-      rows += claim.rows;
+      rows += claim.certificate.rows;
     }
     const outcome = await certifyBatch(place, documents, batch, options);
     certified.push(...outcome.certified);
@@ -58,39 +62,27 @@ async function certifyBatch(
 ): Promise<CertifyOutcome> {
   const { client } = place;
   const failed = new Map<string, string>();
-  const idOf = ({ file, mapping }: Claim): string => fileId(file, mapping);
-  const ranges = claims.flatMap(({ range }) => range ?? []);
-  if (ranges.length < claims.length) {
-    const found = await readBack(client, { table: documents.key, files: claims.map(idOf) }, options);
-    const ranged = claims.flatMap((claim): readonly Claim[] => {
-      const one = found.get(idOf(claim));
-      if (isWhole(one, claim.rows)) return [{ ...claim, range: claim.range ?? { from: one.from, to: one.to } }];
-      failed.set(claim.file, shortage(one, claim.rows));
-      return [];
-    });
-    if (ranged.length === 0) return { certified: [], failed };
-    const outcome = await certifyBatch(place, documents, ranged, options);
-    return { certified: outcome.certified, failed: new Map([...failed, ...outcome.failed]) };
-  }
-  const span = spanOf(ranges);
+  const idOf = ({ certificate: { file, mapping } }: Claim): string => fileId(file, mapping);
+  const span = spanOf(claims.map(({ certificate }) => certificate));
   const days = daysOf(span);
   if (days.last - days.first > MAX_DAYS) throw new RangeError('documents of too many days');
   const before = await stateOf(client, documents.key, days, options);
   const found = await readBack(client, { table: documents.key, files: claims.map(idOf), range: span }, options);
+  const wrong = new Map<Claim, string>();
+  for (const claim of claims) {
+    const one = found.get(idOf(claim));
+    const reason = isWhole(one, claim.certificate.rows) ? await claim.compared() : shortage(one, claim.certificate.rows);
+    if (reason !== undefined) wrong.set(claim, reason);
+  }
+  // Of the same life of the server as all that was read.
   const after = await stateOf(client, documents.key, days, options);
   const unchanged = isUnchanged(before, after);
   const certified = claims.flatMap((claim): readonly Certificate[] => {
-    const { range = span, ...rest } = claim;
-    const one = found.get(idOf(claim));
-    const reason = !isWhole(one, claim.rows)
-      ? shortage(one, claim.rows)
-      : !unchanged
-        ? FEWER
-        : after.epoch.floor !== undefined && range.from < after.epoch.floor
-          ? RETENTION
-          : undefined;
-    if (reason !== undefined) failed.set(claim.file, reason);
-    return reason === undefined ? [{ ...rest, from: range.from, to: range.to }] : [];
+    const { certificate } = claim;
+    const past = after.epoch.floor !== undefined && certificate.from < after.epoch.floor;
+    const reason = wrong.get(claim) ?? (!unchanged ? FEWER : past ? RETENTION : undefined);
+    if (reason !== undefined) failed.set(certificate.file, reason);
+    return reason === undefined ? [certificate] : [];
   });
   await record(documents, { certified, refusals: [], state: after });
   return { certified, failed };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { LogsClient, LogsRow, QueryOptions } from '../client/logs-client.js';
 import type { LogsFilter, LogsQuery } from '../logsql/syntax.js';
@@ -23,49 +24,101 @@ export class FileContent {
     this.#sums[position] = sumOf(document, this.mapping);
   }
 
+  /** Of all documents: what a certificate keeps of them. */
+  digest(): string {
+    return digestOf(this.#sums);
+  }
+
   /** How many rows have no such document in the store. Others with their numbers do no harm: they only make more candidates. */
-  async missing(
-    client: LogsClient,
-    of: { readonly table: string; readonly id: string; readonly from: bigint; readonly to: bigint },
-    options: QueryOptions,
-  ): Promise<number> {
+  async missing(client: LogsClient, of: StoredFile, options: QueryOptions): Promise<number> {
     const rows = this.#sums.length;
-    const seen = new Uint8Array(Math.ceil(rows / 8));
-    let left = rows;
-    for (let first = 0; first < rows; first += WINDOW_ROWS) {
-      const window: readonly LogsFilter[] =
-        rows <= WINDOW_ROWS
-          ? []
-          : [
-              { kind: 'compare', field: FIELD.position, op: '>=', value: String(first) },
-              { kind: 'compare', field: FIELD.position, op: '<', value: String(first + WINDOW_ROWS) },
-            ];
-      const query: LogsQuery = {
-        filter: {
-          kind: 'and',
-          args: [
-            { kind: 'time', from: of.from, to: of.to + 1n },
-            { kind: 'equals', field: FIELD.table, value: of.table },
-            { kind: 'equals', field: FIELD.file, value: of.id },
-            ...window,
-          ],
-        },
-        pipes: [{ kind: 'fields', fields: ['_time', FIELD.position, FIELD.marked, ...this.mapping.fields.map(({ field }) => field)] }],
-      };
-      for await (const batch of client.query(query, options)) {
-        for (const document of batch) {
-          const position = readCount(document[FIELD.position]);
-          if (position === undefined || position >= rows || this.#sums[position] !== sumOf(document, this.mapping)) continue;
-          const bit = 1 << (position & 7);
-          const byte = seen[position >> 3] ?? 0;
-          if ((byte & bit) !== 0) continue;
-          seen[position >> 3] = byte | bit;
-          left--;
-        }
+    const seen = new Places(rows);
+    for await (const { position, sum } of storedSums(client, { ...of, rows, mapping: this.mapping }, options))
+      if (this.#sums[position] === sum) seen.add(position);
+    return rows - seen.size;
+  }
+}
+
+/** The documents of one file. */
+export interface StoredFile {
+  readonly table: string;
+  readonly id: string;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** What `FileContent.digest` was of the documents that the store has; undefined: of some row it has none, or several that differ. */
+export async function storedDigest(
+  client: LogsClient,
+  of: StoredFile & { readonly rows: number; readonly mapping: IndexMapping },
+  options: QueryOptions,
+): Promise<string | undefined> {
+  const sums = new Uint32Array(of.rows);
+  const seen = new Places(of.rows);
+  for await (const { position, sum } of storedSums(client, of, options)) {
+    if (seen.add(position)) sums[position] = sum;
+    else if (sums[position] !== sum) return undefined;
+  }
+  return seen.size === of.rows ? digestOf(sums) : undefined;
+}
+
+async function* storedSums(
+  client: LogsClient,
+  of: StoredFile & { readonly rows: number; readonly mapping: IndexMapping },
+  options: QueryOptions,
+): AsyncGenerator<{ readonly position: number; readonly sum: number }> {
+  const { rows, mapping } = of;
+  for (let first = 0; first < rows; first += WINDOW_ROWS) {
+    const window: readonly LogsFilter[] =
+      rows <= WINDOW_ROWS
+        ? []
+        : [
+            { kind: 'compare', field: FIELD.position, op: '>=', value: String(first) },
+            { kind: 'compare', field: FIELD.position, op: '<', value: String(first + WINDOW_ROWS) },
+          ];
+    const query: LogsQuery = {
+      filter: {
+        kind: 'and',
+        args: [
+          { kind: 'time', from: of.from, to: of.to + 1n },
+          { kind: 'equals', field: FIELD.table, value: of.table },
+          { kind: 'equals', field: FIELD.file, value: of.id },
+          ...window,
+        ],
+      },
+      pipes: [{ kind: 'fields', fields: ['_time', FIELD.position, FIELD.marked, ...mapping.fields.map(({ field }) => field)] }],
+    };
+    for await (const batch of client.query(query, options)) {
+      for (const document of batch) {
+        const position = readCount(document[FIELD.position]);
+        if (position !== undefined && position < rows) yield { position, sum: sumOf(document, mapping) };
       }
     }
-    return left;
   }
+}
+
+/** Rows of a file, a bit for each. */
+class Places {
+  size = 0;
+  readonly #bits: Uint8Array;
+
+  constructor(rows: number) {
+    this.#bits = new Uint8Array(Math.ceil(rows / 8));
+  }
+
+  /** False: it was there. */
+  add(position: number): boolean {
+    const bit = 1 << (position & 7);
+    const byte = this.#bits[position >> 3] ?? 0;
+    if ((byte & bit) !== 0) return false;
+    this.#bits[position >> 3] = byte | bit;
+    this.size++;
+    return true;
+  }
+}
+
+function digestOf(sums: Uint32Array): string {
+  return createHash('sha256').update(sums).digest('hex');
 }
 
 function sumOf(document: LogsRow, { fields }: IndexMapping): number {

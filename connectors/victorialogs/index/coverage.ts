@@ -59,6 +59,7 @@ export class ExpectedTotals {
 }
 
 export const RESTARTED = 'VictoriaLogs was started anew since, and its documents are not checked yet';
+export const ALTERED = 'VictoriaLogs has other documents than it had';
 export const FEWER = 'VictoriaLogs has fewer documents than it had';
 export const RETENTION = "rows are older than VictoriaLogs' retention";
 

@@ -1,6 +1,8 @@
 import { type Certificate, daysOf } from './certificate.js';
 import { type Claim, certify } from './certify.js';
-import { ExpectedTotals, standingsOf, voidReason } from './coverage.js';
+import { storedDigest } from './content.js';
+import { ALTERED, ExpectedTotals, standingsOf, voidReason } from './coverage.js';
+import { fileId } from './layout.js';
 import { stateOf } from './life.js';
 import type { IndexPlace, TableDocuments } from './table-documents.js';
 
@@ -53,10 +55,23 @@ export async function recheck(place: IndexPlace, documents: TableDocuments, sign
   }
   const state = await stateOf(place.client, documents.key, daysOf({ from, to }), options);
   const expected = new ExpectedTotals(segments, state.epoch.startedAt);
+  const { altered } = documents;
+  if (altered.startedAt !== state.epoch.startedAt) {
+    altered.startedAt = state.epoch.startedAt;
+    altered.files.clear();
+  }
   const claims = newest.flatMap((standing): readonly Claim[] => {
     if (voidReason(standing, state, expected) === undefined) return [];
-    const { from: first, to: final, ...rest } = standing.certificate;
-    return [{ ...rest, range: { from: first, to: final } }];
+    const { certificate } = standing;
+    const id = fileId(certificate.file, certificate.mapping);
+    if (altered.files.has(id)) return [];
+    const compared = async (): Promise<string | undefined> => {
+      const stored = await storedDigest(place.client, { ...certificate, table: documents.key, id }, options);
+      if (stored === certificate.digest) return undefined;
+      altered.files.add(id);
+      return ALTERED;
+    };
+    return [{ certificate, compared }];
   });
   return (await certify(place, documents, claims, options)).certified;
 }

@@ -9,6 +9,8 @@ export interface TableDocuments {
   readonly store: CertificateStore;
   /** Totals by day that searches have seen: certificates of before hold only while there are no fewer. */
   readonly seen: { at: number; startedAt: string; days: Map<number, number> };
+  /** Ids of files whose documents were found to have other values in this life of the server: only a build makes that good. */
+  readonly altered: { startedAt: string; readonly files: Set<string> };
 }
 
 export interface IndexPlace {
@@ -27,7 +29,12 @@ export function createTableDocuments({ place, records }: Pick<IndexPlace, 'place
     const known = tables.get(identity);
     if (known !== undefined) return known;
     const key = tableKey(identity);
-    const made: TableDocuments = { key, store: new CertificateStore(records, place, key), seen: { at: 0, startedAt: '', days: new Map() } };
+    const made: TableDocuments = {
+      key,
+      store: new CertificateStore(records, place, key),
+      seen: { at: 0, startedAt: '', days: new Map() },
+      altered: { startedAt: '', files: new Set() },
+    };
     tables.set(identity, made);
     return made;
   };
