@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
 import { describe, it } from 'mocha';
 import { openLogsClient } from '../../connectors/victorialogs/client/http-client.js';
 import type { LogsClient, LogsRow, QueryOptions } from '../../connectors/victorialogs/client/logs-client.js';
@@ -11,6 +12,8 @@ const ALL: LogsQuery = { filter: { kind: 'all' }, pipes: [] };
 const SECRET = 'open sesame';
 const ROWS = ['{"a":"1","b":"x"}\n', '{"a":"2"}\n', '{"a":"3","c d":"\\"\\n\\u00e9é"}\n'];
 const PARSED = ROWS.map((row) => JSON.parse(row) as LogsRow);
+
+const timersRunning = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
 describe('client of VictoriaLogs and broken answers', function () {
   this.timeout(60_000);
@@ -118,9 +121,13 @@ describe('client of VictoriaLogs and broken answers', function () {
   for (const [name, [answer, message]] of Object.entries(wrong)) {
     it(`takes ${name} for no whole answer`, async () => {
       const { client } = await open(() => answer);
+      const timers = timersRunning();
       const { error } = await read(client);
       assert.equal(error?.sqlstate, '08006', error?.message);
       assert.match(error?.message ?? '', message);
+      // One that is left would keep the process alive.
+      await setImmediate();
+      assert.ok(timersRunning() <= timers);
     });
   }
 

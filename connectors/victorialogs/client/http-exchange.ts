@@ -111,6 +111,8 @@ export class LogsConnections {
         message.destroy();
         throw this.errors.unreachable(`it redirects to ${hostOf(message.headers.location)}, which is not followed`);
       }
+      // Also where nobody reads the body.
+      message.once('close', done);
       const stream = bodyOf(message, { failed, done, destroy: () => outgoing.destroy() });
       return { status, message, body: stream, errorText: () => firstText(stream) };
     } catch (error) {
