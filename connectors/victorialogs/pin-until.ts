@@ -1,6 +1,6 @@
 import type { LogsClient } from './client/logs-client.js';
+import { parseInstant } from './instant.js';
 import type { LogsFilter } from './logsql/syntax.js';
-import { nanosOf } from './nanos.js';
 
 const NEWEST = 'newest';
 
@@ -30,7 +30,7 @@ export async function pinUntil(
   for await (const rows of client.query({ filter: ahead, pipes }, { signal })) {
     for (const row of rows) {
       const newest = row[NEWEST];
-      const nanos = newest === undefined ? undefined : nanosOf(newest);
+      const nanos = newest === undefined ? undefined : parseInstant(newest);
       if (nanos !== undefined && nanos >= until) until = (nanos / 1_000n + 1n) * 1_000n;
     }
   }

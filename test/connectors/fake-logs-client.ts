@@ -1,6 +1,6 @@
 import type { LogsClient, LogsRow, QueryOptions } from '../../connectors/victorialogs/client/logs-client.js';
+import { parseInstant } from '../../connectors/victorialogs/instant.js';
 import type { LogsFilter, LogsQuery } from '../../connectors/victorialogs/logsql/syntax.js';
-import { nanosOf } from '../../connectors/victorialogs/nanos.js';
 import { TimelineError } from '../../sql/errors.js';
 
 export interface Entry {
@@ -131,7 +131,7 @@ export function timeOf(nanos: bigint): string {
 }
 
 export function at(time: string): bigint {
-  const nanos = nanosOf(time);
+  const nanos = parseInstant(time);
   if (nanos === undefined) throw new Error(`no time: ${time}`);
   return nanos;
 }

@@ -1,5 +1,5 @@
 import type { InsertOptions, LogsClient, LogsRow, QueryOptions, ServerEpoch } from '../../connectors/victorialogs/client/logs-client.js';
-import { readTimeText } from '../../connectors/victorialogs/index/instant.js';
+import { parseInstant } from '../../connectors/victorialogs/instant.js';
 import type { LogsFilter, LogsQuery } from '../../connectors/victorialogs/logsql/syntax.js';
 
 const DAY = 86_400_000_000_000n;
@@ -67,7 +67,7 @@ export class MemoryLogs implements LogsClient {
 }
 
 function timeOf(document: LogsRow): bigint {
-  return readTimeText(document['_time'] ?? '') ?? 0n;
+  return parseInstant(document['_time'] ?? '') ?? 0n;
 }
 
 function grouped(rows: readonly LogsRow[], { by, calls }: Extract<LogsQuery['pipes'][number], { kind: 'stats' }>): LogsRow[] {

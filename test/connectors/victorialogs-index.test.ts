@@ -5,10 +5,10 @@ import { type CertificateSegment, printSegment, readSegment } from '../../connec
 import { CertificateStore } from '../../connectors/victorialogs/index/certificate-store.js';
 import { ExpectedTotals, voidReason } from '../../connectors/victorialogs/index/coverage.js';
 import { createDocuments } from '../../connectors/victorialogs/index/document.js';
-import { instantOf, readTimeText, timeText } from '../../connectors/victorialogs/index/instant.js';
 import { fileId, fileKey, type IndexMapping, wantedMapping } from '../../connectors/victorialogs/index/layout.js';
 import { pagesOf, runsOf } from '../../connectors/victorialogs/index/row-runs.js';
 import { LogsTableIndex } from '../../connectors/victorialogs/index/table-index.js';
+import { instantOfTimestamp, parseInstant, printInstant } from '../../connectors/victorialogs/instant.js';
 import { Oid, type } from '../../sql/types.js';
 import { Random } from '../timeline/random.js';
 import { IndexTestTable, MemoryRecords } from './index-test-table.js';
@@ -42,13 +42,13 @@ describe('Index documents', () => {
       ['2025-03-01 10:00:00.123456789+00', '2025-03-01T10:00:00.123456789Z'],
       ['1970-01-01 00:00:00+00', '1970-01-01T00:00:00.000000000Z'],
     ] as const) {
-      const instant = instantOf(text);
+      const instant = instantOfTimestamp(text);
       assert.ok(instant !== undefined);
-      assert.equal(timeText(instant), expected);
-      assert.equal(readTimeText(expected), instant);
+      assert.equal(printInstant(instant), expected);
+      assert.equal(parseInstant(expected), instant);
     }
     for (const text of ['infinity', '-infinity', '0044-03-15 00:00:00+00 BC', '12025-01-01 00:00:00+00', '2025-03-01 10:00:00+02'])
-      assert.equal(instantOf(text), undefined, text);
+      assert.equal(instantOfTimestamp(text), undefined, text);
   });
 
   it('hold what can be written, and mark rows whose values cannot', () => {

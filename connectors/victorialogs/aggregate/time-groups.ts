@@ -1,8 +1,8 @@
 import { internal } from '../../../sql/errors.js';
 import { formatTimestampTz } from '../../../sql/value-time.js';
 import type { AggregateKey } from '../../connector.js';
+import { parseInstant } from '../instant.js';
 import type { LogsGroup } from '../logsql/syntax.js';
-import { nanosOf } from '../nanos.js';
 
 export type Trunc = Extract<AggregateKey, { readonly kind: 'trunc' }>;
 type Unit = Trunc['unit'];
@@ -31,7 +31,7 @@ function bucket(step: Unit, offset: number): LogsGroup {
 
 /** date_trunc of an entry's `_time`, or of its bucket's start, in PostgreSQL's text form. */
 export function truncated(time: string | undefined, { unit, offset }: Trunc): string {
-  const nanos = time === undefined ? undefined : nanosOf(time);
+  const nanos = time === undefined ? undefined : parseInstant(time);
   if (nanos === undefined) throw internal(`log entries are grouped by the time ${JSON.stringify(time)}`);
   const local = new Date(Number(floor(nanos, 1_000_000n)) + offset * 1000);
   return formatTimestampTz((BigInt(start(local, unit)) - BigInt(offset) * 1000n) * 1000n, 'UTC');

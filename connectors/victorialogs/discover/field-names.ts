@@ -1,7 +1,7 @@
 import { asTimelineError } from '../../../sql/errors.js';
 import type { LogsClient, QueryOptions } from '../client/logs-client.js';
+import { later } from '../instant.js';
 import type { LogsFilter } from '../logsql/syntax.js';
-import { later } from '../pushdown/time-bounds.js';
 import { allLogs } from './logs-table.js';
 
 /** Columns of the table of all entries, `_time` and these aside. */

@@ -1,8 +1,7 @@
-import { TimelineError } from '../../../sql/errors.js';
 import type { CandidateRequest, Candidates } from '../../connector.js';
 import { printFilter } from '../logsql/print.js';
 import type { LogsFilter } from '../logsql/syntax.js';
-import { daysOf } from './certificate.js';
+import { daysOf, spanOf } from './certificate.js';
 import {
   ExpectedTotals,
   FEWER,
@@ -17,7 +16,8 @@ import {
 import { type IndexFilter, indexFilter } from './index-filter.js';
 import { fileId, fileKey } from './layout.js';
 import { isUnchanged, stateOf } from './life.js';
-import { documentFilter, isOdd, type SearchedFile, search } from './search.js';
+import { troubleOf } from './odd-answer.js';
+import { documentFilter, type SearchedFile, search } from './search.js';
 import type { IndexPlace, TableDocuments } from './table-documents.js';
 
 export interface CandidateSearch {
@@ -66,8 +66,7 @@ export async function findCandidates(given: CandidateSearch): Promise<Candidates
   } catch (error) {
     request.signal.throwIfAborted();
     if (late.signal.aborted) return scan(`${place.name} gave no answer within ${Math.round(milliseconds)} ms`);
-    if (isOdd(error)) return scan(error.message);
-    return scan(error instanceof TimelineError ? error.message : 'VictoriaLogs answers in no way that we know');
+    return scan(troubleOf(error));
   } finally {
     clearTimeout(timer);
     if (give !== undefined) signal.removeEventListener('abort', give);
@@ -135,7 +134,8 @@ async function find({ place, documents, request, onVoid }: CandidateSearch, sign
   }
   if (choices.size === 0) return nothing();
 
-  const state = await stateOf(place.client, documents.key, daysSpanned([...choices.values()].flat()), { signal, timeout });
+  const days = daysOf(spanOf([...choices.values()].flat().map(({ standing }) => standing.certificate)));
+  const state = await stateOf(place.client, documents.key, days, { signal, timeout });
   const expected = expectedTotals(documents, segments, state);
   const chosen = new Map<string, Choice>();
   for (const [path, usable] of choices) {
@@ -153,7 +153,7 @@ async function find({ place, documents, request, onVoid }: CandidateSearch, sign
   if (files.length === 0) return nothing();
 
   const used = distinct([...chosen.values()].map(({ filter: { filter } }) => filter));
-  const range = rangeOf([...chosen.values()]);
+  const range = spanOf([...chosen.values()].map(({ standing }) => standing.certificate));
   const filter = documentFilter({
     table: documents.key,
     range,
@@ -162,7 +162,7 @@ async function find({ place, documents, request, onVoid }: CandidateSearch, sign
   });
   const found = await search({ client: place.client, filter, files, always: request.always, options: { signal, timeout } });
   if ('kind' in found) return found;
-  const after = await stateOf(place.client, documents.key, daysSpanned([...choices.values()].flat()), { signal, timeout });
+  const after = await stateOf(place.client, documents.key, days, { signal, timeout });
   if (!isUnchanged(state, after)) return scan('VictoriaLogs was started anew, or lost documents, meanwhile');
   remember(documents, after, segments.at(-1)?.at ?? 0);
   const text = used.map((one) => printFilter(one)).join(' or ');
@@ -190,19 +190,6 @@ function distinct(filters: readonly LogsFilter[]): readonly LogsFilter[] {
       filters.map((filter) => [JSON.stringify(filter, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)), filter]),
     ).values(),
   ];
-}
-
-function rangeOf(choices: readonly Choice[]): { readonly from: bigint; readonly to: bigint } {
-  let [from, to] = [choices[0]?.standing.certificate.from ?? 0n, choices[0]?.standing.certificate.to ?? 0n];
-  for (const { standing } of choices) {
-    if (standing.certificate.from < from) from = standing.certificate.from;
-    if (standing.certificate.to > to) to = standing.certificate.to;
-  }
-  return { from, to };
-}
-
-function daysSpanned(choices: readonly Choice[]): { readonly first: number; readonly last: number } {
-  return daysOf(rangeOf(choices));
 }
 
 /** What certificates say, and what searches have seen since. */

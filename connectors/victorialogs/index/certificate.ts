@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { dayOf } from './instant.js';
+import { dayOf, earlier, later } from '../instant.js';
 import type { IndexedField, IndexMapping } from './layout.js';
 
 /** That all rows of one data file were in the store, with all fields of the mapping. */
@@ -133,6 +133,11 @@ export function readSegment(bytes: Uint8Array, table: string): CertificateSegmen
 /** Days since 1970 that the documents of a file lie on. */
 export function daysOf({ from, to }: Pick<Certificate, 'from' | 'to'>): { readonly first: number; readonly last: number } {
   return { first: dayOf(from), last: dayOf(to) };
+}
+
+/** From the first document of any of the files to the last one's; there is one file at least. */
+export function spanOf(files: readonly Pick<Certificate, 'from' | 'to'>[]): Pick<Certificate, 'from' | 'to'> {
+  return files.reduce((span, { from, to }) => ({ from: earlier(span.from, from), to: later(span.to, to) }));
 }
 
 function wrong(): never {

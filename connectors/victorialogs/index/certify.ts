@@ -1,5 +1,6 @@
+import { internal } from '../../../sql/errors.js';
 import type { QueryOptions } from '../client/logs-client.js';
-import { type Certificate, daysOf, type Refusal } from './certificate.js';
+import { type Certificate, daysOf, type Refusal, spanOf } from './certificate.js';
 import { FEWER, type LogsState, RETENTION } from './coverage.js';
 import { fileId } from './layout.js';
 import { isUnchanged, stateOf } from './life.js';
@@ -65,7 +66,7 @@ async function certifyBatch(
   const idOf = ({ certificate: { file, mapping } }: Claim): string => fileId(file, mapping);
   const span = spanOf(claims.map(({ certificate }) => certificate));
   const days = daysOf(span);
-  if (days.last - days.first > MAX_DAYS) throw new RangeError('documents of too many days');
+  if (days.last - days.first > MAX_DAYS) throw internal('documents of too many days');
   const before = await stateOf(client, documents.key, days, options);
   const found = await readBack(client, { table: documents.key, files: claims.map(idOf), range: span }, options);
   const wrong = new Map<Claim, string>();
@@ -91,15 +92,6 @@ async function certifyBatch(
 function shortage(one: ReadBack | undefined, rows: number): string {
   const kept = Math.min(rows, one?.positions ?? 0);
   return kept === 0 ? 'not indexed yet' : `VictoriaLogs has documents of ${kept} of its ${rows} rows`;
-}
-
-function spanOf(ranges: readonly { readonly from: bigint; readonly to: bigint }[]): { readonly from: bigint; readonly to: bigint } {
-  let [from, to] = [ranges[0]?.from ?? 0n, ranges[0]?.to ?? 0n];
-  for (const range of ranges) {
-    if (range.from < from) from = range.from;
-    if (range.to > to) to = range.to;
-  }
-  return { from, to };
 }
 
 /** Writes a segment, later than every one known. */

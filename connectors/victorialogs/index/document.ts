@@ -1,7 +1,7 @@
 import { type } from '../../../sql/types.js';
 import type { LogsRow } from '../client/logs-client.js';
 import { encodeValue } from '../encoding.js';
-import { instantOf, timeText } from './instant.js';
+import { instantOfTimestamp, printInstant } from '../instant.js';
 import { FIELD, fileId, type IndexMapping } from './layout.js';
 
 export interface DocumentMaker {
@@ -25,10 +25,10 @@ export function createDocuments(options: { readonly table: string; readonly file
   return {
     document(values) {
       const [position, at] = values;
-      const time = at == null ? undefined : instantOf(at);
+      const time = at == null ? undefined : instantOfTimestamp(at);
       if (position == null || time === undefined || time < 0n) return undefined;
       const row: Record<string, string> = {
-        _time: timeText(time),
+        _time: printInstant(time),
         _msg: '-',
         [FIELD.table]: options.table,
         [FIELD.file]: id,

@@ -1,11 +1,11 @@
-import { TimelineError } from '../../../sql/errors.js';
 import type { DataFile, FileCoverage, IndexedTable } from '../../connector.js';
 import type { QueryOptions } from '../client/logs-client.js';
 import type { LogsIndexConfig } from '../config.js';
-import { daysOf } from './certificate.js';
+import { daysOf, spanOf } from './certificate.js';
 import { ExpectedTotals, refusalsOf, type Standing, standingsOf, voidReason } from './coverage.js';
 import { fileKey, type IndexMapping, satisfies, wantedMapping } from './layout.js';
 import { stateOf } from './life.js';
+import { troubleOf } from './odd-answer.js';
 import type { IndexPlace, TableDocuments } from './table-documents.js';
 
 const QUERY_MS = 10_000;
@@ -46,16 +46,11 @@ export async function judgedFiles(request: {
     }),
   );
   const all = [...own.values()].flat();
-  const [first] = all;
   const covered = new Map<string, Standing>();
   const voided = new Map<string, { standing: Standing; reason: string }>();
-  if (first === undefined) return { covered, void: voided, refused };
-  let [from, to] = [first.certificate.from, first.certificate.to];
-  for (const { certificate } of all) {
-    if (certificate.from < from) from = certificate.from;
-    if (certificate.to > to) to = certificate.to;
-  }
-  const state = await stateOf(place.client, documents.key, daysOf({ from, to }), options);
+  if (all.length === 0) return { covered, void: voided, refused };
+  const days = daysOf(spanOf(all.map(({ certificate }) => certificate)));
+  const state = await stateOf(place.client, documents.key, days, options);
   const expected = new ExpectedTotals(segments, state.epoch.startedAt);
   for (const [path, ones] of own) {
     for (const standing of ones) {
@@ -87,7 +82,7 @@ export async function coverageOf(request: {
     judged = await judgedFiles({ place, documents, files, mapping: undefined, options: { signal, timeout: QUERY_MS } });
   } catch (error) {
     signal.throwIfAborted();
-    trouble = error instanceof TimelineError ? error.message : 'VictoriaLogs answers in no way that we know';
+    trouble = troubleOf(error);
   }
   return files.map((file): FileCoverage => {
     const standing = judged?.covered.get(file.path);

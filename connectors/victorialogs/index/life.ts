@@ -1,8 +1,8 @@
-import { TimelineError } from '../../../sql/errors.js';
 import type { LogsClient, QueryOptions, ServerEpoch } from '../client/logs-client.js';
+import { dayOf, dayStart } from '../instant.js';
 import type { LogsState } from './coverage.js';
-import { dayOf, dayStart } from './instant.js';
 import { FIELD } from './layout.js';
+import { oddAnswer } from './odd-answer.js';
 
 const DAY_SECONDS = 86_400;
 
@@ -19,11 +19,7 @@ export async function dayTotals(
   for (const { from: start, hits } of await client.hits({ filter, from, to, step: DAY_SECONDS }, options)) {
     const day = dayOf(start);
     if (start !== dayStart(day) || day < days.first || day > days.last || !Number.isSafeInteger(hits) || hits < 0 || totals.has(day))
-      throw new TimelineError({
-        kind: 'connector',
-        sqlstate: '08P01',
-        message: 'VictoriaLogs counts documents by day in no way that we know',
-      });
+      throw oddAnswer('counts of other days than were asked for');
     totals.set(day, hits);
   }
   return totals;

@@ -1,7 +1,8 @@
 import type { LogsClient, LogsRow, QueryOptions } from '../client/logs-client.js';
+import { parseInstant } from '../instant.js';
 import type { LogsFilter, LogsQuery } from '../logsql/syntax.js';
-import { readTimeText } from './instant.js';
 import { FIELD } from './layout.js';
+import { oddAnswer } from './odd-answer.js';
 
 /** What the store has of a file's documents. */
 export interface ReadBack {
@@ -58,8 +59,7 @@ export async function readBack(
       const id = row[FIELD.file] ?? '';
       const one = readRow(row);
       // A group that is there twice, or was not asked for: the answer is of no form that we know.
-      if (one === undefined || !wanted.has(id) || found.has(id))
-        throw new RangeError('VictoriaLogs groups documents in no way that we know');
+      if (one === undefined || !wanted.has(id) || found.has(id)) throw oddAnswer('other groups than were asked for');
       found.set(id, one);
     }
   }
@@ -68,7 +68,7 @@ export async function readBack(
 
 function readRow(row: LogsRow): ReadBack | undefined {
   const [documents, positions, least, greatest] = ['n', 'u', 'a', 'b'].map((name) => readCount(row[name]));
-  const [from, to] = ['lo', 'hi'].map((name) => readTimeText(row[name] ?? ''));
+  const [from, to] = ['lo', 'hi'].map((name) => parseInstant(row[name] ?? ''));
   if (documents === undefined || positions === undefined || least === undefined || greatest === undefined) return undefined;
   return from === undefined || to === undefined ? undefined : { documents, positions, least, greatest, from, to };
 }

@@ -1,4 +1,4 @@
-import { type Certificate, daysOf } from './certificate.js';
+import { type Certificate, daysOf, spanOf } from './certificate.js';
 import { type Claim, certify } from './certify.js';
 import { storedDigest } from './content.js';
 import { ALTERED, ExpectedTotals, standingsOf, voidReason } from './coverage.js';
@@ -46,14 +46,9 @@ export async function recheck(place: IndexPlace, documents: TableDocuments, sign
       return !mappings.has(key) && mappings.add(key);
     });
   });
-  const [one] = newest;
-  if (one === undefined) return [];
-  let [from, to] = [one.certificate.from, one.certificate.to];
-  for (const { certificate } of newest) {
-    if (certificate.from < from) from = certificate.from;
-    if (certificate.to > to) to = certificate.to;
-  }
-  const state = await stateOf(place.client, documents.key, daysOf({ from, to }), options);
+  if (newest.length === 0) return [];
+  const days = daysOf(spanOf(newest.map(({ certificate }) => certificate)));
+  const state = await stateOf(place.client, documents.key, days, options);
   const expected = new ExpectedTotals(segments, state.epoch.startedAt);
   const { altered } = documents;
   if (altered.startedAt !== state.epoch.startedAt) {

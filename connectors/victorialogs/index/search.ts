@@ -2,6 +2,7 @@ import type { Candidates, DataFile, RowRuns } from '../../connector.js';
 import type { LogsClient, LogsRow, QueryOptions } from '../client/logs-client.js';
 import type { LogsFilter } from '../logsql/syntax.js';
 import { FIELD } from './layout.js';
+import { oddAnswer } from './odd-answer.js';
 import { CANONICAL_POSITION, readCount } from './read-back.js';
 import { PAGE_ROWS, pagesOf, runsOf } from './row-runs.js';
 
@@ -61,7 +62,7 @@ function scan(reason: string): Scan {
 
 async function countHits({ client, filter, options }: Search): Promise<number> {
   const rows = await all(client.query({ filter, pipes: [{ kind: 'stats', by: [], calls: [{ fn: 'count', as: 'n' }] }] }, options), 1);
-  return readCount(rows[0]?.['n']) ?? odd('no count');
+  return readCount(rows[0]?.['n']) ?? noCount();
 }
 
 /** At most `most` rows. */
@@ -69,7 +70,7 @@ async function all(batches: AsyncIterable<readonly LogsRow[]>, most: number): Pr
   const rows: LogsRow[] = [];
   for await (const batch of batches) {
     rows.push(...batch);
-    if (rows.length > most) throw odd('more rows than it had counted');
+    if (rows.length > most) throw oddAnswer('more rows than it had counted');
   }
   return rows;
 }
@@ -86,18 +87,18 @@ async function positions({ client, filter, files, options }: Search, hits: numbe
   } as const;
   for await (const batch of client.query(query, options)) {
     rows += batch.length;
-    if (rows > hits) throw odd('more rows than it had counted');
+    if (rows > hits) throw oddAnswer('more rows than it had counted');
     for (const row of batch) {
       const one = byId.get(row[FIELD.file] ?? '');
       // A file of before, or of another snapshot.
       if (one === undefined) continue;
       const position = readCount(row[FIELD.position]);
-      if (position === undefined || position >= one.file.rows) throw odd('a row number that the file does not have');
+      if (position === undefined || position >= one.file.rows) throw oddAnswer('a row number that the file does not have');
       one.found.push(position);
     }
   }
   // A body cut off where a line ends looks like any other.
-  if (rows !== hits) throw odd('fewer rows than it had counted');
+  if (rows !== hits) throw oddAnswer('fewer rows than it had counted');
   return { only: new Map([...byId.values()].map(({ file, found }) => [file.path, runsOf(found)])), hits, form: 'positions' };
 }
 
@@ -124,20 +125,19 @@ async function ranges({ client, filter, files, options }: Search, hits: number):
   for await (const batch of client.query(query, options)) {
     for (const row of batch) {
       const id = row[FIELD.file] ?? '';
-      if (seen.has(id)) throw odd('a file twice');
+      if (seen.has(id)) throw oddAnswer('a file twice');
       seen.add(id);
-      counted += readCount(row['n']) ?? odd('no count');
+      counted += readCount(row['n']) ?? noCount();
       const file = byId.get(id);
       if (file === undefined) continue;
       const [from, to] = [readCount(row['a']), readCount(row['b'])];
-      if (from === undefined || to === undefined || from > to || to >= file.rows) throw odd('a row number that the file does not have');
+      if (from === undefined || to === undefined || from > to || to >= file.rows)
+        throw oddAnswer('a row number that the file does not have');
       only.set(file.path, [[from, to - from + 1]]);
     }
   }
-  if (counted !== hits) throw odd('another number of rows than it had counted');
-  const whole = [...only].every(
-    ([path, runs]) => runs.length === 0 || runs[0]?.[1] === files.find(({ file }) => file.path === path)?.file.rows,
-  );
+  if (counted !== hits) throw oddAnswer('another number of rows than it had counted');
+  const whole = files.every(({ file }) => (only.get(file.path) ?? []).every(([, rows]) => rows === file.rows));
   return { only, hits, form: whole ? 'files' : 'ranges' };
 }
 
@@ -162,12 +162,6 @@ export function documentFilter(options: {
   };
 }
 
-class OddAnswer extends Error {}
-
-function odd(what: string): never {
-  throw new OddAnswer(`VictoriaLogs answers with ${what}`);
-}
-
-export function isOdd(error: unknown): error is OddAnswer {
-  return error instanceof OddAnswer;
+function noCount(): never {
+  throw oddAnswer('no count');
 }

@@ -1,3 +1,4 @@
+import { internal } from '../../../sql/errors.js';
 import type {
   CandidateRequest,
   Candidates,
@@ -52,7 +53,7 @@ export class LogsTableIndex implements TableIndex {
 
   async build(request: IndexBuildRequest): Promise<IndexBuildResult> {
     const config = this.#configOf(request.table);
-    if (config === undefined) throw new RangeError(`${request.table.schema}.${request.table.table} is not in index_for`);
+    if (config === undefined) throw internal(`${request.table.schema}.${request.table.table} is not in index_for`);
     const documents = this.#documents(request.identity.table);
     return buildIndex({ place: this.options, documents, request, config, settle: this.options.settle ?? SETTLE_MS });
   }

@@ -1,4 +1,5 @@
 import { internal, TimelineError } from '../../../sql/errors.js';
+import { printInstant } from '../instant.js';
 import type { LogsFilter, LogsGroup, LogsPipe, LogsQuery, LogsStat } from './syntax.js';
 
 /** What the server takes of a form is 10 MB after percent-encoding. */
@@ -100,16 +101,8 @@ function timeText(from: bigint | undefined, to: bigint | undefined): string {
   const lower = from === undefined || from <= MIN_TIME ? undefined : from;
   const upper = to === undefined || to > MAX_TIME ? undefined : to;
   if ((lower !== undefined && lower > MAX_TIME) || (upper !== undefined && upper <= (lower ?? MIN_TIME))) return '(!* )';
-  if (lower === undefined) return upper === undefined ? '(* )' : `(_time:<${instant(upper)} )`;
-  return upper === undefined ? `(_time:>=${instant(lower)} )` : `(_time:[${instant(lower)},${instant(upper)}) )`;
-}
-
-/** Nanoseconds since 1970 with all nine digits: with fewer the server takes the whole second, or day. */
-function instant(nanos: bigint): string {
-  const seconds = nanos / 1_000_000_000n - (nanos % 1_000_000_000n < 0n ? 1n : 0n);
-  const fraction = nanos - seconds * 1_000_000_000n;
-  const date = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
-  return `${date}.${fraction.toString().padStart(9, '0')}Z`;
+  if (lower === undefined) return upper === undefined ? '(* )' : `(_time:<${printInstant(upper)} )`;
+  return upper === undefined ? `(_time:>=${printInstant(lower)} )` : `(_time:[${printInstant(lower)},${printInstant(upper)}) )`;
 }
 
 function printPipe(pipe: LogsPipe, previous: LogsPipe | undefined): string {

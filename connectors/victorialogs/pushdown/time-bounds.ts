@@ -1,3 +1,4 @@
+import { earlier, later } from '../instant.js';
 import type { LogsFilter } from '../logsql/syntax.js';
 
 /** Nanoseconds since 1970: from (inclusive), to (exclusive). Absent: open. */
@@ -45,13 +46,4 @@ function either(a: TimeBounds, b: TimeBounds): TimeBounds {
 
 function bounds(from: bigint | undefined, to: bigint | undefined): TimeBounds {
   return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-}
-
-export function earlier(a: bigint, b: bigint): bigint {
-  if (a < b) return a;
-  return b;
-}
-
-export function later(a: bigint, b: bigint): bigint {
-  return earlier(a, b) === a ? b : a;
 }

@@ -1,6 +1,6 @@
 import { TimelineError } from '../../../sql/errors.js';
 import type { LogsWindow } from '../handle.js';
-import { earlier, later } from '../pushdown/time-bounds.js';
+import { earlier, later } from '../instant.js';
 
 /** Entries of one interval of `hits`. */
 export interface Bucket {
