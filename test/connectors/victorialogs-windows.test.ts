@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { planGroups } from '../../connectors/victorialogs/aggregate/group-plan.js';
+import { writeGroups } from '../../connectors/victorialogs/aggregate/read-groups.js';
+import { allLogs } from '../../connectors/victorialogs/discover/logs-table.js';
 import type { LogsSplit, LogsWindow } from '../../connectors/victorialogs/handle.js';
 import { OrderedWindows } from '../../connectors/victorialogs/windows/ordered-windows.js';
 import { planWindows, WINDOW_ROWS } from '../../connectors/victorialogs/windows/plan-windows.js';
@@ -7,6 +13,7 @@ import { Oid, type } from '../../sql/types.js';
 import { formatValue } from '../../sql/value-text.js';
 import { Random } from '../../src/events/random.js';
 import { cases } from '../support/cases.js';
+import { tookTooLong } from './fake-logs-client.js';
 
 const SECOND = 1_000_000_000n;
 const DAY = 86_400n * SECOND;
@@ -151,5 +158,31 @@ describe('Windows of time over VictoriaLogs', () => {
     assert.deepEqual(windowSequence([split(20, 30), split(0, 20), split(40, 50)], false), [[1], [0], [2]]);
     assert.deepEqual(windowSequence([split(20, 30), split(0, 20)], true), [[0], [1]]);
     assert.deepEqual(windowSequence([split(20, 30), split(0, 22)], true), [[0, 1]]);
+  });
+
+  it('of groups are not halved for ever, where the server is slow', async () => {
+    const plan = planGroups({ keys: [], aggregates: [{ fn: 'count' }] }, allLogs);
+    assert.ok(plan !== undefined);
+    const folder = await mkdtemp(join(tmpdir(), 'timeline-groups-'));
+    const windows: readonly LogsWindow[] = [['0', String(START), 1]];
+    let asked = 0;
+    const client = {
+      // biome-ignore lint/correctness/useYield: there is no answer
+      async *query() {
+        asked++;
+        throw tookTooLong();
+      },
+    };
+    const request = {
+      client,
+      folder,
+      plan,
+      parts: [{ windows, filter: allLogs.filter }],
+      options: { signal: new AbortController().signal },
+    };
+    await assert.rejects(writeGroups(request), { sqlstate: '57014' });
+    assert.equal(asked, 12);
+    assert.deepEqual(await readdir(folder), []);
+    await rm(folder, { recursive: true });
   });
 });

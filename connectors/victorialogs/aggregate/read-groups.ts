@@ -16,6 +16,8 @@ import type { GroupPlan, GroupQuery } from './group-plan.js';
 const LEAST_WINDOW = 2_000n;
 /** A sum of at least so many entries pays to be asked of the server in smaller windows, rather than to fetch the entries. */
 const LEAST_SUMMED = 20_000n;
+/** Windows that take too long one after the other: then it is the server that is slow. Windows of years may have their entries in one day. */
+const MOST_LATE = 12;
 const BUFFER_CHARACTERS = 1 << 18;
 const LINE_BYTES = 32 << 20;
 
@@ -36,9 +38,11 @@ export async function writeGroups(request: GroupsRequest): Promise<{ readonly pa
     const file = await open(path, 'wx', 0o600);
     try {
       const lines = new Lines(file);
+      const patience: Patience = { late: 0 };
       for (const { windows, filter } of request.parts)
         for (const [from, to] of windows)
-          for (const query of request.plan.queries) await new Window(request, query, filter, lines).write(BigInt(from), BigInt(to));
+          for (const query of request.plan.queries)
+            await new Window(request, query, filter, lines, patience).write(BigInt(from), BigInt(to));
       await lines.flush();
     } finally {
       await file.close();
@@ -61,6 +65,11 @@ export function groupsRelation(columns: readonly Pick<ColumnDescription, 'name' 
   return `(SELECT ${casts.join(', ')} FROM (SELECT json_extract_string(json, [${pointers}]) AS v FROM ${source}))`;
 }
 
+interface Patience {
+  /** Windows that took too long since one did not. */
+  late: number;
+}
+
 /** One query of the plan over windows of time. Groups of two halves add up to those of the whole, so a window can always be halved. */
 class Window {
   constructor(
@@ -68,6 +77,7 @@ class Window {
     private readonly query: GroupQuery,
     private readonly filter: LogsFilter,
     private readonly lines: Lines,
+    private readonly patience: Patience,
   ) {}
 
   /** `entries`: they are fetched and added up here. */
@@ -75,8 +85,10 @@ class Window {
     const before = await this.lines.mark();
     try {
       for await (const group of by === 'groups' ? this.#groups(from, to) : this.#addedUp(from, to)) await this.lines.add(group);
+      this.patience.late = 0;
     } catch (error) {
       this.request.options.signal.throwIfAborted();
+      if (asTimelineError(error).sqlstate === '57014' && ++this.patience.late >= MOST_LATE) throw error;
       const next = nextStep(error, to - from);
       if (next === undefined) throw error;
       await this.lines.backTo(before);
