@@ -86,7 +86,7 @@ function truncated(unitText: PlanExpr | undefined, column: ColumnRef | undefined
 }
 
 /** Seconds east of UTC of a zone that has never had another offset; undefined: it has, or it is not known. */
-export function fixedOffset(zone: string): number | undefined {
+function fixedOffset(zone: string): number | undefined {
   if (/^(utc|gmt|uct|zulu|etc\/(utc|gmt|uct|zulu|universal|greenwich))$/i.test(zone)) return 0;
   const named = /^etc\/gmt([+-])(\d{1,2})$/i.exec(zone);
   // the sign is west

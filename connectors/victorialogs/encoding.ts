@@ -15,7 +15,7 @@ export interface LogsColumn {
 }
 
 /** Of a value's UTF-8: longer ones are left out, and their rows marked. */
-export const MAX_VALUE_BYTES = 65_536;
+const MAX_VALUE_BYTES = 65_536;
 
 /**
  * A value (PostgreSQL's text form) as a document has it; null: left out, as NULL is. Undefined: it cannot be written (NaN, infinities,

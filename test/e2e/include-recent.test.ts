@@ -3,6 +3,7 @@ import { describe, it } from 'mocha';
 import type pg from 'pg';
 import { parseFields } from '../../connectors/iceberg/format/schema.js';
 import { recentDocument } from '../../connectors/victorialogs/recent/document.js';
+import { STREAM_FIELDS } from '../../connectors/victorialogs/recent/layout.js';
 import { findTemporal } from '../../src/replay/temporal/dev-server.js';
 import { newLake, SIGNAL, type TestLake, writeRows } from '../connectors/iceberg-lake.js';
 import { cases } from '../support/cases.js';
@@ -81,7 +82,7 @@ describe('rows on their way into a lake (timeline.include_recent)', function () 
         values,
       }),
     );
-    await logs.insert(documents, ['_t', '_w']);
+    await logs.insert(documents, STREAM_FIELDS);
   };
   const flush = async (table: string, events: readonly Event[], upTo: Readonly<Record<string, number>>, dies = false): Promise<void> => {
     const { handle } = await lake.writer.begin({ table: { schema: 'ns', table } }, SIGNAL);

@@ -1,5 +1,5 @@
 /** Longer lines cannot come from documents that the server takes (2 MiB). */
-export const MAX_LINE_BYTES = 4 << 20;
+const MAX_LINE_BYTES = 4 << 20;
 
 /** Why an answer's lines cannot be taken. `tooLong`: a limit; else it is not what a whole answer has. */
 export class BadLine extends Error {

@@ -4,6 +4,7 @@ import type { LogsTableConfig } from '../config.js';
 import type { LogsColumn } from '../encoding.js';
 import { FIELD } from '../index/layout.js';
 import type { LogsFilter } from '../logsql/syntax.js';
+import { FIELD as RECENT_FIELD } from '../recent/layout.js';
 
 /** The table of all entries. */
 export const ALL_LOGS = 'logs';
@@ -34,7 +35,7 @@ const OURS: LogsFilter = {
       kind: 'or',
       args: [
         { kind: 'present', field: FIELD.file },
-        { kind: 'present', field: '_w' },
+        { kind: 'present', field: RECENT_FIELD.writer },
       ],
     },
   ],

@@ -105,7 +105,7 @@ export class CertificateStore {
  * Of segments of one life. A certificate of an earlier segment holds only while no later total fell below its own: as `at` becomes that of the last
  * one, totals become the greatest.
  */
-export function mergedSegments(segments: readonly CertificateSegment[]): CertificateSegment {
+function mergedSegments(segments: readonly CertificateSegment[]): CertificateSegment {
   const [first] = segments;
   if (first === undefined) throw new RangeError('no segments');
   const days = new Map<number, number>();

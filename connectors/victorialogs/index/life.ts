@@ -7,7 +7,7 @@ import { oddAnswer } from './odd-answer.js';
 const DAY_SECONDS = 86_400;
 
 /** Documents of a table by day, of whole days. Throws where the answer is no such thing. */
-export async function dayTotals(
+async function dayTotals(
   client: LogsClient,
   table: string,
   days: { readonly first: number; readonly last: number },

@@ -22,7 +22,7 @@ export interface Search {
 }
 
 /** Positions are asked for up to so many. */
-export const MAX_HITS = 100_000;
+const MAX_HITS = 100_000;
 /** So few cost nothing to look at. */
 const CHEAP_HITS = 5000;
 /** Beyond this share of the rows an index is no use. */

@@ -3,7 +3,7 @@ import type { DataFile, IndexBuildRequest } from '../../connector.js';
 import type { LogsClient, LogsRow } from '../client/logs-client.js';
 import { FileContent } from './content.js';
 import { createDocuments, documentColumns } from './document.js';
-import { fileKey, type IndexMapping } from './layout.js';
+import { FIELD, fileKey, type IndexMapping } from './layout.js';
 
 export type WrittenFile =
   | {
@@ -68,7 +68,7 @@ export async function writeFile(writing: FileWriting): Promise<WrittenFile> {
       }
     }
   }
-  const streamFields = ['_t', ...streams.filter((name) => mapping.fields.some(({ field }) => field === name))];
+  const streamFields = [FIELD.table, ...streams.filter((name) => mapping.fields.some(({ field }) => field === name))];
   const { bytes } = writing.dry === true ? await made(documents()) : await client.insert(documents(), { streamFields, signal });
   if (stopped !== undefined) return { kind: stopped };
   if (rows !== file.rows || from === undefined || to === undefined) return broken();
