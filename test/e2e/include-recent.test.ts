@@ -276,6 +276,25 @@ describe('rows on their way into a lake (timeline.include_recent)', function () 
     assert.deepEqual(notices, []);
   });
 
+  it('with values of a column that the table has no more, or under another name, are refused until they are flushed', async () => {
+    const [table, dice] = [`t${CASES + 7}`, new Dice(7)];
+    const events = [1, 2].map((number) => event('w', number, dice));
+    await send(table, events);
+    const [of, described] = [await identity(table), await columns(table)];
+    const renamed = described.map((one) => (one.name === 'note' ? { ...one, name: 'remark' } : one));
+    const { values } = event('w', 3, dice);
+    const time = '2024-05-01T00:00:00.000000000Z';
+    const row = { identity: of, writer: 'w', number: 3n, time, columns: renamed, values: [...values.slice(0, 4), 'kept?'] };
+    await logs.insert([recentDocument(row)], ['_t', '_w']);
+    await assert.rejects(shown(table), /fresh rows have a column "remark" that it has not/);
+    await flush(table, events, { w: 3 });
+    assert.deepEqual(await shown(table), plain(events));
+    // The old one may lie in one block with others.
+    const fourth = event('w', 4, dice);
+    await send(table, [fourth]);
+    assert.deepEqual(await shown(table), plain([...events, fourth]));
+  });
+
   it('are refused where they could not be told or shown as they are', async () => {
     const [table, dice] = [`t${CASES + 2}`, new Dice(3)];
     const { values } = event('w', 1, dice);

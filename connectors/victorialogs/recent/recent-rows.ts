@@ -3,6 +3,7 @@ import { TimelineError } from '../../../sql/errors.js';
 import type { RecentPin, RecentRequest, RecentRows, TableName } from '../../connector.js';
 import type { LogsClient } from '../client/logs-client.js';
 import { requireRecentColumns } from './layout.js';
+import { requireKnownColumns } from './other-columns.js';
 import type { RecentHandle } from './recent-handle.js';
 import { RecentReader } from './recent-reader.js';
 import { gapOf, type RecentWriter, recentWriters } from './writers.js';
@@ -20,7 +21,7 @@ export class LogsRecentRows implements RecentRows {
   constructor(
     private readonly options: {
       readonly name: string;
-      readonly client: Pick<LogsClient, 'query' | 'lines'>;
+      readonly client: Pick<LogsClient, 'query' | 'lines' | 'fieldNames'>;
       readonly scratchFolder: string;
       readonly tables: readonly TableName[];
       /** Milliseconds to wait for rows that are missing between others. */
@@ -46,6 +47,7 @@ export class LogsRecentRows implements RecentRows {
     }
     const rows = writers.reduce((sum, one) => sum + one.rows, 0);
     if (rows > MOST_ROWS) throw tooMany(table, rows);
+    if (rows > 0) await requireKnownColumns(source, columns);
     const handle: RecentHandle = { version: 1, kind: 'recent', ...table, identity, writers: writers.map(partOf) };
     const gaps = writers.flatMap((one) => gapOf(one) ?? []);
     return {

@@ -39,12 +39,19 @@ const PIPES: readonly LogsPipe[] = [
   },
 ];
 
-/** What every writer has that is not flushed, as it is now. */
-export async function recentWriters(source: RecentSource): Promise<readonly RecentWriter[]> {
-  const { client, identity, signal } = source;
-  const flushed = new Map(Object.entries(source.flushed.upTo).map(([writer, text]) => [writer, flushedNumber(source, writer, text)]));
-  const mine: LogsFilter = { kind: 'equals', field: FIELD.table, value: recentKey(identity) };
-  const numbered: LogsFilter = { kind: 'present', field: FIELD.number };
+const numbered: LogsFilter = { kind: 'present', field: FIELD.number };
+
+function flushedBy(source: RecentSource): ReadonlyMap<string, bigint> {
+  return new Map(Object.entries(source.flushed.upTo).map(([writer, text]) => [writer, flushedNumber(source, writer, text)]));
+}
+
+function ofTable(identity: string): LogsFilter {
+  return { kind: 'equals', field: FIELD.table, value: recentKey(identity) };
+}
+
+/** The table's documents with numbers that are not flushed. */
+export function freshDocuments(source: RecentSource): LogsFilter {
+  const flushed = flushedBy(source);
   const after = [...flushed].map(
     ([writer, number]): LogsFilter => ({
       kind: 'and',
@@ -53,8 +60,15 @@ export async function recentWriters(source: RecentSource): Promise<readonly Rece
   );
   const others: LogsFilter = { kind: 'not', arg: { kind: 'in', field: FIELD.writer, values: [...flushed.keys()].map(writerText) } };
   const wanted: LogsFilter = flushed.size === 0 ? { kind: 'all' } : { kind: 'or', args: [...after, others] };
+  return { kind: 'and', args: [ofTable(source.identity), numbered, wanted] };
+}
+
+/** What every writer has that is not flushed, as it is now. */
+export async function recentWriters(source: RecentSource): Promise<readonly RecentWriter[]> {
+  const { client, identity, signal } = source;
+  const flushed = flushedBy(source);
   const writers: RecentWriter[] = [];
-  for await (const batch of client.query({ filter: { kind: 'and', args: [mine, numbered, wanted] }, pipes: PIPES }, { signal })) {
+  for await (const batch of client.query({ filter: freshDocuments(source), pipes: PIPES }, { signal })) {
     for (const row of batch) {
       const name = row[FIELD.writer] ?? '';
       const [first, last, rows] = [whole(row['first']), whole(row['last']), whole(row['rows'])];
@@ -66,7 +80,7 @@ export async function recentWriters(source: RecentSource): Promise<readonly Rece
       writers.push({ writer, flushed: flushed.get(writer), first, last, rows: Number(rows) });
     }
   }
-  await requireNumbers(source, mine, numbered);
+  await requireNumbers(source, ofTable(identity));
   return writers;
 }
 
@@ -82,7 +96,7 @@ export function ofWriter(writer: string): LogsFilter {
   return { kind: 'equals', field: FIELD.writer, value: writerText(writer) };
 }
 
-async function requireNumbers(source: RecentSource, mine: LogsFilter, numbered: LogsFilter): Promise<void> {
+async function requireNumbers(source: RecentSource, mine: LogsFilter): Promise<void> {
   const named: LogsFilter = { kind: 'present', field: FIELD.writer };
   const filter: LogsFilter = { kind: 'and', args: [mine, { kind: 'not', arg: { kind: 'and', args: [numbered, named] } }] };
   const pipes: readonly LogsPipe[] = [{ kind: 'stats', by: [], calls: [{ fn: 'count', as: 'documents' }] }];
