@@ -90,6 +90,11 @@ export class Catalog {
     return this.tables().some((entry) => entry.description.schema === schema);
   }
 
+  /** What to tell who would make a table in a schema whose tables' connector cannot have others. */
+  unwritable(schema: string): string | undefined {
+    return this.tables().find((entry) => entry.description.schema === schema)?.connector.unwritable;
+  }
+
   /** A configured catalog by its name. */
   connector(name: string): Connector | undefined {
     return this.sources.find(({ connector }) => connector.name === name)?.connector;

@@ -7,7 +7,7 @@ type Owner = 'alive' | 'dead' | 'unknown';
 /** What processes leave in the home folder when they die, by folder: names that are of their giving, and what those say of their owner. */
 const LEFTOVERS: readonly { readonly folder: string; readonly name: RegExp; readonly owner: (match: RegExpExecArray) => Owner }[] = [
   { folder: 'scratch', name: /^task-\w{6}$/, owner: () => 'unknown' },
-  { folder: 'scratch', name: /^logs-[0-9a-f]{16}\.ndjson$/, owner: () => 'unknown' },
+  { folder: 'scratch', name: /^(?:groups|logs|recent)-[0-9a-f]{16}\.ndjson$/, owner: () => 'unknown' },
   // Its number may be that of another machine's process, or an earlier one's.
   { folder: 'spill', name: /^kernel-(\d+)-\d+$/, owner: ([, pid]) => (isAlive(Number(pid)) ? 'alive' : 'unknown') },
   { folder: 'spill', name: /^cursor-[0-9a-f-]{36}$/, owner: () => 'unknown' },

@@ -28,7 +28,8 @@ export function newTable({ schema, name }: WrittenName, { catalog, analysis }: P
   }
   const [found, other] = catalog.writers(chosen);
   if (found === undefined) {
-    if (catalog.hasSchema(chosen) || isSystem(chosen)) throw notAllowed(`permission denied for schema ${chosen}`);
+    if (catalog.hasSchema(chosen) || isSystem(chosen))
+      throw notAllowed(`permission denied for schema ${chosen}`, catalog.unwritable(chosen));
     throw new TimelineError({ kind: 'semantic', sqlstate: '3F000', message: `schema "${chosen}" does not exist`, hint: HOW });
   }
   if (other !== undefined) {

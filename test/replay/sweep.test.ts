@@ -302,6 +302,9 @@ describe('home-sweep', () => {
     };
     const gone = [
       place('scratch/task-Ab3dE6/part.parquet', 2 * DAY),
+      place('scratch/logs-0123456789abcdef.ndjson', 2 * DAY),
+      place('scratch/groups-0123456789abcdef.ndjson', 2 * DAY),
+      place('scratch/recent-0123456789abcdef.ndjson', 2 * DAY),
       place(`spill/kernel-${dead}-3/0/x.tmp`, 2 * DAY),
       place(`cache/stages/${host}-${dead}-0123abcd/0/q/x`, 0),
       place('cache/stages/elsewhere-1-0123abcd/0/q/x', 2 * DAY),
@@ -310,6 +313,7 @@ describe('home-sweep', () => {
     const kept = [
       place('scratch/task-Ab3dE7/part.parquet', DAY / 2),
       place('scratch/mine/part.parquet', 9 * DAY),
+      place('scratch/logs-0123456789abcde0.ndjson', DAY / 2),
       place(`spill/kernel-${process.pid}-3/0/x.tmp`, 9 * DAY),
       place(`spill/kernel-${dead}-4/0/x.tmp`, DAY / 2),
       place(`cache/stages/${host}-${process.ppid}-0123abcd/0/q/x`, 9 * DAY),
