@@ -1,33 +1,8 @@
+import { type Operator, scaledDecimal } from '../../../sql/comparison.js';
 import { Oid, type Type } from '../../../sql/types.js';
 import type { Datum } from '../format/datum.js';
-import { dateDays, scaledDecimal, timeMicros, timestampMicros } from './constant.js';
+import { dateDays, timeMicros, timestampMicros } from './constant.js';
 import { ANY, allOf, type Condition, type ConditionColumn, NEVER } from './predicate.js';
-
-export type Operator = '=' | '<>' | '<' | '<=' | '>' | '>=';
-
-const OPERATORS: Readonly<Record<string, Operator>> = { eq: '=', ne: '<>', lt: '<', le: '<=', gt: '>', ge: '>=' };
-const FLIPPED: Readonly<Record<Operator, Operator>> = { '=': '=', '<>': '<>', '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
-const NEGATED: Readonly<Record<Operator, Operator>> = { '=': '<>', '<>': '=', '<': '>=', '<=': '>', '>': '<=', '>=': '<' };
-
-export function flipped(op: Operator): Operator {
-  return FLIPPED[op];
-}
-
-export function negated(op: Operator): Operator {
-  return NEGATED[op];
-}
-
-/**
- * The comparison that a PostgreSQL operator function makes: `int84lt(int8,int4)` -> `<`. Only families whose order is the one that
- * Iceberg's bounds are in; undefined for every other function. (Text compares as in the C collation, which the mirror has.)
- */
-export function comparisonOf(fn: string): Operator | undefined {
-  const match =
-    /^(?:int[248]{1,2}|float[48]{1,2}|bool|text|bytea|(?:date|time|timestamp|timestamptz|numeric|uuid|text|bytea)_)(eq|ne|lt|le|gt|ge)\(/.exec(
-      fn,
-    ) ?? /^(?:date|timestamp)_(eq|ne|lt|le|gt|ge)_(?:date|timestamp)\(/.exec(fn);
-  return match?.[1] === undefined ? undefined : OPERATORS[match[1]];
-}
 
 /**
  * A constant on the column's scale: the greatest value of the column's domain that is not above it, and whether it is that value.

@@ -28,17 +28,6 @@ export function timeMicros(text: string): bigint | undefined {
   return BigInt(seconds) * 1_000_000n + BigInt((match[4] ?? '').padEnd(6, '0'));
 }
 
-/** A decimal number scaled by 10^scale: its floor, and whether nothing was cut off. */
-export function scaledDecimal(text: string, scale: number): { readonly floor: bigint; readonly exact: boolean } | undefined {
-  const match = /^([+-]?)(\d{1,200})(?:\.(\d{1,200}))?$/.exec(text);
-  if (match === null) return undefined;
-  const fraction = match[3] ?? '';
-  const kept = BigInt(`${match[2]}${fraction.slice(0, scale).padEnd(scale, '0')}`);
-  const exact = /^0*$/.test(fraction.slice(scale));
-  if (match[1] !== '-') return { floor: kept, exact };
-  return { floor: exact ? -kept : -kept - 1n, exact };
-}
-
 /** PostgreSQL's text form of a one-dimensional array; undefined where it is anything else. */
 export function arrayElements(text: string): (string | null)[] | undefined {
   if (!text.startsWith('{') || !text.endsWith('}')) return undefined;

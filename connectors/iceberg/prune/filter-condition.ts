@@ -1,9 +1,10 @@
+import { comparisonOf, flipped, LOSSLESS_CASTS, negated, type Operator } from '../../../sql/comparison.js';
 import type { Expr } from '../../../sql/expression.js';
 import { ELEMENT_OF, Oid } from '../../../sql/types.js';
 import type { TableColumn, TablePredicate } from '../../connector.js';
 import type { Datum } from '../format/datum.js';
 import type { IcebergType } from '../format/schema.js';
-import { compare, comparisonOf, flipped, negated, type Operator, place } from './comparison.js';
+import { compare, place } from './comparison.js';
 import { arrayElements } from './constant.js';
 import { ANY, allOf, anyOf, type Condition, type ConditionColumn, inTest, NEVER } from './predicate.js';
 
@@ -129,7 +130,7 @@ function constants(array: TablePredicate): { type: { oid: number; typmod: number
 function columnOf(expr: TablePredicate, columns: ColumnLookup): ConditionColumn | undefined {
   if (expr.kind === 'table_column') return columns(expr.name);
   if (expr.kind === 'cast' && expr.via === 'relabel') return columnOf(expr.arg, columns);
-  if (expr.kind === 'call' && expr.isCast === true && expr.args.length === 1 && LOSSLESS.has(expr.fn)) {
+  if (expr.kind === 'call' && expr.isCast === true && expr.args.length === 1 && LOSSLESS_CASTS.has(expr.fn)) {
     const arg = expr.args[0];
     return arg === undefined ? undefined : columnOf(arg, columns);
   }
@@ -149,17 +150,6 @@ function memberOf([outer, key]: readonly TablePredicate[], columns: ColumnLookup
   const field = struct?.type.kind === 'struct' ? struct.type.fields.findLast(({ name }) => name === key.value) : undefined;
   return field === undefined ? undefined : { id: field.id, type: field.type };
 }
-
-const LOSSLESS: ReadonlySet<string> = new Set([
-  'int8(int4)',
-  'int8(int2)',
-  'int4(int2)',
-  'numeric(int2)',
-  'numeric(int4)',
-  'numeric(int8)',
-  'float8(float4)',
-  'timestamp(date)',
-]);
 
 function like(column: ConditionColumn, pattern: string): Condition {
   let prefix = '';

@@ -1,6 +1,7 @@
+import { scaledDecimal } from '../../../sql/comparison.js';
 import { ExactNumber, type Json } from '../format/exact-json.js';
 import type { IcebergType, PrimitiveName } from '../format/schema.js';
-import { dateDays, scaledDecimal, timeMicros, timestampMicros } from './constant.js';
+import { dateDays, timeMicros, timestampMicros } from './constant.js';
 
 /** What a manifest's partition tuple would hold: as Avro gives it, but decimals as their unscaled value. */
 export type PartitionValue = boolean | number | bigint | string | Uint8Array;

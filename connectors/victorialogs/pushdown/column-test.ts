@@ -1,8 +1,9 @@
+import type { Operator } from '../../../sql/comparison.js';
 import { Oid } from '../../../sql/types.js';
 import type { LogsColumn } from '../encoding.js';
 import { encodeValue } from '../encoding.js';
 import { compareForeign, inForeign } from './foreign-test.js';
-import type { KnownConstant, Operator } from './operator.js';
+import type { KnownConstant } from './known-constant.js';
 import { compareOwn, inOwn, isText, matched, perhapsMatched, present } from './own-test.js';
 import { ilikeRegex, likeParts, likeRegex, ownRegex } from './text-pattern.js';
 import { compareTime, inTimes } from './time-test.js';

@@ -1,6 +1,7 @@
+import type { Operator } from '../../../sql/comparison.js';
 import type { LogsColumn } from '../encoding.js';
 import { isWellFormed } from '../logsql/print.js';
-import type { KnownConstant, Operator } from './operator.js';
+import type { KnownConstant } from './known-constant.js';
 import { isText, present } from './own-test.js';
 import { superset, type TranslatedFilter, type Truth, UNKNOWN } from './truth.js';
 

@@ -1,9 +1,9 @@
+import { negated, type Operator, scaledDecimal } from '../../../sql/comparison.js';
 import { numericModifier, Oid, type Type } from '../../../sql/types.js';
 import { parseFloat4, parseFloat8 } from '../../../sql/value-number.js';
 import { encodeValue, type LogsColumn } from '../encoding.js';
 import type { LogsFilter } from '../logsql/syntax.js';
-import { flooredDecimal } from './decimal.js';
-import { type KnownConstant, negated, type Operator } from './operator.js';
+import type { KnownConstant } from './known-constant.js';
 import { allOf, exact, NEVER, not, superset, type TranslatedFilter, type Truth } from './truth.js';
 
 /** Every text that we write begins with `~`: nothing is below the first of these or from the second on. */
@@ -53,9 +53,9 @@ const INT8_END = 2n ** 63n;
 
 function compareInteger(column: LogsColumn, op: Operator, { type, value }: KnownConstant): TranslatedFilter | undefined {
   if (!isExactNumber(type)) return undefined;
-  const placed = flooredDecimal(value, 0);
+  const placed = scaledDecimal(value, 0);
   if (placed === undefined) return undefined;
-  const { floor, isWhole } = placed;
+  const { floor, exact: isWhole } = placed;
   const has = isWhole && floor >= -INT8_END && floor < INT8_END;
   if (op === '=' || op === '<>') return equality(column, op, has ? String(floor) : undefined);
   // Below 2.5 is at most 2; from 2.5 on is above 2.
@@ -80,9 +80,9 @@ function compareFloat(column: LogsColumn, op: Operator, { type, value }: KnownCo
 function compareNumeric(column: LogsColumn, op: Operator, { type, value }: KnownConstant): TranslatedFilter | undefined {
   const scale = numericModifier(column.type)?.scale;
   if (scale === undefined || scale < 0 || !isExactNumber(type) || (op !== '=' && op !== '<>')) return undefined;
-  const placed = flooredDecimal(value, scale);
+  const placed = scaledDecimal(value, scale);
   if (placed === undefined) return undefined;
-  return equality(column, op, placed.isWhole ? `~${decimalText(placed.floor, scale)}` : undefined);
+  return equality(column, op, placed.exact ? `~${decimalText(placed.floor, scale)}` : undefined);
 }
 
 function decimalText(scaled: bigint, scale: number): string {

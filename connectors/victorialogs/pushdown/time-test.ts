@@ -1,8 +1,9 @@
+import { negated, type Operator } from '../../../sql/comparison.js';
 import { Oid, type Type } from '../../../sql/types.js';
 import { TIMESTAMP_INFINITY, TIMESTAMP_NEGATIVE_INFINITY } from '../../../sql/value.js';
 import { parseValue } from '../../../sql/value-text.js';
 import type { LogsFilter } from '../logsql/syntax.js';
-import { type KnownConstant, negated, type Operator } from './operator.js';
+import type { KnownConstant } from './known-constant.js';
 import { exact, not, type TranslatedFilter, type Truth } from './truth.js';
 
 /** `_time op constant`: `_time` counts nanoseconds, and its column shows the microsecond that they are in. */

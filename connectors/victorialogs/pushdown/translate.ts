@@ -1,3 +1,4 @@
+import { comparisonOf, flipped, LOSSLESS_CASTS } from '../../../sql/comparison.js';
 import { TimelineError } from '../../../sql/errors.js';
 import { ELEMENT_OF, Oid } from '../../../sql/types.js';
 import { parseArrayText } from '../../../sql/value-array.js';
@@ -5,7 +6,7 @@ import type { TablePredicate } from '../../connector.js';
 import type { LogsColumn } from '../encoding.js';
 import { canFilter, formBytes, printFilter } from '../logsql/print.js';
 import { columnIn, columnTrue, compareColumn, isNull, textTest } from './column-test.js';
-import { flipped, type KnownConstant, operatorOf } from './operator.js';
+import type { KnownConstant } from './known-constant.js';
 import { ALWAYS, allOf, anyOf, inverted, NEITHER, NEVER, type TranslatedFilter, type Truth, twoValued, UNKNOWN } from './truth.js';
 
 export type { TranslatedFilter } from './truth.js';
@@ -82,7 +83,7 @@ function booleanTest(expr: Extract<TablePredicate, { kind: 'is_bool' }>, columns
 
 function distinctTest(expr: Extract<TablePredicate, { kind: 'distinct' }>, columns: ColumnLookup): Truth {
   const sides = sidesOf(expr.call.args, columns);
-  if (sides === undefined || operatorOf(expr.call.fn) !== '=') return UNKNOWN;
+  if (sides === undefined || comparisonOf(expr.call.fn) !== '=') return UNKNOWN;
   const { column, constant } = sides;
   const same = constant === null ? isNull(column) : twoValued(compareColumn(column, '=', constant).whenTrue);
   return expr.negated ? same : inverted(same);
@@ -92,7 +93,7 @@ function callTest(call: Extract<TablePredicate, { kind: 'call' }>, columns: Colu
   const sides = sidesOf(call.args, columns);
   if (sides === undefined) return UNKNOWN;
   const { column, constant, isFlipped } = sides;
-  const op = operatorOf(call.fn);
+  const op = comparisonOf(call.fn);
   if (op !== undefined) return constant === null ? NEITHER : compareColumn(column, isFlipped ? flipped(op) : op, constant);
   if (isFlipped) return UNKNOWN;
   const truth = textTest(call.fn, column, constant?.value ?? '');
@@ -109,7 +110,7 @@ function listTest(expr: Extract<TablePredicate, { kind: 'any_all' }>, columns: C
   const any = expr.quantifier === 'any';
   // The array itself is NULL.
   if (elements === null) return NEITHER;
-  const op = operatorOf(expr.fn);
+  const op = comparisonOf(expr.fn);
   if (any && op === '=') return columnIn(column, elements);
   if (!any && op === '<>') return inverted(columnIn(column, elements));
   if (elements.length > MAX_ELEMENTS) return UNKNOWN;
@@ -162,18 +163,7 @@ function columnBehind(expr: TablePredicate, columns: ColumnLookup): LogsColumn |
     return column === undefined || (column.encoding !== 'time' && !canFilter(column.field)) ? undefined : column;
   }
   if (expr.kind === 'cast' && expr.via === 'relabel') return columnBehind(expr.arg, columns);
-  if (expr.kind !== 'call' || expr.isCast !== true || expr.args.length !== 1 || !LOSSLESS.has(expr.fn)) return undefined;
+  if (expr.kind !== 'call' || expr.isCast !== true || expr.args.length !== 1 || !LOSSLESS_CASTS.has(expr.fn)) return undefined;
   const [arg] = expr.args;
   return arg === undefined ? undefined : columnBehind(arg, columns);
 }
-
-const LOSSLESS: ReadonlySet<string> = new Set([
-  'int8(int4)',
-  'int8(int2)',
-  'int4(int2)',
-  'numeric(int2)',
-  'numeric(int4)',
-  'numeric(int8)',
-  'float8(float4)',
-  'timestamp(date)',
-]);
