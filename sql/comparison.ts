@@ -15,7 +15,7 @@ export function negated(op: Operator): Operator {
 }
 
 const COMPARISON =
-  /^(?:int[248]{1,2}|float[48]{1,2}|bool|text|bytea|(?:date|time|timestamp|timestamptz|numeric|uuid|text)_)(eq|ne|lt|le|gt|ge)\(/;
+  /^(?:int[248]{1,2}|float[48]{1,2}|bool|text|bytea|(?:date|time|timestamp|timestamptz|numeric|uuid|text|bytea)_)(eq|ne|lt|le|gt|ge)\(/;
 const DATE_AND_TIMESTAMP = /^(?:date|timestamp)_(eq|ne|lt|le|gt|ge)_(?:date|timestamp)\(/;
 
 /**
