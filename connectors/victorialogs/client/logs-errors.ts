@@ -94,6 +94,24 @@ export function authorization(auth: LogsAuth): string | undefined {
 function secretsOf(auth: LogsAuth): readonly string[] {
   const plain = auth.type === 'basic' ? auth.password : auth.type === 'bearer' ? auth.token : '';
   const header = authorization(auth)?.split(' ')[1] ?? '';
-  // Encoded as a form or a URL would show them.
-  return [plain, encodeURIComponent(plain), header, encodeURIComponent(header)].filter((one) => one !== '');
+  const shown = [plain, header].flatMap((one) => [
+    one,
+    // As a URL, a form, a page, and JSON or Go's %q would show them.
+    encodeURIComponent(one),
+    new URLSearchParams({ one }).toString().slice('one='.length),
+    ...htmlOf(one),
+    JSON.stringify(one).slice(1, -1),
+  ]);
+  // What is part of another goes last: nothing of that may stay.
+  return [...new Set(shown)].filter((one) => one !== '').sort((a, b) => b.length - a.length);
+}
+
+function htmlOf(text: string): readonly string[] {
+  const safe = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return [
+    safe.replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+    safe.replaceAll('"', '&quot;').replaceAll("'", '&#x27;'),
+    // Go's html package
+    safe.replaceAll('"', '&#34;').replaceAll("'", '&#39;'),
+  ];
 }
