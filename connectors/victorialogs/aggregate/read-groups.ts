@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { duckdbType } from '../../../sql/duckdb-type.js';
 import { asTimelineError, internal } from '../../../sql/errors.js';
 import type { ColumnDescription } from '../../connector.js';
@@ -8,6 +6,7 @@ import type { LogsClient, QueryOptions } from '../client/logs-client.js';
 import type { LogsWindow } from '../handle.js';
 import type { LogsFilter, LogsQuery } from '../logsql/syntax.js';
 import { incompleteRow } from '../read/line-texts.js';
+import { type ScratchFile, scratchFile } from '../read/scratch-file.js';
 import { globLiteral, quoteName, quoteText } from '../read/sql-text.js';
 import { EntrySums, type Group, groupOfStats, InexactSum, keysOf } from './group-lines.js';
 import type { GroupPlan, GroupQuery } from './group-plan.js';
@@ -30,28 +29,15 @@ export interface GroupsRequest {
 }
 
 /** Partial groups of all windows in a file of JSON lines. Errors: the client's; there is no file then. */
-export async function writeGroups(request: GroupsRequest): Promise<{ readonly path: string; release(): Promise<void> }> {
-  await mkdir(request.folder, { recursive: true });
-  const path = join(request.folder, `groups-${randomBytes(8).toString('hex')}.ndjson`);
-  const release = (): Promise<void> => rm(path, { force: true });
-  try {
-    const file = await open(path, 'wx', 0o600);
-    try {
-      const lines = new Lines(file);
-      const patience: Patience = { late: 0 };
-      for (const { windows, filter } of request.parts)
-        for (const [from, to] of windows)
-          for (const query of request.plan.queries)
-            await new Window(request, query, filter, lines, patience).write(BigInt(from), BigInt(to));
-      await lines.flush();
-    } finally {
-      await file.close();
-    }
-    return { path, release };
-  } catch (error) {
-    await release();
-    throw error;
-  }
+export function writeGroups(request: GroupsRequest): Promise<ScratchFile> {
+  return scratchFile(request.folder, 'groups', async (file) => {
+    const lines = new Lines(file);
+    const patience: Patience = { late: 0 };
+    for (const { windows, filter } of request.parts)
+      for (const [from, to] of windows)
+        for (const query of request.plan.queries) await new Window(request, query, filter, lines, patience).write(BigInt(from), BigInt(to));
+    await lines.flush();
+  });
 }
 
 /** DuckDB's relation over such a file; undefined: over no groups. */

@@ -1,22 +1,19 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { asTimelineError } from '../../../sql/errors.js';
 import type { LogsClient, QueryOptions } from '../client/logs-client.js';
 import type { LogsWindow } from '../handle.js';
 import type { LogsFilter } from '../logsql/syntax.js';
 import type { LineTexts } from './line-texts.js';
 import type { LineForm } from './relation.js';
+import { type ScratchFile, scratchFile } from './scratch-file.js';
 
 /** Windows that take too long one after the other: then it is the server that is slow, not a window too large. */
 const MOST_LATE = 4;
 /** Smaller windows than this are not halved: microseconds are the least that tells rows apart for us. */
 const LEAST_WINDOW = 2_000n;
 
-export interface LinesFile {
+export interface LinesFile extends ScratchFile {
   readonly form: LineForm;
-  readonly path: string;
-  release(): Promise<void>;
 }
 
 export interface LinesRequest {
@@ -35,27 +32,16 @@ export interface LinesRequest {
  * there is no file then.
  */
 export async function writeLines(request: LinesRequest): Promise<LinesFile> {
-  await mkdir(request.folder, { recursive: true });
-  const path = join(request.folder, `logs-${randomBytes(8).toString('hex')}.ndjson`);
-  const release = (): Promise<void> => rm(path, { force: true });
-  try {
-    const file = await open(path, 'wx', 0o600);
-    try {
-      const written: Written = { file, bytes: 0, rows: 0, late: 0 };
-      const enough = (): boolean => request.limit !== undefined && written.rows >= request.limit;
-      for (const { windows, filter } of request.parts) {
-        for (const [from, to] of windows) {
-          if (!enough()) await writeWindow({ ...request, filter }, BigInt(from), BigInt(to), written);
-        }
+  const made = await scratchFile(request.folder, 'logs', async (file) => {
+    const written: Written = { file, bytes: 0, rows: 0, late: 0 };
+    const enough = (): boolean => request.limit !== undefined && written.rows >= request.limit;
+    for (const { windows, filter } of request.parts) {
+      for (const [from, to] of windows) {
+        if (!enough()) await writeWindow({ ...request, filter }, BigInt(from), BigInt(to), written);
       }
-    } finally {
-      await file.close();
     }
-    return { path, form: request.texts.form, release };
-  } catch (error) {
-    await release();
-    throw error;
-  }
+  });
+  return { ...made, form: request.texts.form };
 }
 
 interface Written {

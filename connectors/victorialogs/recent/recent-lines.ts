@@ -1,44 +1,30 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { internal, TimelineError } from '../../../sql/errors.js';
 import type { LogsClient, QueryOptions } from '../client/logs-client.js';
 import type { LogsFilter } from '../logsql/syntax.js';
 import { postgresText } from '../read/line-texts.js';
+import { type ScratchFile, scratchFile } from '../read/scratch-file.js';
 import { FIELD, recentKey, writerText } from './layout.js';
 import type { RecentHandle } from './recent-handle.js';
 import { ofWriter } from './writers.js';
 
 /** The rows of a handle as lines of a file, each once. 08006 where some of them have gone since the handle was made. */
-export async function writeRecentLines(request: {
+export function writeRecentLines(request: {
   readonly client: Pick<LogsClient, 'lines'>;
   readonly folder: string;
   readonly handle: RecentHandle;
   readonly fields: readonly string[];
   readonly options: QueryOptions;
-}): Promise<{ readonly path: string; release(): Promise<void> }> {
+}): Promise<ScratchFile> {
   const { client, folder, handle, fields, options } = request;
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, `recent-${randomBytes(8).toString('hex')}.ndjson`);
-  const release = (): Promise<void> => rm(path, { force: true });
-  try {
-    const file = await open(path, 'wx', 0o600);
-    try {
-      const numbers = new Map(handle.writers.map(({ writer }) => [writerText(writer), new Set<string>()]));
-      const query = {
-        filter: filterOf(handle),
-        pipes: [{ kind: 'fields', fields: [...new Set([FIELD.writer, FIELD.number, ...fields])] }],
-      } as const;
-      for await (const lines of client.lines(query, options)) await file.appendFile(onceEach(postgresText(lines), numbers));
-      for (const { writer, rows } of handle.writers) if ((numbers.get(writerText(writer))?.size ?? 0) < rows) throw gone(handle, writer);
-    } finally {
-      await file.close();
-    }
-    return { path, release };
-  } catch (error) {
-    await release();
-    throw error;
-  }
+  return scratchFile(folder, 'recent', async (file) => {
+    const numbers = new Map(handle.writers.map(({ writer }) => [writerText(writer), new Set<string>()]));
+    const query = {
+      filter: filterOf(handle),
+      pipes: [{ kind: 'fields', fields: [...new Set([FIELD.writer, FIELD.number, ...fields])] }],
+    } as const;
+    for await (const lines of client.lines(query, options)) await file.appendFile(onceEach(postgresText(lines), numbers));
+    for (const { writer, rows } of handle.writers) if ((numbers.get(writerText(writer))?.size ?? 0) < rows) throw gone(handle, writer);
+  });
 }
 
 function filterOf({ identity, writers }: RecentHandle): LogsFilter {
