@@ -50,7 +50,8 @@ describe('aggregates over VictoriaLogs', function () {
         ...(n % 7 === 0 ? {} : { host: `~${'abc'[n % 3]}` }),
         ...(n % 11 === 0 ? {} : { status: String([200, 404, 500][n % 3]) }),
         bytes: String((n * n) % 65_537),
-        took: (n / 10).toExponential(),
+        // Sums of eighths are the same in any order, which entries have none of.
+        took: (n / 8).toExponential(),
       })),
       ['app'],
     );
