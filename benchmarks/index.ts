@@ -36,7 +36,8 @@ const { values: options } = parseArgs({
 process.env['TIMELINE_LIMITS_CACHE_BYTES'] = '0';
 
 const FILES = 31;
-const LAKE = { schema: 'lake', table: 'events' };
+const LAYOUTS = ['shuffled', 'ordered'] as const;
+type Layout = (typeof LAYOUTS)[number];
 const RUNS = 5;
 
 if (options.help) process.stdout.write(`${USAGE}\n`);
@@ -56,8 +57,8 @@ async function main(): Promise<number> {
     const s3 = await startVersitygw(gateway);
     closers.push(() => s3.close());
     const warehouse = `s3://${s3.bucket}/lake`;
-    say(`${FILES} files of events in no order, on S3`);
-    await shuffledLake(warehouse, s3.options, files, folder);
+    say(`${FILES} files of events in no order, and ${FILES} by day, on S3`);
+    for (const layout of LAYOUTS) await makeLake(layout, { warehouse, s3: s3.options, files, folder });
     const objects = await startFaultProxy(s3.options.endpoint ?? '');
     closers.push(() => objects.close());
     const searches = await startFaultProxy(logs.url);
@@ -68,7 +69,8 @@ async function main(): Promise<number> {
     const built = await build(side, logs, rows);
     objects.delay(Number(options.latency));
     const needles: NeedleResult[] = [];
-    for (const needle of needlesOf(keys)) needles.push(await compare(side, objects, searches, needle));
+    for (const layout of LAYOUTS)
+      for (const needle of needlesOf(keys, layout)) needles.push({ layout, ...(await compare(side, objects, searches, needle)) });
     objects.delay(0);
     const peer = await duckdbNeedle({
       cache: options.cache,
@@ -85,7 +87,7 @@ async function main(): Promise<number> {
         ...machine(root),
         [
           'data',
-          `${demo.rows} events of ${demo.sessions} sessions, ${FILES} files, each with rows of every day and session, zstd, S3 on this machine, ${options.latency} ms a request`,
+          `${demo.rows} events of ${demo.sessions} sessions, ${FILES} files, twice: shuffled (each file has rows of every day and session) and ordered (a file a day, by time); zstd, pages of 32 KiB, S3 on this machine, ${options.latency} ms a request`,
         ],
         ['VictoriaLogs', 'on this machine, -memory.allowedBytes=256MiB'],
         ['load at the end (1 minute)', (loadavg()[0] ?? 0).toFixed(1)],
@@ -113,10 +115,17 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** The demo lake's events in the worst layout: every file has rows of every day, user and session. */
-async function shuffledLake(warehouse: string, s3: S3Options, files: readonly string[], folder: string): Promise<void> {
+/**
+ * The demo lake's events, with page indexes: `shuffled` is the worst layout, in which every file has rows of every day, user and session; `ordered` has a file
+ * for each day, in the order of time.
+ */
+async function makeLake(
+  layout: Layout,
+  made: { readonly warehouse: string; readonly s3: S3Options; readonly files: readonly string[]; readonly folder: string },
+): Promise<void> {
+  const { warehouse, s3, files, folder } = made;
   const config = { catalog: { type: 'filesystem', warehouse }, locations: {}, s3, write: { schemas: '*' } } as const;
-  const connector = await IcebergConnector.open({ name: 'made', cacheFolder: join(folder, 'made'), cacheBytes: 1 << 30, config });
+  const connector = await IcebergConnector.open({ name: 'made', cacheFolder: join(folder, `made-${layout}`), cacheBytes: 1 << 30, config });
   const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   try {
@@ -125,7 +134,7 @@ async function shuffledLake(warehouse: string, s3: S3Options, files: readonly st
     await connection.run("SET TimeZone = 'UTC'");
     await makeTable({
       writer,
-      table: LAKE,
+      table: { schema: 'lake', table: layout },
       fields: DEMO_FIELDS,
       options: {
         'timeline.key': 'session_id',
@@ -134,12 +143,15 @@ async function shuffledLake(warehouse: string, s3: S3Options, files: readonly st
         'write.parquet.row-group-limit': '131072',
       },
       connection,
-      relations: Array.from(
-        { length: FILES },
-        (_, part) =>
-          `(SELECT * FROM ${parquet(files)} WHERE hash(event_id) % ${FILES} = ${part} ORDER BY hash(event_id::VARCHAR || 'shuffled'))`,
-      ),
-      batch: 'index-bench',
+      relations:
+        layout === 'ordered'
+          ? files.map((file) => `(SELECT * FROM ${parquet([file])} ORDER BY ts, event_id)`)
+          : Array.from(
+              { length: FILES },
+              (_, part) =>
+                `(SELECT * FROM ${parquet(files)} WHERE hash(event_id) % ${FILES} = ${part} ORDER BY hash(event_id::VARCHAR || 'shuffled'))`,
+            ),
+      batch: `index-bench-${layout}`,
     });
   } finally {
     connection.closeSync();
@@ -171,13 +183,11 @@ function startSide(folder: string, warehouse: string, s3: S3Options, logs: LogsS
         type: 'victorialogs',
         url,
         tenant: logs.tenant,
-        index_for: [
-          {
-            table: 'lake.events',
-            columns: ['user_id', 'session_id', 'event_type', 'cdn', 'device_os', 'country'],
-            streams: ['event_type'],
-          },
-        ],
+        index_for: LAYOUTS.map((layout) => ({
+          table: `lake.${layout}`,
+          columns: ['user_id', 'session_id', 'event_type', 'cdn', 'device_os', 'country'],
+          streams: ['event_type'],
+        })),
         tables: {
           copied: {
             encoding: 'own',
@@ -201,7 +211,7 @@ async function someKeys(side: TimelineSide): Promise<Keys> {
   const list = async (column: string): Promise<string[]> => {
     const rows = await ask(
       side,
-      `SELECT ${column} FROM lake.events GROUP BY 1 HAVING count(*) BETWEEN 20 AND 200 ORDER BY md5(${column}) LIMIT 1000`,
+      `SELECT ${column} FROM lake.ordered GROUP BY 1 HAVING count(*) BETWEEN 20 AND 200 ORDER BY md5(${column}) LIMIT 1000`,
     );
     return rows.map(([value]) => value ?? '');
   };
@@ -215,8 +225,8 @@ interface Needle {
   readonly sql: (run: number) => string;
 }
 
-function needlesOf({ users, sessions }: Keys): readonly Needle[] {
-  const select = 'SELECT event_id, ts, event_type, buffer_duration_ms FROM lake.events WHERE';
+function needlesOf({ users, sessions }: Keys, layout: Layout): readonly Needle[] {
+  const select = `SELECT event_id, ts, event_type, buffer_duration_ms FROM lake.${layout} WHERE`;
   const list = (run: number): string => Array.from({ length: 100 }, (_, n) => `'${users[100 + run * 100 + n] ?? ''}'`).join(', ');
   return [
     { title: 'Q7: every event of one session', sql: (run) => `${select} session_id = '${sessions[run]}' ORDER BY ts, event_id` },
@@ -232,12 +242,17 @@ function needlesOf({ users, sessions }: Keys): readonly Needle[] {
     },
     {
       title: 'one country (a useless hint)',
-      sql: (run) => `SELECT count(*) FROM lake.events WHERE country = '${['DE', 'FR', 'US', 'GB', 'JP'][run]}'`,
+      sql: (run) => `SELECT count(*) FROM lake.${layout} WHERE country = '${['DE', 'FR', 'US', 'GB', 'JP'][run]}'`,
     },
   ];
 }
 
-async function compare(side: TimelineSide, objects: FaultProxy, searches: FaultProxy, needle: Needle): Promise<NeedleResult> {
+async function compare(
+  side: TimelineSide,
+  objects: FaultProxy,
+  searches: FaultProxy,
+  needle: Needle,
+): Promise<Omit<NeedleResult, 'layout'>> {
   const runs: Record<'off' | 'auto', { wall: number; requests: number; bytes: number; searches: number; rows: number }[]> = {
     off: [],
     auto: [],
@@ -293,24 +308,28 @@ function bytesOf(folder: string): number {
   return sum;
 }
 
-async function build(side: TimelineSide, logs: LogsServer, rows: number) {
-  const begun = performance.now();
-  const result = await side.ask("CALL timeline.build_index('lake.events')");
-  const seconds = (performance.now() - begun) / 1000;
-  say(`build_index: ${seconds.toFixed(1)} s, ${JSON.stringify(result.rows)}`);
+async function build(side: TimelineSide, logs: LogsServer, rows: number): Promise<IndexFacts['built']> {
+  let seconds = 0;
+  for (const layout of LAYOUTS) {
+    const begun = performance.now();
+    const result = await side.ask(`CALL timeline.build_index('lake.${layout}')`);
+    seconds += (performance.now() - begun) / 1000;
+    say(`build_index: ${seconds.toFixed(1)} s, ${JSON.stringify(result.rows)}`);
+  }
   // What is in memory is not on the disk yet.
   await logs.stop();
   const disk = bytesOf(logs.folder ?? '');
   await logs.restart();
-  return { seconds, disk, rows };
+  for (const layout of LAYOUTS) await side.ask(`CALL timeline.build_index('lake.${layout}')`);
+  return { seconds, disk, rows: rows * LAYOUTS.length, builds: LAYOUTS.length };
 }
 
-/** After the restart that `build` ended with every certificate is read back once more. */
-async function recertify(side: TimelineSide, logs: LogsServer, rows: number) {
+/** A certificate that a restart made void is read back once more. */
+async function recertify(side: TimelineSide, logs: LogsServer, rows: number): Promise<IndexFacts['recheck']> {
   await logs.restart();
   const begun = performance.now();
-  await side.ask("CALL timeline.build_index('lake.events')");
-  return { seconds: (performance.now() - begun) / 1000, rows };
+  for (const layout of LAYOUTS) await side.ask(`CALL timeline.build_index('lake.${layout}')`);
+  return { seconds: (performance.now() - begun) / 1000, rows: rows * LAYOUTS.length };
 }
 
 /** VictoriaLogs as a table: the same events as documents of the table logs.copied. */
@@ -318,7 +337,7 @@ async function tableRole(side: TimelineSide, logs: LogsServer, rows: number): Pr
   const begun = performance.now();
   const events = await ask(
     side,
-    `SELECT ts, user_id, session_id, event_type, bitrate_kbps FROM lake.events WHERE ts >= '2025-03-01 00:00+00' AND ts < '2025-03-16 00:00+00'`,
+    `SELECT ts, user_id, session_id, event_type, bitrate_kbps FROM lake.ordered WHERE ts >= '2025-03-01 00:00+00' AND ts < '2025-03-16 00:00+00'`,
   );
   const own = (value: string | null | undefined): string | undefined => (value === null || value === undefined ? undefined : `~${value}`);
   const nanos = (text: string | null | undefined): string => {

@@ -20,6 +20,8 @@ import { writeSlice } from './slice.js';
 import { openWhole } from './whole-file.js';
 
 const PARALLEL_OPENS = 4;
+/** Files of which an index wants some rows take little memory, and time mostly for requests. */
+const PARALLEL_NEEDLES = 16;
 /** Of a footer: those of very wide tables are not kept. */
 const MAX_KEPT_BYTES = 64 << 10;
 
@@ -68,7 +70,8 @@ export async function openFiles(request: OpenRequest): Promise<{ files: OpenedFi
       opened[index] = await openOne({ ...request, signal, releases, deleteOpener }, file);
     }
   };
-  const openers = Array.from({ length: PARALLEL_OPENS }, opener);
+  const few = request.files.every(({ only }) => only !== undefined);
+  const openers = Array.from({ length: few ? PARALLEL_NEEDLES : PARALLEL_OPENS }, opener);
   try {
     await Promise.all(openers);
   } catch (error) {
