@@ -101,7 +101,8 @@ export function relations(dice: Dice, ground: Ground, n: string): Relation[] {
       'TLP groups',
       `select ${key}, ${totals} from ${from} group by 1`,
       `select g, ${again} from (${all((where) => `select ${key} as g, ${totals} from ${from} where ${where} group by 1`)}) q group by 1`,
-      `select g, ${again} from (select ${key} as g, ${totals} from ${from} group by ${key}, (${p})) q group by g`,
+      // A constant alone is not what one may group by.
+      `select g, ${again} from (select ${key} as g, ${totals} from ${from} group by ${key}, (${p})::text) q group by g`,
     ),
     list(
       'TLP distinct',
