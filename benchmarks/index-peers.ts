@@ -33,7 +33,8 @@ export async function duckdbNeedle(what: {
     const python = await pythonWith(cache);
     const files: string[] = [];
     const store = openStore(warehouse, { s3 });
-    for await (const { path } of store.list('')) if (path.endsWith('.parquet') && path.includes('shuffled/')) files.push(`${warehouse}/${path}`);
+    for await (const { path } of store.list(''))
+      if (path.endsWith('.parquet') && path.includes('shuffled/')) files.push(`${warehouse}/${path}`);
     store.close();
     proxy.delay(latency);
     proxy.seen();
