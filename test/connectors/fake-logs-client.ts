@@ -2,12 +2,7 @@ import type { LogsClient, LogsRow, QueryOptions } from '../../connectors/victori
 import { parseInstant } from '../../connectors/victorialogs/instant.js';
 import type { LogsFilter, LogsQuery } from '../../connectors/victorialogs/logsql/syntax.js';
 import { TimelineError } from '../../sql/errors.js';
-
-export interface Entry {
-  /** Nanoseconds since 1970. */
-  readonly at: bigint;
-  readonly fields: Readonly<Record<string, string>>;
-}
+import { type Entry, passes } from './logs-filter.js';
 
 /** Log entries in memory behind the client's interface: of filters and pipes what the table connector sends. */
 export class FakeLogsClient implements LogsClient {
@@ -134,36 +129,4 @@ export function at(time: string): bigint {
   const nanos = parseInstant(time);
   if (nanos === undefined) throw new Error(`no time: ${time}`);
   return nanos;
-}
-
-function passes(filter: LogsFilter, entry: Entry): boolean {
-  const text = 'field' in filter ? (entry.fields[filter.field] ?? '') : '';
-  switch (filter.kind) {
-    case 'all':
-      return true;
-    case 'nothing':
-      return false;
-    case 'equals':
-      return text === filter.value;
-    case 'in':
-      return filter.values.includes(text);
-    case 'present':
-      return text !== '';
-    case 'prefix':
-      return text.startsWith(filter.prefix);
-    case 'string_range':
-      return (
-        Buffer.compare(Buffer.from(text), Buffer.from(filter.from)) >= 0 && Buffer.compare(Buffer.from(text), Buffer.from(filter.to)) < 0
-      );
-    case 'time':
-      return (filter.from === undefined || entry.at >= filter.from) && (filter.to === undefined || entry.at < filter.to);
-    case 'and':
-      return filter.args.every((arg) => passes(arg, entry));
-    case 'or':
-      return filter.args.some((arg) => passes(arg, entry));
-    case 'not':
-      return !passes(filter.arg, entry);
-    default:
-      throw new Error(`no filter ${filter.kind}`);
-  }
 }

@@ -1,6 +1,7 @@
 import type { InsertOptions, LogsClient, LogsRow, QueryOptions, ServerEpoch } from '../../connectors/victorialogs/client/logs-client.js';
 import { parseInstant } from '../../connectors/victorialogs/instant.js';
-import type { LogsFilter, LogsQuery } from '../../connectors/victorialogs/logsql/syntax.js';
+import type { LogsQuery } from '../../connectors/victorialogs/logsql/syntax.js';
+import { type Entry, passes } from './logs-filter.js';
 
 const DAY = 86_400_000_000_000n;
 
@@ -14,7 +15,7 @@ export class MemoryLogs implements LogsClient {
   async *query(query: LogsQuery, { signal }: QueryOptions): AsyncIterable<readonly LogsRow[]> {
     signal.throwIfAborted();
     this.onQuery('query', query);
-    let rows: readonly LogsRow[] = this.documents.filter((document) => passes(query.filter, document));
+    let rows: readonly LogsRow[] = this.documents.filter((document) => passes(query.filter, entryOf(document)));
     for (const pipe of query.pipes) {
       if (pipe.kind === 'fields') {
         const kept = (row: LogsRow): LogsRow => Object.fromEntries(Object.entries(row).filter(([name]) => pipe.fields.includes(name)));
@@ -34,8 +35,9 @@ export class MemoryLogs implements LogsClient {
     this.onQuery('hits');
     const days = new Map<bigint, number>();
     for (const document of this.documents) {
-      const at = timeOf(document);
-      if (at < from || at >= to || !passes(filter, document)) continue;
+      const entry = entryOf(document);
+      const { at } = entry;
+      if (at < from || at >= to || !passes(filter, entry)) continue;
       const day = (at / DAY) * DAY;
       days.set(day, (days.get(day) ?? 0) + 1);
     }
@@ -66,8 +68,8 @@ export class MemoryLogs implements LogsClient {
   async close(): Promise<void> {}
 }
 
-function timeOf(document: LogsRow): bigint {
-  return parseInstant(document['_time'] ?? '') ?? 0n;
+function entryOf(fields: LogsRow): Entry {
+  return { at: parseInstant(fields['_time'] ?? '') ?? 0n, fields };
 }
 
 function grouped(rows: readonly LogsRow[], { by, calls }: Extract<LogsQuery['pipes'][number], { kind: 'stats' }>): LogsRow[] {
@@ -92,40 +94,4 @@ function grouped(rows: readonly LogsRow[], { by, calls }: Extract<LogsQuery['pip
     }
     return made;
   });
-}
-
-function passes(filter: LogsFilter, document: LogsRow): boolean {
-  const text = 'field' in filter ? (document[filter.field] ?? '') : '';
-  switch (filter.kind) {
-    case 'all':
-      return true;
-    case 'nothing':
-      return false;
-    case 'equals':
-      return text === filter.value;
-    case 'in':
-      return filter.values.includes(text);
-    case 'present':
-      return text !== '';
-    case 'prefix':
-      return text.startsWith(filter.prefix);
-    case 'regex':
-      return new RegExp(filter.pattern, 's').test(text);
-    case 'compare': {
-      const [left, right] = [Number(text), Number(filter.value)];
-      return text !== '' && { '<': left < right, '<=': left <= right, '>': left > right, '>=': left >= right }[filter.op];
-    }
-    case 'string_range':
-      return text >= filter.from && text < filter.to;
-    case 'time':
-      return (filter.from === undefined || timeOf(document) >= filter.from) && (filter.to === undefined || timeOf(document) < filter.to);
-    case 'and':
-      return filter.args.every((arg) => passes(arg, document));
-    case 'or':
-      return filter.args.some((arg) => passes(arg, document));
-    case 'not':
-      return !passes(filter.arg, document);
-    default:
-      throw new Error(`no filter ${filter.kind}`);
-  }
 }

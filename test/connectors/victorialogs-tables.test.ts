@@ -5,8 +5,9 @@ import { FieldNames, MOST_FIELDS } from '../../connectors/victorialogs/discover/
 import { encodeValue } from '../../connectors/victorialogs/encoding.js';
 import { pinUntil } from '../../connectors/victorialogs/pin-until.js';
 import { Oid, type } from '../../sql/types.js';
-import { at, brokeOff, type Entry, FakeLogsClient, tookTooLong, unreachable } from './fake-logs-client.js';
+import { at, brokeOff, FakeLogsClient, tookTooLong, unreachable } from './fake-logs-client.js';
 import { parseFilter } from './filters.js';
+import type { Entry } from './logs-filter.js';
 import { relationRows } from './relation-values.js';
 import { LOGS, logsConfig, openLogs, readTable, SIGNAL } from './victorialogs-fixtures.js';
 
